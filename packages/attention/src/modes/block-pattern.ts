@@ -1,0 +1,27 @@
+import type { Tensor } from "@elastic-attention/tensor";
+
+/**
+ * What the attention call understands; every mode comes down to one of these. With q queries at the end of k keys,
+ * query row i is at position k - q + i, blocks are counted from position 0, and the diagonal block is masked causally.
+ */
+export type BlockPattern =
+  | { readonly type: "full" }
+  | { readonly type: "streaming"; readonly sinkBlocks: number; readonly localBlocks: number; readonly blockSize: number }
+  | { readonly type: "selected"; readonly blockSize: number };
+
+/** What a head must keep in the cache to decode: everything, or the sink tokens and a ring of local blocks. */
+export type Retention =
+  | { readonly type: "all" }
+  | { readonly type: "sink-ring"; readonly sinkTokens: number; readonly ringTokens: number };
+
+/**
+ * Blocks chosen for one sequence: `visited` is u8 [numQueryHeads * queryBlocks, keyBlocks], 1 where the block is read.
+ * Rows of heads that are not in a "selected" mode are never read and may hold anything.
+ */
+export interface BlockMask extends Disposable {
+  readonly blockSize: number;
+  readonly numQueryHeads: number;
+  readonly queryBlocks: number;
+  readonly keyBlocks: number;
+  readonly visited: Tensor;
+}

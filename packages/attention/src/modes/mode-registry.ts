@@ -1,0 +1,63 @@
+import { ElasticAttentionError, type Tensor } from "@elastic-attention/tensor";
+import type { LayerCache } from "../cache/layer-cache.js";
+import type { AttentionMode } from "./attention-mode.js";
+import type { BlockMask, BlockPattern, Retention } from "./block-pattern.js";
+
+/** What a mode may look at when it selects blocks for one sequence at prefill. */
+export interface SelectionContext<M extends AttentionMode = AttentionMode> {
+  readonly mode: M;
+  /** [tokens, numQueryHeads, headDim], rotated. */
+  readonly query: Tensor;
+  /** Holds the keys of these tokens already (rotated); `length` = number of keys. */
+  readonly cache: LayerCache;
+  /** Key-value heads of this sequence that the plan sends to this mode; the others need no work. */
+  readonly keyValueHeads: readonly number[];
+  readonly scale: number;
+}
+
+/** Everything the system must know of a kind of mode. Add a mode by registering one of these. */
+export interface AttentionModeDefinition<M extends AttentionMode = AttentionMode> {
+  readonly kind: M["kind"];
+  /** Short name for reports: FA, SSA, XA. */
+  readonly label: string;
+  /** Checks settings that come from outside. @throws InvalidModeError */
+  validate(mode: M): void;
+  /** The pattern of a prefill. */
+  pattern(mode: M): BlockPattern;
+  /** The pattern of a decode step and of later turns; a mode that selects blocks at prefill only decodes "full". */
+  decodePattern(mode: M): BlockPattern;
+  retention(mode: M): Retention;
+  /** Chooses the blocks of a "selected" pattern. Required exactly when `pattern` is of that type. */
+  select?(context: SelectionContext<M>): BlockMask;
+}
+
+/** A mode is unknown or its settings make no sense. */
+export class InvalidModeError extends ElasticAttentionError {
+  constructor(message: string, hint?: string) {
+    super("INVALID_MODE", message, hint === undefined ? {} : { hint });
+  }
+}
+
+const definitions = new Map<string, AttentionModeDefinition<never>>();
+
+/** Makes a kind of mode known. A second registration of a kind replaces the first. */
+export function registerAttentionMode<M extends AttentionMode>(definition: AttentionModeDefinition<M>): void {
+  definitions.set(definition.kind, definition as unknown as AttentionModeDefinition<never>);
+}
+
+/** The definition of a mode's kind. @throws InvalidModeError naming the kinds that are known. */
+export function attentionModeDefinition<M extends AttentionMode>(mode: M): AttentionModeDefinition<M> {
+  const definition = definitions.get(mode.kind);
+  if (definition === undefined) {
+    throw new InvalidModeError(
+      `Unknown attention mode "${mode.kind}"; known: ${[...definitions.keys()].join(", ")}.`,
+      "Register it with registerAttentionMode() before the plan is used.",
+    );
+  }
+  return definition as unknown as AttentionModeDefinition<M>;
+}
+
+/** Kinds that are known, in order of registration. */
+export function registeredAttentionModes(): readonly string[] {
+  return [...definitions.keys()];
+}

@@ -1,0 +1,37 @@
+import { defineOperation, type Tensor } from "@elastic-attention/tensor";
+import type { LayerCache } from "../cache/layer-cache.js";
+import type { BlockMask, BlockPattern } from "../modes/block-pattern.js";
+import { referenceHybridAttention } from "./reference-hybrid-attention.js";
+
+/** The part of one sequence in an attention call. */
+export interface AttentionSequence {
+  /** First row of this sequence's queries in `query` and `output`. */
+  readonly start: number;
+  /** Number of query rows; the queries are the last of the cache's `length` positions (bottom-right alignment). */
+  readonly length: number;
+  /** Holds the keys and values of the query tokens too. */
+  readonly cache: LayerCache;
+  /** Pattern of each key-value head. */
+  readonly patterns: readonly BlockPattern[];
+  /** Needed when a pattern is "selected". */
+  readonly mask?: BlockMask;
+}
+
+export interface HybridAttentionCall {
+  /** [tokens, numQueryHeads, headDim], rotated; query head h reads key-value head h div (numQueryHeads / numKeyValueHeads). */
+  readonly query: Tensor;
+  /** Shape of `query`, any float dtype; rows outside the sequences are left alone. */
+  readonly output: Tensor;
+  readonly sequences: readonly AttentionSequence[];
+  /** Multiplies q · k; exactly headDim^-0.5 unless a parity mode asks otherwise. */
+  readonly scale: number;
+  /** f32 [tokens, numQueryHeads], natural logarithm; +Infinity for a row that sees nothing. */
+  readonly logSumExp?: Tensor;
+}
+
+/**
+ * Attention of all heads of a layer and all sequences of a batch in one call, each head by its own pattern
+ * (paper section 3.3, Algorithm 1b). GQA is native: keys and values are never expanded. A row with nothing to see
+ * gives zeros. Blocks that a pattern skips are not touched.
+ */
+export const hybridAttention = defineOperation<HybridAttentionCall>("hybridAttention", referenceHybridAttention);

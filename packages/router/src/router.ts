@@ -1,0 +1,28 @@
+import type { AttentionMode, HeadPlan } from "@elastic-attention/attention";
+import type { Backend, Tensor } from "@elastic-attention/tensor";
+
+/** What a router sees of one layer at prefill. */
+export interface RouterInput {
+  readonly backend: Backend;
+  /** Index of the layer, from 0. */
+  readonly layer: number;
+  /** [tokens, numKeyValueHeads, headDim]: key states after the k norm (if any), before RoPE. */
+  readonly keys: Tensor;
+  /** Row ranges of the sequences in `keys`: sequence i is rows offsets[i] to offsets[i + 1]. */
+  readonly offsets: readonly number[];
+}
+
+/** Decides, layer by layer at prefill, the mode of every key-value head of every sequence. */
+export interface Router extends Disposable {
+  readonly name: string;
+  /** The modes its plans choose from; index 0 is the retrieval mode. */
+  readonly modes: readonly AttentionMode[];
+  /** The caller owns the plan. Must decide each sequence from its own rows only. */
+  route(input: RouterInput): HeadPlan;
+}
+
+/** A router whose decision is a threshold on a score, so that the sparsity dial can move the threshold. */
+export interface ScoringRouter extends Router {
+  /** f32 [sequences, kvHeads] on the host: how much each head wants the retrieval mode; above 0 it gets it. */
+  score(input: RouterInput): Float32Array;
+}

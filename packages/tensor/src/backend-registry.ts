@@ -1,0 +1,43 @@
+import type { Backend } from "./backend.js";
+import { BackendUnavailableError } from "./errors.js";
+
+/** Settings that every backend understands; one may take more. */
+export interface BackendOptions {
+  /** Worker threads of a CPU backend; default: all available cores. */
+  readonly threads?: number;
+  readonly [option: string]: unknown;
+}
+
+/** How a backend is found and started. */
+export interface BackendProvider {
+  readonly name: string;
+  /** Why it cannot start here; empty when it can. Cheap: it feeds `doctor` and error messages. */
+  available(): Promise<readonly string[]>;
+  create(options: BackendOptions): Promise<Backend>;
+}
+
+const providers = new Map<string, BackendProvider>();
+
+/** Makes a backend known by name to {@link createBackend}; the application composes, models never import a backend. */
+export function registerBackend(provider: BackendProvider): void {
+  providers.set(provider.name, provider);
+}
+
+/** The registered providers, in order of registration. */
+export function registeredBackends(): readonly BackendProvider[] {
+  return [...providers.values()];
+}
+
+/** Starts a backend by name. @throws BackendUnavailableError with the reasons and what to do. */
+export async function createBackend(name: string, options: BackendOptions = {}): Promise<Backend> {
+  const provider = providers.get(name);
+  if (provider === undefined) {
+    const known = [...providers.keys()].join(", ") || "none";
+    throw new BackendUnavailableError(name, ["no package has registered it"], `Registered backends: ${known}.`);
+  }
+  const reasons = await provider.available();
+  if (reasons.length > 0) {
+    throw new BackendUnavailableError(name, reasons, "Run `elastic-attention doctor` to see how to mend it.");
+  }
+  return provider.create(options);
+}

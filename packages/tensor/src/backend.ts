@@ -1,0 +1,46 @@
+import type { DType } from "./dtype.js";
+import type { KernelRegistry } from "./kernel-registry.js";
+import type { Tensor } from "./tensor.js";
+
+/** Where a backend computes. */
+export interface DeviceInformation {
+  readonly kind: "host" | "cpu" | "cuda";
+  /** For people: processor or card, and what of it is used. */
+  readonly description: string;
+  /** Worker threads on a CPU, multiprocessors on a GPU. */
+  readonly parallelism: number;
+  /** Memory that tensors can take, in bytes. */
+  readonly memoryBytes: number;
+}
+
+/** Live and peak memory of a backend; the leak counter of the tests. */
+export interface MemoryReport {
+  /** Storages (owner tensors, packed weights) not yet disposed. */
+  readonly liveAllocations: number;
+  readonly liveBytes: number;
+  readonly peakBytes: number;
+}
+
+/**
+ * Something that holds tensors and runs operations on them. Work is ordered as issued; on the host backends it is
+ * done when the call returns, on a GPU when `synchronize` resolves or a `download` returns.
+ */
+export interface Backend extends Disposable {
+  readonly name: string;
+  readonly device: DeviceInformation;
+  readonly kernels: KernelRegistry;
+  /** New uninitialised tensor. @throws OutOfMemoryError */
+  allocate(shape: readonly number[], dtype: DType): Tensor;
+  /** New tensor with the given dense bytes (any typed array; bf16 and f16 as 16-bit patterns). @throws ShapeError, OutOfMemoryError */
+  upload(data: ArrayBufferView, shape: readonly number[], dtype: DType): Tensor;
+  /** Overwrites a tensor or view with dense host bytes. @throws ShapeError */
+  write(tensor: Tensor, data: ArrayBufferView): void;
+  /** Dense copy of the elements on the host, aligned for any typed array. */
+  download(tensor: Tensor): Uint8Array;
+  synchronize(): Promise<void>;
+  memory(): MemoryReport;
+  /** Resets `peakBytes` to `liveBytes`. */
+  resetPeak(): void;
+  /** Makes allocations beyond this many live bytes fail with OutOfMemoryError; undefined lifts the limit. */
+  setMemoryLimit(bytes: number | undefined): void;
+}

@@ -1,0 +1,60 @@
+import type { Backend } from "./backend.js";
+import { type KernelRefusal, UnsupportedOperationError } from "./errors.js";
+import type { Kernel, Operation } from "./operation.js";
+
+interface Entry {
+  readonly kernel: Kernel<never, unknown>;
+  readonly priority: number;
+}
+
+/** The kernels of one backend. Swap a kernel by registering another with a higher priority. */
+export class KernelRegistry {
+  readonly #entries = new Map<string, Entry[]>();
+
+  constructor(
+    private readonly backend: Backend,
+    /** Whether an operation's own reference kernel serves when no other does (true on the reference backend only). */
+    private readonly useReferenceKernels = false,
+  ) {}
+
+  /** Adds a kernel; higher priority is asked first, later registration wins among equals. */
+  register<Call, Result>(
+    operation: Operation<Call, Result>,
+    kernel: Kernel<Call, Result>,
+    options: { priority?: number } = {},
+  ): void {
+    const entries = this.#entries.get(operation.name) ?? [];
+    entries.unshift({ kernel, priority: options.priority ?? 0 });
+    entries.sort((a, b) => b.priority - a.priority);
+    this.#entries.set(operation.name, entries);
+  }
+
+  /**
+   * The first kernel that supports the call.
+   * @throws UnsupportedOperationError with every kernel's reasons.
+   */
+  resolve<Call, Result>(operation: Operation<Call, Result>, call: Call): Kernel<Call, Result> {
+    for (const kernel of this.#candidates(operation)) if (kernel.supports(call).length === 0) return kernel;
+    throw new UnsupportedOperationError(this.backend.name, operation.name, this.explain(operation, call));
+  }
+
+  /** Resolves and runs. */
+  run<Call, Result>(operation: Operation<Call, Result>, call: Call): Result {
+    return this.resolve(operation, call).run(call, this.backend);
+  }
+
+  /** What every kernel says to the call, in the order they are asked; feeds errors, logs and `doctor`. */
+  explain<Call, Result>(operation: Operation<Call, Result>, call: Call): readonly KernelRefusal[] {
+    return this.#candidates(operation).map((kernel) => ({ kernel: kernel.name, reasons: kernel.supports(call) }));
+  }
+
+  /** Names of the operations that have a kernel of this backend's own, with those kernels' names. */
+  list(): ReadonlyMap<string, readonly string[]> {
+    return new Map([...this.#entries].map(([name, entries]) => [name, entries.map((entry) => entry.kernel.name)]));
+  }
+
+  #candidates<Call, Result>(operation: Operation<Call, Result>): readonly Kernel<Call, Result>[] {
+    const own = (this.#entries.get(operation.name) ?? []).map((entry) => entry.kernel as Kernel<Call, Result>);
+    return this.useReferenceKernels ? [...own, operation.reference] : own;
+  }
+}

@@ -1,0 +1,39 @@
+import { defineOperation } from "../operation.js";
+import { readFloats, writeFloats } from "../reference/floats.js";
+import type { Tensor } from "../tensor.js";
+import { expectShape } from "./expect-shape.js";
+
+export interface RmsNormCall {
+  /** [rows, features]. */
+  readonly input: Tensor;
+  /** [features]. */
+  readonly weight: Tensor;
+  readonly epsilon: number;
+  /** [rows, features]; may be `input` itself. */
+  readonly output: Tensor;
+  /** [rows, features]: gets `input` added in place first, and the sum is what is normalised. */
+  readonly residual?: Tensor;
+}
+
+/** output = x / sqrt(mean(x²) + epsilon) · weight per row, in float32 at least, rounded once; x = input (+ residual). */
+export const rmsNorm = defineOperation<RmsNormCall>("rmsNorm", ({ input, weight, epsilon, output, residual }) => {
+  const [rows, features] = [input.numRows, input.rowLength];
+  expectShape("rmsNorm", "weight", weight, [features]);
+  expectShape("rmsNorm", "output", output, input.shape);
+  let x = readFloats(input);
+  if (residual !== undefined) {
+    expectShape("rmsNorm", "residual", residual, input.shape);
+    const sum = readFloats(residual);
+    for (let i = 0; i < sum.length; i++) sum[i]! += x[i]!;
+    writeFloats(residual, sum);
+    x = readFloats(residual);
+  }
+  const w = readFloats(weight);
+  for (let row = 0; row < rows; row++) {
+    let squares = 0;
+    for (let i = 0; i < features; i++) squares += x[row * features + i]! ** 2;
+    const scale = 1 / Math.sqrt(squares / features + epsilon);
+    for (let i = 0; i < features; i++) x[row * features + i] = x[row * features + i]! * scale * w[i]!;
+  }
+  writeFloats(output, x);
+});
