@@ -1,0 +1,32 @@
+import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
+
+/** Facts about the loaded model that callers need before they send a request. */
+export interface ModelDescription {
+  readonly name: string;
+  readonly architecture: string;
+  readonly parameters: number;
+  readonly contextLength: number;
+  readonly numLayers: number;
+  readonly numQueryHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  readonly vocabularySize: number;
+  readonly dtype: "f32" | "bf16";
+  readonly backend: string;
+  readonly hasChatTemplate: boolean;
+  /** "learned", "static" or "none". */
+  readonly router: string;
+  readonly loadSeconds: number;
+}
+
+/**
+ * Runs requests against one loaded model. `LocalEngine` computes in the calling thread; `WorkerEngine` is the same
+ * engine in a worker thread, so that a server or a terminal stays responsive.
+ */
+export interface Engine extends AsyncDisposable {
+  readonly model: ModelDescription;
+  /** Starts when iterated; abort with `request.signal` or by leaving the loop: memory is back within one step. */
+  generate(request: GenerationRequest): AsyncIterable<GenerationEvent>;
+  /** Token ids of a text, or of a conversation with the model's template. */
+  tokenize(input: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array>;
+}

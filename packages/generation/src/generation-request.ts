@@ -1,0 +1,75 @@
+/** One message of a conversation, in the form chat templates expect. */
+export interface ChatMessage {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+}
+
+/** How the next token is drawn. All fields optional; the default is greedy. */
+export interface SamplingParameters {
+  /** 0 (default) is greedy. */
+  readonly temperature?: number;
+  /** Keep the k most likely tokens; 0 keeps all. */
+  readonly topK?: number;
+  /** Keep the smallest set of tokens whose probability reaches this; 1 keeps all. */
+  readonly topP?: number;
+  /** Drop tokens less likely than this share of the most likely one; 0 drops none. */
+  readonly minP?: number;
+  /** Divides (or multiplies, when negative) the logits of tokens already seen; 1 is off. */
+  readonly repetitionPenalty?: number;
+  /** Same seed and same prompt give the same text at any batch size. */
+  readonly seed?: number;
+}
+
+/** Named combinations of retrieval and sparse mode (paper section 4). */
+export type ModeName = "full" | "fa-ssa" | "fa-xa" | "xa-ssa";
+
+/** What to generate from and how. Exactly one of `prompt`, `messages` and `tokens` is given. */
+export interface GenerationRequest {
+  /** Raw text, no template applied. */
+  readonly prompt?: string;
+  /** Conversation; the model's chat template is applied. */
+  readonly messages?: readonly ChatMessage[];
+  readonly tokens?: ArrayLike<number>;
+  readonly maxNewTokens?: number;
+  readonly sampling?: SamplingParameters;
+  /** Generation ends before the first of these texts; none of it is emitted. */
+  readonly stop?: readonly string[];
+  /** Default: the model's own elastic modes, "full" for a plain checkpoint. */
+  readonly mode?: ModeName;
+  /** The sparsity dial: target share of key-value heads in the sparse mode, 0 to 1. Default: as the router decides. */
+  readonly sparsity?: number;
+  /** "routed" (default): streaming heads keep sink and local tokens only. "full": the published behaviour. */
+  readonly decode?: "routed" | "full";
+  readonly signal?: AbortSignal;
+}
+
+/** What a finished request did; every figure measured, none estimated. */
+export interface RoutingReport {
+  readonly promptTokens: number;
+  readonly newTokens: number;
+  /** Share of key-value heads in the sparse mode over all layers (paper eq. 4). */
+  readonly modelSparsity: number;
+  /** Share of causal blocks that were not visited, over all layers and heads, at prefill. */
+  readonly effectiveSparsity: number;
+  /** Labels of the modes in the head map. */
+  readonly modes: readonly string[];
+  /** [layer][kvHead]: index into `modes`. */
+  readonly headMap: readonly (readonly number[])[];
+  readonly prefillSeconds: number;
+  readonly prefillTokensPerSecond: number;
+  readonly decodeTokensPerSecond: number;
+  readonly keyValueBytes: number;
+  /** What the same cache would take with every head full. */
+  readonly fullKeyValueBytes: number;
+}
+
+/** What a running request tells, in this order: progress*, token*, finish. */
+export type GenerationEvent =
+  | { readonly type: "progress"; readonly layersDone: number; readonly layersTotal: number; readonly promptTokens: number }
+  | { readonly type: "token"; readonly id: number; readonly text: string }
+  | {
+      readonly type: "finish";
+      readonly reason: "end-of-text" | "length" | "stop" | "aborted";
+      readonly text: string;
+      readonly report: RoutingReport;
+    };
