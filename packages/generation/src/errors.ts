@@ -1,0 +1,15 @@
+import { ElasticAttentionError } from "@elastic-attention/tensor";
+
+/** A request that cannot be run as it stands; nothing was computed. */
+export class InvalidRequestError extends ElasticAttentionError {
+  constructor(message: string, hint?: string) {
+    super("INVALID_REQUEST", message, hint === undefined ? {} : { hint });
+  }
+}
+
+/** The tokenizer files of a model are missing or cannot be read. */
+export class TokenizerError extends ElasticAttentionError {
+  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super("TOKENIZER", message, options);
+  }
+}
