@@ -16,7 +16,8 @@ export const softmax = defineOperation<SoftmaxCall>("softmax", ({ input, output 
   const x = readFloats(input);
   for (let start = 0; start < x.length; start += input.rowLength) {
     const row = x.subarray(start, start + input.rowLength);
-    const maximum = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    let maximum = -Infinity;
+    for (const value of row) maximum = Math.max(maximum, value);
     let sum = 0;
     for (let i = 0; i < row.length; i++) sum += row[i] = Math.exp(row[i]! - maximum);
     for (let i = 0; i < row.length; i++) row[i]! /= sum;

@@ -23,7 +23,7 @@ export class ReferenceBackend implements Backend {
     parallelism: 1,
     memoryBytes: totalmem(),
   };
-  readonly kernels = new KernelRegistry(this, true);
+  readonly kernels: KernelRegistry = new KernelRegistry(this, true);
   readonly precision: "f32" | "f64";
   #liveAllocations = 0;
   #liveBytes = 0;

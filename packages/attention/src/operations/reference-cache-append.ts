@@ -1,0 +1,22 @@
+import { expectShape, readFloats, ShapeError, writeFloats } from "@elastic-attention/tensor";
+import { slotOf } from "../cache/head-slots.js";
+import type { CacheAppendCall } from "./cache-append.js";
+
+/** The specification of cache append: token after token, so that the last token of a ring slot stays. */
+export function referenceCacheAppend({ keys, values, cache }: CacheAppendCall): void {
+  const tokens = keys.shape[0]!;
+  const { numKeyValueHeads, headDim, length } = cache;
+  expectShape("cacheAppend", "keys", keys, [tokens, numKeyValueHeads, headDim]);
+  expectShape("cacheAppend", "values", values, keys.shape);
+  for (const [source, target] of [[keys, cache.keys], [values, cache.values]] as const) {
+    const rows = readFloats(source);
+    for (const [head, store] of cache.heads.entries()) {
+      for (let token = 0; token < tokens; token++) {
+        const slot = slotOf(store, length + token, length + token + 1);
+        if (slot >= store.firstSlot + store.numSlots) throw new ShapeError("cacheAppend: no room left in the cache.");
+        const at = (token * numKeyValueHeads + head) * headDim;
+        writeFloats(target.rows(slot, slot + 1), rows.subarray(at, at + headDim));
+      }
+    }
+  }
+}

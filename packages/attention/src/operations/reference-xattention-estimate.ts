@@ -1,0 +1,96 @@
+import {
+  type Backend,
+  expectShape,
+  fromBFloat16,
+  readFloats,
+  ShapeError,
+  toBFloat16,
+} from "@elastic-attention/tensor";
+import { blockMaskFromHost } from "../modes/block-mask.js";
+import type { BlockMask } from "../modes/block-pattern.js";
+import type { XAttentionEstimateCall } from "./xattention-estimate.js";
+
+/** The specification of the XAttention estimate, in the order of reference semantics 3.5. */
+export function referenceXAttentionEstimate(call: XAttentionEstimateCall, backend: Backend): BlockMask {
+  const { query, cache, keyValueHeads, mode, roundToBFloat16 = false } = call;
+  const [tokens, numQueryHeads, headDim] = [query.shape[0]!, query.shape[1] ?? -1, query.shape[2] ?? -1];
+  expectShape("xattentionEstimate", "query", query, [tokens, numQueryHeads, cache.headDim]);
+  if (tokens !== cache.length) throw new ShapeError("xattentionEstimate: it needs the queries of every key.");
+  const blocks = Math.ceil(tokens / mode.blockSize);
+  const bytes = new Uint8Array(numQueryHeads * blocks * blocks);
+  const group = numQueryHeads / cache.numKeyValueHeads;
+  const round = roundToBFloat16 ? (value: number) => fromBFloat16(toBFloat16(value)) : Math.fround;
+  const [q, k] = [readFloats(query), readFloats(cache.keys)];
+  for (const keyValueHead of keyValueHeads) {
+    const store = cache.heads[keyValueHead]!;
+    if (store.type !== "all") throw new ShapeError("xattentionEstimate: the head has already dropped keys.");
+    const keys = k.subarray(store.firstSlot * headDim, (store.firstSlot + tokens) * headDim);
+    for (let head = keyValueHead * group; head < (keyValueHead + 1) * group; head++) {
+      const queries = { values: q, first: head * headDim, stride: numQueryHeads * headDim };
+      const mass = blockMass(queries, keys, tokens, headDim, mode.stride, mode.blockSize, round);
+      const rows = bytes.subarray(head * blocks * blocks, (head + 1) * blocks * blocks);
+      for (let row = 0; row < blocks; row++) {
+        selectBlocks(mass.subarray(row * blocks, (row + 1) * blocks), row, mode.threshold, rows.subarray(row * blocks));
+      }
+    }
+  }
+  return blockMaskFromHost(backend, bytes, { blockSize: mode.blockSize, numQueryHeads, keyBlocks: blocks });
+}
+
+type Floats = ReturnType<typeof readFloats>;
+
+/** Steps 2 to 4: antidiagonal scores, softmax over causal key groups, mass of each block [blocks, blocks]. */
+function blockMass(
+  queries: { readonly values: Floats; readonly first: number; readonly stride: number },
+  keys: Floats,
+  tokens: number,
+  headDim: number,
+  stride: number,
+  blockSize: number,
+  round: (value: number) => number,
+): Float64Array {
+  const groups = Math.ceil(tokens / stride);
+  const groupsPerBlock = blockSize / stride;
+  const blocks = Math.ceil(tokens / blockSize);
+  const mass = new Float64Array(blocks * blocks);
+  const scale = 1 / (Math.sqrt(headDim) * stride);
+  const scores = new Float64Array(groups);
+  for (let a = 0; a < groups; a++) {
+    let maximum = -Infinity;
+    for (let b = 0; b <= a; b++) {
+      let dot = 0;
+      for (let m = 0; m < stride; m++) {
+        const [queryToken, keyToken] = [a * stride + (stride - 1 - m), b * stride + m];
+        if (queryToken >= tokens || keyToken >= tokens) continue;
+        const at = queries.first + queryToken * queries.stride;
+        for (let i = 0; i < headDim; i++) dot += queries.values[at + i]! * keys[keyToken * headDim + i]!;
+      }
+      scores[b] = round(dot) * scale;
+      maximum = Math.max(maximum, scores[b]!);
+    }
+    let sum = 0;
+    for (let b = 0; b <= a; b++) sum += scores[b] = Math.exp(scores[b]! - maximum);
+    const row = Math.floor(a / groupsPerBlock) * blocks;
+    for (let b = 0; b <= a; b++) mass[row + Math.floor(b / groupsPerBlock)]! += scores[b]! / sum;
+  }
+  return mass.map(round);
+}
+
+/**
+ * Steps 5 and 6: the first and the diagonal block always, then the heaviest others while what was taken so far stays
+ * below threshold · row mass. Equal masses are taken by lower index. Writes 1 for every chosen block of the row.
+ */
+export function selectBlocks(mass: ArrayLike<number>, row: number, threshold: number, chosen: Uint8Array): void {
+  let total = 0;
+  for (let block = 0; block <= row; block++) total += mass[block]!;
+  const required = total * threshold;
+  chosen[0] = chosen[row] = 1;
+  let taken = row === 0 ? mass[0]! : mass[0]! + mass[row]!;
+  const others = Array.from({ length: Math.max(0, row - 1) }, (_, index) => index + 1);
+  others.sort((a, b) => mass[b]! - mass[a]! || a - b);
+  for (const block of others) {
+    if (!(taken < required)) break;
+    chosen[block] = 1;
+    taken += mass[block]!;
+  }
+}

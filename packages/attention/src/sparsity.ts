@@ -1,0 +1,78 @@
+import type { AttentionMode } from "./modes/attention-mode.js";
+import type { BlockMask, BlockPattern } from "./modes/block-pattern.js";
+import { attentionModeDefinition } from "./modes/mode-registry.js";
+import { maskRow, visitedRanges, visitsBlock } from "./modes/visited-blocks.js";
+
+/** One sequence's routing: [layer][kvHead] index into `modes`, of which `modes[0]` is the retrieval mode. */
+export interface HeadMap {
+  readonly modes: readonly AttentionMode[];
+  readonly assignment: readonly ArrayLike<number>[];
+}
+
+/** MSR (paper eq. 4): share of key-value heads, over all layers, in another than the retrieval mode. */
+export function modelSparsity({ assignment }: HeadMap): number {
+  let heads = 0;
+  let sparse = 0;
+  for (const layer of assignment) {
+    heads += layer.length;
+    for (let head = 0; head < layer.length; head++) if (layer[head]! > 0) sparse += 1;
+  }
+  return heads === 0 ? 0 : sparse / heads;
+}
+
+/** ESR as the paper plots it (eq. 5): mean over the last layer's heads of the share of keys the last query skips. */
+export function lastQuerySparsity({ modes, assignment }: HeadMap, tokens: number): number {
+  const last = assignment.at(-1);
+  if (last === undefined || last.length === 0 || tokens === 0) return 0;
+  let sum = 0;
+  for (let head = 0; head < last.length; head++) {
+    const mode = modes[last[head]!]!;
+    const pattern = attentionModeDefinition(mode).decodePattern(mode);
+    const seen = visitedRanges(pattern, tokens - 1).reduce((count, [start, end]) => count + end - start, 0);
+    sum += 1 - seen / tokens;
+  }
+  return sum / last.length;
+}
+
+/** Blocks that one head visited and could have visited in a prefill. */
+export interface BlockCount {
+  readonly visited: number;
+  readonly causal: number;
+}
+
+/**
+ * Blocks of one key-value head in a prefill of `tokens`, counted in blocks of `blockSize`; a "selected" head averages
+ * over its group's query heads.
+ */
+export function countBlocks(
+  pattern: BlockPattern,
+  tokens: number,
+  blockSize: number,
+  selection?: { readonly mask: BlockMask; readonly visited: Uint8Array; readonly queryHeads: readonly number[] },
+): BlockCount {
+  const blocks = Math.ceil(tokens / blockSize);
+  const causal = (blocks * (blocks + 1)) / 2;
+  if (pattern.type === "full") return { visited: causal, causal };
+  let visited = 0;
+  const heads = pattern.type === "selected" ? (selection?.queryHeads ?? []) : [undefined];
+  const ownBlocks = Math.ceil(tokens / pattern.blockSize);
+  const ownCausal = (ownBlocks * (ownBlocks + 1)) / 2;
+  for (const head of heads) {
+    for (let row = 0; row < ownBlocks; row++) {
+      const chosen = head === undefined ? undefined : maskRow(selection!.mask, selection!.visited, head, row);
+      for (let column = 0; column <= row; column++) if (visitsBlock(pattern, row, column, chosen)) visited += 1;
+    }
+  }
+  return { visited: (visited / Math.max(1, heads.length) / ownCausal) * causal, causal };
+}
+
+/** ESR over everything computed: 1 - visited blocks / causal blocks, over all heads of all layers. */
+export function effectiveSparsity(counts: Iterable<BlockCount>): number {
+  let visited = 0;
+  let causal = 0;
+  for (const count of counts) {
+    visited += count.visited;
+    causal += count.causal;
+  }
+  return causal === 0 ? 0 : 1 - visited / causal;
+}
