@@ -11,3 +11,8 @@ export function library(entry = { index: "src/index.ts" }) {
     dts: { compilerOptions: { ignoreDeprecations: "6.0", customConditions: [] } },
   };
 }
+
+/** The build of a program: as a library's, without declarations. Workspace packages stay imports of their own. */
+export function application(entry) {
+  return { ...library(entry), dts: false };
+}

@@ -1,0 +1,32 @@
+// Builds the addon of the package in the current directory with cmake-js: the `build:native` task of native packages.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+
+const packageFolder = process.cwd();
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+if (!existsSync(join(packageFolder, "CMakeLists.txt"))) {
+  console.log("No CMakeLists.txt here: nothing native to build.");
+  process.exit(0);
+}
+
+if (spawnSync("cmake", ["--version"], { stdio: "ignore" }).status !== 0) {
+  fail("The native build needs CMake, which was not found. Install it (Debian: apt-get install cmake g++ make).");
+}
+
+// cmake-js is a dependency of the package that is built, so it is resolved from there.
+const cmakeJs = createRequire(join(packageFolder, "package.json")).resolve("cmake-js/bin/cmake-js");
+const build = spawnSync(process.execPath, [cmakeJs, "build", "--config", "Release"], {
+  cwd: packageFolder,
+  stdio: "inherit",
+  env: { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()), ...process.env },
+});
+if (build.error) fail(`The native build did not start: ${build.error.message}`);
+process.exit(build.status ?? 1);
