@@ -1,1 +1,13 @@
-export {};
+import { checkWorkspace } from "./check-workspace.js";
+import { formatViolation } from "./violation.js";
+
+const root = process.argv[2] ?? process.cwd();
+const { packages, files, violations, warnings } = checkWorkspace(root);
+for (const warning of warnings) console.warn(`warning: ${warning}`);
+for (const violation of violations) console.error(formatViolation(violation));
+if (violations.length > 0) {
+  console.error(`Workspace rules: ${violations.length} broken.`);
+  process.exitCode = 1;
+} else {
+  console.log(`Workspace rules hold in ${packages} packages, ${files} files.`);
+}

@@ -1,0 +1,51 @@
+/** The npm scope of every package in the workspace. */
+export const scope = "@elastic-attention/";
+
+/** Configuration that any package may have among its devDependencies. */
+export const configurationPackages: readonly string[] = [`${scope}tsup-config`, `${scope}typescript-config`];
+
+const engineBelowGeneration = ["tensor", "attention", "router", "transformer"] as const;
+
+/**
+ * The arrows between packages: what the sources of each may import. A model never sees a native backend, which is
+ * found at run time; attention knows nothing of models, and models nothing of serving.
+ *
+ * A new package gets its line here, after everything it stands on.
+ */
+const sourceArrows: Readonly<Record<string, readonly string[]>> = {
+  tensor: [],
+  attention: ["tensor"],
+  router: ["tensor", "attention"],
+  cpu: ["tensor", "attention", "router"],
+  cuda: ["tensor", "attention", "router"],
+  transformer: ["tensor", "attention", "router"],
+  "model-llama": engineBelowGeneration,
+  "model-qwen": engineBelowGeneration,
+  generation: engineBelowGeneration,
+  "demo-model": [],
+};
+
+/**
+ * What the tests of a package may import beyond its sources. Tests choose backends, as apps do, but only where that
+ * makes no cycle: `cpu` stands on tensor, attention and router, so their tests cannot stand on it.
+ */
+const testArrows: Readonly<Record<string, readonly string[]>> = {
+  transformer: ["cpu", "cuda"],
+  "model-llama": ["cpu", "cuda"],
+  "model-qwen": ["cpu", "cuda"],
+  generation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
+};
+
+export type ImportSide = "source" | "test";
+
+/** The names (without scope) that a package under `packages/` may import, or undefined where it has no line above. */
+export function allowedImports(packageName: string, side: ImportSide): readonly string[] | undefined {
+  const fromSource = sourceArrows[packageName];
+  if (fromSource === undefined) return undefined;
+  return side === "source" ? fromSource : [...fromSource, ...(testArrows[packageName] ?? [])];
+}
+
+/** Whether `name` is a package under `packages/` that has its line in the table. */
+export function isLibrary(name: string): boolean {
+  return name in sourceArrows;
+}

@@ -1,0 +1,34 @@
+import { checkFileLength } from "./rules/file-length.js";
+import { checkFileNames } from "./rules/file-names.js";
+import { checkImportArrows } from "./rules/import-arrows.js";
+import { checkManifestDependencies } from "./rules/manifest-dependencies.js";
+import { checkPackageLayout } from "./rules/package-layout.js";
+import { checkRepositorySize } from "./rules/repository-size.js";
+import type { Violation } from "./violation.js";
+import { readWorkspace } from "./workspace.js";
+
+export interface WorkspaceReport {
+  readonly packages: number;
+  readonly files: number;
+  readonly violations: readonly Violation[];
+  readonly warnings: readonly string[];
+}
+
+/** Every rule over the workspace whose repository root is `root`. */
+export function checkWorkspace(root: string): WorkspaceReport {
+  const workspace = readWorkspace(root);
+  const lengths = checkFileLength(workspace);
+  return {
+    packages: workspace.packages.length,
+    files: workspace.files.length,
+    violations: [
+      ...checkImportArrows(workspace),
+      ...checkManifestDependencies(workspace),
+      ...checkFileNames(workspace),
+      ...checkPackageLayout(workspace),
+      ...lengths.violations,
+      ...checkRepositorySize(root),
+    ],
+    warnings: lengths.warnings,
+  };
+}
