@@ -8,7 +8,15 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions }, noExternal: [/^@elastic-attention\//] },
   test: {
     include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "tooling/*/test/**/*.test.ts"],
+    // Worker threads share one process, so native addons are loaded as servers load them.
     pool: "threads",
     testTimeout: 60_000,
+    // .ci/run counts the tests from this report.
+    reporters: process.env["CI"] === undefined ? ["default"] : ["default", ["json", { outputFile: "build/vitest-report.json" }]],
+    coverage: {
+      provider: "v8",
+      include: ["packages/*/src/**/*.ts", "apps/*/src/**/*.ts"],
+      reporter: ["text-summary", "html"],
+    },
   },
 });
