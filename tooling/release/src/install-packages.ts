@@ -1,0 +1,33 @@
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { PackedPackage } from "./packed-package.js";
+
+/** Installs the packed packages into an empty folder with npm, as a user would, without build scripts. */
+export function installPackages(packages: readonly PackedPackage[], folder: string): void {
+  const dependencies = Object.fromEntries(packages.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module", dependencies }, null, 2));
+  execFileSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: folder,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+}
+
+/** Loads every library from outside the workspace and starts every program; returns what failed. */
+export function loadProblems(packages: readonly PackedPackage[], folder: string): string[] {
+  return packages.flatMap(({ manifest }) => {
+    const commands =
+      manifest.bin === undefined
+        ? [[process.execPath, "--input-type=module", "--eval", `await import("${manifest.name}");`]]
+        : Object.keys(manifest.bin).map((name) => [join(folder, "node_modules", ".bin", name), "--version"]);
+    return commands.flatMap(([command = "", ...args]) => {
+      try {
+        execFileSync(command, args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
+        return [];
+      } catch (error) {
+        const { stderr, message } = error as Error & { stderr?: string };
+        return [`${manifest.name} does not load outside the workspace: ${stderr?.trim() || message}`];
+      }
+    });
+  });
+}
