@@ -21,7 +21,12 @@ export class HeadPlan implements Disposable {
   }
 
   /** A plan from host data: one row of mode indices for each sequence. @throws ShapeError for an index without a mode. */
-  static fromHost(backend: Backend, modes: readonly AttentionMode[], rows: readonly ArrayLike<number>[]): HeadPlan {
+  static fromHost(
+    backend: Backend,
+    modes: readonly AttentionMode[],
+    rows: readonly ArrayLike<number>[],
+    logits?: Tensor,
+  ): HeadPlan {
     const numKeyValueHeads = rows[0]?.length ?? 0;
     const flat = new Uint8Array(rows.length * numKeyValueHeads);
     for (const [sequence, row] of rows.entries()) {
@@ -30,7 +35,7 @@ export class HeadPlan implements Disposable {
     }
     const outside = flat.find((index) => index >= modes.length);
     if (outside !== undefined) throw new ShapeError(`Mode index ${outside} in a plan of ${modes.length} modes.`);
-    const plan = new HeadPlan(modes, backend.upload(flat, [rows.length, numKeyValueHeads], "u8"));
+    const plan = new HeadPlan(modes, backend.upload(flat, [rows.length, numKeyValueHeads], "u8"), logits);
     plan.#host = flat;
     return plan;
   }

@@ -1,1 +1,11 @@
-export {};
+export * from "./attention-observer.js";
+export * from "./constant-router.js";
+export * from "./errors.js";
+export * from "./head-list.js";
+export * from "./learned-router.js";
+export * from "./operations/router-logits.js";
+export * from "./retrieval-scores.js";
+export * from "./router.js";
+export * from "./router-weights.js";
+export * from "./sparsity-dial.js";
+export * from "./static-router.js";

@@ -1,0 +1,54 @@
+import { retainedRanges } from "@elastic-attention/attention";
+import { ShapeError } from "@elastic-attention/tensor";
+import type { AttentionEvent, AttentionObserver } from "./attention-observer.js";
+
+/**
+ * Retrieval-head identification (paper appendix C, equation 9): the attention that each head's last query gives to the
+ * needle's tokens, averaged over needle prompts. Query heads of a group are averaged into their key-value head.
+ */
+export class RetrievalScores implements AttentionObserver {
+  readonly #sums: Float64Array[] = [];
+  readonly #counts: number[] = [];
+
+  /** Token positions [start, end) of the needle in the prompt that is prefilled next. */
+  needle: readonly [start: number, end: number] = [0, 0];
+
+  afterAttention({ layer, query, cache, scale }: AttentionEvent): void {
+    const [numQueryHeads, headDim] = [query.shape[1]!, query.shape[2]!];
+    const group = numQueryHeads / cache.numKeyValueHeads;
+    const last = query.rows(query.numRows - 1, query.numRows).toFloat32();
+    const sums = (this.#sums[layer] ??= new Float64Array(cache.numKeyValueHeads));
+    for (const [keyValueHead, store] of cache.heads.entries()) {
+      if (retainedRanges(store, cache.length).length !== 1) {
+        throw new ShapeError("Retrieval scores need every key: prefill with all heads full.");
+      }
+      const keys = cache.keys.rows(store.firstSlot, store.firstSlot + cache.length).toFloat32();
+      for (let head = keyValueHead * group; head < (keyValueHead + 1) * group; head++) {
+        const weights = attentionWeights(last.subarray(head * headDim, (head + 1) * headDim), keys, scale);
+        for (let token = this.needle[0]; token < this.needle[1]; token++) sums[keyValueHead]! += weights[token]! / group;
+      }
+    }
+    this.#counts[layer] = (this.#counts[layer] ?? 0) + 1;
+  }
+
+  /** Mean score of each head, [layer][kvHead]. */
+  scores(): number[][] {
+    return this.#sums.map((row, layer) => Array.from(row, (sum) => sum / this.#counts[layer]!));
+  }
+}
+
+/** Softmax of one query over all keys. */
+function attentionWeights(query: Float32Array, keys: Float32Array, scale: number): Float64Array {
+  const headDim = query.length;
+  const weights = new Float64Array(keys.length / headDim);
+  let maximum = -Infinity;
+  for (let token = 0; token < weights.length; token++) {
+    let dot = 0;
+    for (let i = 0; i < headDim; i++) dot += query[i]! * keys[token * headDim + i]!;
+    weights[token] = dot * scale;
+    maximum = Math.max(maximum, weights[token]!);
+  }
+  let sum = 0;
+  for (let token = 0; token < weights.length; token++) sum += weights[token] = Math.exp(weights[token]! - maximum);
+  return weights.map((weight) => weight / sum);
+}

@@ -1,0 +1,142 @@
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join, sep } from "node:path";
+import { CheckpointLayoutError, MissingTensorError } from "./errors.js";
+import type { TensorEntry } from "./header.js";
+import { SafetensorsFile } from "./safetensors-file.js";
+
+/** The tensors of a model, in one file or many, under one roof. */
+export class SafetensorsCheckpoint implements Disposable {
+  private constructor(
+    readonly path: string,
+    private readonly files: readonly SafetensorsFile[],
+    private readonly owners: ReadonlyMap<string, SafetensorsFile>,
+  ) {}
+
+  /**
+   * Opens a folder with `model.safetensors` or `model.safetensors.index.json`, or one safetensors file.
+   * @throws CheckpointLayoutError, SafetensorsFormatError
+   */
+  static open(path: string): SafetensorsCheckpoint {
+    if (!existsSync(path)) throw new CheckpointLayoutError(`${path} does not exist.`, "Name a model folder or a .safetensors file.");
+    if (!statSync(path).isDirectory()) return SafetensorsCheckpoint.#ofFiles(path, [path]);
+    const index = join(path, "model.safetensors.index.json");
+    if (existsSync(index)) return SafetensorsCheckpoint.#ofIndex(path, index);
+    const single = join(path, "model.safetensors");
+    if (!existsSync(single)) {
+      throw new CheckpointLayoutError(
+        `${path} holds neither model.safetensors nor model.safetensors.index.json.`,
+        "Only safetensors checkpoints are read; convert other formats first.",
+      );
+    }
+    return SafetensorsCheckpoint.#ofFiles(path, [single]);
+  }
+
+  get names(): IterableIterator<string> {
+    return this.owners.keys();
+  }
+
+  /** Bytes of all tensors. */
+  get byteLength(): number {
+    let bytes = 0;
+    for (const file of this.files) for (const entry of file.tensors.values()) bytes += entry.byteLength;
+    return bytes;
+  }
+
+  has(name: string): boolean {
+    return this.owners.has(name);
+  }
+
+  /** @throws MissingTensorError */
+  entry(name: string): TensorEntry {
+    return this.#owner(name).entry(name);
+  }
+
+  /** See {@link SafetensorsFile.read}. @throws MissingTensorError */
+  read(name: string, range?: { readonly start: number; readonly end: number }): Uint8Array {
+    return this.#owner(name).read(name, range);
+  }
+
+  close(): void {
+    for (const file of this.files) file.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #owner(name: string): SafetensorsFile {
+    const file = this.owners.get(name);
+    if (file === undefined) throw new MissingTensorError(name, this.path);
+    return file;
+  }
+
+  static #ofIndex(folder: string, indexPath: string): SafetensorsCheckpoint {
+    const weightMap = readWeightMap(indexPath);
+    const shards = [...new Set(Object.values(weightMap))].map((name) => shardPath(folder, indexPath, name));
+    const checkpoint = SafetensorsCheckpoint.#ofFiles(folder, shards);
+    for (const [tensor, shard] of Object.entries(weightMap)) {
+      const owner = checkpoint.owners.get(tensor);
+      if (owner === undefined || basename(owner.path) !== shard) {
+        checkpoint.close();
+        throw new CheckpointLayoutError(
+          owner === undefined
+            ? `${indexPath} places "${tensor}" in ${shard}, which does not hold it.`
+            : `${indexPath} places "${tensor}" in ${shard}, but it is in ${basename(owner.path)}.`,
+        );
+      }
+    }
+    return checkpoint;
+  }
+
+  static #ofFiles(path: string, paths: readonly string[]): SafetensorsCheckpoint {
+    const files: SafetensorsFile[] = [];
+    const owners = new Map<string, SafetensorsFile>();
+    try {
+      for (const filePath of paths) {
+        const file = SafetensorsFile.open(filePath);
+        files.push(file);
+        for (const name of file.tensors.keys()) {
+          const other = owners.get(name);
+          if (other !== undefined) {
+            throw new CheckpointLayoutError(`Tensor "${name}" is both in ${basename(other.path)} and in ${basename(filePath)}.`);
+          }
+          owners.set(name, file);
+        }
+      }
+      return new SafetensorsCheckpoint(path, files, owners);
+    } catch (error) {
+      for (const file of files) file.close();
+      throw error;
+    }
+  }
+}
+
+function readWeightMap(indexPath: string): Record<string, string> {
+  let index: unknown;
+  try {
+    index = JSON.parse(readFileSync(indexPath, "utf8"));
+  } catch (error) {
+    throw new CheckpointLayoutError(`${indexPath} is not JSON: ${(error as Error).message}.`);
+  }
+  const map = (index as { weight_map?: unknown } | null)?.weight_map;
+  const valid = typeof map === "object" && map !== null && Object.values(map).every((name) => typeof name === "string");
+  if (!valid) throw new CheckpointLayoutError(`${indexPath} has no weight_map of tensor names to file names.`);
+  return map as Record<string, string>;
+}
+
+/** A shard must be a plain file name of the checkpoint's folder that stays there when links are followed. */
+function shardPath(folder: string, indexPath: string, name: string): string {
+  if (name !== basename(name) || name === "" || name === "." || name === ".." || name.includes("\\") || name.includes("\0")) {
+    throw new CheckpointLayoutError(`${indexPath} names the shard ${JSON.stringify(name)}, which is not a plain file name.`);
+  }
+  const path = join(folder, name);
+  if (!existsSync(path)) throw new CheckpointLayoutError(`${indexPath} names the shard ${name}, which is missing.`);
+  // Download caches link whole folders to blobs beside them; a link to a file elsewhere is what must not pass.
+  const real = realpathSync(path);
+  const roots = [realpathSync(folder), realpathSync(dirname(dirname(folder)))].map((root) => (root.endsWith(sep) ? root : root + sep));
+  const isCache = existsSync(join(dirname(dirname(folder)), "blobs"));
+  if (!real.startsWith(roots[0]!) && !(isCache && real.startsWith(roots[1]!))) {
+    throw new CheckpointLayoutError(`${indexPath} names the shard ${name}, a link to a place outside the checkpoint.`);
+  }
+  return path;
+}
