@@ -1,4 +1,4 @@
-import type { LayerCache } from "@elastic-attention/attention";
+import type { HeadPlan, LayerCache } from "@elastic-attention/attention";
 import type { Tensor } from "@elastic-attention/tensor";
 
 /** One sequence's attention in one layer of a prefill, at the moment its keys are still complete. */
@@ -12,7 +12,17 @@ export interface AttentionEvent {
   readonly scale: number;
 }
 
-/** Looks on while a model prefills: how retrieval scores are taken without a change to any model. */
+/** A routing decision for consecutive sequences of the batch. */
+export interface RouteEvent {
+  readonly layer: number;
+  /** Index in the batch of the plan's first sequence. */
+  readonly firstSequence: number;
+  /** Valid during the call only. */
+  readonly plan: HeadPlan;
+}
+
+/** Looks on while a model prefills: how retrieval scores and routing logits are taken without a change to any model. */
 export interface AttentionObserver {
-  afterAttention(event: AttentionEvent): void;
+  afterRoute?(event: RouteEvent): void;
+  afterAttention?(event: AttentionEvent): void;
 }

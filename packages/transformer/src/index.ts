@@ -1,1 +1,14 @@
-export {};
+export * from "./decoder-model.js";
+export * from "./elastic-spec.js";
+export * from "./forward.js";
+export * from "./host-floats.js";
+export * from "./huggingface-layout.js";
+export * from "./memory-prediction.js";
+export * from "./model-adapter.js";
+export * from "./model-config.js";
+export * from "./model-spec.js";
+export * from "./pretrained-model.js";
+export * from "./prompt-error.js";
+export * from "./rope-spec.js";
+export * from "./rotary-table.js";
+export type { PrefillSequence } from "./sequence-batch.js";

@@ -6,6 +6,8 @@ import type { BlockMask, BlockPattern, Retention } from "./block-pattern.js";
 /** What a mode may look at when it selects blocks for one sequence at prefill. */
 export interface SelectionContext<M extends AttentionMode = AttentionMode> {
   readonly mode: M;
+  /** Index of the layer, from 0. */
+  readonly layer: number;
   /** [tokens, numQueryHeads, headDim], rotated. */
   readonly query: Tensor;
   /** Holds the keys of these tokens already (rotated); `length` = number of keys. */

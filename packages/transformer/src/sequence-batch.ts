@@ -1,0 +1,52 @@
+import type { SequenceCache } from "@elastic-attention/attention";
+import type { Router } from "@elastic-attention/router";
+import type { Backend, Tensor } from "@elastic-attention/tensor";
+
+/** One sequence of a prefill. */
+export interface PrefillSequence {
+  readonly tokens: ArrayLike<number>;
+  /** Empty for a new sequence; otherwise these tokens follow what it holds, under the plan it holds. */
+  readonly cache: SequenceCache;
+  /** Decides the modes of a new sequence; none: every head full. */
+  readonly router?: Router;
+}
+
+/** Tokens of several sequences one after another in one row dimension, as every kernel sees them. */
+export interface SequenceBatch {
+  readonly numTokens: number;
+  readonly caches: readonly SequenceCache[];
+  readonly routers: readonly (Router | undefined)[];
+  /** Sequence i is rows offsets[i] to offsets[i + 1]. */
+  readonly offsets: readonly number[];
+  /** i32 [tokens]. */
+  readonly ids: Tensor;
+  /** i32 [tokens]: absolute position of each token in its sequence. */
+  readonly positions: Tensor;
+  /** One past the largest position. */
+  readonly longest: number;
+}
+
+/** Lays sequences out in rows; the caller disposes `ids` and `positions`. */
+export function layOut(backend: Backend, sequences: readonly PrefillSequence[]): SequenceBatch {
+  const offsets = [0];
+  for (const { tokens } of sequences) offsets.push(offsets.at(-1)! + tokens.length);
+  const numTokens = offsets.at(-1)!;
+  const [ids, positions] = [new Int32Array(numTokens), new Int32Array(numTokens)];
+  let longest = 0;
+  for (const [index, { tokens, cache }] of sequences.entries()) {
+    for (let i = 0; i < tokens.length; i++) {
+      ids[offsets[index]! + i] = tokens[i]!;
+      positions[offsets[index]! + i] = cache.length + i;
+    }
+    longest = Math.max(longest, cache.length + tokens.length);
+  }
+  return {
+    numTokens,
+    caches: sequences.map((sequence) => sequence.cache),
+    routers: sequences.map((sequence) => sequence.router),
+    offsets,
+    ids: backend.upload(ids, [numTokens], "i32"),
+    positions: backend.upload(positions, [numTokens], "i32"),
+    longest,
+  };
+}
