@@ -1,19 +1,17 @@
 // Brings the build up to date without a word, then runs the command line with the arguments given here.
 import { spawn } from "node:child_process";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { root, startTurbo } from "./start-turbo.mjs";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const cli = join(root, "apps", "cli", "dist", "main.js");
 /** A build that is up to date answers sooner than this; one that is not deserves a word. */
 const quietMilliseconds = 3000;
 
 function build() {
   return new Promise((resolve) => {
-    const turbo = spawn(
-      join(root, "node_modules", ".bin", "turbo"),
-      ["run", "build", "--filter=@elastic-attention/cli...", "--output-logs=errors-only", "--no-update-notifier"],
-      { cwd: root, env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" }, stdio: ["ignore", "pipe", "pipe"] },
+    const turbo = startTurbo(
+      ["run", "build", "--filter=@elastic-attention/cli...", "--output-logs=errors-only"],
+      ["ignore", "pipe", "pipe"],
     );
     const output = [];
     turbo.stdout.on("data", (chunk) => output.push(chunk));
