@@ -1,1 +1,1 @@
-export {};
+export * from "./mistral-adapter.js";

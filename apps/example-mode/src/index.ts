@@ -1,1 +1,1 @@
-export {};
+export * from "./dilated-mode.js";

@@ -1,22 +1,25 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { installPackages, loadProblems } from "./install-packages.js";
 import { packageProblems } from "./package-problems.js";
 import { packPackage } from "./packed-package.js";
 
-function publicPackageFolders(root: string): string[] {
+/** What is published, and the examples: they must work for somebody who has nothing but the published packages. */
+function packageFolders(root: string): string[] {
   return ["packages", "apps"]
     .flatMap((area) => readdirSync(join(root, area)).map((name) => join(root, area, name)))
     .filter((folder) => {
-      const manifest = join(folder, "package.json");
-      return existsSync(manifest) && !(JSON.parse(readFileSync(manifest, "utf8")) as { private?: boolean }).private;
+      const file = join(folder, "package.json");
+      if (!existsSync(file)) return false;
+      const manifest = JSON.parse(readFileSync(file, "utf8")) as { private?: boolean };
+      return manifest.private !== true || basename(folder).startsWith("example-");
     });
 }
 
 const temporary = mkdtempSync(join(tmpdir(), "elastic-attention-release-"));
 try {
-  const packages = publicPackageFolders(process.cwd()).map((folder) => packPackage(folder, temporary));
+  const packages = packageFolders(process.cwd()).map((folder) => packPackage(folder, temporary));
   const problems = packages.flatMap((packed) =>
     packageProblems(packed).map((problem) => `${packed.manifest.name} ${problem}`),
   );

@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { llamaAdapter } from "@elastic-attention/model-llama";
+import { ReferenceBackend, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
+import { forward, ModelConfig, ModelConfigError, PretrainedModel } from "@elastic-attention/transformer";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { mistralAdapter, registerMistral } from "../src/index.js";
+
+const config = {
+  architectures: ["MistralForCausalLM"],
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  head_dim: 4,
+  vocab_size: 32,
+  max_position_embeddings: 64,
+  rms_norm_eps: 1e-5,
+  rope_theta: 1e6,
+  sliding_window: null,
+  torch_dtype: "float32",
+};
+
+const layerShapes = {
+  input_layernorm: [16],
+  "self_attn.q_proj": [16, 16],
+  "self_attn.k_proj": [8, 16],
+  "self_attn.v_proj": [8, 16],
+  "self_attn.o_proj": [16, 16],
+  post_attention_layernorm: [16],
+  "mlp.gate_proj": [24, 16],
+  "mlp.up_proj": [24, 16],
+  "mlp.down_proj": [16, 24],
+};
+
+/** A checkpoint folder of noise that is the same in every run, removed after the test. */
+function checkpointFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "mistral-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const shapes: [name: string, shape: number[]][] = [
+    ["model.embed_tokens.weight", [32, 16]],
+    ["model.norm.weight", [16]],
+    ["lm_head.weight", [32, 16]],
+  ];
+  for (const layer of [0, 1]) {
+    for (const [name, shape] of Object.entries(layerShapes)) shapes.push([`model.layers.${layer}.${name}.weight`, shape]);
+  }
+  const sources = shapes.map(([name, shape], seed): [string, TensorSource] => {
+    const length = shape.reduce((product, size) => product * size, 1);
+    const values = Float32Array.from({ length }, (_, i) => (Math.sin(i * 12.9898 + seed * 78.233) * 43758.5453) % 1);
+    return [name, { type: "F32", shape, bytes: () => new Uint8Array(values.buffer) }];
+  });
+  writeSafetensors(join(folder, "model.safetensors"), new Map(sources));
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+  return folder;
+}
+
+describe("the Mistral adapter", () => {
+  beforeAll(registerMistral);
+
+  it("is found by its architecture and computes what Llama computes with the same weights", async () => {
+    const path = checkpointFolder();
+    const tokens = [1, 17, 5, 9, 30, 2];
+    using backend = new ReferenceBackend();
+    using found = await PretrainedModel.open({ path, backend });
+    using asLlama = await PretrainedModel.open({ path, backend, adapter: llamaAdapter });
+    const actual = await forward(found.decoder, tokens, tokens.length);
+    const expected = await forward(asLlama.decoder, tokens, tokens.length);
+    expect(found.spec.architecture).toBe("MistralForCausalLM");
+    expect(actual.logits).toEqual(expected.logits);
+    expect(new Set(actual.logits).size).toBeGreaterThan(32);
+  });
+
+  it("refuses a sliding window with an error that names the key", () => {
+    const sliding = new ModelConfig({ ...config, sliding_window: 16 });
+    expect(() => mistralAdapter.spec(sliding)).toThrow(ModelConfigError);
+    expect(() => mistralAdapter.spec(sliding)).toThrow(/sliding_window/);
+  });
+});
