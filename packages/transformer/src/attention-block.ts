@@ -4,6 +4,7 @@ import { type Backend, headNorm, linear, rmsNorm, rotary, type Tensor } from "@e
 import type { LayerWeights } from "./decoder-weights.js";
 import type { ModelSpec } from "./model-spec.js";
 import { decodeSequences, prefillSequences, type RoutingResult } from "./route-layer.js";
+import type { RotaryTable } from "./rotary-table.js";
 import type { SequenceBatch } from "./sequence-batch.js";
 import type { Workspace } from "./workspace.js";
 
@@ -13,8 +14,7 @@ export interface AttentionContext {
   readonly spec: ModelSpec;
   readonly batch: SequenceBatch;
   readonly workspace: Workspace;
-  readonly cosine: Tensor;
-  readonly sine: Tensor;
+  readonly rotaryTable: RotaryTable;
   readonly observer?: AttentionObserver;
 }
 
@@ -28,7 +28,7 @@ export function attentionBlock(
   layer: number,
   phase: "prefill" | "decode",
 ): RoutingResult | undefined {
-  const { backend, spec, batch, workspace, cosine, sine, observer } = context;
+  const { backend, spec, batch, workspace, observer } = context;
   const { kernels } = backend;
   for (const [start, end] of workspace.chunks()) {
     const normed = workspace.normed.rows(0, end - start);
@@ -42,6 +42,8 @@ export function attentionBlock(
     kernels.run(headNorm, { heads: key, weight: weights.keyNorm, epsilon: spec.rmsNormEpsilon });
   }
   using routing = phase === "prefill" ? prefillSequences(context, key, layer) : undefined;
+  // Asked for in every layer: between two layers another prefill may have grown the tables.
+  const { cosine, sine } = context.rotaryTable.tables(batch.longest);
   kernels.run(rotary, { heads: query, positions: batch.positions, cosine, sine });
   kernels.run(rotary, { heads: key, positions: batch.positions, cosine, sine });
   for (const [index, cache] of batch.caches.entries()) {

@@ -189,7 +189,7 @@ export class DecoderModel implements Disposable {
     scope.track(batch.positions);
     const workspace = scope.track(new Workspace(backend, spec, dtype, batch.numTokens, defaultChunkRows));
     backend.kernels.run(embedding, { ids: batch.ids, table: this.weights.embedding, output: workspace.hidden });
-    return { backend, spec, batch, workspace, ...this.#rotary.tables(batch.longest) };
+    return { backend, spec, batch, workspace, rotaryTable: this.#rotary };
   }
 
   /** Final norm and output projection of the last rows of each sequence. */

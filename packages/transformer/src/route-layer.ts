@@ -29,8 +29,9 @@ export function prefillSequences(context: AttentionContext, key: Tensor, layer: 
   for (let first = 0; first < batch.caches.length; ) {
     let end = first + 1;
     const router = batch.routers[first];
-    while (end < batch.caches.length && batch.routers[end] === router && modes[end] === undefined) end += 1;
-    if (modes[first] === undefined && router !== undefined) {
+    const isNew = modes[first] === undefined;
+    while (isNew && end < batch.caches.length && batch.routers[end] === router && modes[end] === undefined) end += 1;
+    if (isNew && router !== undefined) {
       const [start, stop] = [batch.offsets[first]!, batch.offsets[end]!];
       const offsets = batch.offsets.slice(first, end + 1).map((offset) => offset - start);
       using plan = router.route({ backend, layer, keys: key.rows(start, stop), offsets });

@@ -40,13 +40,20 @@ export function layOut(backend: Backend, sequences: readonly PrefillSequence[]):
     }
     longest = Math.max(longest, cache.length + tokens.length);
   }
-  return {
-    numTokens,
-    caches: sequences.map((sequence) => sequence.cache),
-    routers: sequences.map((sequence) => sequence.router),
-    offsets,
-    ids: backend.upload(ids, [numTokens], "i32"),
-    positions: backend.upload(positions, [numTokens], "i32"),
-    longest,
-  };
+  const idsTensor = backend.upload(ids, [numTokens], "i32");
+  try {
+    const positionsTensor = backend.upload(positions, [numTokens], "i32");
+    return {
+      numTokens,
+      caches: sequences.map((sequence) => sequence.cache),
+      routers: sequences.map((sequence) => sequence.router),
+      offsets,
+      ids: idsTensor,
+      positions: positionsTensor,
+      longest,
+    };
+  } catch (error) {
+    idsTensor.dispose();
+    throw error;
+  }
 }

@@ -77,20 +77,24 @@ function blockMass(
 }
 
 /**
- * Steps 5 and 6: the first and the diagonal block always, then the heaviest others while what was taken so far stays
- * below threshold · row mass. Equal masses are taken by lower index. Writes 1 for every chosen block of the row.
+ * Steps 5 and 6: the diagonal block always, then the heaviest others while the mass taken one block earlier stays below
+ * threshold · row mass. The published code compares one block late, so one block more than needed is chosen, and it
+ * adds block 0 at the end, outside of the count; every recorded mask shows both. Equal masses are taken by lower index.
+ * Writes 1 for every chosen block of the row.
  */
 export function selectBlocks(mass: ArrayLike<number>, row: number, threshold: number, chosen: Uint8Array): void {
   let total = 0;
   for (let block = 0; block <= row; block++) total += mass[block]!;
   const required = total * threshold;
-  chosen[0] = chosen[row] = 1;
-  let taken = row === 0 ? mass[0]! : mass[0]! + mass[row]!;
-  const others = Array.from({ length: Math.max(0, row - 1) }, (_, index) => index + 1);
+  let late = 0;
+  let taken = mass[row]!;
+  const others = Array.from({ length: row }, (_, index) => index);
   others.sort((a, b) => mass[b]! - mass[a]! || a - b);
   for (const block of others) {
-    if (!(taken < required)) break;
+    if (!(late < required)) break;
     chosen[block] = 1;
+    late = taken;
     taken += mass[block]!;
   }
+  chosen[0] = chosen[row] = 1;
 }

@@ -1,0 +1,41 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+
+namespace elastic {
+
+/** Raised when an allocation fails or would pass the limit; becomes an OutOfMemoryError. */
+struct OutOfMemory : std::runtime_error {
+  explicit OutOfMemory(std::size_t bytes) : std::runtime_error("out of memory"), requested(bytes) {}
+  std::size_t requested;
+};
+
+/**
+ * Memory that JavaScript knows by number only: a wrong or freed number is found out, never followed. 64-byte aligned;
+ * large blocks ask for huge pages.
+ */
+class BufferTable {
+ public:
+  static BufferTable& instance();
+  /** A new block; its number is never used again. @throws OutOfMemory */
+  uint32_t allocate(std::size_t bytes);
+  /** Frees a block; false when the number is not in use. */
+  bool release(uint32_t id);
+  /** Address and size of a block; {nullptr, 0} when the number is not in use. */
+  struct Block {
+    char* data;
+    std::size_t bytes;
+  };
+  Block find(uint32_t id) const;
+
+ private:
+  BufferTable();
+  struct State;
+  State* state_;
+};
+
+/** Scratch memory of this thread, 64-byte aligned, kept and grown between calls. `slot` tells users apart. */
+char* thread_scratch(int slot, std::size_t bytes);
+
+}  // namespace elastic

@@ -1,0 +1,55 @@
+#include "core/instruction_set.h"
+
+#include <algorithm>
+#include <atomic>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace elastic {
+namespace {
+
+#if defined(__x86_64__)
+bool amx_granted() {
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  const bool present = (d & (1u << 22)) != 0 && (d & (1u << 24)) != 0;  // AMX-BF16, AMX-TILE
+  // The tile registers belong to a thread's state only after the process has asked: ARCH_REQ_XCOMP_PERM, XTILEDATA.
+  return present && syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+}
+
+InstructionSet detect() {
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return InstructionSet::Plain;
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (!avx512) return InstructionSet::Avx2;
+  return __builtin_cpu_supports("avx512bf16") && amx_granted() ? InstructionSet::Amx : InstructionSet::Avx512;
+}
+#else
+InstructionSet detect() { return InstructionSet::Plain; }
+#endif
+
+std::atomic<int>& current() {
+  static std::atomic<int> level{static_cast<int>(detected_instruction_set())};
+  return level;
+}
+
+}  // namespace
+
+InstructionSet detected_instruction_set() {
+  static const InstructionSet level = detect();
+  return level;
+}
+
+InstructionSet instruction_set() { return static_cast<InstructionSet>(current().load(std::memory_order_relaxed)); }
+
+InstructionSet limit_instruction_set(InstructionSet level) {
+  current() = std::min(static_cast<int>(level), static_cast<int>(detected_instruction_set()));
+  return instruction_set();
+}
+
+}  // namespace elastic

@@ -1,0 +1,55 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { registerLlama } from "@elastic-attention/model-llama";
+import { registerQwen } from "@elastic-attention/model-qwen";
+import { SafetensorsFile } from "@elastic-attention/tensor";
+
+registerLlama();
+registerQwen();
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const shared = process.env["ELASTIC_ATTENTION_SHARED"] ?? join(root, "../shared");
+
+/** Folder of a golden case, undefined where the shared fixtures are not at hand. */
+export function fixtureFolder(name: string): string | undefined {
+  const folder = join(shared, "fixtures", name);
+  return existsSync(folder) ? folder : undefined;
+}
+
+/** Path of a shared data folder, undefined where it is not at hand. */
+export function sharedData(name: string): string | undefined {
+  const folder = join(shared, "data", name);
+  return existsSync(folder) ? folder : undefined;
+}
+
+/** One tensor of a case file as numbers. */
+export function caseNumbers(file: SafetensorsFile, name: string): Float32Array {
+  const { type } = file.entry(name);
+  const bytes = file.read(name);
+  switch (type) {
+    case "F32":
+      return new Float32Array(bytes.buffer);
+    case "I64":
+      return Float32Array.from(new BigInt64Array(bytes.buffer), Number);
+    case "I32":
+      return Float32Array.from(new Int32Array(bytes.buffer));
+    case "U8":
+    case "BOOL":
+      return Float32Array.from(bytes);
+    default:
+      throw new Error(`case tensor ${name} is ${type}`);
+  }
+}
+
+/** max |a - b| / max |b|. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Infinity;
+  let [error, largest] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    const difference = Math.abs(actual[i]! - expected[i]!);
+    error = Number.isNaN(difference) ? Infinity : Math.max(error, difference);
+    largest = Math.max(largest, Math.abs(expected[i]!));
+  }
+  return error / largest;
+}

@@ -1,0 +1,41 @@
+import { join } from "node:path";
+import { SequenceCache } from "@elastic-attention/attention";
+import { SafetensorsFile } from "@elastic-attention/tensor";
+import { PretrainedModel } from "@elastic-attention/transformer";
+import { describe, expect, test } from "vitest";
+import { caseNumbers, fixtureFolder, relativeError } from "./fixture-cases.js";
+import { testBackends } from "./test-backends.js";
+
+// transformers 5.17 models in float32: logits to 1e-4 of the largest, greedy text identical.
+describe.each(["hf-llama3", "hf-qwen2", "hf-qwen3"])("%s", (name) => {
+  const folder = fixtureFolder(name);
+  test.skipIf(folder === undefined).each(testBackends)("agrees in float32 on $name", async ({ create }) => {
+    using backend = await create();
+    using model = await PretrainedModel.open({ path: folder!, backend, dtype: "f32" });
+    using golden = SafetensorsFile.open(join(folder!, "case.safetensors"));
+    const newCache = () => new SequenceCache({ backend, ...model.spec, dtype: "f32", reserveTokens: 64 });
+    const ids = caseNumbers(golden, "input_ids");
+    {
+      using cache = newCache();
+      const { logits } = await model.decoder.prefill({ sequences: [{ tokens: ids, cache }], logitsRows: ids.length });
+      using owned = logits;
+      const all = owned.toFloat32();
+      const vocabulary = model.spec.vocabularySize;
+      expect(relativeError(all.subarray((ids.length - 16) * vocabulary), caseNumbers(golden, "logits"))).toBeLessThan(1e-4);
+      const early = [0, 99, 349].flatMap((row) => Array.from(all.subarray(row * vocabulary, (row + 1) * vocabulary)));
+      expect(relativeError(early, caseNumbers(golden, "logits_at_0_99_349"))).toBeLessThan(1e-4);
+    }
+    const greedy = Array.from(caseNumbers(golden, "greedy"));
+    using cache = newCache();
+    const { logits } = await model.decoder.prefill({ sequences: [{ tokens: greedy.slice(0, 64), cache }] });
+    const produced = greedy.slice(0, 64);
+    for (let next = logits; ; ) {
+      using owned = next;
+      const row = owned.toFloat32();
+      produced.push(row.indexOf(Math.max(...row)));
+      if (produced.length === greedy.length) break;
+      next = model.decoder.decode([produced.at(-1)!], [cache]);
+    }
+    expect(produced).toEqual(greedy);
+  });
+});
