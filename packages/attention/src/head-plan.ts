@@ -16,25 +16,29 @@ export class HeadPlan implements Disposable {
     /** f32 [sequences, kvHeads, classes]: what a learned router decided from, if it did; owned by the plan. */
     readonly logits?: Tensor,
   ) {
-    if (modes.length === 0) throw new ShapeError("A head plan needs at least one mode.");
-    for (const mode of modes) attentionModeDefinition(mode).validate(mode);
+    validateModes(modes);
   }
 
-  /** A plan from host data: one row of mode indices for each sequence. @throws ShapeError for an index without a mode. */
+  /**
+   * A plan from host data: one row of mode indices for each sequence.
+   * @throws ShapeError for an index without a mode, InvalidModeError; `logits` then stays the caller's.
+   */
   static fromHost(
     backend: Backend,
     modes: readonly AttentionMode[],
     rows: readonly ArrayLike<number>[],
     logits?: Tensor,
   ): HeadPlan {
+    validateModes(modes);
     const numKeyValueHeads = rows[0]?.length ?? 0;
     const flat = new Uint8Array(rows.length * numKeyValueHeads);
     for (const [sequence, row] of rows.entries()) {
       if (row.length !== numKeyValueHeads) throw new ShapeError("Every sequence of a plan has the same heads.");
+      // Checked before the bytes are stored: 256 would wrap to mode 0.
+      const outside = Array.from(row).find((index) => !(Number.isInteger(index) && index >= 0 && index < modes.length));
+      if (outside !== undefined) throw new ShapeError(`Mode index ${outside} in a plan of ${modes.length} modes.`);
       flat.set(Array.from(row), sequence * numKeyValueHeads);
     }
-    const outside = flat.find((index) => index >= modes.length);
-    if (outside !== undefined) throw new ShapeError(`Mode index ${outside} in a plan of ${modes.length} modes.`);
     const plan = new HeadPlan(modes, backend.upload(flat, [rows.length, numKeyValueHeads], "u8"), logits);
     plan.#host = flat;
     return plan;
@@ -71,4 +75,10 @@ export class HeadPlan implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** @throws ShapeError, InvalidModeError */
+function validateModes(modes: readonly AttentionMode[]): void {
+  if (modes.length === 0) throw new ShapeError("A head plan needs at least one mode.");
+  for (const mode of modes) attentionModeDefinition(mode).validate(mode);
 }

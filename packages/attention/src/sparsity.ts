@@ -1,3 +1,4 @@
+import { ShapeError } from "@elastic-attention/tensor";
 import type { AttentionMode } from "./modes/attention-mode.js";
 import type { BlockMask, BlockPattern } from "./modes/block-pattern.js";
 import { attentionModeDefinition } from "./modes/mode-registry.js";
@@ -43,6 +44,7 @@ export interface BlockCount {
 /**
  * Blocks of one key-value head in a prefill of `tokens`, counted in blocks of `blockSize`; a "selected" head averages
  * over its group's query heads.
+ * @throws ShapeError for a "selected" pattern without the selection
  */
 export function countBlocks(
   pattern: BlockPattern,
@@ -53,8 +55,11 @@ export function countBlocks(
   const blocks = Math.ceil(tokens / blockSize);
   const causal = (blocks * (blocks + 1)) / 2;
   if (pattern.type === "full") return { visited: causal, causal };
+  if (pattern.type === "selected" && (selection === undefined || selection.queryHeads.length === 0)) {
+    throw new ShapeError('countBlocks: a "selected" pattern is counted from the blocks that were selected.');
+  }
   let visited = 0;
-  const heads = pattern.type === "selected" ? (selection?.queryHeads ?? []) : [undefined];
+  const heads = pattern.type === "selected" ? selection!.queryHeads : [undefined];
   const ownBlocks = Math.ceil(tokens / pattern.blockSize);
   const ownCausal = (ownBlocks * (ownBlocks + 1)) / 2;
   for (const head of heads) {
@@ -63,7 +68,7 @@ export function countBlocks(
       for (let column = 0; column <= row; column++) if (visitsBlock(pattern, row, column, chosen)) visited += 1;
     }
   }
-  return { visited: (visited / Math.max(1, heads.length) / ownCausal) * causal, causal };
+  return { visited: (visited / heads.length / ownCausal) * causal, causal };
 }
 
 /** ESR over everything computed: 1 - visited blocks / causal blocks, over all heads of all layers. */

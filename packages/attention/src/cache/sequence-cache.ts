@@ -168,7 +168,8 @@ export class SequenceCache implements Disposable {
     const capacity = Math.min(...layer.heads.map((store) => (store.type === "all" ? store.numSlots : Infinity)));
     const grown = needed > capacity ? Math.max(needed, Math.ceil(capacity * 1.5)) : capacity;
     const heads = headStores(this.#retentions(layer.modes), Number.isFinite(grown) ? grown : needed, tokens - 1);
-    if (numSlots(heads) > numSlots(layer.heads)) this.#move(layer, heads);
+    // Head by head: a ring that may close again must not hide that another head is full.
+    if (heads.some((store, head) => store.numSlots > layer.heads[head]!.numSlots)) this.#move(layer, heads);
   }
 
   /** Moves a layer to other stores, keeping every position both have room for. */
@@ -186,8 +187,14 @@ export class SequenceCache implements Disposable {
       }
     }
     const { kernels } = this.options.backend;
-    kernels.run(copySpans, { source: layer.keys, destination: next.keys, spans: Int32Array.from(spans) });
-    kernels.run(copySpans, { source: layer.values, destination: next.values, spans: Int32Array.from(spans) });
+    try {
+      kernels.run(copySpans, { source: layer.keys, destination: next.keys, spans: Int32Array.from(spans) });
+      kernels.run(copySpans, { source: layer.values, destination: next.values, spans: Int32Array.from(spans) });
+    } catch (error) {
+      next.keys.dispose();
+      next.values.dispose();
+      throw error;
+    }
     layer.keys.dispose();
     layer.values.dispose();
     Object.assign(layer, next);

@@ -30,9 +30,7 @@ function attendSequence(call: HybridAttentionCall, sequence: AttentionSequence):
   for (let head = 0; head < numQueryHeads; head++) {
     const pattern = patterns[Math.floor(head / group)]!;
     const store = cache.heads[Math.floor(head / group)]!;
-    if (pattern.type === "selected" && (mask === undefined || mask.blockSize !== pattern.blockSize)) {
-      throw new ShapeError('hybridAttention: a "selected" pattern needs a mask of its block size.');
-    }
+    if (pattern.type === "selected") expectMask(mask, pattern.blockSize, numQueryHeads, sequence);
     for (let row = 0; row < length; row++) {
       const position = cache.length - length + row;
       const chosen =
@@ -83,3 +81,22 @@ function attendRow(
   return maximum + Math.log(sum);
 }
 
+/** A "selected" pattern reads its own rows of the mask: one for each block of queries, the last for the last key block. */
+function expectMask(
+  mask: AttentionSequence["mask"],
+  blockSize: number,
+  numQueryHeads: number,
+  { cache, length }: AttentionSequence,
+): void {
+  if (mask === undefined || mask.blockSize !== blockSize) {
+    throw new ShapeError('hybridAttention: a "selected" pattern needs a mask of its block size.');
+  }
+  const keyBlocks = Math.ceil(cache.length / blockSize);
+  const queryBlocks = keyBlocks - Math.floor((cache.length - length) / blockSize);
+  if (mask.numQueryHeads !== numQueryHeads || mask.keyBlocks !== keyBlocks || mask.queryBlocks < queryBlocks) {
+    throw new ShapeError(
+      `hybridAttention: the mask must have ${numQueryHeads} heads, ${queryBlocks} or more query blocks and ${keyBlocks} ` +
+        `key blocks, found ${mask.numQueryHeads}, ${mask.queryBlocks} and ${mask.keyBlocks}.`,
+    );
+  }
+}
