@@ -1,4 +1,3 @@
-import { retainedRanges } from "@elastic-attention/attention";
 import { ShapeError } from "@elastic-attention/tensor";
 import type { AttentionEvent, AttentionObserver } from "./attention-observer.js";
 
@@ -16,10 +15,14 @@ export class RetrievalScores implements AttentionObserver {
   afterAttention({ layer, query, cache, scale }: AttentionEvent): void {
     const [numQueryHeads, headDim] = [query.shape[1]!, query.shape[2]!];
     const group = numQueryHeads / cache.numKeyValueHeads;
+    if (!(this.needle[0] >= 0 && this.needle[0] <= this.needle[1] && this.needle[1] <= cache.length)) {
+      throw new ShapeError(`The needle [${this.needle.join(", ")}) is outside a prompt of ${cache.length} tokens.`);
+    }
     const last = query.rows(query.numRows - 1, query.numRows).toFloat32();
     const sums = (this.#sums[layer] ??= new Float64Array(cache.numKeyValueHeads));
     for (const [keyValueHead, store] of cache.heads.entries()) {
-      if (retainedRanges(store, cache.length).length !== 1) {
+      // A ring holds its positions in another order even while it has not dropped any.
+      if (store.type !== "all") {
         throw new ShapeError("Retrieval scores need every key: prefill with all heads full.");
       }
       const keys = cache.keys.rows(store.firstSlot, store.firstSlot + cache.length).toFloat32();

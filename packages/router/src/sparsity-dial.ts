@@ -27,8 +27,11 @@ export class SparsityDial implements Router {
   readonly modes: readonly AttentionMode[];
 
   constructor(private readonly options: SparsityDialOptions) {
-    const { target, router } = options;
+    const { target, router, numLayers, profile } = options;
     if (!(target >= 0 && target <= 1)) throw new ShapeError(`Target sparsity must be between 0 and 1, found ${target}.`);
+    if (profile !== undefined && !(profile.length === numLayers && profile.every((share) => share >= 0 && share < Infinity))) {
+      throw new ShapeError(`A profile is one number from 0 up for each of the ${numLayers} layers, found [${profile.join(", ")}].`);
+    }
     this.name = `${router.name} at ${target}`;
     this.modes = router.modes;
   }

@@ -1,4 +1,5 @@
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
+import { ShapeError } from "@elastic-attention/tensor";
 import { HeadListError } from "./errors.js";
 import type { HeadList } from "./head-list.js";
 import type { RouterInput, ScoringRouter } from "./router.js";
@@ -13,18 +14,25 @@ export interface StaticRouterOptions {
 
 /**
  * The same heads for every input: the best k = floor((1 - MSR) · layers · heads) by score keep the retrieval mode
- * (paper appendix C). Meets any sparsity to within half a head.
+ * (paper appendix C). Meets any sparsity to within one head.
  */
 export class StaticRouter implements ScoringRouter {
   readonly name = "static";
   readonly modes: readonly [AttentionMode, AttentionMode];
   /** [layer][kvHead]: 0 retrieval, 1 sparse. */
   readonly assignment: readonly Uint8Array[];
+  /** [layer][kvHead]: by rank over the model, so that scores of any size keep their order and the threshold is at 0. */
+  readonly #scores: readonly Float32Array[];
 
-  constructor(private readonly options: StaticRouterOptions) {
-    const { list, retrievalMode, sparseMode, sparsity = list.sparsity } = options;
+  /** @throws ShapeError for a sparsity outside 0 to 1. */
+  constructor({ list, retrievalMode, sparseMode, sparsity = list.sparsity }: StaticRouterOptions) {
     this.modes = [retrievalMode, sparseMode];
     this.assignment = bestHeads(list.scores, sparsity);
+    const order = bestFirst(list.scores);
+    const kept = keptHeads(order.length, sparsity);
+    const scores = list.scores.map((row) => new Float32Array(row.length));
+    for (const [rank, { layer, head }] of order.entries()) scores[layer]![head] = kept - rank - 0.5;
+    this.#scores = scores;
   }
 
   route({ backend, layer, keys, offsets }: RouterInput): HeadPlan {
@@ -33,9 +41,8 @@ export class StaticRouter implements ScoringRouter {
   }
 
   score({ layer, keys, offsets }: RouterInput): Float32Array {
-    const row = this.#row(layer, keys.shape[1]!);
-    const scores = this.options.list.scores[layer]!;
-    const one = Float32Array.from(row, (mode, head) => (mode === 0 ? 1 + scores[head]! : -1 / (1 + scores[head]!)));
+    this.#row(layer, keys.shape[1]!);
+    const one = this.#scores[layer]!;
     const all = new Float32Array(one.length * (offsets.length - 1));
     for (let start = 0; start < all.length; start += one.length) all.set(one, start);
     return all;
@@ -54,12 +61,20 @@ export class StaticRouter implements ScoringRouter {
   }
 }
 
-/** 0 for the k best heads over all layers, 1 for the rest; equal scores by layer, then head. */
+/** 0 for the k best heads over all layers, 1 for the rest; equal scores by layer, then head. @throws ShapeError */
 export function bestHeads(scores: readonly (readonly number[])[], sparsity: number): Uint8Array[] {
-  const heads = scores.flatMap((row, layer) => row.map((score, head) => ({ layer, head, score })));
-  const kept = Math.floor((1 - sparsity) * heads.length + 1e-9);
-  heads.sort((a, b) => b.score - a.score || a.layer - b.layer || a.head - b.head);
+  const order = bestFirst(scores);
   const assignment = scores.map((row) => new Uint8Array(row.length).fill(1));
-  for (const { layer, head } of heads.slice(0, kept)) assignment[layer]![head] = 0;
+  for (const { layer, head } of order.slice(0, keptHeads(order.length, sparsity))) assignment[layer]![head] = 0;
   return assignment;
+}
+
+function bestFirst(scores: readonly (readonly number[])[]): { layer: number; head: number; score: number }[] {
+  const heads = scores.flatMap((row, layer) => row.map((score, head) => ({ layer, head, score })));
+  return heads.sort((a, b) => b.score - a.score || a.layer - b.layer || a.head - b.head);
+}
+
+function keptHeads(heads: number, sparsity: number): number {
+  if (!(sparsity >= 0 && sparsity <= 1)) throw new ShapeError(`Sparsity must be between 0 and 1, found ${sparsity}.`);
+  return Math.floor((1 - sparsity) * heads + 1e-9);
 }
