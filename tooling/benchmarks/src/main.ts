@@ -2,6 +2,8 @@ import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Benchmark } from "./benchmark.js";
+import { type BenchmarkOptions, type CommandLine, parseCommandLine, usage } from "./command-line.js";
+import { describeMachine, formatReport, type Report } from "./report.js";
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const suffix = ".bench.js";
@@ -19,24 +21,54 @@ async function loadBenchmark(name: string): Promise<Benchmark> {
   return module.benchmark;
 }
 
-async function main(): Promise<void> {
-  const [name, ...args] = process.argv.slice(2);
-  const names = benchmarkNames();
-  if (name !== undefined && names.includes(name)) {
-    const benchmark = await loadBenchmark(name);
-    await benchmark.run(args);
-    return;
-  }
-  if (name !== undefined) {
-    console.error(`No benchmark is named "${name}".`);
-    process.exitCode = 1;
-  }
-  console.log("Usage: pnpm bench NAME [arguments]");
-  if (names.length === 0) console.log("There are no benchmarks yet.");
+async function runBenchmark(name: string, options: BenchmarkOptions): Promise<Report> {
+  const benchmark = await loadBenchmark(name);
+  const machine = describeMachine();
+  const start = performance.now();
+  const { figures, notes } = await benchmark.run(options, (line) => console.error(`${name}: ${line}`));
+  return { benchmark: name, machine, seconds: (performance.now() - start) / 1000, figures, notes };
+}
+
+async function listBenchmarks(names: readonly string[]): Promise<void> {
+  console.log(usage);
   for (const known of names) {
     const { description } = await loadBenchmark(known);
-    console.log(`  ${known.padEnd(24)} ${description}`);
+    console.log(`  ${known.padEnd(16)} ${description}`);
   }
+}
+
+async function main(): Promise<void> {
+  let commandLine: CommandLine;
+  try {
+    commandLine = parseCommandLine(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${usage}`);
+    process.exitCode = 1;
+    return;
+  }
+  const { name, json, options } = commandLine;
+  const names = benchmarkNames();
+  if (name === undefined || !(name === "all" || names.includes(name))) {
+    if (name !== undefined) {
+      console.error(`No benchmark is named "${name}".`);
+      process.exitCode = 1;
+    }
+    await listBenchmarks(names);
+    return;
+  }
+  const reports: Report[] = [];
+  for (const each of name === "all" ? names : [name]) {
+    try {
+      const report = await runBenchmark(each, options);
+      reports.push(report);
+      if (!json) console.log(`${formatReport(report)}\n`);
+    } catch (error) {
+      // With "all", one benchmark that cannot run must not hide the others' figures.
+      console.error(`${each}: ${(error as Error).stack ?? String(error)}`);
+      process.exitCode = 1;
+    }
+  }
+  if (json) console.log(JSON.stringify(reports, null, 2));
 }
 
 await main();

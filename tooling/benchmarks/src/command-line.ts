@@ -1,0 +1,85 @@
+import { parseArgs } from "node:util";
+
+/** What every benchmark is told; one that has no use for a setting ignores it. */
+export interface BenchmarkOptions {
+  /** Name of the backend that "ours" runs on. */
+  readonly backend: string;
+  /** Threads of both sides. */
+  readonly threads: number;
+  /** Rounds of alternation; undefined: each benchmark's own choice. */
+  readonly rounds: number | undefined;
+  /** Sizes that take seconds, to try the harness itself; its figures mean nothing and have no targets. */
+  readonly tiny: boolean;
+  /** Whether peers are measured too. */
+  readonly peers: boolean;
+  /** Names of model shapes; undefined: each benchmark's own. */
+  readonly shapes: readonly string[] | undefined;
+  /** Prompt or cache lengths in tokens; undefined: each benchmark's own. */
+  readonly tokens: readonly number[] | undefined;
+  /** Weight types of the llama.cpp peer; undefined: each benchmark's own. */
+  readonly types: readonly string[] | undefined;
+}
+
+export interface CommandLine {
+  readonly name: string | undefined;
+  readonly json: boolean;
+  readonly options: BenchmarkOptions;
+}
+
+/** What the command line looks like, for people. */
+export const usage = `Usage: pnpm bench NAME|all [options]
+  --backend NAME     cpu (default) or reference
+  --threads N        threads of both sides, default 2
+  --rounds N         rounds of alternation between the sides
+  --shape A,B        model shapes: small, 1b
+  --tokens A,B       prompt or cache lengths
+  --types A,B        weight types of the llama.cpp peer: bf16, f16, q8_0
+  --no-peers         ours alone
+  --tiny             seconds instead of minutes, to try the harness; the figures mean nothing
+  --json             one JSON document on standard output (pnpm --silent bench ... keeps pnpm's own lines away)`;
+
+/** @throws TypeError or RangeError with a message for people, for an unknown option or a value that is no number. */
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  const { values, positionals } = parseArgs({
+    args: args.filter((argument) => argument !== "--"),
+    allowPositionals: true,
+    options: {
+      backend: { type: "string", default: "cpu" },
+      threads: { type: "string", default: "2" },
+      rounds: { type: "string" },
+      shape: { type: "string" },
+      tokens: { type: "string" },
+      types: { type: "string" },
+      "no-peers": { type: "boolean", default: false },
+      tiny: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+    },
+  });
+  if (positionals.length > 1) throw new TypeError(`One benchmark at a time, found: ${positionals.join(", ")}.`);
+  return {
+    name: positionals[0],
+    json: values.json,
+    options: {
+      backend: values.backend,
+      threads: count("--threads", values.threads),
+      rounds: values.rounds === undefined ? undefined : count("--rounds", values.rounds),
+      tiny: values.tiny,
+      peers: !values["no-peers"],
+      shapes: list(values.shape),
+      tokens: list(values.tokens)?.map((value) => count("--tokens", value)),
+      types: list(values.types),
+    },
+  };
+}
+
+function list(value: string | undefined): string[] | undefined {
+  return value?.split(",").filter((item) => item !== "");
+}
+
+function count(option: string, value: string): number {
+  const number = Number(value);
+  if (!(Number.isSafeInteger(number) && number > 0)) {
+    throw new RangeError(`${option} takes whole numbers above 0, found "${value}".`);
+  }
+  return number;
+}
