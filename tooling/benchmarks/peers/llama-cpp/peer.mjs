@@ -1,0 +1,62 @@
+// The llama.cpp side of the prefill and decode benchmarks. Reads one JSON request a line and answers each with one line:
+//   {"load": FILE, "contextSize": N, "threads": N}  -> {}
+//   {"prefill": [ids]}                              -> {"seconds": s}           forgets what it held first
+//   {"decode": count, "start": id}                  -> {"seconds": s, "tokens": [ids]}   greedy, goes on from what it holds
+// node-llama-cpp is resolved from ELASTIC_ATTENTION_LLAMA_CPP (a folder with node_modules) or from this folder.
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+
+const { ELASTIC_ATTENTION_LLAMA_CPP: folder } = process.env;
+const from = folder ? pathToFileURL(join(folder, "package.json")) : import.meta.url;
+const { getLlama, LlamaLogLevel } = await import(pathToFileURL(createRequire(from).resolve("node-llama-cpp")).href);
+
+let sequence;
+
+async function load({ load: modelPath, contextSize, threads }) {
+  const llama = await getLlama({
+    gpu: false,
+    build: "never",
+    skipDownload: true,
+    maxThreads: threads,
+    logLevel: LlamaLogLevel.error,
+  });
+  const model = await llama.loadModel({ modelPath });
+  const context = await model.createContext({ contextSize, threads, batchSize: 512, flashAttention: true, sequences: 1 });
+  sequence = context.getSequence();
+  return {};
+}
+
+async function prefill({ prefill: tokens }) {
+  await sequence.clearHistory();
+  const start = performance.now();
+  await sequence.evaluateWithoutGeneratingNewTokens(tokens);
+  return { seconds: (performance.now() - start) / 1000 };
+}
+
+async function decode({ decode: count, start: first }) {
+  const tokens = [];
+  const start = performance.now();
+  for await (const token of sequence.evaluate([first], { temperature: 0, yieldEogToken: true })) {
+    tokens.push(token);
+    if (tokens.length >= count) break;
+  }
+  return { seconds: (performance.now() - start) / 1000, tokens };
+}
+
+async function answer(request) {
+  if (request.load !== undefined) return load(request);
+  if (request.prefill !== undefined) return prefill(request);
+  if (request.decode !== undefined) return decode(request);
+  throw new Error(`unknown request: ${JSON.stringify(request)}`);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  try {
+    console.log(JSON.stringify(await answer(JSON.parse(line))));
+  } catch (error) {
+    console.log(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));
+  }
+}
+process.exit(0);
