@@ -23,6 +23,8 @@ export interface BenchmarkOptions {
 export interface CommandLine {
   readonly name: string | undefined;
   readonly json: boolean;
+  /** File that the JSON document is written to as well. */
+  readonly output: string | undefined;
   readonly options: BenchmarkOptions;
 }
 
@@ -36,7 +38,8 @@ export const usage = `Usage: pnpm bench NAME|all [options]
   --types A,B        weight types of the llama.cpp peer: bf16, f16, q8_0
   --no-peers         ours alone
   --tiny             seconds instead of minutes, to try the harness; the figures mean nothing
-  --json             one JSON document on standard output (pnpm --silent bench ... keeps pnpm's own lines away)`;
+  --json             one JSON document on standard output instead of tables
+  --output FILE      that JSON document to a file, beside the tables`;
 
 /** @throws TypeError or RangeError with a message for people, for an unknown option or a value that is no number. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
@@ -53,12 +56,14 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       "no-peers": { type: "boolean", default: false },
       tiny: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
+      output: { type: "string" },
     },
   });
   if (positionals.length > 1) throw new TypeError(`One benchmark at a time, found: ${positionals.join(", ")}.`);
   return {
     name: positionals[0],
     json: values.json,
+    output: values.output,
     options: {
       backend: values.backend,
       threads: count("--threads", values.threads),

@@ -1,5 +1,5 @@
-import { readdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readdirSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Benchmark } from "./benchmark.js";
 import { type BenchmarkOptions, type CommandLine, parseCommandLine, usage } from "./command-line.js";
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  const { name, json, options } = commandLine;
+  const { name, json, output, options } = commandLine;
   const names = benchmarkNames();
   if (name === undefined || !(name === "all" || names.includes(name))) {
     if (name !== undefined) {
@@ -68,7 +68,10 @@ async function main(): Promise<void> {
       process.exitCode = 1;
     }
   }
-  if (json) console.log(JSON.stringify(reports, null, 2));
+  const document = JSON.stringify(reports, null, 2);
+  if (json) console.log(document);
+  // pnpm runs scripts in the root; INIT_CWD is where the user stood.
+  if (output !== undefined) writeFileSync(resolve(process.env.INIT_CWD ?? ".", output), `${document}\n`);
 }
 
 await main();
