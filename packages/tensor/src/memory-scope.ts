@@ -16,10 +16,17 @@ export class MemoryScope implements Disposable {
     return moved;
   }
 
+  /** Disposes everything, also when a resource throws; the first error is thrown at the end. */
   dispose(): void {
+    const errors: unknown[] = [];
     for (let resource = this.#resources.pop(); resource !== undefined; resource = this.#resources.pop()) {
-      resource[Symbol.dispose]();
+      try {
+        resource[Symbol.dispose]();
+      } catch (error) {
+        errors.push(error);
+      }
     }
+    if (errors.length > 0) throw errors[0];
   }
 
   [Symbol.dispose](): void {

@@ -79,6 +79,9 @@ export class Tensor implements Disposable {
 
   /** View of the same elements under another shape; a tensor with row gaps keeps its first dimension. */
   reshape(shape: readonly number[]): Tensor {
+    if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+      throw new ShapeError(`[${shape.join(", ")}] is not a shape.`);
+    }
     const count = shape.reduce((product, size) => product * size, 1);
     if (count !== this.numElements) {
       throw new ShapeError(`Cannot reshape [${this.shape.join(", ")}] to [${shape.join(", ")}]: element counts differ.`);

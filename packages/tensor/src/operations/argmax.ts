@@ -1,3 +1,4 @@
+import { ShapeError } from "../errors.js";
 import { defineOperation } from "../operation.js";
 import { readFloats } from "../reference/floats.js";
 import type { Tensor } from "../tensor.js";
@@ -13,6 +14,7 @@ export interface ArgmaxCall {
 /** Index of each row's largest element; the lowest index among equals. */
 export const argmax = defineOperation<ArgmaxCall>("argmax", ({ input, output }, backend) => {
   expectShape("argmax", "output", output, [input.numRows]);
+  if (output.dtype !== "i32") throw new ShapeError(`argmax: output must be i32, found ${output.dtype}.`);
   const x = readFloats(input);
   const indices = new Int32Array(input.numRows);
   for (let row = 0; row < indices.length; row++) {

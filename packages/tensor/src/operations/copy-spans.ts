@@ -17,6 +17,7 @@ export const copySpans = defineOperation<CopySpansCall>("copySpans", ({ source, 
   if (source.dtype !== destination.dtype || source.rowLength !== destination.rowLength) {
     throw new ShapeError("copySpans: source and destination differ in dtype or row length.");
   }
+  if (spans.length % 3 !== 0) throw new ShapeError(`copySpans: ${spans.length} numbers are not whole triples.`);
   const [from, to] = [referenceArray(source), referenceArray(destination)];
   for (let i = 0; i < spans.length; i += 3) {
     const [first, target, count] = [spans[i]!, spans[i + 1]!, spans[i + 2]!];

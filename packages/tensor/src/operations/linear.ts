@@ -50,9 +50,14 @@ export const packLinear = defineOperation<PackLinearCall, LinearWeight>("packLin
   const outFeatures = weights.reduce((sum, weight) => sum + weight.numRows, 0);
   const packed = backend.allocate([outFeatures, inFeatures], dtype);
   let row = 0;
-  for (const weight of weights) {
-    writeFloats(packed.rows(row, row + weight.numRows), readFloats(weight));
-    row += weight.numRows;
+  try {
+    for (const weight of weights) {
+      writeFloats(packed.rows(row, row + weight.numRows), readFloats(weight));
+      row += weight.numRows;
+    }
+  } catch (error) {
+    packed.dispose();
+    throw error;
   }
   return new LinearWeight(backend, packed.storage, outFeatures, inFeatures, dtype);
 });

@@ -1,4 +1,4 @@
-import { fromBFloat16, fromFloat16, toBFloat16, toFloat16 } from "../dtype.js";
+import { fromBFloat16, fromFloat16, isFloat, toBFloat16, toFloat16 } from "../dtype.js";
 import { ShapeError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import { ReferenceBackend, referenceArray } from "./reference-backend.js";
@@ -14,8 +14,9 @@ export function newFloats(like: Tensor, length: number): FloatArray {
     : new Float32Array(length);
 }
 
-/** Dense copy of a float tensor's elements, row gaps removed, bf16 and f16 widened. */
+/** Dense copy of a float tensor's elements, row gaps removed, bf16 and f16 widened. @throws ShapeError for an integer tensor. */
 export function readFloats(tensor: Tensor): FloatArray {
+  assertFloat(tensor);
   const source = referenceArray(tensor);
   const result = newFloats(tensor, tensor.numElements);
   const { numRows, rowLength, rowStride, offset, dtype } = tensor;
@@ -28,8 +29,9 @@ export function readFloats(tensor: Tensor): FloatArray {
   return result;
 }
 
-/** Writes dense numbers into a tensor or view, rounding once to its dtype. @throws ShapeError when counts differ. */
+/** Writes dense numbers into a tensor or view, rounding once to its dtype. @throws ShapeError when counts differ or for an integer tensor. */
 export function writeFloats(tensor: Tensor, values: ArrayLike<number>): void {
+  assertFloat(tensor);
   const target = referenceArray(tensor);
   const { numRows, rowLength, rowStride, offset, dtype } = tensor;
   if (values.length !== tensor.numElements) {
@@ -46,11 +48,16 @@ export function readIntegers(tensor: Tensor): Int32Array {
   if (tensor.dtype !== "i32" && tensor.dtype !== "u8") {
     throw new ShapeError(`Integers expected, found a tensor of ${tensor.dtype}.`);
   }
-  return Int32Array.from(hostNumbers(tensor));
+  const source = referenceArray(tensor);
+  const result = new Int32Array(tensor.numElements);
+  const { numRows, rowLength, rowStride, offset } = tensor;
+  for (let row = 0; row < numRows; row++) {
+    const start = offset + row * rowStride;
+    result.set(source.subarray(start, start + rowLength), row * rowLength);
+  }
+  return result;
 }
 
-function hostNumbers(tensor: Tensor): ArrayLike<number> {
-  return tensor.isContiguous
-    ? referenceArray(tensor).subarray(tensor.offset, tensor.offset + tensor.numElements)
-    : readFloats(tensor);
+function assertFloat(tensor: Tensor): void {
+  if (!isFloat(tensor.dtype)) throw new ShapeError(`Floats expected, found a tensor of ${tensor.dtype}.`);
 }

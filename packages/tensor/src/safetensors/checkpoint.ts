@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
+import { findDuplicateKey } from "./duplicate-key.js";
 import { CheckpointLayoutError, MissingTensorError } from "./errors.js";
 import type { TensorEntry } from "./header.js";
 import { SafetensorsFile } from "./safetensors-file.js";
@@ -111,15 +112,25 @@ export class SafetensorsCheckpoint implements Disposable {
   }
 }
 
+/** Ten times what the largest published checkpoints need. */
+const maxIndexBytes = 32 << 20;
+
 function readWeightMap(indexPath: string): Record<string, string> {
+  const status = statSync(indexPath);
+  if (!status.isFile() || status.size > maxIndexBytes) {
+    throw new CheckpointLayoutError(`${indexPath} is not a file of at most ${maxIndexBytes} bytes.`);
+  }
+  const text = readFileSync(indexPath, "utf8");
   let index: unknown;
   try {
-    index = JSON.parse(readFileSync(indexPath, "utf8"));
+    index = JSON.parse(text);
   } catch (error) {
     throw new CheckpointLayoutError(`${indexPath} is not JSON: ${(error as Error).message}.`);
   }
+  const duplicate = findDuplicateKey(text);
+  if (duplicate !== undefined) throw new CheckpointLayoutError(`${indexPath} places ${JSON.stringify(duplicate)} twice.`);
   const map = (index as { weight_map?: unknown } | null)?.weight_map;
-  const valid = typeof map === "object" && map !== null && Object.values(map).every((name) => typeof name === "string");
+  const valid = typeof map === "object" && map !== null && !Array.isArray(map) && Object.values(map).every((name) => typeof name === "string");
   if (!valid) throw new CheckpointLayoutError(`${indexPath} has no weight_map of tensor names to file names.`);
   return map as Record<string, string>;
 }
@@ -133,10 +144,14 @@ function shardPath(folder: string, indexPath: string, name: string): string {
   if (!existsSync(path)) throw new CheckpointLayoutError(`${indexPath} names the shard ${name}, which is missing.`);
   // Download caches link whole folders to blobs beside them; a link to a file elsewhere is what must not pass.
   const real = realpathSync(path);
-  const roots = [realpathSync(folder), realpathSync(dirname(dirname(folder)))].map((root) => (root.endsWith(sep) ? root : root + sep));
-  const isCache = existsSync(join(dirname(dirname(folder)), "blobs"));
-  if (!real.startsWith(roots[0]!) && !(isCache && real.startsWith(roots[1]!))) {
+  const root = realpathSync(folder);
+  const blobs = join(dirname(dirname(root)), "blobs");
+  if (!isInside(root, real) && !(existsSync(blobs) && isInside(realpathSync(blobs), real))) {
     throw new CheckpointLayoutError(`${indexPath} names the shard ${name}, a link to a place outside the checkpoint.`);
   }
   return path;
+}
+
+function isInside(folder: string, path: string): boolean {
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }

@@ -2,6 +2,7 @@ import { ElasticAttentionError } from "../errors.js";
 
 /** What is wrong with a safetensors file. */
 export type SafetensorsProblem =
+  | "not-a-file"
   | "truncated"
   | "header-too-large"
   | "header-encoding"

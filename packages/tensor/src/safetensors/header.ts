@@ -20,8 +20,15 @@ export interface SafetensorsHeader {
 /** Largest header that is read, as the format prescribes. */
 export const maxHeaderBytes = 100_000_000;
 
+const openingBrace = 0x7b;
+
+function notAnObject(file: string): SafetensorsFormatError {
+  return new SafetensorsFormatError(file, "header-json", "has a header that does not start with {.");
+}
+
 /**
- * The length that the first 8 bytes of a file announce, checked against the file before anything is allocated.
+ * The length that the first 8 bytes of a file announce, checked against the file before anything is allocated; a ninth
+ * byte, where `prefix` has one, must already be the header's `{`.
  * @throws SafetensorsFormatError
  */
 export function headerLength(file: string, prefix: Uint8Array, fileBytes: number): number {
@@ -34,6 +41,7 @@ export function headerLength(file: string, prefix: Uint8Array, fileBytes: number
   if (Number(length) + 8 > fileBytes) {
     throw new SafetensorsFormatError(file, "truncated", `announces a header of ${length} bytes but has ${fileBytes} in all.`);
   }
+  if (prefix.length > 8 && prefix[8] !== openingBrace) throw notAnObject(file);
   return Number(length);
 }
 
@@ -45,7 +53,7 @@ export function parseHeader(file: string, bytes: Uint8Array, fileBytes: number):
   const fail = (problem: SafetensorsProblem, detail: string): never => {
     throw new SafetensorsFormatError(file, problem, detail);
   };
-  if (bytes[0] !== 0x7b) fail("header-json", "has a header that does not start with {.");
+  if (bytes[0] !== openingBrace) throw notAnObject(file);
   let text = "";
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -54,7 +62,7 @@ export function parseHeader(file: string, bytes: Uint8Array, fileBytes: number):
   }
   let root: unknown;
   try {
-    root = JSON.parse(text, refuseReservedKey);
+    root = JSON.parse(text, /__proto__|\\u/.test(text) ? refuseReservedKey : undefined);
   } catch (error) {
     fail("header-json", `has a header that is not JSON: ${(error as Error).message}.`);
   }
@@ -93,25 +101,44 @@ function parseEntry(name: string, value: unknown, dataStart: number, fileBytes: 
   if (!isRecord(value)) return fail("header-json", `tensor "${name}" is not an object.`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== "string" || !isElementType(dtype)) {
-    return fail("unknown-dtype", `tensor "${name}" has dtype ${JSON.stringify(dtype)}.`);
+    return fail("unknown-dtype", `tensor "${name}" has dtype ${excerpt(dtype)}.`);
   }
   if (!Array.isArray(shape) || !shape.every(isCount)) {
-    return fail("invalid-shape", `tensor "${name}" has shape ${JSON.stringify(shape)}.`);
+    return fail("invalid-shape", `tensor "${name}" has shape ${excerpt(shape)}.`);
   }
   const [start, end] = Array.isArray(offsets) && offsets.length === 2 ? (offsets as unknown[]) : [];
   if (!isCount(start) || !isCount(end) || start > end || dataStart + end > fileBytes) {
-    return fail("invalid-offsets", `tensor "${name}" has offsets ${JSON.stringify(offsets)} in a file of ${fileBytes} bytes.`);
+    return fail("invalid-offsets", `tensor "${name}" has offsets ${excerpt(offsets)} in a file of ${fileBytes} bytes.`);
   }
   const byteLength = end - start;
-  // Compared as exact integers: a product beyond 2^53 must not round to the right answer.
-  const expected = shape.reduce((product: bigint, size: number) => product * BigInt(size), BigInt(elementByteSize(dtype)));
-  if (expected !== BigInt(byteLength)) {
-    return fail("wrong-byte-count", `tensor "${name}" (${dtype} [${shape.join(", ")}]) needs ${expected} bytes, has ${byteLength}.`);
+  const expected = exactByteLength(shape, elementByteSize(dtype));
+  if (expected !== byteLength) {
+    const needed = expected ?? "more than 2^53";
+    return fail("wrong-byte-count", `tensor "${name}" (${dtype} ${excerpt(shape)}) needs ${needed} bytes, has ${byteLength}.`);
   }
   return { name, type: dtype, shape, byteOffset: dataStart + start, byteLength };
 }
 
-/** `__proto__` as a key would vanish from the parsed object instead of being checked. */
+/** undefined beyond 2^53, where the product would round; it stops there, so that a shape of a million sizes costs nothing. */
+function exactByteLength(shape: readonly number[], elementBytes: number): number | undefined {
+  if (shape.includes(0)) return 0;
+  let product = elementBytes;
+  for (const size of shape) {
+    product *= size;
+    if (!Number.isSafeInteger(product)) return undefined;
+  }
+  return product;
+}
+
+/** A value from the file for an error message, cut where it would flood it; nesting is not followed. */
+function excerpt(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+  if (!Array.isArray(value)) return typeof value === "object" && value !== null ? "{…}" : String(value);
+  const items = value.slice(0, 10).map((item: unknown) => (Array.isArray(item) ? "[…]" : excerpt(item)));
+  return `[${items.join(", ")}${value.length > items.length ? ", …" : ""}]`;
+}
+
+/** `__proto__` as a key would change objects that it is copied to. Asked only when a text may hold it: it is slow. */
 function refuseReservedKey(key: string, value: unknown): unknown {
   if (key === "__proto__") throw new SyntaxError('the key "__proto__" is not allowed');
   return value;

@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { DisposedError, ShapeError } from "../errors.js";
 import { MissingTensorError, SafetensorsFormatError } from "./errors.js";
 import { headerLength, parseHeader, type TensorEntry } from "./header.js";
 
@@ -13,10 +14,12 @@ export class SafetensorsFile implements Disposable {
 
   /** Opens a file and checks its header completely. @throws SafetensorsFormatError, or the system's error (ENOENT, …) */
   static open(path: string): SafetensorsFile {
-    const descriptor = openSync(path, "r");
+    const descriptor = openSync(path, constants.O_RDONLY | nonBlocking);
     try {
-      const { size } = fstatSync(descriptor);
-      const prefix = readExactly(path, descriptor, 0, Math.min(8, size));
+      const status = fstatSync(descriptor);
+      if (!status.isFile()) throw new SafetensorsFormatError(path, "not-a-file", "is not a regular file.");
+      const { size } = status;
+      const prefix = readExactly(path, descriptor, 0, Math.min(9, size));
       const header = readExactly(path, descriptor, 8, headerLength(path, prefix, size));
       const { tensors, metadata } = parseHeader(path, header, size);
       return new SafetensorsFile(path, descriptor, tensors, metadata);
@@ -33,11 +36,17 @@ export class SafetensorsFile implements Disposable {
     return entry;
   }
 
-  /** The bytes of a tensor, aligned for any typed array, or of a range within it. @throws MissingTensorError */
+  /**
+   * The bytes of a tensor, aligned for any typed array, or of a range within it (an `end` beyond it is its end).
+   * @throws MissingTensorError, ShapeError for a range that begins before the tensor or is no range, DisposedError
+   */
   read(name: string, range: { readonly start: number; readonly end: number } = { start: 0, end: Infinity }): Uint8Array {
     const { byteOffset, byteLength } = this.entry(name);
     const end = Math.min(range.end, byteLength);
-    if (this.descriptor === undefined) throw new SafetensorsFormatError(this.path, "truncated", "was closed.");
+    if (!(Number.isSafeInteger(range.start) && Number.isSafeInteger(end) && range.start >= 0 && range.start <= range.end)) {
+      throw new ShapeError(`${range.start} to ${range.end} is not a range of the ${byteLength} bytes of "${name}".`);
+    }
+    if (this.descriptor === undefined) throw new DisposedError(this.path);
     return readExactly(this.path, this.descriptor, byteOffset + range.start, Math.max(0, end - range.start));
   }
 
@@ -50,6 +59,9 @@ export class SafetensorsFile implements Disposable {
     this.close();
   }
 }
+
+/** Opening a named pipe must not wait for a writer that never comes; Windows has no such flag. */
+const nonBlocking = constants.O_NONBLOCK ?? 0;
 
 /** One read call takes at most this much: the system's own limit is just below 2 GiB. */
 const maxReadBytes = 1 << 30;

@@ -17,7 +17,7 @@ export function tensorSource(tensor: Tensor): TensorSource {
 
 /**
  * Writes a safetensors file in one piece or not at all: a temporary file beside it takes its place at the end.
- * @throws RangeError when a source gives another number of bytes than its shape says.
+ * @throws RangeError when a source gives another number of bytes than its shape says, or for a reserved name.
  */
 export function writeSafetensors(
   path: string,
@@ -25,8 +25,10 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): void {
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  if (Object.hasOwn(metadata, "__proto__")) throw new RangeError('"__proto__" is reserved and cannot be a metadata key.');
   let offset = 0;
   for (const [name, source] of tensors) {
+    if (name === "__metadata__" || name === "__proto__") throw new RangeError(`"${name}" is reserved and cannot name a tensor.`);
     const byteLength = source.shape.reduce((product, size) => product * size, elementByteSize(source.type));
     header[name] = { dtype: source.type, shape: source.shape, data_offsets: [offset, offset + byteLength] };
     offset += byteLength;
