@@ -1,3 +1,4 @@
+import type { FloatDType } from "@elastic-attention/tensor";
 import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
 
 /** Facts about the loaded model that callers need before they send a request. */
@@ -11,7 +12,7 @@ export interface ModelDescription {
   readonly numKeyValueHeads: number;
   readonly headDim: number;
   readonly vocabularySize: number;
-  readonly dtype: "f32" | "bf16";
+  readonly dtype: FloatDType;
   readonly backend: string;
   readonly hasChatTemplate: boolean;
   /** "learned", "static" or "none". */
@@ -25,7 +26,12 @@ export interface ModelDescription {
  */
 export interface Engine extends AsyncDisposable {
   readonly model: ModelDescription;
-  /** Starts when iterated; abort with `request.signal` or by leaving the loop: memory is back within one step. */
+  /**
+   * Starts when iterated; abort with `request.signal` or by leaving the loop: memory is back within one step. An abort
+   * ends with a "finish" event of reason "aborted"; every other failure is thrown.
+   *
+   * @throws InvalidRequestError before anything is computed, OutOfMemoryError, DisposedError
+   */
   generate(request: GenerationRequest): AsyncIterable<GenerationEvent>;
   /** Token ids of a text, or of a conversation with the model's template. */
   tokenize(input: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array>;

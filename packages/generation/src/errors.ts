@@ -13,3 +13,10 @@ export class TokenizerError extends ElasticAttentionError {
     super("TOKENIZER", message, options);
   }
 }
+
+/** The worker thread of an engine could not start, ended by itself, or failed with an error that is not this project's. */
+export class EngineWorkerError extends ElasticAttentionError {
+  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super("ENGINE_WORKER", message, options);
+  }
+}

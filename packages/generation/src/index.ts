@@ -1,1 +1,10 @@
-export {};
+export * from "./chat-template.js";
+export * from "./detokenizer.js";
+export * from "./engine.js";
+export * from "./errors.js";
+export * from "./generation-request.js";
+export * from "./local-engine.js";
+export * from "./sampler.js";
+export * from "./stop-filter.js";
+export * from "./tokenizer.js";
+export * from "./tokenizer-files.js";

@@ -1,0 +1,68 @@
+import { type ChatMessage, type GenerationRequest } from "./generation-request.js";
+import { InvalidRequestError } from "./errors.js";
+import type { Tokenizer } from "./tokenizer.js";
+
+/** A request that was checked: what is left is to compute. */
+export interface RequestPlan {
+  readonly tokens: Int32Array;
+  readonly maxNewTokens: number;
+  readonly stop: readonly string[];
+  /** Tokens that the answer's text goes on from; empty for an answer in a conversation. */
+  readonly textBefore: Int32Array;
+}
+
+/** New tokens where a request does not say how many. */
+export const defaultMaxNewTokens = 512;
+
+/** Checks a request against the model. @throws InvalidRequestError, TokenizerError */
+export function planRequest(request: GenerationRequest, tokenizer: Tokenizer, contextLength: number): RequestPlan {
+  const tokens = promptTokens(request, tokenizer);
+  if (tokens.length === 0) throw new InvalidRequestError("The prompt has no tokens.", "Give a text that is not empty.");
+  const room = contextLength - tokens.length;
+  if (room < 1) {
+    throw new InvalidRequestError(
+      `The prompt has ${tokens.length} tokens; the model's context is ${contextLength}, answer included.`,
+      "Shorten the prompt or choose a model with a longer context.",
+    );
+  }
+  const { maxNewTokens = Math.min(defaultMaxNewTokens, room), stop = [], decode = "routed" } = request;
+  if (!Number.isSafeInteger(maxNewTokens) || maxNewTokens < 0) {
+    throw new InvalidRequestError(`maxNewTokens must be a whole number, 0 or more, found ${String(maxNewTokens)}.`);
+  }
+  if (maxNewTokens > room) {
+    throw new InvalidRequestError(
+      `${tokens.length} prompt tokens and ${maxNewTokens} new ones exceed the model's context of ${contextLength}.`,
+      `Ask for at most ${room} new tokens.`,
+    );
+  }
+  if (!Array.isArray(stop) || stop.some((text) => typeof text !== "string" || text === "")) {
+    throw new InvalidRequestError("stop must be a list of texts that are not empty.");
+  }
+  if (decode !== "routed" && decode !== "full") {
+    throw new InvalidRequestError(`decode must be "routed" or "full", found ${JSON.stringify(decode)}.`);
+  }
+  return { tokens, maxNewTokens, stop, textBefore: request.messages === undefined ? tokens : new Int32Array(0) };
+}
+
+/** Token ids of a request's prompt, messages or tokens. @throws InvalidRequestError unless exactly one is given. */
+export function promptTokens(
+  input: { readonly prompt?: string; readonly messages?: readonly ChatMessage[]; readonly tokens?: ArrayLike<number> },
+  tokenizer: Tokenizer,
+): Int32Array {
+  const given = (["prompt", "messages", "tokens"] as const).filter((key) => input[key] !== undefined);
+  if (given.length !== 1) {
+    throw new InvalidRequestError(`Give exactly one of prompt, messages and tokens; found ${given.join(" and ") || "none"}.`);
+  }
+  if (input.messages !== undefined) return tokenizer.encodeChat(input.messages);
+  if (input.tokens !== undefined) return checkedIds(input.tokens);
+  if (typeof input.prompt !== "string") throw new InvalidRequestError("prompt must be a text.");
+  return tokenizer.encode(input.prompt);
+}
+
+/** Checked before the copy, which would cut 1.5 to 1. */
+function checkedIds(ids: ArrayLike<number>): Int32Array {
+  const list = Array.from(ids);
+  const bad = list.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < 2 ** 31));
+  if (bad >= 0) throw new InvalidRequestError(`tokens[${bad}] is ${String(list[bad])}; token ids are whole numbers from 0.`);
+  return Int32Array.from(list);
+}
