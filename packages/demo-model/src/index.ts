@@ -1,1 +1,2 @@
-export {};
+export { demoModelDirectory } from "./demo-model-directory.js";
+export { demoModelInformation, type DemoModelInformation } from "./demo-model-information.js";

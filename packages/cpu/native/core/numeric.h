@@ -6,7 +6,7 @@ namespace elastic {
 
 enum class DType : int { F32 = 0, BF16 = 1, F16 = 2, I32 = 3, U8 = 4 };
 
-inline int64_t byte_size(DType dtype) {
+static inline int64_t byte_size(DType dtype) {
   switch (dtype) {
     case DType::F32:
     case DType::I32:

@@ -1,0 +1,16 @@
+#include "floats/kernel_table.h"
+
+#include "core/instruction_set.h"
+
+namespace elastic {
+
+const FloatKernels& float_kernels() {
+#if defined(__x86_64__)
+  const InstructionSet level = instruction_set();
+  if (level >= InstructionSet::Avx512) return float_kernels_avx512();
+  if (level >= InstructionSet::Avx2) return float_kernels_avx2();
+#endif
+  return float_kernels_plain();
+}
+
+}  // namespace elastic

@@ -1,0 +1,74 @@
+#pragma once
+#include <cstdint>
+
+#include "core/numeric.h"
+
+namespace elastic {
+
+/** Outputs of a linear weight are grouped in panels of this many. */
+constexpr int64_t kPanel = 32;
+/** Inputs of a bf16 panel are padded to a multiple of this: one AMX tile row is 32 bf16 values. */
+constexpr int64_t kTileDepth = 32;
+
+/**
+ * Float kernels of one instruction set. They work on one thread and one piece; callers split the work. Pointers named
+ * `x`, `out` and the like address elements of the dtype given beside them (F32 or BF16); everything is computed in
+ * float32 and rounded once.
+ */
+struct FloatKernels {
+  const char* name;
+  /** Copies n floats between F32, BF16 and F16. */
+  void (*convert)(const char* x, DType from, char* out, DType to, int64_t n);
+  /** out = x / sqrt(mean(x²) + epsilon) · weight; `out` may be `x`. */
+  void (*rms_norm)(const char* x, DType from, const float* weight, float epsilon, char* out, DType to, int64_t n);
+  /** sum = sum + x. */
+  void (*add_into)(const char* x, DType from, char* sum, DType to, int64_t n);
+  /** out = a + b. */
+  void (*add)(const char* a, const char* b, char* out, DType dtype, int64_t n);
+  /** Half-split rotation of one head in place. */
+  void (*rotate)(char* x, DType dtype, const float* cosine, const float* sine, int64_t half);
+  /** out = silu(gate) · up. */
+  void (*swiglu)(const char* gate, const char* up, char* out, DType dtype, int64_t n);
+  /** Softmax of a row. */
+  void (*softmax)(const char* x, DType from, char* out, DType to, int64_t n);
+  /** Index of the largest of n floats, the lowest among equals. */
+  int64_t (*argmax)(const char* x, DType dtype, int64_t n);
+  /** Dot product. */
+  float (*dot)(const float* a, const float* b, int64_t n);
+
+  /** c[r][0..32) (+)= Σ_k a[r][k] · panel[k][0..32) for `rows` rows, any number. */
+  void (*multiply_panel_f32)(const float* a, int64_t a_stride, int64_t rows, const float* panel, int64_t depth, float* c,
+                             int64_t c_stride, bool accumulate);
+  /** The same with a bf16 panel in tile layout; `depth` is a multiple of 32 and `a` is padded with zeros to it. */
+  void (*multiply_panel_bf16)(const float* a, int64_t a_stride, int64_t rows, const uint16_t* panel, int64_t depth,
+                              float* c, int64_t c_stride);
+
+  /** out = sums (+ bias) (+ out) for n outputs of one row; `bias` may be null. */
+  void (*finish_row)(const float* sums, const float* bias, char* out, DType dtype, bool accumulate, int64_t n);
+
+  /**
+   * One step of an online softmax over scores[0..n), n a multiple of 16: columns outside [low, high) count as masked.
+   * Scores become weights exp2(score · factor - maximum); returns the new maximum, adds to `sum` after rescaling it, and
+   * gives in `rescale` what earlier results must be multiplied by.
+   */
+  float (*softmax_step)(float* scores, int64_t n, int64_t low, int64_t high, float factor, float maximum, float* sum,
+                        float* rescale);
+  /** x *= factor. */
+  void (*scale)(float* x, float factor, int64_t n);
+
+  /** scores[g][j] = q[g] · key_j for n rows `stride` bytes apart, headDim a multiple of 32; q as `split_query` gives it. */
+  void (*score_rows)(const float* query, int64_t heads, const char* keys, int64_t stride, DType dtype, int64_t n,
+                     int64_t head_dim, float* scores, int64_t score_stride);
+  /** out[g] += Σ_j weights[g][j] · value_j, in the element order of `split_query`. */
+  void (*mix_rows)(const float* weights, int64_t heads, int64_t weight_stride, const char* values, int64_t stride,
+                   DType dtype, int64_t n, int64_t head_dim, float* out);
+};
+
+/** The kernels of the instruction set in use. */
+const FloatKernels& float_kernels();
+
+const FloatKernels& float_kernels_plain();
+const FloatKernels& float_kernels_avx2();
+const FloatKernels& float_kernels_avx512();
+
+}  // namespace elastic

@@ -1,0 +1,8 @@
+// The float kernels compiled for AVX2; see the compile options in CMakeLists.txt.
+#define ELASTIC_PANEL_ROWS 4
+#include "floats/elementwise.h"
+#include "floats/decode_rows.h"
+#include "floats/multiply_panel.h"
+#include "floats/softmax.h"
+
+ELASTIC_DEFINE_FLOAT_KERNELS(float_kernels_avx2, "avx2")

@@ -1,0 +1,92 @@
+#pragma once
+// Softmax kernels and the table of all float kernels; included last by each kernels_*.cpp.
+#include "floats/finish_row.h"
+#include "floats/kernel_table.h"
+
+namespace elastic {
+namespace {
+
+static void softmax(const char* x, DType from, char* out, DType to, int64_t n) {
+  ELASTIC_WITH_DTYPE(from, kFrom, {
+    const Vector nothing = broadcast(-__builtin_inff());
+    Vector largest = nothing;
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) largest = maximum(load<kFrom>(x, i), largest);
+    float top = largest_of(largest);
+    for (; i < n; ++i) {
+      const float value = load_first<kFrom>(x, i, 1)[0];
+      top = value > top ? value : top;
+    }
+    double sum = 0;
+    for (int64_t j = 0; j < n; j += kLanes) {
+      const int64_t left = n - j < kLanes ? n - j : kLanes;
+      const Vector value = left == kLanes ? load<kFrom>(x, j) : load_first<kFrom>(x, j, left);
+      const Vector weight = exp2_of((value - top) * kLog2E);
+      if (left == kLanes) {
+        sum += sum_of(weight);
+      } else {
+        for (int64_t lane = 0; lane < left; ++lane) sum += weight[lane];
+      }
+    }
+    const float inverse = static_cast<float>(1.0 / sum);
+    ELASTIC_WITH_DTYPE(to, kTo, {
+      for (int64_t j = 0; j < n; j += kLanes) {
+        const int64_t left = n - j < kLanes ? n - j : kLanes;
+        const Vector value = left == kLanes ? load<kFrom>(x, j) : load_first<kFrom>(x, j, left);
+        const Vector weight = exp2_of((value - top) * kLog2E) * inverse;
+        if (left == kLanes) {
+          store<kTo>(out, j, weight);
+        } else {
+          store_first<kTo>(out, j, left, weight);
+        }
+      }
+    })
+  })
+}
+
+static float softmax_step(float* scores, int64_t n, int64_t low, int64_t high, float factor, float previous, float* sum,
+                          float* rescale) {
+  const Vector nothing = broadcast(-__builtin_inff());
+  const bool partial = low > 0 || high < n;
+  if (partial) {
+    const IntVector lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    for (int64_t i = 0; i < n; i += kLanes) {
+      if (i >= low && i + kLanes <= high) continue;
+      const IntVector column = lanes + static_cast<int32_t>(i);
+      Vector* score = reinterpret_cast<Vector*>(scores + i);
+      const Vector kept = column < static_cast<int32_t>(high) ? *score : nothing;
+      *score = column >= static_cast<int32_t>(low) ? kept : nothing;
+    }
+  }
+  Vector largest = nothing;
+  for (int64_t i = 0; i < n; i += kLanes) largest = maximum(*reinterpret_cast<Vector*>(scores + i), largest);
+  const float block = largest_of(largest) * factor;
+  const float top = block > previous ? block : previous;
+  // A row that has seen nothing yet has -infinity as maximum: subtract 0 then, all weights are 0.
+  const float shift = top == -__builtin_inff() ? 0.0f : top;
+  Vector total = {};
+  for (int64_t i = 0; i < n; i += kLanes) {
+    Vector* score = reinterpret_cast<Vector*>(scores + i);
+    const Vector weight = exp2_of(*score * factor - shift);
+    *score = weight;
+    total += weight;
+  }
+  *rescale = previous == top ? 1.0f : exp2_of(broadcast(previous - shift))[0];
+  *sum = *sum * *rescale + sum_of(total);
+  return top;
+}
+
+}  // namespace
+
+#define ELASTIC_DEFINE_FLOAT_KERNELS(function, label)                                                          \
+  namespace elastic {                                                                                          \
+  const FloatKernels& function() {                                                                             \
+    static constexpr FloatKernels kernels = {                                                                  \
+        label,      convert,      rms_norm, add_into, add,                rotate,              swiglu,         \
+        softmax,    argmax,       dot,      multiply_panel_f32,           multiply_panel_bf16, finish_row,     \
+        softmax_step, scale,      score_rows, mix_rows};                                                       \
+    return kernels;                                                                                            \
+  }                                                                                                            \
+  }
+
+}  // namespace elastic

@@ -1,0 +1,145 @@
+#pragma once
+// Vectors of 16 floats in the compiler's own notation: the same source becomes AVX-512, AVX2 or SSE2 code. Everything
+// here has internal linkage and uses no library template, so that no function compiled for a newer processor can be
+// picked by the linker for all.
+#include <cstdint>
+#include <cstring>
+
+#include "core/numeric.h"
+
+namespace elastic {
+namespace {
+
+constexpr int64_t kLanes = 16;
+
+typedef float Vector __attribute__((vector_size(64)));
+typedef float UnalignedVector __attribute__((vector_size(64), aligned(4), may_alias));
+typedef int32_t IntVector __attribute__((vector_size(64)));
+typedef uint32_t BitVector __attribute__((vector_size(64)));
+typedef uint32_t UnalignedBits __attribute__((vector_size(64), aligned(2), may_alias));
+typedef uint16_t HalfVector __attribute__((vector_size(32)));
+typedef uint16_t UnalignedHalves __attribute__((vector_size(32), aligned(2), may_alias));
+
+#define ELASTIC_INLINE static inline __attribute__((always_inline))
+
+ELASTIC_INLINE Vector broadcast(float value) { return Vector{} + value; }
+ELASTIC_INLINE Vector bits_as_floats(BitVector bits) { return reinterpret_cast<Vector>(bits); }
+ELASTIC_INLINE BitVector floats_as_bits(Vector value) { return reinterpret_cast<BitVector>(value); }
+ELASTIC_INLINE Vector maximum(Vector a, Vector b) { return a > b ? a : b; }
+
+ELASTIC_INLINE Vector widen_bf16(HalfVector halves) {
+  return bits_as_floats(__builtin_convertvector(halves, BitVector) << 16);
+}
+
+/** Rounds to nearest even; NaN stays NaN. */
+ELASTIC_INLINE HalfVector round_bf16(Vector value) {
+  const BitVector bits = floats_as_bits(value);
+  const BitVector rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  const BitVector quiet = (bits >> 16) | 0x40;
+  return __builtin_convertvector(value == value ? rounded : quiet, HalfVector);
+}
+
+ELASTIC_INLINE Vector widen_f16(HalfVector halves) {
+  const BitVector bits = __builtin_convertvector(halves, BitVector);
+  const BitVector sign = (bits & 0x8000) << 16;
+  const BitVector magnitude = (bits & 0x7fff) << 13;
+  // Exponents are 112 apart; multiplying by 2^112 also normalises subnormal halves.
+  const Vector scaled = bits_as_floats(magnitude) * 0x1p112f;
+  const BitVector special = magnitude | (0xffu << 23);
+  return bits_as_floats(((bits & 0x7c00) == 0x7c00 ? special : floats_as_bits(scaled)) | sign);
+}
+
+/** Half precision, nearest even, as the TypeScript reference rounds. */
+static uint16_t round_f16(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  const uint32_t sign = (bits >> 16) & 0x8000u, magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);
+  if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);
+  if (magnitude < 0x38800000u) {
+    float positive;
+    std::memcpy(&positive, &magnitude, 4);
+    // Subnormal halves are multiples of 2^-24: adding 2^23 rounds the scaled value to an integer, nearest even.
+    volatile float shifted = positive * 0x1p24f + 0x1p23f;
+    return static_cast<uint16_t>(sign | static_cast<uint32_t>(shifted - 0x1p23f));
+  }
+  return static_cast<uint16_t>(sign | ((magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13) & 1u)) >> 13));
+}
+
+template <DType dtype>
+ELASTIC_INLINE Vector load(const char* x, int64_t index) {
+  if constexpr (dtype == DType::F32) {
+    return *reinterpret_cast<const UnalignedVector*>(x + 4 * index);
+  } else {
+    const HalfVector halves = *reinterpret_cast<const UnalignedHalves*>(x + 2 * index);
+    return dtype == DType::BF16 ? widen_bf16(halves) : widen_f16(halves);
+  }
+}
+
+template <DType dtype>
+ELASTIC_INLINE void store(char* x, int64_t index, Vector value) {
+  if constexpr (dtype == DType::F32) {
+    *reinterpret_cast<UnalignedVector*>(x + 4 * index) = value;
+  } else if constexpr (dtype == DType::BF16) {
+    *reinterpret_cast<UnalignedHalves*>(x + 2 * index) = round_bf16(value);
+  } else {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      const uint16_t half = round_f16(value[lane]);
+      std::memcpy(x + 2 * (index + lane), &half, 2);
+    }
+  }
+}
+
+/** The last n < 16 elements, zeros behind them. */
+template <DType dtype>
+ELASTIC_INLINE Vector load_first(const char* x, int64_t index, int64_t n) {
+  alignas(64) char buffer[64] = {};
+  std::memcpy(buffer, x + byte_size(dtype) * index, static_cast<std::size_t>(byte_size(dtype) * n));
+  return load<dtype>(buffer, 0);
+}
+
+template <DType dtype>
+ELASTIC_INLINE void store_first(char* x, int64_t index, int64_t n, Vector value) {
+  alignas(64) char buffer[64];
+  store<dtype>(buffer, 0, value);
+  std::memcpy(x + byte_size(dtype) * index, buffer, static_cast<std::size_t>(byte_size(dtype) * n));
+}
+
+ELASTIC_INLINE float sum_of(Vector value) {
+  float parts[kLanes];
+  std::memcpy(parts, &value, 64);
+  for (int64_t width = kLanes / 2; width > 0; width /= 2) {
+    for (int64_t i = 0; i < width; ++i) parts[i] += parts[i + width];
+  }
+  return parts[0];
+}
+
+ELASTIC_INLINE float largest_of(Vector value) {
+  float result = value[0];
+  for (int64_t i = 1; i < kLanes; ++i) result = value[i] > result ? value[i] : result;
+  return result;
+}
+
+/** 2^x to about 2 units in the last place; 0 below -126, NaN stays NaN. */
+ELASTIC_INLINE Vector exp2_of(Vector x) {
+  const Vector low = broadcast(-126.0f), high = broadcast(128.0f);
+  const Vector clamped = x < low ? low : (x > high ? high : x);
+  // Adding 1.5 · 2^23 rounds to the nearest integer.
+  const Vector whole = (clamped + 12582912.0f) - 12582912.0f;
+  const Vector f = clamped - whole;
+  Vector p = broadcast(1.5403530e-4f);
+  p = p * f + 1.3333558e-3f;
+  p = p * f + 9.6181291e-3f;
+  p = p * f + 5.5504109e-2f;
+  p = p * f + 2.4022651e-1f;
+  p = p * f + 6.9314718e-1f;
+  p = p * f + 1.0f;
+  const IntVector exponent = (__builtin_convertvector(whole, IntVector) + 127) << 23;
+  const Vector result = p * reinterpret_cast<Vector>(exponent);
+  return x < low ? Vector{} : result;
+}
+
+constexpr float kLog2E = 1.44269504f;
+
+}  // namespace
+}  // namespace elastic

@@ -1,0 +1,147 @@
+// bf16 products on AMX tiles. Compiled with AVX-512 and AMX; called only where both are there.
+#if defined(__x86_64__)
+#include "core/amx_tiles.h"
+#include "core/buffer_table.h"
+#include "core/thread_pool.h"
+#include "floats/finish_row.h"
+#include "gemm/multiply.h"
+
+namespace elastic {
+namespace {
+
+constexpr int64_t kTileElements = 512;  // 16 rows of 32 bf16 values
+constexpr int64_t kRowPanel = 32;       // rows of two tiles
+constexpr int64_t kMaximumRows = 2048;  // rows packed at a time
+
+/** Depth of one pass: 32 rows of inputs then stay in the first-level cache. */
+constexpr int64_t kPassTiles = 16;
+
+/** Packs rows into [row panel][depth / 32][2][16][32]; rows behind the last and inputs behind the last are zero. */
+static void pack_rows(const Matrix& input, int64_t start, int64_t rows, int64_t depth, uint16_t* packed) {
+  for (int64_t row = 0; row < kRowPanel; ++row) {
+    uint16_t* target = packed + row / 16 * kTileElements + row % 16 * 32;
+    const int64_t columns = row < rows ? input.columns : 0;
+    const char* source = row < rows ? input.row(start + row) : nullptr;
+    for (int64_t k = 0; k < depth; k += 32, target += 2 * kTileElements) {
+      for (int64_t half = 0; half < 32; half += kLanes) {
+        const int64_t left = columns - k - half;
+        HalfVector halves = {};
+        if (left >= kLanes) {
+          halves = input.dtype == DType::BF16
+                       ? *reinterpret_cast<const UnalignedHalves*>(source + 2 * (k + half))
+                       : round_bf16(load<DType::F32>(source, k + half));
+        } else if (left > 0) {
+          halves = round_bf16(input.dtype == DType::BF16 ? load_first<DType::BF16>(source, k + half, left)
+                                                         : load_first<DType::F32>(source, k + half, left));
+        }
+        *reinterpret_cast<UnalignedHalves*>(target + half) = halves;
+      }
+    }
+  }
+}
+
+/** sums[32][32] (+)= 32 packed rows · one panel over `tiles` steps of 32 inputs. */
+static inline void multiply_tiles(const uint16_t* a, const uint16_t* b, int64_t tiles, float* sums, bool first) {
+  if (first) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  } else {
+    _tile_loadd(0, sums, 64);
+    _tile_loadd(1, sums + 256, 64);
+    _tile_loadd(2, sums + 512, 64);
+    _tile_loadd(3, sums + 768, 64);
+  }
+  for (int64_t tile = 0; tile < tiles; ++tile, a += 2 * kTileElements, b += 2 * kTileElements) {
+    _tile_loadd(4, a, 64);
+    _tile_loadd(6, b, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(7, b + kTileElements, 64);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, a + kTileElements, 64);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, sums, 64);
+  _tile_stored(1, sums + 256, 64);
+  _tile_stored(2, sums + 512, 64);
+  _tile_stored(3, sums + 768, 64);
+}
+
+/** Writes the four 16×16 sums of a row panel and an output panel. */
+static void finish_tiles(const Product& product, const float* sums, int64_t row, int64_t rows, int64_t panel) {
+  const int64_t column = panel * kPanel;
+  const Matrix& output = product.output;
+  const int64_t n = product.weight.outputs - column < kPanel ? product.weight.outputs - column : kPanel;
+  for (int64_t r = 0; r < rows; ++r) {
+    char* out = output.row(row + r) + column * byte_size(output.dtype);
+    const float* left = sums + r / 16 * 512 + r % 16 * 16;
+    const float* bias = product.bias == nullptr ? nullptr : product.bias + column;
+    finish_row(left, bias, out, output.dtype, product.accumulate, n < 16 ? n : 16);
+    if (n > 16) {
+      finish_row(left + 256, bias == nullptr ? nullptr : bias + 16, out + 16 * byte_size(output.dtype), output.dtype,
+                 product.accumulate, n - 16);
+    }
+  }
+}
+
+struct Block {
+  int64_t first_row, last_row, first_panel, last_panel;
+};
+
+/** One task: some row panels by some output panels, all of the depth. */
+static void multiply_block(const Product& product, const uint16_t* packed, int64_t start, const Block& block) {
+  configure_tiles();
+  const PackedWeight& weight = product.weight;
+  const int64_t tiles = weight.depth() / 32, panels = block.last_panel - block.first_panel;
+  const int64_t row_panels = block.last_row - block.first_row;
+  float* sums = reinterpret_cast<float*>(thread_scratch(3, static_cast<std::size_t>(row_panels * panels * 4096)));
+  for (int64_t tile = 0; tile < tiles; tile += kPassTiles) {
+    const int64_t count = tiles - tile < kPassTiles ? tiles - tile : kPassTiles;
+    const bool first = tile == 0, last = tile + count == tiles;
+    for (int64_t row = 0; row < row_panels; ++row) {
+      const uint16_t* a = packed + ((block.first_row + row) * tiles + tile) * 2 * kTileElements;
+      for (int64_t panel = 0; panel < panels; ++panel) {
+        const auto* b = reinterpret_cast<const uint16_t*>(weight.panel(block.first_panel + panel));
+        float* sum = sums + (row * panels + panel) * 1024;
+        multiply_tiles(a, b + tile * 2 * kTileElements, count, sum, first);
+        if (!last) continue;
+        const int64_t done = (block.first_row + row) * kRowPanel, left = product.input.rows - start - done;
+        finish_tiles(product, sum, start + done, left < kRowPanel ? left : kRowPanel, block.first_panel + panel);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void multiply_amx(const Product& product) {
+  const int64_t depth = product.weight.depth(), panels = product.weight.panels();
+  const int64_t threads = ThreadPool::instance().size();
+  for (int64_t start = 0; start < product.input.rows; start += kMaximumRows) {
+    const int64_t left = product.input.rows - start, rows = left < kMaximumRows ? left : kMaximumRows;
+    const int64_t row_panels = (rows + kRowPanel - 1) / kRowPanel;
+    const std::size_t bytes = static_cast<std::size_t>(row_panels * kRowPanel * depth * 2);
+    auto* packed = reinterpret_cast<uint16_t*>(thread_scratch(4, bytes));
+    parallel_for(row_panels, [&](int64_t panel) {
+      const int64_t first = panel * kRowPanel;
+      pack_rows(product.input, start + first, rows - first, depth, packed + first * depth);
+      packed_for_tiles();
+    });
+    int64_t row_group = 8, panel_group = 4;
+    const auto tasks = [&] { return ((row_panels + row_group - 1) / row_group) * ((panels + panel_group - 1) / panel_group); };
+    while (panel_group > 1 && tasks() < 4 * threads) panel_group /= 2;
+    while (row_group > 1 && tasks() < 4 * threads) row_group /= 2;
+    const int64_t columns = (panels + panel_group - 1) / panel_group;
+    parallel_for(tasks(), [&](int64_t task) {
+      const int64_t row = task / columns * row_group, panel = task % columns * panel_group;
+      const int64_t last_row = row + row_group < row_panels ? row + row_group : row_panels;
+      const int64_t last_panel = panel + panel_group < panels ? panel + panel_group : panels;
+      multiply_block(product, packed, start, {row, last_row, panel, last_panel});
+    });
+  }
+}
+
+}  // namespace elastic
+#endif
