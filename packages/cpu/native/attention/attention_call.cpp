@@ -1,0 +1,163 @@
+#include "attention/attention_call.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "floats/kernel_table.h"
+
+namespace elastic {
+
+HeadStore read_head_store(Call& call, int64_t slots) {
+  HeadStore store;
+  store.first_slot = call.integer("first slot");
+  store.num_slots = call.integer("slots");
+  store.sink_tokens = call.integer("sink tokens");
+  store.ring_tokens = call.integer("ring tokens");
+  const bool inside = store.first_slot >= 0 && store.num_slots >= 0 && store.first_slot <= slots &&
+                      store.num_slots <= slots - store.first_slot;
+  call.require(inside && store.sink_tokens >= 0 && store.ring_tokens >= 0, "a head's store leaves the cache");
+  const bool ring = store.ring_tokens > 0;
+  call.require(!ring || store.sink_tokens <= store.num_slots - store.ring_tokens, "a ring leaves its store");
+  return store;
+}
+
+void AttentionSequence::visited(int64_t query_head, int64_t head, int64_t position, int64_t end,
+                                std::vector<Range>& ranges) const {
+  const HeadPattern& pattern = patterns[static_cast<std::size_t>(head)];
+  if (pattern.type == HeadPattern::Type::Full) {
+    ranges.push_back({0, end});
+    return;
+  }
+  const int64_t size = pattern.block_size, block = position / size;
+  if (pattern.type == HeadPattern::Type::Streaming) {
+    const int64_t sink_end = std::min(pattern.sink_blocks * size, end);
+    const int64_t local_start = std::max<int64_t>(0, block - pattern.local_blocks + 1) * size;
+    if (local_start <= sink_end) {
+      ranges.push_back({0, end});
+    } else {
+      if (sink_end > 0) ranges.push_back({0, sink_end});
+      if (local_start < end) ranges.push_back({local_start, end});
+    }
+    return;
+  }
+  const int64_t first_block = mask.columns - mask_query_blocks;
+  const auto* row = reinterpret_cast<const uint8_t*>(mask.row(query_head * mask_query_blocks + block - first_block));
+  const std::size_t before = ranges.size();
+  for (int64_t key_block = 0; key_block <= block; ++key_block) {
+    if (row[key_block] != 1) continue;
+    const int64_t start = key_block * size, stop = std::min(start + size, end);
+    if (ranges.size() > before && ranges.back().end == start) {
+      ranges.back().end = stop;
+    } else {
+      ranges.push_back({start, stop});
+    }
+  }
+}
+
+namespace {
+
+HeadPattern read_pattern(Call& call, const AttentionSequence& sequence, int64_t num_query_heads) {
+  HeadPattern pattern;
+  const int64_t type = call.integer("pattern");
+  call.require(type >= 0 && type <= 2, "a head has an unknown pattern");
+  pattern.type = static_cast<HeadPattern::Type>(type);
+  pattern.sink_blocks = call.integer("sink blocks");
+  pattern.local_blocks = call.integer("local blocks");
+  pattern.block_size = call.integer("block size");
+  constexpr int64_t kLargest = int64_t{1} << 31;
+  const bool sensible = pattern.block_size > 0 && pattern.block_size < kLargest && pattern.sink_blocks >= 0 &&
+                        pattern.sink_blocks < kLargest && pattern.local_blocks >= 0 && pattern.local_blocks < kLargest;
+  call.require(sensible, "a pattern has impossible sizes");
+  if (pattern.type == HeadPattern::Type::Selected) {
+    call.require(sequence.mask.data != nullptr, "a \"selected\" pattern needs a mask");
+    const int64_t key_blocks = (sequence.cache_length + pattern.block_size - 1) / pattern.block_size;
+    const int64_t first_block = (sequence.cache_length - sequence.length) / pattern.block_size;
+    call.require(sequence.mask.columns == key_blocks, "the mask has another number of key blocks than the cache");
+    call.require(sequence.mask_query_blocks >= key_blocks - first_block, "the mask has too few query blocks");
+    call.require(sequence.mask.rows == num_query_heads * sequence.mask_query_blocks, "the mask has other heads");
+  }
+  return pattern;
+}
+
+/** What the pattern will read must still be in the store. */
+void require_retained(const Call& call, const AttentionSequence& sequence, int64_t head) {
+  const HeadStore& store = sequence.stores[static_cast<std::size_t>(head)];
+  if (store.ring_tokens == 0) {
+    call.require(sequence.cache_length <= store.num_slots, "a store holds fewer tokens than the cache has seen");
+    return;
+  }
+  const HeadPattern& pattern = sequence.patterns[static_cast<std::size_t>(head)];
+  const int64_t lost_from = store.sink_tokens, lost_to = sequence.cache_length - store.ring_tokens;
+  if (lost_from >= lost_to || sequence.length == 0) return;
+  bool kept = false;
+  if (pattern.type == HeadPattern::Type::Streaming) {
+    const int64_t block = sequence.position(0) / pattern.block_size;
+    const int64_t local_start = (block - pattern.local_blocks + 1) * pattern.block_size;
+    kept = pattern.sink_blocks * pattern.block_size <= lost_from && local_start >= lost_to;
+  }
+  call.require(kept, "a position that the pattern reads is no longer in its ring");
+}
+
+}  // namespace
+
+AttentionCall AttentionCall::read(Call& call) {
+  AttentionCall result;
+  result.query = call.tensor("query");
+  result.output = call.tensor("output");
+  result.log_sum_exp = call.optional_tensor("logSumExp");
+  result.num_query_heads = call.integer("query heads");
+  result.head_dim = call.integer("head dimension");
+  result.scale = static_cast<float>(call.number("scale"));
+  const int64_t num_sequences = call.integer("sequences");
+  call.require_float(result.query, "query");
+  call.require_float(result.output, "output");
+  const int64_t width = result.num_query_heads * result.head_dim;
+  call.require(result.num_query_heads > 0 && result.head_dim > 0 && result.query.columns == width &&
+                   result.output.columns == width && result.output.rows == result.query.rows,
+               "query and output do not fit the heads");
+  if (result.log_sum_exp.data != nullptr) {
+    call.require_dtype(result.log_sum_exp, DType::F32, "logSumExp");
+    call.require(result.log_sum_exp.rows == result.query.rows && result.log_sum_exp.columns == result.num_query_heads,
+                 "logSumExp does not fit the heads");
+  }
+  for (int64_t index = 0; index < num_sequences; ++index) {
+    AttentionSequence sequence;
+    sequence.start = call.integer("start");
+    sequence.length = call.integer("length");
+    sequence.cache_length = call.integer("cache length");
+    sequence.keys = call.tensor("keys");
+    sequence.values = call.tensor("values");
+    sequence.mask = call.optional_tensor("mask");
+    sequence.mask_query_blocks = call.integer("mask query blocks");
+    const int64_t heads = call.integer("key-value heads");
+    call.require_float(sequence.keys, "keys");
+    call.require_dtype(sequence.values, sequence.keys.dtype, "values");
+    call.require(sequence.start >= 0 && sequence.length >= 0 && sequence.start <= result.query.rows &&
+                     sequence.length <= result.query.rows - sequence.start,
+                 "a sequence leaves the query");
+    call.require(sequence.length <= sequence.cache_length, "more queries than keys in the cache");
+    call.require(sequence.keys.columns == result.head_dim && sequence.values.columns == result.head_dim &&
+                     sequence.keys.rows == sequence.values.rows,
+                 "the cache has another head dimension");
+    call.require(heads > 0 && result.num_query_heads % heads == 0, "query heads are no multiple of key-value heads");
+    for (int64_t head = 0; head < heads; ++head) {
+      sequence.patterns.push_back(read_pattern(call, sequence, result.num_query_heads));
+      sequence.stores.push_back(read_head_store(call, sequence.keys.rows));
+      require_retained(call, sequence, head);
+    }
+    result.sequences.push_back(std::move(sequence));
+  }
+  return result;
+}
+
+void AttentionCall::finish(int64_t row, int64_t head, float* out, float maximum, float sum) const {
+  const FloatKernels& kernels = float_kernels();
+  const bool nothing = maximum == -INFINITY;
+  kernels.scale(out, nothing ? 0.0f : 1.0f / sum, head_dim);
+  char* target = output.row(row) + head * head_dim * byte_size(output.dtype);
+  kernels.convert(reinterpret_cast<const char*>(out), DType::F32, target, output.dtype, head_dim);
+  if (log_sum_exp.data == nullptr) return;
+  log_sum_exp.floats(row)[head] = nothing ? INFINITY : maximum * kLogTwo + std::log(sum);
+}
+
+}  // namespace elastic

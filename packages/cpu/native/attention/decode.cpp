@@ -1,0 +1,192 @@
+#include "attention/decode.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/buffer_table.h"
+#include "core/thread_pool.h"
+#include "floats/kernel_table.h"
+
+namespace elastic {
+namespace {
+
+constexpr int64_t kFewQueries = 4;
+/** Keys of one piece. */
+constexpr int64_t kPieceKeys = 256;
+
+/** Query heads that read the same keys of one row: a whole group, or one head of a "selected" pattern. */
+struct Unit {
+  const AttentionSequence* sequence;
+  int64_t row;
+  int64_t head;
+  int64_t first_query_head;
+  int64_t num_query_heads;
+  std::size_t first_piece;
+  std::size_t last_piece;
+};
+
+struct Piece {
+  std::size_t unit;
+  std::vector<Range> ranges;
+  /** Start of this piece's results: for each head `head_dim` sums, the maximum, the sum of weights. */
+  std::size_t results;
+};
+
+struct Work {
+  std::vector<Unit> units;
+  std::vector<Piece> pieces;
+  std::size_t results = 0;
+};
+
+/** Splits ranges after every 256 keys. */
+void cut(const std::vector<Range>& ranges, std::size_t unit, std::vector<Piece>& pieces) {
+  int64_t room = 0;
+  for (Range range : ranges) {
+    while (range.start < range.end) {
+      if (room == 0) {
+        pieces.push_back({unit, {}, 0});
+        room = kPieceKeys;
+      }
+      const int64_t keys = std::min(room, range.end - range.start);
+      pieces.back().ranges.push_back({range.start, range.start + keys});
+      range.start += keys;
+      room -= keys;
+    }
+  }
+}
+
+Work plan(const AttentionCall& call, const std::vector<const AttentionSequence*>& sequences) {
+  Work work;
+  std::vector<Range> ranges;
+  for (const AttentionSequence* sequence : sequences) {
+    const auto heads = static_cast<int64_t>(sequence->patterns.size());
+    const int64_t group = call.num_query_heads / heads;
+    for (int64_t row = 0; row < sequence->length; ++row) {
+      for (int64_t query_head = 0; query_head < call.num_query_heads;) {
+        const int64_t head = query_head / group;
+        const bool selected = sequence->patterns[static_cast<std::size_t>(head)].type == HeadPattern::Type::Selected;
+        const int64_t members = selected ? 1 : group;
+        const int64_t position = sequence->position(row);
+        ranges.clear();
+        sequence->visited(query_head, head, position, position + 1, ranges);
+        const std::size_t first = work.pieces.size();
+        cut(ranges, work.units.size(), work.pieces);
+        for (std::size_t i = first; i < work.pieces.size(); ++i) {
+          work.pieces[i].results = work.results;
+          work.results += static_cast<std::size_t>(members * (call.head_dim + 2));
+        }
+        work.units.push_back({sequence, row, head, query_head, members, first, work.pieces.size()});
+        query_head += members;
+      }
+    }
+  }
+  return work;
+}
+
+/** bf16 rows are read as their even and their odd elements, 32 at a time; queries and results follow that order. */
+void split_order(const float* x, float* out, int64_t head_dim, DType dtype) {
+  if (dtype != DType::BF16) {
+    std::memcpy(out, x, static_cast<std::size_t>(head_dim * 4));
+    return;
+  }
+  for (int64_t i = 0; i < head_dim; i += 32) {
+    for (int64_t lane = 0; lane < 16; ++lane) {
+      out[i + lane] = x[i + 2 * lane];
+      out[i + 16 + lane] = x[i + 2 * lane + 1];
+    }
+  }
+}
+
+void natural_order(const float* x, float* out, int64_t head_dim, DType dtype) {
+  if (dtype != DType::BF16) {
+    std::memcpy(out, x, static_cast<std::size_t>(head_dim * 4));
+    return;
+  }
+  for (int64_t i = 0; i < head_dim; i += 32) {
+    for (int64_t lane = 0; lane < 16; ++lane) {
+      out[i + 2 * lane] = x[i + lane];
+      out[i + 2 * lane + 1] = x[i + 16 + lane];
+    }
+  }
+}
+
+void attend_piece(const AttentionCall& call, const Unit& unit, const Piece& piece, float* results) {
+  const FloatKernels& kernels = float_kernels();
+  const AttentionSequence& sequence = *unit.sequence;
+  const HeadStore& store = sequence.stores[static_cast<std::size_t>(unit.head)];
+  const int64_t head_dim = call.head_dim, heads = unit.num_query_heads;
+  const DType dtype = sequence.keys.dtype;
+  auto* scores = reinterpret_cast<float*>(
+      thread_scratch(5, static_cast<std::size_t>(heads * (kPieceKeys + 2 * head_dim) + head_dim) * 4));
+  float* query = scores + heads * kPieceKeys;
+  float* out = query + heads * head_dim;
+  float* natural = out + heads * head_dim;
+  std::fill(out, out + heads * head_dim, 0.0f);
+  for (int64_t member = 0; member < heads; ++member) {
+    const char* source = call.query_row(sequence.start + unit.row, unit.first_query_head + member);
+    kernels.convert(source, call.query.dtype, reinterpret_cast<char*>(natural), DType::F32, head_dim);
+    split_order(natural, query + member * head_dim, head_dim, dtype);
+    results[member * (head_dim + 2) + head_dim] = -INFINITY;
+    results[member * (head_dim + 2) + head_dim + 1] = 0;
+  }
+  for (const Range& range : piece.ranges) {
+    for (int64_t position = range.start; position < range.end;) {
+      const int64_t keys = std::min(range.end - position, store.contiguous(position)), slot = store.slot(position);
+      kernels.score_rows(query, heads, sequence.keys.row(slot), sequence.keys.row_stride * byte_size(dtype), dtype, keys,
+                         head_dim, scores, kPieceKeys);
+      for (int64_t member = 0; member < heads; ++member) {
+        float* state = results + member * (head_dim + 2) + head_dim;
+        float rescale = 1;
+        state[0] = kernels.softmax_step(scores + member * kPieceKeys, (keys + 15) / 16 * 16, 0, keys,
+                                        call.scale * 1.44269504f, state[0], &state[1], &rescale);
+        if (rescale != 1.0f) kernels.scale(out + member * head_dim, rescale, head_dim);
+      }
+      kernels.mix_rows(scores, heads, kPieceKeys, sequence.values.row(slot),
+                       sequence.values.row_stride * byte_size(dtype), dtype, keys, head_dim, out);
+      position += keys;
+    }
+  }
+  for (int64_t member = 0; member < heads; ++member) {
+    natural_order(out + member * head_dim, results + member * (head_dim + 2), head_dim, dtype);
+  }
+}
+
+void merge(const AttentionCall& call, const Work& work, const Unit& unit, const float* results) {
+  const int64_t head_dim = call.head_dim, width = head_dim + 2;
+  auto* out = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(head_dim * 4)));
+  for (int64_t member = 0; member < unit.num_query_heads; ++member) {
+    float maximum = -INFINITY, sum = 0;
+    const auto of = [&](std::size_t piece) { return results + work.pieces[piece].results + member * width; };
+    for (std::size_t i = unit.first_piece; i < unit.last_piece; ++i) maximum = std::max(maximum, of(i)[head_dim]);
+    std::fill(out, out + head_dim, 0.0f);
+    for (std::size_t i = unit.first_piece; i < unit.last_piece; ++i) {
+      const float* piece = of(i);
+      if (piece[head_dim] == -INFINITY) continue;
+      const float factor = std::exp2(piece[head_dim] - maximum);
+      sum += piece[head_dim + 1] * factor;
+      for (int64_t k = 0; k < head_dim; ++k) out[k] += piece[k] * factor;
+    }
+    call.finish(unit.sequence->start + unit.row, unit.first_query_head + member, out, maximum, sum);
+  }
+}
+
+}  // namespace
+
+bool decode_serves(const AttentionCall& call, const AttentionSequence& sequence) {
+  return sequence.length <= kFewQueries && call.head_dim % 32 == 0;
+}
+
+void decode_attention(const AttentionCall& call, const std::vector<const AttentionSequence*>& sequences) {
+  const Work work = plan(call, sequences);
+  std::vector<float> results(work.results);
+  parallel_for(static_cast<int64_t>(work.pieces.size()), [&](int64_t index) {
+    const Piece& piece = work.pieces[static_cast<std::size_t>(index)];
+    attend_piece(call, work.units[piece.unit], piece, results.data() + piece.results);
+  });
+  parallel_rows(static_cast<int64_t>(work.units.size()), 4, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) merge(call, work, work.units[static_cast<std::size_t>(i)], results.data());
+  });
+}
+
+}  // namespace elastic

@@ -1,0 +1,57 @@
+#pragma once
+#include "attention/attention_call.h"
+
+namespace elastic {
+
+/** Query rows that are computed together. */
+constexpr int64_t kTileRows = 32;
+/** Keys that are packed together; key positions of a step start at a multiple of it. */
+constexpr int64_t kKeyBlock = 32;
+/** Keys of one step of the online softmax. */
+constexpr int64_t kStepKeys = 128;
+
+/** Consecutive query rows of one head that read the same blocks: they never cross a block boundary of the pattern. */
+struct PrefillTile {
+  int64_t query_head;
+  /** Row in the query tensor, and position of that row. */
+  int64_t row;
+  int64_t position;
+  int64_t rows;
+  /** Indices into the ranges of the head. */
+  std::size_t first_range;
+  std::size_t last_range;
+  /** Keys to read. */
+  int64_t cost;
+};
+
+/** Keys and values of one key-value head, by position, in the layout of a kernel. */
+struct PackedHead {
+  char* keys;
+  char* values;
+  int64_t head_dim;
+};
+
+/** Up to 32 rows of a cache; null where a position is not retained. */
+struct CacheRows {
+  const char* rows[kKeyBlock];
+  DType dtype;
+};
+
+/** How an instruction set packs 32 positions of a head and attends over them. */
+struct PrefillKernel {
+  int64_t (*key_block_bytes)(int64_t head_dim);
+  int64_t (*value_block_bytes)(int64_t head_dim);
+  void (*pack_keys)(const CacheRows& source, int64_t head_dim, char* block);
+  void (*pack_values)(const CacheRows& source, int64_t head_dim, char* block);
+  void (*attend)(const AttentionCall& call, const PrefillTile& tile, const Range* ranges, const PackedHead& head);
+};
+
+/** Attention of one sequence with many queries. */
+void prefill_attention(const AttentionCall& call, const AttentionSequence& sequence);
+
+/** Float kernels of every instruction set, any head dimension, f32 and bf16. */
+const PrefillKernel& generic_prefill_kernel();
+/** AMX: bf16 queries and cache, head dimension a multiple of 32. */
+const PrefillKernel& amx_prefill_kernel();
+
+}  // namespace elastic

@@ -1,0 +1,127 @@
+// Prefill attention by the float kernels of any instruction set: keys and values widened to float32 panels.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "attention/prefill.h"
+#include "core/buffer_table.h"
+#include "floats/kernel_table.h"
+
+namespace elastic {
+namespace {
+
+int64_t padded(int64_t head_dim) { return (head_dim + kPanel - 1) / kPanel * kPanel; }
+
+/** [headDim][32 keys]. */
+int64_t key_block_bytes(int64_t head_dim) { return head_dim * kKeyBlock * 4; }
+
+/** [headDim / 32][32 keys][32]. */
+int64_t value_block_bytes(int64_t head_dim) { return padded(head_dim) * kKeyBlock * 4; }
+
+void widen(const CacheRows& source, int64_t index, int64_t head_dim, float* row) {
+  float_kernels().convert(source.rows[index], source.dtype, reinterpret_cast<char*>(row), DType::F32, head_dim);
+}
+
+void pack_keys(const CacheRows& source, int64_t head_dim, char* block) {
+  float* panel = reinterpret_cast<float*>(block);
+  auto* row = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(head_dim * 4)));
+  for (int64_t key = 0; key < kKeyBlock; ++key) {
+    if (source.rows[key] == nullptr) {
+      for (int64_t i = 0; i < head_dim; ++i) panel[i * kKeyBlock + key] = 0;
+      continue;
+    }
+    widen(source, key, head_dim, row);
+    for (int64_t i = 0; i < head_dim; ++i) panel[i * kKeyBlock + key] = row[i];
+  }
+}
+
+void pack_values(const CacheRows& source, int64_t head_dim, char* block) {
+  const int64_t width = padded(head_dim);
+  auto* row = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(width * 4)));
+  for (int64_t key = 0; key < kKeyBlock; ++key) {
+    std::fill(row, row + width, 0.0f);
+    if (source.rows[key] != nullptr) widen(source, key, head_dim, row);
+    for (int64_t i = 0; i < width; i += kPanel) {
+      float* target = reinterpret_cast<float*>(block) + (i / kPanel * kKeyBlock + key) * kPanel;
+      std::memcpy(target, row + i, kPanel * 4);
+    }
+  }
+}
+
+struct TileState {
+  float* query;   // [32][headDim]
+  float* scores;  // [32][kStepKeys]
+  float* out;     // [32][padded headDim]
+  float maximum[kTileRows];
+  float sum[kTileRows];
+};
+
+TileState begin(const AttentionCall& call, const PrefillTile& tile) {
+  const int64_t width = padded(call.head_dim);
+  const int64_t floats = kTileRows * (padded(call.head_dim) + kStepKeys + width);
+  auto* scratch = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(floats * 4)));
+  TileState state;
+  state.scores = scratch;
+  state.query = scratch + kTileRows * kStepKeys;
+  state.out = state.query + kTileRows * width;
+  for (int64_t row = 0; row < tile.rows; ++row) {
+    char* target = reinterpret_cast<char*>(state.query + row * call.head_dim);
+    const char* source = call.query_row(tile.row + row, tile.query_head);
+    float_kernels().convert(source, call.query.dtype, target, DType::F32, call.head_dim);
+    state.maximum[row] = -INFINITY;
+    state.sum[row] = 0;
+  }
+  std::fill(state.out, state.out + tile.rows * width, 0.0f);
+  return state;
+}
+
+/** One step: `keys` keys from a position that is a multiple of 32, of which [low, high) belong to the range. */
+void step(const AttentionCall& call, const PrefillTile& tile, const PackedHead& head, int64_t start, int64_t keys,
+          const Range& range, TileState& state) {
+  const FloatKernels& kernels = float_kernels();
+  const int64_t head_dim = call.head_dim, width = padded(head_dim);
+  for (int64_t key = 0; key < keys; key += kKeyBlock) {
+    const char* block = head.keys + (start + key) / kKeyBlock * key_block_bytes(head_dim);
+    kernels.multiply_panel_f32(state.query, head_dim, tile.rows, reinterpret_cast<const float*>(block), head_dim,
+                               state.scores + key, kStepKeys, false);
+  }
+  const int64_t low = std::max<int64_t>(0, range.start - start);
+  for (int64_t row = 0; row < tile.rows; ++row) {
+    const int64_t high = std::clamp<int64_t>(std::min(range.end, tile.position + row + 1) - start, 0, keys);
+    float rescale = 1;
+    state.maximum[row] = kernels.softmax_step(state.scores + row * kStepKeys, keys, low, high, call.scale * 1.44269504f,
+                                              state.maximum[row], &state.sum[row], &rescale);
+    if (rescale != 1.0f) kernels.scale(state.out + row * width, rescale, width);
+  }
+  for (int64_t key = 0; key < keys; key += kKeyBlock) {
+    const char* block = head.values + (start + key) / kKeyBlock * value_block_bytes(head_dim);
+    for (int64_t i = 0; i < width; i += kPanel) {
+      const float* panel = reinterpret_cast<const float*>(block) + i * kKeyBlock;
+      kernels.multiply_panel_f32(state.scores + key, kStepKeys, tile.rows, panel, kKeyBlock, state.out + i, width, true);
+    }
+  }
+}
+
+void attend(const AttentionCall& call, const PrefillTile& tile, const Range* ranges, const PackedHead& head) {
+  TileState state = begin(call, tile);
+  for (std::size_t index = tile.first_range; index < tile.last_range; ++index) {
+    const Range& range = ranges[index];
+    for (int64_t start = range.start / kKeyBlock * kKeyBlock; start < range.end; start += kStepKeys) {
+      const int64_t left = (range.end - start + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
+      step(call, tile, head, start, std::min(left, kStepKeys), range, state);
+    }
+  }
+  for (int64_t row = 0; row < tile.rows; ++row) {
+    float* out = state.out + row * padded(call.head_dim);
+    call.finish(tile.row + row, tile.query_head, out, state.maximum[row], state.sum[row]);
+  }
+}
+
+}  // namespace
+
+const PrefillKernel& generic_prefill_kernel() {
+  static constexpr PrefillKernel kernel = {key_block_bytes, value_block_bytes, pack_keys, pack_values, attend};
+  return kernel;
+}
+
+}  // namespace elastic
