@@ -37,27 +37,36 @@ class Call {
   std::size_t next_ = 0;
 };
 
-/** Turns every C++ exception into a JavaScript one; OutOfMemory gets the code "OUT_OF_MEMORY". */
-template <void (*function)(Call&)>
-Napi::Value guarded(const Napi::CallbackInfo& info) {
+/** Runs fn(call) and turns every C++ exception into a JavaScript one; OutOfMemory gets the code "OUT_OF_MEMORY". */
+template <typename Function>
+Napi::Value guarded_value(const Napi::CallbackInfo& info, const Function& fn) {
+  const auto out_of_memory = [&](double bytes) {
+    Napi::Error wrapped = Napi::Error::New(info.Env(), "out of memory");
+    wrapped.Set("code", Napi::String::New(info.Env(), "OUT_OF_MEMORY"));
+    wrapped.Set("requestedBytes", Napi::Number::New(info.Env(), bytes));
+    return wrapped;
+  };
   try {
     Call call(info);
-    function(call);
+    return fn(call);
   } catch (const Napi::Error&) {
     throw;
   } catch (const OutOfMemory& error) {
-    Napi::Error wrapped = Napi::Error::New(info.Env(), "out of memory");
-    wrapped.Set("code", Napi::String::New(info.Env(), "OUT_OF_MEMORY"));
-    wrapped.Set("requestedBytes", Napi::Number::New(info.Env(), static_cast<double>(error.requested)));
-    throw wrapped;
+    throw out_of_memory(static_cast<double>(error.requested));
   } catch (const std::bad_alloc&) {
-    Napi::Error wrapped = Napi::Error::New(info.Env(), "out of memory");
-    wrapped.Set("code", Napi::String::New(info.Env(), "OUT_OF_MEMORY"));
-    throw wrapped;
+    throw out_of_memory(0);
   } catch (const std::exception& error) {
     throw Napi::Error::New(info.Env(), error.what());
   }
-  return info.Env().Undefined();
+}
+
+/** A kernel without a result as a JavaScript function. */
+template <void (*function)(Call&)>
+Napi::Value guarded(const Napi::CallbackInfo& info) {
+  return guarded_value(info, [&](Call& call) {
+    function(call);
+    return info.Env().Undefined();
+  });
 }
 
 }  // namespace elastic
