@@ -1,1 +1,4 @@
-export {};
+export * from "./cpu-backend.js";
+export * from "./cpu-provider.js";
+export { type InstructionSet, detectedInstructionSet, instructionSets } from "./instruction-set.js";
+export { addonPath, loadAddon, type NativeAddon } from "./native-addon.js";

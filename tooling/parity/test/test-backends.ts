@@ -1,3 +1,4 @@
+import { createCpuBackend } from "@elastic-attention/cpu";
 import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 
 /** A backend that parity is checked on, and the compute types to check. */
@@ -7,7 +8,8 @@ export interface TestBackend {
   create(): Promise<Backend>;
 }
 
-/** Backends that parity is checked on; the native one joins where its addon is built. */
+/** Every backend there is. */
 export const testBackends: readonly TestBackend[] = [
   { name: "reference", dtypes: ["f32"], create: async () => new ReferenceBackend() },
+  { name: "cpu", dtypes: ["f32", "bf16"], create: async () => createCpuBackend() },
 ];

@@ -1,0 +1,173 @@
+import { totalmem } from "node:os";
+import {
+  type Backend,
+  type DeviceInformation,
+  type DType,
+  dtypeByteSize,
+  KernelRegistry,
+  type MemoryReport,
+  OutOfMemoryError,
+  ShapeError,
+  type Storage,
+  Tensor,
+} from "@elastic-attention/tensor";
+import { CallArguments } from "./call-arguments.js";
+import { type InstructionSet, instructionSetName, limitInstructionSet } from "./instruction-set.js";
+import { registerCpuKernels } from "./kernels/index.js";
+import type { NativeAddon } from "./native-addon.js";
+
+/** Settings of the cpu backend. Threads and instruction set belong to the process: the backend made last decides. */
+export interface CpuBackendOptions {
+  /** Threads including the caller's; default: all available cores. */
+  readonly threads?: number;
+  /** Uses at most this level; default: the best the machine has. */
+  readonly instructionSet?: InstructionSet;
+}
+
+/** Native kernels on the host's processor; f32 and bf16, sums in float32. */
+export class CpuBackend implements Backend {
+  readonly name = "cpu";
+  readonly device: DeviceInformation;
+  readonly kernels: KernelRegistry = new KernelRegistry(this);
+  #liveAllocations = 0;
+  #liveBytes = 0;
+  #peakBytes = 0;
+  #limitBytes: number | undefined;
+
+  constructor(
+    readonly addon: NativeAddon,
+    options: { readonly threads: number; readonly instructionSet?: InstructionSet },
+  ) {
+    const level = limitInstructionSet(addon, options.instructionSet ?? "amx");
+    const threads = addon.setThreads(Float64Array.of(options.threads));
+    const memoryBytes = usableMemory();
+    const description = `${instructionSetName(level)} kernels on ${threads} thread${threads === 1 ? "" : "s"}`;
+    this.device = { kind: "cpu", description, parallelism: threads, memoryBytes };
+    registerCpuKernels(this);
+  }
+
+  allocate(shape: readonly number[], dtype: DType): Tensor {
+    for (const size of shape) {
+      if (!Number.isSafeInteger(size) || size < 0) throw new ShapeError(`[${shape.join(", ")}] is not a shape.`);
+    }
+    const length = shape.reduce((product, size) => product * size, 1);
+    return new Tensor(this, this.allocateStorage(length * dtypeByteSize(dtype)), shape, dtype);
+  }
+
+  /** Raw memory: packed weights, and what tensors look into. @throws OutOfMemoryError */
+  allocateStorage(byteLength: number): Storage {
+    // Systems promise more memory than there is and kill the process later: a refusal in time loses nothing.
+    const limit = Math.min(this.#limitBytes ?? Infinity, this.device.memoryBytes);
+    if (!(this.#liveBytes + byteLength <= limit)) {
+      throw new OutOfMemoryError(this.name, byteLength, this.#liveBytes, limit);
+    }
+    let handle: number;
+    try {
+      handle = this.addon.allocate(Float64Array.of(byteLength));
+    } catch (error) {
+      if (!isOutOfMemory(error)) throw error;
+      throw new OutOfMemoryError(this.name, byteLength, this.#liveBytes, this.#limitBytes);
+    }
+    this.#liveAllocations += 1;
+    this.#liveBytes += byteLength;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
+    return new CpuStorage(handle, byteLength, () => {
+      this.addon.release(Float64Array.of(handle));
+      this.#liveAllocations -= 1;
+      this.#liveBytes -= byteLength;
+    });
+  }
+
+  upload(data: ArrayBufferView, shape: readonly number[], dtype: DType): Tensor {
+    const tensor = this.allocate(shape, dtype);
+    try {
+      this.write(tensor, data);
+    } catch (error) {
+      tensor.dispose();
+      throw error;
+    }
+    return tensor;
+  }
+
+  write(tensor: Tensor, data: ArrayBufferView): void {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    if (bytes.length !== tensor.numElements * dtypeByteSize(tensor.dtype)) {
+      throw new ShapeError(`${bytes.length} bytes do not fill a ${tensor.dtype} tensor of ${tensor.numElements}.`);
+    }
+    this.addon.write(new CallArguments().tensor(tensor).pack(), bytes);
+  }
+
+  download(tensor: Tensor): Uint8Array {
+    const bytes = new Uint8Array(tensor.numElements * dtypeByteSize(tensor.dtype));
+    this.addon.read(new CallArguments().tensor(tensor).pack(), bytes);
+    return bytes;
+  }
+
+  /** Runs a native kernel and gives its errors the types of this project. @throws ShapeError, OutOfMemoryError */
+  call(operation: string, kernel: (values: Float64Array) => void, call: CallArguments): void {
+    const values = call.pack();
+    try {
+      kernel(values);
+    } catch (error) {
+      if (isOutOfMemory(error)) {
+        throw new OutOfMemoryError(this.name, error.requestedBytes ?? 0, this.#liveBytes, this.#limitBytes);
+      }
+      if (error instanceof RangeError || error instanceof TypeError) {
+        throw new ShapeError(`${operation}: ${error.message}.`);
+      }
+      throw error;
+    }
+  }
+
+  async synchronize(): Promise<void> {}
+
+  memory(): MemoryReport {
+    return { liveAllocations: this.#liveAllocations, liveBytes: this.#liveBytes, peakBytes: this.#peakBytes };
+  }
+
+  resetPeak(): void {
+    this.#peakBytes = this.#liveBytes;
+  }
+
+  setMemoryLimit(bytes: number | undefined): void {
+    this.#limitBytes = bytes;
+  }
+
+  [Symbol.dispose](): void {}
+}
+
+class CpuStorage implements Storage {
+  #handle: number | undefined;
+
+  constructor(
+    handle: number,
+    readonly byteLength: number,
+    private readonly release: () => void,
+  ) {
+    this.#handle = handle;
+  }
+
+  get handle(): number | undefined {
+    return this.#handle;
+  }
+
+  get disposed(): boolean {
+    return this.#handle === undefined;
+  }
+
+  dispose(): void {
+    if (this.#handle === undefined) return;
+    this.#handle = undefined;
+    this.release();
+  }
+}
+
+function isOutOfMemory(error: unknown): error is Error & { readonly requestedBytes?: number } {
+  return error instanceof Error && (error as { code?: unknown }).code === "OUT_OF_MEMORY";
+}
+
+/** Memory of the machine or of the container the process runs in. */
+function usableMemory(): number {
+  const constrained = process.constrainedMemory?.() ?? 0;
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}

@@ -1,0 +1,39 @@
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { type BackendProvider, ElasticAttentionError } from "@elastic-attention/tensor";
+import { CpuBackend, type CpuBackendOptions } from "./cpu-backend.js";
+import type { InstructionSet } from "./instruction-set.js";
+import { addonPath, loadAddon } from "./native-addon.js";
+
+/** Makes the backend known as "cpu": `registerBackend(cpuBackendProvider)`. */
+export const cpuBackendProvider: BackendProvider = {
+  name: "cpu",
+  async available() {
+    try {
+      loadAddon();
+      return [];
+    } catch (error) {
+      const path = addonPath();
+      if (!existsSync(path)) {
+        return [`its addon is not built (${path} is missing): run \`pnpm build\`, which needs cmake, make and g++`];
+      }
+      return [`its addon does not load: ${error instanceof Error ? error.message : String(error)}`];
+    }
+  },
+  async create(options) {
+    const { instructionSet } = options as { instructionSet?: InstructionSet };
+    return createCpuBackend({
+      ...(options.threads === undefined ? {} : { threads: options.threads }),
+      ...(instructionSet === undefined ? {} : { instructionSet }),
+    });
+  },
+};
+
+/** Starts the cpu backend without the registry. @throws ElasticAttentionError for invalid options, or when the addon does not load */
+export function createCpuBackend(options: CpuBackendOptions = {}): CpuBackend {
+  const threads = options.threads ?? availableParallelism();
+  if (!(Number.isInteger(threads) && threads >= 1 && threads <= 4096)) {
+    throw new ElasticAttentionError("INVALID_OPTION", `threads must be between 1 and 4096, found ${threads}.`);
+  }
+  return new CpuBackend(loadAddon(), { ...options, threads });
+}

@@ -1,0 +1,108 @@
+import {
+  type AttentionSequence,
+  type BlockPattern,
+  cacheAppend,
+  createBlockMask,
+  hybridAttention,
+  patternBlockSize,
+  xattentionEstimate,
+} from "@elastic-attention/attention";
+import { copySpans, expectShape, ShapeError } from "@elastic-attention/tensor";
+import { CallArguments } from "../call-arguments.js";
+import type { CpuBackend } from "../cpu-backend.js";
+import { requireComputeFloats } from "./requirements.js";
+
+const patternCodes: Record<BlockPattern["type"], number> = { full: 0, streaming: 1, selected: 2 };
+
+/** The hybrid attention call and what surrounds it: cache rows and XAttention's choice of blocks. */
+export function registerAttentionKernels(backend: CpuBackend): void {
+  const { addon, kernels } = backend;
+
+  kernels.register(hybridAttention, {
+    name: "tiles",
+    supports: ({ query, output, sequences }) => [
+      ...requireComputeFloats({ query, output }),
+      ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
+    ],
+    run({ query, output, sequences, scale, logSumExp }) {
+      const [tokens, numQueryHeads, headDim] = [query.shape[0]!, query.shape[1] ?? -1, query.shape[2] ?? -1];
+      expectShape("hybridAttention", "query", query, [tokens, numQueryHeads, headDim]);
+      expectShape("hybridAttention", "output", output, query.shape);
+      const call = new CallArguments().tensor(query).tensor(output);
+      if (logSumExp === undefined) {
+        call.missing();
+      } else {
+        expectShape("hybridAttention", "logSumExp", logSumExp, [tokens, numQueryHeads]);
+        call.tensor(logSumExp);
+      }
+      call.number(numQueryHeads, headDim, scale, sequences.length);
+      for (const sequence of sequences) pushSequence(call, sequence, numQueryHeads);
+      backend.call("hybridAttention", addon.hybridAttention, call);
+    },
+  });
+
+  kernels.register(cacheAppend, {
+    name: "rows",
+    supports: ({ keys, values, cache }) => requireComputeFloats({ keys, values, "the cache": cache.keys }),
+    run({ keys, values, cache }) {
+      const { numKeyValueHeads, headDim, length, heads } = cache;
+      expectShape("cacheAppend", "keys", keys, [-1, numKeyValueHeads, headDim]);
+      expectShape("cacheAppend", "values", values, keys.shape);
+      const call = new CallArguments().tensor(keys).tensor(values).tensor(cache.keys).tensor(cache.values);
+      call.number(length, numKeyValueHeads);
+      for (const store of heads) call.store(store);
+      backend.call("cacheAppend", addon.cacheAppend, call);
+    },
+  });
+
+  kernels.register(copySpans, {
+    name: "rows",
+    supports: () => [],
+    run({ source, destination, spans }) {
+      if (spans.length % 3 !== 0) throw new ShapeError(`copySpans: ${spans.length} numbers are not whole triples.`);
+      const call = new CallArguments().tensor(source).tensor(destination).number(spans.length / 3, ...spans);
+      backend.call("copySpans", addon.copySpans, call);
+    },
+  });
+
+  kernels.register(xattentionEstimate, {
+    name: "antidiagonals",
+    supports: ({ query, cache }) => requireComputeFloats({ query, "the cache": cache.keys }),
+    run({ query, cache, keyValueHeads, mode, roundToBFloat16 = false }) {
+      const [tokens, numQueryHeads] = [query.shape[0]!, query.shape[1] ?? -1];
+      expectShape("xattentionEstimate", "query", query, [tokens, numQueryHeads, cache.headDim]);
+      if (tokens !== cache.length) throw new ShapeError("xattentionEstimate: it needs the queries of every key.");
+      const blocks = Math.ceil(tokens / mode.blockSize);
+      const visited = backend.allocate([numQueryHeads * blocks, blocks], "u8");
+      try {
+        const call = new CallArguments().tensor(query).tensor(cache.keys).tensor(visited);
+        call.number(numQueryHeads, cache.headDim, tokens, mode.stride, mode.blockSize, mode.threshold);
+        call.flag(roundToBFloat16).number(numQueryHeads / cache.numKeyValueHeads, keyValueHeads.length);
+        for (const head of keyValueHeads) call.number(head).store(cache.heads[head]!);
+        backend.call("xattentionEstimate", addon.xattentionEstimate, call);
+        return createBlockMask(visited, mode.blockSize, numQueryHeads);
+      } catch (error) {
+        visited.dispose();
+        throw error;
+      }
+    },
+  });
+}
+
+function pushSequence(call: CallArguments, sequence: AttentionSequence, numQueryHeads: number): void {
+  const { start, length, cache, patterns, mask } = sequence;
+  const fits = patterns.length === cache.numKeyValueHeads && numQueryHeads % cache.numKeyValueHeads === 0;
+  if (!fits) throw new ShapeError("hybridAttention: the heads of query, cache and patterns do not fit together.");
+  call.number(start, length, cache.length).tensor(cache.keys).tensor(cache.values);
+  if (mask === undefined) call.missing().number(0);
+  else call.tensor(mask.visited).number(mask.queryBlocks);
+  call.number(patterns.length);
+  for (const [head, pattern] of patterns.entries()) {
+    const streaming = pattern.type === "streaming" ? pattern : { sinkBlocks: 0, localBlocks: 0 };
+    if (pattern.type === "selected" && mask?.blockSize !== pattern.blockSize) {
+      throw new ShapeError('hybridAttention: a "selected" pattern needs a mask of its block size.');
+    }
+    call.number(patternCodes[pattern.type], streaming.sinkBlocks, streaming.localBlocks, patternBlockSize(pattern));
+    call.store(cache.heads[head]!);
+  }
+}

@@ -1,0 +1,29 @@
+import { pooledRanges, routerLogits } from "@elastic-attention/router";
+import { expectShape, ShapeError } from "@elastic-attention/tensor";
+import { CallArguments } from "../call-arguments.js";
+import type { CpuBackend } from "../cpu-backend.js";
+import { requireComputeFloats } from "./requirements.js";
+
+/** The Attention Router, all sequences and heads in one call. */
+export function registerRouterKernels(backend: CpuBackend): void {
+  backend.kernels.register(routerLogits, {
+    name: "heads",
+    supports: ({ keys }) => requireComputeFloats({ keys }),
+    run({ keys, offsets, weights, pooling, rounding, output }) {
+      const [heads, sequences] = [keys.shape[1] ?? -1, offsets.length - 1];
+      expectShape("routerLogits", "keys", keys, [-1, heads, weights.headDim]);
+      expectShape("routerLogits", "output", output, [sequences, heads, weights.classes]);
+      const call = new CallArguments().tensor(keys).tensor(output).number(heads, weights.headDim);
+      call.flag(rounding === "bfloat16");
+      for (const { weight, bias } of [...weights.taskMlp, ...weights.routerMlp]) call.tensor(weight).vector(bias);
+      call.number(sequences);
+      for (let sequence = 0; sequence < sequences; sequence++) {
+        const [start, end] = [offsets[sequence]!, offsets[sequence + 1]!];
+        if (end <= start) throw new ShapeError("routerLogits: a sequence is empty.");
+        const ranges = pooledRanges(pooling, start, end);
+        call.number(ranges.length, ...ranges.flat());
+      }
+      backend.call("routerLogits", backend.addon.routerLogits, call);
+    },
+  });
+}
