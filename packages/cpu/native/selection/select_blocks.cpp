@@ -14,7 +14,6 @@ void select_blocks(const double* mass, int64_t row, double threshold, uint8_t* c
   std::vector<int64_t> others(static_cast<std::size_t>(row));
   std::iota(others.begin(), others.end(), int64_t{0});
   std::stable_sort(others.begin(), others.end(), [&](int64_t a, int64_t b) { return mass[a] > mass[b]; });
-  std::fill(chosen, chosen + row, uint8_t{0});
   for (const int64_t block : others) {
     if (!(late < required)) break;
     chosen[block] = 1;

@@ -91,6 +91,7 @@ void choose_block(const Estimate& estimate, int64_t head, int64_t block, int64_t
   }
   for (double& value : mass) value = estimate.rounded(value);
   auto* chosen = reinterpret_cast<uint8_t*>(estimate.visited.row(head * estimate.blocks() + block));
+  std::memset(chosen, 0, static_cast<std::size_t>(estimate.blocks()));
   select_blocks(mass.data(), block, estimate.threshold, chosen);
 }
 
