@@ -5,8 +5,8 @@ import { CpuBackend, type CpuBackendOptions } from "./cpu-backend.js";
 import type { InstructionSet } from "./instruction-set.js";
 import { addonPath, loadAddon } from "./native-addon.js";
 
-/** Makes the backend known as "cpu": `registerBackend(cpuBackendProvider)`. */
-export const cpuBackendProvider: BackendProvider = {
+/** Makes the backend known as "cpu": `registerBackend(cpuProvider)`. */
+export const cpuProvider: BackendProvider = {
   name: "cpu",
   async available() {
     try {

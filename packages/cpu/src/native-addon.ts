@@ -40,7 +40,7 @@ export function addonPath(): string {
 
 let loaded: NativeAddon | undefined;
 
-/** Loads the addon once. @throws whatever the dynamic loader says; `cpuBackendProvider.available` turns it into reasons. */
+/** Loads the addon once. @throws whatever the dynamic loader says; `cpuProvider.available` turns it into reasons. */
 export function loadAddon(): NativeAddon {
   loaded ??= createRequire(import.meta.url)(addonPath()) as NativeAddon;
   return loaded;
