@@ -2,12 +2,18 @@ import { ElasticAttentionError } from "@elastic-attention/tensor";
 import type { NativeAddon } from "./native-addon.js";
 
 /** What kernels may use; each includes the ones before it. */
-export type InstructionSet = "plain" | "avx2" | "avx512" | "amx";
+export type InstructionSet = "plain" | "avx2" | "avx512" | "avx512-bf16" | "amx";
 
 /** All levels, lowest first. */
-export const instructionSets: readonly InstructionSet[] = ["plain", "avx2", "avx512", "amx"];
+export const instructionSets: readonly InstructionSet[] = ["plain", "avx2", "avx512", "avx512-bf16", "amx"];
 
-const names: Record<InstructionSet, string> = { plain: "plain", avx2: "AVX2", avx512: "AVX-512", amx: "AMX" };
+const names: Record<InstructionSet, string> = {
+  plain: "plain",
+  avx2: "AVX2",
+  avx512: "AVX-512",
+  "avx512-bf16": "AVX-512 BF16",
+  amx: "AMX",
+};
 
 /** The level as people write it. */
 export function instructionSetName(level: InstructionSet): string {

@@ -75,7 +75,7 @@ CacheRows cache_rows(const Matrix& matrix, const HeadStore& store, int64_t first
 const PrefillKernel& choose(const AttentionCall& call, const AttentionSequence& sequence) {
 #if defined(__x86_64__)
   const bool bf16 = call.query.dtype == DType::BF16 && sequence.keys.dtype == DType::BF16;
-  if (bf16 && call.head_dim % 32 == 0 && instruction_set() == InstructionSet::Amx) return amx_prefill_kernel();
+  if (bf16 && call.head_dim % 32 == 0 && instruction_set() >= InstructionSet::Avx512Bf16) return bf16_prefill_kernel();
 #endif
   return generic_prefill_kernel();
 }
@@ -86,9 +86,8 @@ void prefill_attention(const AttentionCall& call, const AttentionSequence& seque
   const PrefillKernel& kernel = choose(call, sequence);
   const auto heads = static_cast<int64_t>(sequence.patterns.size());
   const int64_t blocks = (sequence.cache_length + kKeyBlock - 1) / kKeyBlock;
-  const int64_t key_bytes = kernel.key_block_bytes(call.head_dim), value_bytes = kernel.value_block_bytes(call.head_dim);
-  const PackedHead packed{thread_scratch(6, static_cast<std::size_t>(blocks * key_bytes)),
-                          thread_scratch(7, static_cast<std::size_t>(blocks * value_bytes)), call.head_dim};
+  const auto bytes = static_cast<std::size_t>(blocks * kKeyBlock * kernel.position_bytes(call.head_dim));
+  const PackedHead packed{thread_scratch(6, bytes), thread_scratch(7, bytes), call.head_dim, blocks};
   for (int64_t head = 0; head < heads; ++head) {
     const HeadWork work = plan_head(sequence, head, call.num_query_heads / heads);
     const std::vector<char> needed = needed_blocks(work, sequence.cache_length);
@@ -97,10 +96,8 @@ void prefill_attention(const AttentionCall& call, const AttentionSequence& seque
       for (int64_t block = first; block < last; ++block) {
         if (!needed[static_cast<std::size_t>(block)]) continue;
         const int64_t position = block * kKeyBlock;
-        const CacheRows keys = cache_rows(sequence.keys, store, position, sequence.cache_length);
-        kernel.pack_keys(keys, call.head_dim, packed.keys + block * key_bytes);
-        const CacheRows values = cache_rows(sequence.values, store, position, sequence.cache_length);
-        kernel.pack_values(values, call.head_dim, packed.values + block * value_bytes);
+        kernel.pack_keys(cache_rows(sequence.keys, store, position, sequence.cache_length), block, packed);
+        kernel.pack_values(cache_rows(sequence.values, store, position, sequence.cache_length), block, packed);
       }
     });
     parallel_for(static_cast<int64_t>(work.tiles.size()), [&](int64_t index) {

@@ -29,6 +29,8 @@ struct PackedHead {
   char* keys;
   char* values;
   int64_t head_dim;
+  /** Blocks of 32 positions. */
+  int64_t blocks;
 };
 
 /** Up to 32 rows of a cache; null where a position is not retained. */
@@ -37,12 +39,12 @@ struct CacheRows {
   DType dtype;
 };
 
-/** How an instruction set packs 32 positions of a head and attends over them. */
+/** How an instruction set packs blocks of 32 positions of a head and attends over them. */
 struct PrefillKernel {
-  int64_t (*key_block_bytes)(int64_t head_dim);
-  int64_t (*value_block_bytes)(int64_t head_dim);
-  void (*pack_keys)(const CacheRows& source, int64_t head_dim, char* block);
-  void (*pack_values)(const CacheRows& source, int64_t head_dim, char* block);
+  /** Bytes of keys, and of values, of one position. */
+  int64_t (*position_bytes)(int64_t head_dim);
+  void (*pack_keys)(const CacheRows& source, int64_t block, const PackedHead& head);
+  void (*pack_values)(const CacheRows& source, int64_t block, const PackedHead& head);
   void (*attend)(const AttentionCall& call, const PrefillTile& tile, const Range* ranges, const PackedHead& head);
 };
 
@@ -51,7 +53,7 @@ void prefill_attention(const AttentionCall& call, const AttentionSequence& seque
 
 /** Float kernels of every instruction set, any head dimension, f32 and bf16. */
 const PrefillKernel& generic_prefill_kernel();
-/** AMX: bf16 queries and cache, head dimension a multiple of 32. */
-const PrefillKernel& amx_prefill_kernel();
+/** AVX512_BF16 and AMX: bf16 queries and cache, head dimension a multiple of 32. */
+const PrefillKernel& bf16_prefill_kernel();
 
 }  // namespace elastic

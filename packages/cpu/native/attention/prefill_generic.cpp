@@ -12,18 +12,25 @@ namespace {
 
 int64_t padded(int64_t head_dim) { return (head_dim + kPanel - 1) / kPanel * kPanel; }
 
-/** [headDim][32 keys]. */
-int64_t key_block_bytes(int64_t head_dim) { return head_dim * kKeyBlock * 4; }
+int64_t position_bytes(int64_t head_dim) { return padded(head_dim) * 4; }
 
-/** [headDim / 32][32 keys][32]. */
-int64_t value_block_bytes(int64_t head_dim) { return padded(head_dim) * kKeyBlock * 4; }
+/** Keys of a block: [headDim][32 keys]. */
+float* key_panel(const PackedHead& head, int64_t block) {
+  return reinterpret_cast<float*>(head.keys) + block * kKeyBlock * padded(head.head_dim);
+}
+
+/** 32 elements of the values of a block: [32 keys][32], the blocks of a panel behind each other. */
+float* value_panel(const PackedHead& head, int64_t element, int64_t block) {
+  return reinterpret_cast<float*>(head.values) + (element / kPanel * head.blocks + block) * kKeyBlock * kPanel;
+}
 
 void widen(const CacheRows& source, int64_t index, int64_t head_dim, float* row) {
   float_kernels().convert(source.rows[index], source.dtype, reinterpret_cast<char*>(row), DType::F32, head_dim);
 }
 
-void pack_keys(const CacheRows& source, int64_t head_dim, char* block) {
-  float* panel = reinterpret_cast<float*>(block);
+void pack_keys(const CacheRows& source, int64_t block, const PackedHead& head) {
+  const int64_t head_dim = head.head_dim;
+  float* panel = key_panel(head, block);
   auto* row = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(head_dim * 4)));
   for (int64_t key = 0; key < kKeyBlock; ++key) {
     if (source.rows[key] == nullptr) {
@@ -35,15 +42,14 @@ void pack_keys(const CacheRows& source, int64_t head_dim, char* block) {
   }
 }
 
-void pack_values(const CacheRows& source, int64_t head_dim, char* block) {
-  const int64_t width = padded(head_dim);
+void pack_values(const CacheRows& source, int64_t block, const PackedHead& head) {
+  const int64_t width = padded(head.head_dim);
   auto* row = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(width * 4)));
   for (int64_t key = 0; key < kKeyBlock; ++key) {
     std::fill(row, row + width, 0.0f);
-    if (source.rows[key] != nullptr) widen(source, key, head_dim, row);
+    if (source.rows[key] != nullptr) widen(source, key, head.head_dim, row);
     for (int64_t i = 0; i < width; i += kPanel) {
-      float* target = reinterpret_cast<float*>(block) + (i / kPanel * kKeyBlock + key) * kPanel;
-      std::memcpy(target, row + i, kPanel * 4);
+      std::memcpy(value_panel(head, i, block) + key * kPanel, row + i, kPanel * 4);
     }
   }
 }
@@ -81,8 +87,7 @@ void step(const AttentionCall& call, const PrefillTile& tile, const PackedHead& 
   const FloatKernels& kernels = float_kernels();
   const int64_t head_dim = call.head_dim, width = padded(head_dim);
   for (int64_t key = 0; key < keys; key += kKeyBlock) {
-    const char* block = head.keys + (start + key) / kKeyBlock * key_block_bytes(head_dim);
-    kernels.multiply_panel_f32(state.query, head_dim, tile.rows, reinterpret_cast<const float*>(block), head_dim,
+    kernels.multiply_panel_f32(state.query, head_dim, tile.rows, key_panel(head, (start + key) / kKeyBlock), head_dim,
                                state.scores + key, kStepKeys, false);
   }
   const int64_t low = std::max<int64_t>(0, range.start - start);
@@ -93,12 +98,9 @@ void step(const AttentionCall& call, const PrefillTile& tile, const PackedHead& 
                                               state.maximum[row], &state.sum[row], &rescale);
     if (rescale != 1.0f) kernels.scale(state.out + row * width, rescale, width);
   }
-  for (int64_t key = 0; key < keys; key += kKeyBlock) {
-    const char* block = head.values + (start + key) / kKeyBlock * value_block_bytes(head_dim);
-    for (int64_t i = 0; i < width; i += kPanel) {
-      const float* panel = reinterpret_cast<const float*>(block) + i * kKeyBlock;
-      kernels.multiply_panel_f32(state.scores + key, kStepKeys, tile.rows, panel, kKeyBlock, state.out + i, width, true);
-    }
+  for (int64_t i = 0; i < width; i += kPanel) {
+    kernels.multiply_panel_f32(state.scores, kStepKeys, tile.rows, value_panel(head, i, start / kKeyBlock), keys,
+                               state.out + i, width, true);
   }
 }
 
@@ -120,7 +122,7 @@ void attend(const AttentionCall& call, const PrefillTile& tile, const Range* ran
 }  // namespace
 
 const PrefillKernel& generic_prefill_kernel() {
-  static constexpr PrefillKernel kernel = {key_block_bytes, value_block_bytes, pack_keys, pack_values, attend};
+  static constexpr PrefillKernel kernel = {position_bytes, pack_keys, pack_values, attend};
   return kernel;
 }
 

@@ -27,7 +27,8 @@ InstructionSet detect() {
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   if (!avx512) return InstructionSet::Avx2;
-  return __builtin_cpu_supports("avx512bf16") && amx_granted() ? InstructionSet::Amx : InstructionSet::Avx512;
+  if (!__builtin_cpu_supports("avx512bf16")) return InstructionSet::Avx512;
+  return amx_granted() ? InstructionSet::Amx : InstructionSet::Avx512Bf16;
 }
 #else
 InstructionSet detect() { return InstructionSet::Plain; }

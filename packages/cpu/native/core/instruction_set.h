@@ -3,7 +3,7 @@
 namespace elastic {
 
 /** What kernels may use; each level includes the ones before it. */
-enum class InstructionSet : int { Plain = 0, Avx2 = 1, Avx512 = 2, Amx = 3 };
+enum class InstructionSet : int { Plain = 0, Avx2 = 1, Avx512 = 2, Avx512Bf16 = 3, Amx = 4 };
 
 /** The best level of this machine (AMX only when the system grants the tile registers). */
 InstructionSet detected_instruction_set();

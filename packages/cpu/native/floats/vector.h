@@ -105,19 +105,26 @@ ELASTIC_INLINE void store_first(char* x, int64_t index, int64_t n, Vector value)
   std::memcpy(x + byte_size(dtype) * index, buffer, static_cast<std::size_t>(byte_size(dtype) * n));
 }
 
+/** The lanes of a vector folded onto each other: half by half, so that the order never depends on the compiler. */
+ELASTIC_INLINE IntVector rotated_lanes(int32_t by) {
+  const IntVector lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return (lanes + by) & 15;
+}
+
 ELASTIC_INLINE float sum_of(Vector value) {
-  float parts[kLanes];
-  std::memcpy(parts, &value, 64);
-  for (int64_t width = kLanes / 2; width > 0; width /= 2) {
-    for (int64_t i = 0; i < width; ++i) parts[i] += parts[i + width];
-  }
-  return parts[0];
+  value += __builtin_shuffle(value, rotated_lanes(8));
+  value += __builtin_shuffle(value, rotated_lanes(4));
+  value += __builtin_shuffle(value, rotated_lanes(2));
+  value += __builtin_shuffle(value, rotated_lanes(1));
+  return value[0];
 }
 
 ELASTIC_INLINE float largest_of(Vector value) {
-  float result = value[0];
-  for (int64_t i = 1; i < kLanes; ++i) result = value[i] > result ? value[i] : result;
-  return result;
+  value = maximum(__builtin_shuffle(value, rotated_lanes(8)), value);
+  value = maximum(__builtin_shuffle(value, rotated_lanes(4)), value);
+  value = maximum(__builtin_shuffle(value, rotated_lanes(2)), value);
+  value = maximum(__builtin_shuffle(value, rotated_lanes(1)), value);
+  return value[0];
 }
 
 /** 2^x to about 2 units in the last place; 0 below -126, NaN stays NaN. */

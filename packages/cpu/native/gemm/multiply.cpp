@@ -79,8 +79,10 @@ void multiply_rows(const Product& product, int64_t start, int64_t end) {
 void multiply(const Product& product) {
   const int64_t rows = product.input.rows;
 #if defined(__x86_64__)
-  if (product.weight.dtype == DType::BF16 && rows > kFewRows && instruction_set() == InstructionSet::Amx) {
-    return multiply_amx(product);
+  if (product.weight.dtype == DType::BF16) {
+    const InstructionSet level = instruction_set();
+    if (level == InstructionSet::Amx && rows > kFewRows) return multiply_amx(product);
+    if (level >= InstructionSet::Avx512Bf16) return multiply_bf16(product);
   }
 #endif
   for (int64_t start = 0; start < rows; start += kWidenedRows) {

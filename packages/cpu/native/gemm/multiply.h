@@ -20,8 +20,11 @@ struct Product {
 /** Runs a product on all threads by the best kernel of the instruction set in use. */
 void multiply(const Product& product);
 
-/** Rows below which the vector kernels, which read the weight once from memory, are as good as the tiles. */
+/** Rows up to which the vector kernels, which read the weight once from memory, are as good as the tiles. */
 constexpr int64_t kFewRows = 8;
+
+/** The kernel of AVX512_BF16: bf16 weights, any number of rows. */
+void multiply_bf16(const Product& product);
 
 /** The AMX kernel: bf16 weights, any number of rows. Call only where the instruction set is Amx. */
 void multiply_amx(const Product& product);

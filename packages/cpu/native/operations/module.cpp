@@ -21,7 +21,7 @@ Napi::Value detected_level(const Napi::CallbackInfo& info) {
 Napi::Value limit_level(const Napi::CallbackInfo& info) {
   return guarded_value(info, [&](Call& call) {
     const int64_t level = call.integer("level");
-    call.require(level >= 0 && level <= 3, "unknown instruction set");
+    call.require(level >= 0 && level <= 4, "unknown instruction set");
     return Napi::Number::New(info.Env(), static_cast<int>(limit_instruction_set(static_cast<InstructionSet>(level))));
   });
 }

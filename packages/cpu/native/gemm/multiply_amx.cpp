@@ -5,6 +5,7 @@
 #include "core/thread_pool.h"
 #include "floats/finish_row.h"
 #include "gemm/multiply.h"
+#include "gemm/panel_product.h"
 
 namespace elastic {
 namespace {
@@ -115,6 +116,38 @@ static void multiply_block(const Product& product, const uint16_t* packed, int64
 }
 
 }  // namespace
+
+void multiply_panel_tiles(const uint16_t* a, int64_t a_stride, int64_t, const uint16_t* panel, int64_t depth, float* c,
+                          int64_t c_stride, bool accumulate) {
+  configure_tiles();
+  packed_for_tiles();
+  float* below = c + 16 * c_stride;
+  if (accumulate) {
+    _tile_loadd(0, c, 4 * c_stride);
+    _tile_loadd(1, c + 16, 4 * c_stride);
+    _tile_loadd(2, below, 4 * c_stride);
+    _tile_loadd(3, below + 16, 4 * c_stride);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  for (int64_t k = 0; k < depth; k += 32, panel += 2 * kTileElements) {
+    _tile_loadd(4, a + k, 2 * a_stride);
+    _tile_loadd(6, panel, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(7, panel + kTileElements, 64);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, a + 16 * a_stride + k, 2 * a_stride);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, c, 4 * c_stride);
+  _tile_stored(1, c + 16, 4 * c_stride);
+  _tile_stored(2, below, 4 * c_stride);
+  _tile_stored(3, below + 16, 4 * c_stride);
+}
 
 void multiply_amx(const Product& product) {
   const int64_t depth = product.weight.depth(), panels = product.weight.panels();
