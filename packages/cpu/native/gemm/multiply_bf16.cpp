@@ -11,11 +11,11 @@ namespace elastic {
 namespace {
 
 /** Rows of one task: whole groups of 12, the rows that fit in the registers. */
-constexpr int64_t kBlockRows = 96;
+constexpr int64_t kBlockRows = 384;
 /** Panels of one task. */
-constexpr int64_t kBlockPanels = 8;
+constexpr int64_t kBlockPanels = 4;
 /** Inputs of one pass. */
-constexpr int64_t kPassDepth = 1024;
+constexpr int64_t kPassDepth = 512;
 /** Rows whose inputs are copied at a time. */
 constexpr int64_t kCopiedRows = 3072;
 /** Behind each row of a chunk: rows at a power of two apart would share cache sets. */
