@@ -8,3 +8,5 @@ export * from "./sampler.js";
 export * from "./stop-filter.js";
 export * from "./tokenizer.js";
 export * from "./tokenizer-files.js";
+export type { WorkerSettings } from "./worker/engine-messages.js";
+export * from "./worker/worker-engine.js";

@@ -1,0 +1,33 @@
+import type { GenerationEvent, GenerationRequest } from "../generation-request.js";
+import type { ModelDescription } from "../engine.js";
+import type { ErrorRecord } from "./error-record.js";
+
+/** What a worker needs to load its engine: only data that can be copied between threads. */
+export interface WorkerSettings {
+  /** Modules to import first; each default export is called: it registers backends, models, modes. */
+  readonly setup: readonly string[];
+  readonly path: string;
+  readonly backend: string;
+  readonly dtype?: "f32" | "bf16" | "f16";
+  readonly threads?: number;
+  readonly headList?: string;
+}
+
+/** A request without its signal, which cannot leave the thread. */
+export type WorkerRequest = Omit<GenerationRequest, "signal">;
+
+/** Messages to the worker. `id` names the call they belong to. */
+export type ToWorker =
+  | { readonly type: "generate"; readonly id: number; readonly request: WorkerRequest }
+  | { readonly type: "tokenize"; readonly id: number; readonly input: Pick<GenerationRequest, "prompt" | "messages"> }
+  | { readonly type: "abort"; readonly id: number }
+  | { readonly type: "dispose" };
+
+/** Messages from the worker. */
+export type FromWorker =
+  | { readonly type: "progress"; readonly layersDone: number; readonly layersTotal: number }
+  | { readonly type: "loaded"; readonly model: ModelDescription }
+  | { readonly type: "failed"; readonly error: ErrorRecord }
+  | { readonly type: "event"; readonly id: number; readonly event: GenerationEvent }
+  | { readonly type: "tokens"; readonly id: number; readonly tokens: Int32Array }
+  | { readonly type: "end"; readonly id: number; readonly error?: ErrorRecord };

@@ -1,0 +1,153 @@
+import { createRequire } from "node:module";
+import { Worker } from "node:worker_threads";
+import { DisposedError } from "@elastic-attention/tensor";
+import type { Engine, ModelDescription } from "../engine.js";
+import { EngineWorkerError } from "../errors.js";
+import type { GenerationEvent, GenerationRequest } from "../generation-request.js";
+import type { FromWorker, ToWorker, WorkerSettings } from "./engine-messages.js";
+import { reviveError } from "./error-record.js";
+
+export interface WorkerEngineOptions extends WorkerSettings {
+  readonly onProgress?: (layersDone: number, layersTotal: number) => void;
+  /** Stops the loading. */
+  readonly signal?: AbortSignal;
+}
+
+/** Where the messages of one call go. */
+interface Call {
+  receive(message: Extract<FromWorker, { type: "event" | "tokens" | "end" }>): void;
+  fail(error: Error): void;
+}
+
+/** The engine in a worker thread of its own: the caller's event loop never waits for a layer. */
+export class WorkerEngine implements Engine {
+  readonly #calls = new Map<number, Call>();
+  readonly #exited: Promise<void>;
+  #nextId = 1;
+  #ended: Error | undefined;
+
+  private constructor(
+    readonly model: ModelDescription,
+    private readonly worker: Worker,
+  ) {
+    worker.on("message", (message: FromWorker) => {
+      if ("id" in message) this.#calls.get(message.id)?.receive(message);
+    });
+    this.#exited = new Promise((resolve) => worker.once("exit", () => resolve()));
+    worker.once("exit", () => this.#end(new EngineWorkerError("The engine's worker thread has ended.")));
+    worker.once("error", (error) => this.#end(new EngineWorkerError("The engine's worker thread failed.", { cause: error })));
+  }
+
+  /**
+   * Starts the thread and loads the model in it.
+   *
+   * @throws the errors of `LocalEngine.load`; EngineWorkerError when the thread does not start; the signal's reason
+   */
+  static async load({ onProgress, signal, ...settings }: WorkerEngineOptions): Promise<WorkerEngine> {
+    signal?.throwIfAborted();
+    const program = createRequire(import.meta.url).resolve("@elastic-attention/generation/worker");
+    const worker = new Worker(program, { workerData: settings });
+    let abort: (() => void) | undefined;
+    try {
+      const model = await new Promise<ModelDescription>((resolve, reject) => {
+        abort = () => reject(signal!.reason as Error);
+        signal?.addEventListener("abort", abort);
+        worker.once("error", (cause) => reject(new EngineWorkerError("The engine's worker thread did not start.", { cause })));
+        worker.once("exit", () => reject(new EngineWorkerError("The engine's worker thread ended while it loaded.")));
+        worker.on("message", (message: FromWorker) => {
+          if (message.type === "progress") onProgress?.(message.layersDone, message.layersTotal);
+          else if (message.type === "loaded") resolve(message.model);
+          else if (message.type === "failed") reject(reviveError(message.error));
+        });
+      });
+      worker.removeAllListeners();
+      return new WorkerEngine(model, worker);
+    } catch (error) {
+      worker.removeAllListeners();
+      await worker.terminate();
+      throw error;
+    } finally {
+      if (abort !== undefined) signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
+    this.#requireAlive();
+    const { signal, ...rest } = request;
+    const id = this.#nextId++;
+    const queue: GenerationEvent[] = [];
+    let state: { readonly error?: Error } | undefined;
+    let wake: (() => void) | undefined;
+    this.#calls.set(id, {
+      receive: (message) => {
+        if (message.type === "event") queue.push(message.event);
+        else state = message.type === "end" && message.error !== undefined ? { error: reviveError(message.error) } : {};
+        wake?.();
+      },
+      fail: (error) => {
+        state = { error };
+        wake?.();
+      },
+    });
+    const abort = () => this.#send({ type: "abort", id });
+    signal?.addEventListener("abort", abort);
+    this.#send({ type: "generate", id, request: rest });
+    if (signal?.aborted) abort();
+    try {
+      for (;;) {
+        for (let event = queue.shift(); event !== undefined; event = queue.shift()) yield event;
+        if (state !== undefined) {
+          if (state.error !== undefined) throw state.error;
+          return;
+        }
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      this.#calls.delete(id);
+      if (state === undefined) this.#send({ type: "abort", id });
+    }
+  }
+
+  async tokenize(input: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array> {
+    this.#requireAlive();
+    const id = this.#nextId++;
+    try {
+      return await new Promise<Int32Array>((resolve, reject) => {
+        this.#calls.set(id, {
+          receive: (message) => {
+            if (message.type === "tokens") resolve(message.tokens);
+            else if (message.type === "end" && message.error !== undefined) reject(reviveError(message.error));
+          },
+          fail: reject,
+        });
+        this.#send({ type: "tokenize", id, input });
+      });
+    } finally {
+      this.#calls.delete(id);
+    }
+  }
+
+  /** Running requests fail with DisposedError; resolves when the thread has ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end(new DisposedError("The engine"));
+    await this.#exited;
+  }
+
+  #requireAlive(): void {
+    if (this.#ended !== undefined) throw this.#ended;
+  }
+
+  #send(message: ToWorker): void {
+    // A thread that has ended takes no messages; its calls have failed already.
+    this.worker.postMessage(message);
+  }
+
+  #end(error: Error): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = error;
+    for (const call of this.#calls.values()) call.fail(error);
+    this.#calls.clear();
+    this.#send({ type: "dispose" });
+  }
+}
