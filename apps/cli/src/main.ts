@@ -1,1 +1,104 @@
-export {};
+#!/usr/bin/env node
+// The command line. Nothing heavy is imported before a command runs: `--version` and `--help` answer at once.
+import { createRequire } from "node:module";
+import { Command } from "commander";
+import { choice, count, counts, positive, share } from "./argument-types.js";
+import { runCommand } from "./run-command.js";
+
+const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
+
+const program = new Command("elastic-attention")
+  .description("Run long-context language models whose attention heads turn sparse as the input allows.")
+  .version(version)
+  .showHelpAfterError("(add --help for the options)")
+  .addHelpText("after", "\nThe demo model answers when --model is left out. Every command takes --help.");
+
+/** Options of every command that loads a model. */
+function modelOptions(command: Command): Command {
+  return command
+    .option("-m, --model <dir>", "folder with config.json, safetensors and tokenizer.json (default: the demo model)")
+    .option("--backend <name>", "cpu or reference", "cpu")
+    .option("--dtype <type>", "f32 or bf16 (default: as the checkpoint)", choice("f32", "bf16"))
+    .option("--threads <n>", "threads of the cpu backend (default: all cores)", count)
+    .option("--json", "one JSON document on standard output");
+}
+
+/** Options of every command that routes heads. */
+function routingOptions(command: Command): Command {
+  return command
+    .option("--mode <mode>", "fa-ssa, fa-xa, xa-ssa or full (default: the model's own)", choice("fa-ssa", "fa-xa", "xa-ssa", "full"))
+    .option("--sparsity <share>", "target share of sparse heads, 0 to 1 (default: as the router decides)", share)
+    .option("--heads <file>", "head list for a model without a trained router");
+}
+
+/** Options of every command that writes text. */
+function generationOptions(command: Command): Command {
+  return command
+    .option("-n, --max-new-tokens <n>", "longest answer", count)
+    .option("--decode <policy>", "routed: sparse heads drop their keys and values; full: they keep them", choice("routed", "full"), "routed")
+    .option("--temperature <t>", "0 is greedy", positive, 0)
+    .option("--top-k <k>", "keep the k most likely tokens", count)
+    .option("--top-p <p>", "keep the most likely tokens up to this probability", share)
+    .option("--min-p <p>", "drop tokens below this share of the most likely one", share)
+    .option("--repetition-penalty <p>", "1 is off", positive)
+    .option("--seed <n>", "same seed, same text", count)
+    .option("--stop <text...>", "texts that end the answer");
+}
+
+generationOptions(routingOptions(modelOptions(program.command("run [prompt]"))))
+  .description("answer a prompt, and report what sparsity saved; the prompt comes from the argument, files or standard input")
+  .option("-f, --file <path...>", "documents put before the prompt")
+  .option("--raw", "no chat template")
+  .action(runCommand(async () => (await import("./commands/run.js")).run));
+
+generationOptions(routingOptions(modelOptions(program.command("chat"))))
+  .description("talk with a model; /exit ends")
+  .option("--system <text>", "system message")
+  .action(runCommand(async () => (await import("./commands/chat.js")).chat));
+
+generationOptions(routingOptions(modelOptions(program.command("demo"))))
+  .description("hide a sentence in a long book, ask for it, and compare sparse with full attention")
+  .option("--tokens <n>", "about how long the document is", count, 7600)
+  .action(runCommand(async () => (await import("./commands/demo.js")).demo));
+
+routingOptions(modelOptions(program.command("inspect [prompt]")))
+  .description("show a checkpoint, its router and memory; with a prompt also where its heads are routed")
+  .option("-f, --file <path...>", "documents put before the prompt")
+  .option("--raw", "no chat template")
+  .option("--tokens <n>", "prompt length that memory is predicted for", count, 8192)
+  .option("--svg <file>", "write the head map of the prompt as a picture")
+  .action(runCommand(async () => (await import("./commands/inspect.js")).inspect));
+
+routingOptions(modelOptions(program.command("forward <model>")))
+  .description("raw numerics of one prompt: logits, routing and router logits as safetensors")
+  .requiredOption("--ids <file>", "safetensors file with the tensor input_ids")
+  .option("--last <n>", "rows of logits, counted from the end", count, 1)
+  .requiredOption("--out <file>", "safetensors file to write")
+  .option("--tie-rule <rule>", "bfloat16 rounds the router as the published bf16 model does", choice("float32", "bfloat16"), "float32")
+  .action(runCommand(async () => (await import("./commands/forward.js")).forward));
+
+routingOptions(modelOptions(program.command("bench")))
+  .description("time prefill and decode of a model, sparse against full")
+  .option("--tokens <n...>", "prompt lengths", counts)
+  .option("--new-tokens <n>", "decode steps", count, 32)
+  .option("--rounds <n>", "repetitions; the best counts", count, 3)
+  .action(runCommand(async () => (await import("./commands/bench.js")).bench));
+
+modelOptions(program.command("heads"))
+  .description("find retrieval heads with needle prompts and write a head list (paper, appendix C)")
+  .requiredOption("--out <file>", "where the list goes; heads.json in the model's folder is found by itself")
+  .option("--haystack <file>", "text that needles are hidden in (default: Moby-Dick)")
+  .option("--tokens <n...>", "prompt lengths", counts)
+  .option("--samples <n>", "prompts of each length", count, 8)
+  .option("--sparsity <share>", "default share of sparse heads written into the list", share, 0.5)
+  .option("--seed <n>", "of the needles and their places", count, 1)
+  .action(runCommand(async () => (await import("./commands/heads.js")).heads));
+
+program
+  .command("doctor")
+  .description("what was found here, what is missing, and what to do")
+  .option("--json", "one JSON document on standard output")
+  .action(runCommand(async () => (await import("./commands/doctor.js")).doctor));
+
+program.configureOutput({ outputError: (text, write) => write(text) });
+await program.parseAsync();

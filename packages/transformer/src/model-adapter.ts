@@ -51,3 +51,8 @@ export function findModelAdapter(config: ModelConfig): ModelAdapter {
   }
   return adapter;
 }
+
+/** The registered adapters, the one asked first in front. */
+export function registeredModelAdapters(): readonly ModelAdapter[] {
+  return [...adapters];
+}

@@ -1,0 +1,36 @@
+import { InvalidArgumentError } from "commander";
+
+/** A whole number above 0. */
+export function count(value: string): number {
+  const number = Number(value);
+  if (!(Number.isSafeInteger(number) && number > 0)) throw new InvalidArgumentError("It must be a whole number above 0.");
+  return number;
+}
+
+/** A number from 0 to 1. */
+export function share(value: string): number {
+  const number = Number(value);
+  if (value.trim() === "" || !(number >= 0 && number <= 1)) throw new InvalidArgumentError("It must be between 0 and 1.");
+  return number;
+}
+
+/** A number from 0. */
+export function positive(value: string): number {
+  const number = Number(value);
+  if (value.trim() === "" || !(number >= 0 && number < Infinity)) throw new InvalidArgumentError("It must be a number from 0.");
+  return number;
+}
+
+/** One of some words. */
+export function choice<Word extends string>(...words: readonly Word[]): (value: string) => Word {
+  return (value) => {
+    const found = words.find((word) => word === value);
+    if (found === undefined) throw new InvalidArgumentError(`It must be one of ${words.join(", ")}.`);
+    return found;
+  };
+}
+
+/** Collects the values of an option that may be repeated or takes several. */
+export function counts(value: string, before: readonly number[] = []): readonly number[] {
+  return [...before, count(value)];
+}

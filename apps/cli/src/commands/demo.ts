@@ -1,0 +1,56 @@
+import type { Engine } from "@elastic-attention/generation";
+import { mobyDickText } from "../documents/moby-dick.js";
+import { cutToTokens, hideNeedle, needlePrompt } from "../documents/needle-document.js";
+import { promptInput } from "../documents/read-prompt.js";
+import { type GenerationOptions, type ModelOptions, openEngine, requestSettings, type RoutingOptions } from "../model-options.js";
+import { formatBytes, routingReportText } from "../report/routing-report-text.js";
+import { type CommandFunction, interrupted } from "../run-command.js";
+import { type Finish, streamAnswer } from "../terminal/stream-answer.js";
+
+type DemoOptions = ModelOptions & RoutingOptions & GenerationOptions & { readonly tokens: number };
+
+/** `demo`: a real book with one sentence hidden in it; the answer, what sparsity saved, and the same with full attention. */
+export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) => {
+  await using engine = await openEngine(options, signal);
+  const book = await cutToTokens(mobyDickText(), options.tokens, async (text) => (await engine.tokenize({ prompt: text })).length);
+  const document = hideNeedle(book, 0.35, "whale-watcher", "7305961");
+  if (!options.json) {
+    console.error(`Model:     ${engine.model.name}, ${(engine.model.parameters / 1e6).toFixed(1)} M parameters, ${engine.model.router} router`);
+    console.error(`Document:  the beginning of Moby-Dick, with one sentence hidden in it:\n           "${document.needle.trim()}"`);
+    console.error(`Question:  ${document.question}\n`);
+  }
+  const settings = { maxNewTokens: 48, ...requestSettings(options) };
+  const request = { ...settings, ...promptInput(needlePrompt(document), engine.model.hasChatTemplate), signal };
+  const write = (text: string) => {
+    if (!options.json) process.stdout.write(text);
+  };
+  const sparse = await streamAnswer(engine, request, write);
+  if (!options.json) process.stdout.write("\n");
+  if (sparse.reason === "aborted") return interrupted;
+  if (!options.json) console.error(`\n${routingReportText(sparse.report)}\n`);
+  const full = await fullAttention(engine, request);
+  if (full.reason === "aborted") return interrupted;
+  const found = sparse.text.includes(document.answer);
+  if (options.json) {
+    console.log(JSON.stringify({ model: engine.model, expected: document.answer, found, sparse, full }, undefined, 2));
+  } else {
+    console.error(comparison(sparse, full));
+  }
+  return found ? 0 : 1;
+};
+
+async function fullAttention(engine: Engine, request: Parameters<Engine["generate"]>[0]): Promise<Finish> {
+  const { sparsity: _, ...rest } = request;
+  return streamAnswer(engine, { ...rest, mode: "full" }, () => {});
+}
+
+function comparison(sparse: Finish, full: Finish): string {
+  const faster = full.report.prefillSeconds / sparse.report.prefillSeconds;
+  const decode = sparse.report.decodeTokensPerSecond / full.report.decodeTokensPerSecond;
+  return [
+    `Full attention answers: ${full.text.trim()}`,
+    `It took ${full.report.prefillSeconds.toFixed(2)} s to read the prompt (sparse: ${faster.toFixed(2)}x faster), wrote ` +
+      `${full.report.decodeTokensPerSecond.toFixed(1)} tokens/s (sparse: ${decode.toFixed(2)}x), and held ` +
+      `${formatBytes(full.report.keyValueBytes)} of keys and values.`,
+  ].join("\n");
+}

@@ -1,0 +1,94 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { SequenceCache } from "@elastic-attention/attention";
+import { RandomStream, Tokenizer } from "@elastic-attention/generation";
+import { type HeadList, RetrievalScores } from "@elastic-attention/router";
+import { createBackend } from "@elastic-attention/tensor";
+import { PretrainedModel } from "@elastic-attention/transformer";
+import { mobyDickText } from "../documents/moby-dick.js";
+import { cutToTokens, hideNeedle, type NeedleDocument, needlePrompt } from "../documents/needle-document.js";
+import { modelPath, type ModelOptions } from "../model-options.js";
+import registerPackages from "../register-packages.js";
+import type { CommandFunction } from "../run-command.js";
+import { Progress } from "../terminal/progress.js";
+
+type HeadsOptions = ModelOptions & {
+  readonly out: string;
+  readonly haystack?: string;
+  readonly tokens?: readonly number[];
+  readonly samples: number;
+  readonly sparsity: number;
+  readonly seed: number;
+};
+
+const keys = ["harbour", "lantern", "orchard", "violin", "compass", "meadow", "anchor", "chimney"];
+
+/** `heads`: retrieval scores of every key-value head over needle prompts, written as a head list. */
+export const heads: CommandFunction<HeadsOptions> = async ({ options, signal }) => {
+  registerPackages();
+  const path = modelPath(options);
+  using backend = await createBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
+  using model = await PretrainedModel.open({ path, backend, signal, ...(options.dtype === undefined ? {} : { dtype: options.dtype }) });
+  const tokenizer = Tokenizer.load(path);
+  const book = options.haystack === undefined ? mobyDickText() : readFileSync(options.haystack, "utf8");
+  const lengths = options.tokens ?? [1024, 2048, 4096].filter((tokens) => tokens + 256 <= model.spec.contextLength);
+  const random = new RandomStream(options.seed);
+  const scores = new RetrievalScores();
+  {
+    using progress = new Progress("Needle prompts");
+    const total = lengths.length * options.samples;
+    let done = 0;
+    for (const tokens of lengths) {
+      for (let sample = 0; sample < options.samples; sample++) {
+        const start = Math.floor(random.next() * Math.max(0, book.length - 8 * tokens));
+        const text = await cutToTokens(book.slice(start), tokens, async (part) => tokenizer.encode(part).length);
+        const value = String(1_000_000 + Math.floor(random.next() * 9_000_000));
+        // One needle in the middle of each of equal parts of the text, so that every depth is seen.
+        const document = hideNeedle(text, (sample + 0.5) / options.samples, keys[sample % keys.length]!, value);
+        await score(model, tokenizer, document, scores, signal);
+        progress.update(++done, total);
+      }
+    }
+  }
+  const list: HeadList = {
+    version: 1,
+    description:
+      `Retrieval scores of ${basename(resolve(path))}: attention of the last query to the needle, mean over ${options.samples} ` +
+      `prompts of about ${lengths.join(", ")} tokens each, seed ${options.seed}.`,
+    scores: scores.scores().map((row) => row.map((value) => Number(value.toPrecision(6)))),
+    sparsity: options.sparsity,
+  };
+  writeFileSync(options.out, `${JSON.stringify(list, undefined, 1)}\n`);
+  if (options.json) console.log(JSON.stringify(list));
+  else console.error(`Wrote ${options.out}: ${list.scores.length} layers of ${list.scores[0]!.length} heads.`);
+  return 0;
+};
+
+/** Prefills one needle prompt with every head full and takes its scores. */
+async function score(
+  model: PretrainedModel,
+  tokenizer: Tokenizer,
+  document: NeedleDocument,
+  scores: RetrievalScores,
+  signal: AbortSignal,
+): Promise<void> {
+  const encode = (text: string) =>
+    tokenizer.hasChatTemplate ? tokenizer.encodeChat([{ role: "user", content: text }]) : tokenizer.encode(text);
+  const tokens = encode(needlePrompt(document));
+  // Where the tokens of the whole prompt and of its beginning part ways, the needle begins, or ends.
+  scores.needle = [
+    commonLength(tokens, encode(document.before)),
+    commonLength(tokens, encode(document.before + document.needle)),
+  ];
+  const { numLayers, numKeyValueHeads, headDim } = model.spec;
+  const { backend, dtype } = model.decoder;
+  using cache = new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype });
+  const { logits } = await model.decoder.prefill({ sequences: [{ tokens, cache }], observer: scores, signal });
+  logits.dispose();
+}
+
+function commonLength(a: Int32Array, b: Int32Array): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length += 1;
+  return length;
+}

@@ -1,0 +1,12 @@
+import { cpuProvider } from "@elastic-attention/cpu";
+import { registerLlama } from "@elastic-attention/model-llama";
+import { registerQwen } from "@elastic-attention/model-qwen";
+import { referenceProvider, registerBackend } from "@elastic-attention/tensor";
+
+/** Makes everything that comes with the command line known: here, and in the engine's worker thread. */
+export default function registerPackages(): void {
+  registerBackend(cpuProvider);
+  registerBackend(referenceProvider);
+  registerLlama();
+  registerQwen();
+}
