@@ -2,12 +2,15 @@ import { ShapeError } from "@elastic-attention/tensor";
 import type { AttentionEvent, AttentionObserver } from "./attention-observer.js";
 
 /**
- * Retrieval-head identification (paper appendix C, equation 9): the attention that each head's last query gives to the
+ * Retrieval-head identification (paper appendix C, equation 9): the attention that each head's last queries give to the
  * needle's tokens, averaged over needle prompts. Query heads of a group are averaged into their key-value head.
  */
 export class RetrievalScores implements AttentionObserver {
   readonly #sums: Float64Array[] = [];
   readonly #counts: number[] = [];
+
+  /** Last queries of the prompt that are averaged; more than 1 when the prompt goes on with the answer. */
+  queries = 1;
 
   /** Token positions [start, end) of the needle in the prompt that is prefilled next. */
   needle: readonly [start: number, end: number] = [0, 0];
@@ -18,7 +21,8 @@ export class RetrievalScores implements AttentionObserver {
     if (!(this.needle[0] >= 0 && this.needle[0] <= this.needle[1] && this.needle[1] <= cache.length)) {
       throw new ShapeError(`The needle [${this.needle.join(", ")}) is outside a prompt of ${cache.length} tokens.`);
     }
-    const last = query.rows(query.numRows - 1, query.numRows).toFloat32();
+    const count = Math.min(this.queries, query.numRows);
+    const last = query.rows(query.numRows - count, query.numRows).toFloat32();
     const sums = (this.#sums[layer] ??= new Float64Array(cache.numKeyValueHeads));
     for (const [keyValueHead, store] of cache.heads.entries()) {
       // A ring holds its positions in another order even while it has not dropped any.
@@ -27,8 +31,14 @@ export class RetrievalScores implements AttentionObserver {
       }
       const keys = cache.keys.rows(store.firstSlot, store.firstSlot + cache.length).toFloat32();
       for (let head = keyValueHead * group; head < (keyValueHead + 1) * group; head++) {
-        const weights = attentionWeights(last.subarray(head * headDim, (head + 1) * headDim), keys, scale);
-        for (let token = this.needle[0]; token < this.needle[1]; token++) sums[keyValueHead]! += weights[token]! / group;
+        for (let row = 0; row < count; row++) {
+          const at = (row * numQueryHeads + head) * headDim;
+          const seen = (cache.length - count + row + 1) * headDim;
+          const weights = attentionWeights(last.subarray(at, at + headDim), keys.subarray(0, seen), scale);
+          for (let token = this.needle[0]; token < this.needle[1]; token++) {
+            sums[keyValueHead]! += (weights[token] ?? 0) / (group * count);
+          }
+        }
       }
     }
     this.#counts[layer] = (this.#counts[layer] ?? 0) + 1;

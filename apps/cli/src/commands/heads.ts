@@ -53,7 +53,7 @@ export const heads: CommandFunction<HeadsOptions> = async ({ options, signal }) 
   const list: HeadList = {
     version: 1,
     description:
-      `Retrieval scores of ${basename(resolve(path))}: attention of the last query to the needle, mean over ${options.samples} ` +
+      `Retrieval scores of ${basename(resolve(path))}: attention to the needle while the answer is copied, mean over ${options.samples} ` +
       `prompts of about ${lengths.join(", ")} tokens each, seed ${options.seed}.`,
     scores: scores.scores().map((row) => row.map((value) => Number(value.toPrecision(6)))),
     sparsity: options.sparsity,
@@ -72,14 +72,15 @@ async function score(
   scores: RetrievalScores,
   signal: AbortSignal,
 ): Promise<void> {
-  const encode = (text: string) =>
-    tokenizer.hasChatTemplate ? tokenizer.encodeChat([{ role: "user", content: text }]) : tokenizer.encode(text);
-  const tokens = encode(needlePrompt(document));
+  const open = (text: string) => (tokenizer.hasChatTemplate ? tokenizer.applyChatTemplate([{ role: "user", content: text }]) : text);
+  const encode = (text: string) => tokenizer.encode(text, { addSpecialTokens: !tokenizer.hasChatTemplate });
+  const { before, needle, answerLead, answer } = document;
+  const lead = encode(`${open(needlePrompt(document))}${answerLead}`);
+  // The last token of the answer is never a query: nothing is copied after it.
+  const tokens = encode(`${open(needlePrompt(document))}${answerLead} ${answer}`).slice(0, -1);
+  scores.queries = tokens.length - commonLength(tokens, lead) + 1;
   // Where the tokens of the whole prompt and of its beginning part ways, the needle begins, or ends.
-  scores.needle = [
-    commonLength(tokens, encode(document.before)),
-    commonLength(tokens, encode(document.before + document.needle)),
-  ];
+  scores.needle = [commonLength(tokens, encode(open(before))), commonLength(tokens, encode(open(before + needle)))];
   const { numLayers, numKeyValueHeads, headDim } = model.spec;
   const { backend, dtype } = model.decoder;
   using cache = new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype });

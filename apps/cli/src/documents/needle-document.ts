@@ -5,6 +5,8 @@ export interface NeedleDocument {
   readonly needle: string;
   readonly after: string;
   readonly question: string;
+  /** How the answer begins, up to the value. */
+  readonly answerLead: string;
   readonly answer: string;
 }
 
@@ -30,6 +32,7 @@ export function hideNeedle(haystack: string, depth: number, key: string, value: 
     needle: ` One of the special magic numbers for ${key} is: ${value}.`,
     after: haystack.slice(place),
     question: `What is the special magic number for ${key} mentioned in the provided text?`,
+    answerLead: `The special magic number for ${key} mentioned in the provided text is`,
     answer: value,
   };
 }

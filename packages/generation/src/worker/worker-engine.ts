@@ -47,27 +47,11 @@ export class WorkerEngine implements Engine {
     signal?.throwIfAborted();
     const program = createRequire(import.meta.url).resolve("@elastic-attention/generation/worker");
     const worker = new Worker(program, { workerData: settings });
-    let abort: (() => void) | undefined;
     try {
-      const model = await new Promise<ModelDescription>((resolve, reject) => {
-        abort = () => reject(signal!.reason as Error);
-        signal?.addEventListener("abort", abort);
-        worker.once("error", (cause) => reject(new EngineWorkerError("The engine's worker thread did not start.", { cause })));
-        worker.once("exit", () => reject(new EngineWorkerError("The engine's worker thread ended while it loaded.")));
-        worker.on("message", (message: FromWorker) => {
-          if (message.type === "progress") onProgress?.(message.layersDone, message.layersTotal);
-          else if (message.type === "loaded") resolve(message.model);
-          else if (message.type === "failed") reject(reviveError(message.error));
-        });
-      });
-      worker.removeAllListeners();
-      return new WorkerEngine(model, worker);
+      return new WorkerEngine(await loaded(worker, onProgress, signal), worker);
     } catch (error) {
-      worker.removeAllListeners();
       await worker.terminate();
       throw error;
-    } finally {
-      if (abort !== undefined) signal?.removeEventListener("abort", abort);
     }
   }
 
@@ -150,4 +134,41 @@ export class WorkerEngine implements Engine {
     this.#calls.clear();
     this.#send({ type: "dispose" });
   }
+}
+
+/** Waits until the thread has loaded its model. Its own listeners are removed again, each by itself: Node's stay. */
+async function loaded(
+  worker: Worker,
+  onProgress: WorkerEngineOptions["onProgress"],
+  signal: AbortSignal | undefined,
+): Promise<ModelDescription> {
+  const { promise, resolve, reject } = deferred<ModelDescription>();
+  const listeners = {
+    message: (message: FromWorker) => {
+      if (message.type === "progress") onProgress?.(message.layersDone, message.layersTotal);
+      else if (message.type === "loaded") resolve(message.model);
+      else if (message.type === "failed") reject(reviveError(message.error));
+    },
+    error: (cause: Error) => reject(new EngineWorkerError("The engine's worker thread did not start.", { cause })),
+    exit: () => reject(new EngineWorkerError("The engine's worker thread ended while it loaded.")),
+  };
+  const abort = () => reject(signal!.reason as Error);
+  for (const [event, listener] of Object.entries(listeners)) worker.on(event, listener);
+  signal?.addEventListener("abort", abort);
+  try {
+    return await promise;
+  } finally {
+    for (const [event, listener] of Object.entries(listeners)) worker.off(event, listener);
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+function deferred<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
 }
