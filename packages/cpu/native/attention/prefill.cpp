@@ -45,13 +45,13 @@ HeadWork plan_head(const AttentionSequence& sequence, int64_t head, int64_t grou
   return work;
 }
 
-/** Which blocks of 32 positions any tile reads. */
-std::vector<char> needed_blocks(const HeadWork& work, int64_t cache_length) {
-  std::vector<int32_t> change(static_cast<std::size_t>(cache_length / kKeyBlock + 2), 0);
+/** Which positions any tile reads, rounded up to whole blocks. */
+std::vector<char> needed_positions(const HeadWork& work, int64_t blocks) {
+  std::vector<int32_t> change(static_cast<std::size_t>(blocks * kKeyBlock + 1), 0);
   for (const Range& range : work.ranges) {
     if (range.start >= range.end) continue;
-    change[static_cast<std::size_t>(range.start / kKeyBlock)] += 1;
-    change[static_cast<std::size_t>((range.end - 1) / kKeyBlock + 1)] -= 1;
+    change[static_cast<std::size_t>(range.start)] += 1;
+    change[static_cast<std::size_t>(range.end)] -= 1;
   }
   std::vector<char> needed(change.size(), 0);
   int32_t open = 0;
@@ -62,13 +62,14 @@ std::vector<char> needed_blocks(const HeadWork& work, int64_t cache_length) {
   return needed;
 }
 
-CacheRows cache_rows(const Matrix& matrix, const HeadStore& store, int64_t first, int64_t length) {
+/**
+ * The rows of a block; none for positions that nothing reads: a ring that has grown has slots that were never written,
+ * and a weight of 0 does not make a NaN go away.
+ */
+CacheRows cache_rows(const Matrix& matrix, const HeadStore& store, int64_t first, const char* needed) {
   CacheRows result;
   result.dtype = matrix.dtype;
-  for (int64_t i = 0; i < kKeyBlock; ++i) {
-    const bool retained = store.retains(first + i, length);
-    result.rows[i] = retained ? matrix.row(store.slot(first + i)) : nullptr;
-  }
+  for (int64_t i = 0; i < kKeyBlock; ++i) result.rows[i] = needed[first + i] ? matrix.row(store.slot(first + i)) : nullptr;
   return result;
 }
 
@@ -90,14 +91,14 @@ void prefill_attention(const AttentionCall& call, const AttentionSequence& seque
   const PackedHead packed{thread_scratch(6, bytes), thread_scratch(7, bytes), call.head_dim, blocks};
   for (int64_t head = 0; head < heads; ++head) {
     const HeadWork work = plan_head(sequence, head, call.num_query_heads / heads);
-    const std::vector<char> needed = needed_blocks(work, sequence.cache_length);
+    const std::vector<char> needed = needed_positions(work, blocks);
     const HeadStore& store = sequence.stores[static_cast<std::size_t>(head)];
     parallel_rows(blocks, kPackGroup, [&](int64_t first, int64_t last) {
       for (int64_t block = first; block < last; ++block) {
-        if (!needed[static_cast<std::size_t>(block)]) continue;
         const int64_t position = block * kKeyBlock;
-        kernel.pack_keys(cache_rows(sequence.keys, store, position, sequence.cache_length), block, packed);
-        kernel.pack_values(cache_rows(sequence.values, store, position, sequence.cache_length), block, packed);
+        if (std::find(needed.data() + position, needed.data() + position + kKeyBlock, 1) == needed.data() + position + kKeyBlock) continue;
+        kernel.pack_keys(cache_rows(sequence.keys, store, position, needed.data()), block, packed);
+        kernel.pack_values(cache_rows(sequence.values, store, position, needed.data()), block, packed);
       }
     });
     parallel_for(static_cast<int64_t>(work.tiles.size()), [&](int64_t index) {

@@ -1,0 +1,89 @@
+import { type RouterLinear, routerLogits, type RouterWeights } from "@elastic-attention/router";
+import { type Backend, MemoryScope, OutOfMemoryError, ReferenceBackend, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { describe, expect, test } from "vitest";
+import { cpuProvider, createCpuBackend, loadAddon } from "../src/index.js";
+import { levels } from "./instruction-set-levels.js";
+import { randomTensor, relativeError } from "./random-tensors.js";
+
+describe("memory", () => {
+  test("counts what lives, keeps limits, and stays usable after a refusal", () => {
+    using backend = createCpuBackend();
+    backend.setMemoryLimit(1000);
+    const tensor = backend.allocate([100], "f32");
+    expect(backend.memory()).toEqual({ liveAllocations: 1, liveBytes: 400, peakBytes: 400 });
+    expect(() => backend.allocate([200], "f32")).toThrow(OutOfMemoryError);
+    tensor.dispose();
+    backend.allocate([200], "f32").dispose();
+    expect(backend.memory()).toEqual({ liveAllocations: 0, liveBytes: 0, peakBytes: 800 });
+    backend.setMemoryLimit(undefined);
+    // More than the machine has: refused here, not by the system's killer.
+    expect(() => backend.allocate([2 ** 44], "u8")).toThrow(OutOfMemoryError);
+  });
+
+  test("reads and writes views with gaps, from arrays at any offset", () => {
+    using backend = createCpuBackend();
+    using tensor = backend.upload(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3], "f32");
+    const bytes = new Uint8Array(17);
+    bytes.set(new Uint8Array(Float32Array.of(7, 8, 9, 10).buffer), 1);
+    backend.write(tensor.columns(1, 3), bytes.subarray(1));
+    expect(Array.from(tensor.toFloat32())).toEqual([1, 7, 8, 4, 9, 10]);
+    expect(Array.from(tensor.columns(0, 2).toFloat32())).toEqual([1, 7, 4, 9]);
+    expect(() => backend.write(tensor, new Float32Array(5))).toThrow(ShapeError);
+  });
+});
+
+test("the addon refuses hostile arguments", () => {
+  const addon = loadAddon();
+  for (const values of [[], [1], [99999, 0, 1, 1, 1, 0], [1, 2 ** 52, 2 ** 52, 2 ** 52, 2 ** 52, 0], [NaN, 0, 1, 1, 1, 0]]) {
+    expect(() => addon.read(Float64Array.from(values), new Uint8Array(4))).toThrow();
+    expect(() => addon.hybridAttention(Float64Array.from(values))).toThrow();
+  }
+  expect(() => addon.linear([1, 2, 3] as unknown as Float64Array)).toThrow(TypeError);
+  expect(addon.release(Float64Array.of(123456789))).toBe(false);
+});
+
+test("the provider checks its options", async () => {
+  expect(await cpuProvider.available()).toEqual([]);
+  await expect(cpuProvider.create({ threads: 0 })).rejects.toThrow(/threads/);
+  await expect(cpuProvider.create({ instructionSet: "sse9" })).rejects.toThrow(/Unknown instruction set/);
+  using backend = await cpuProvider.create({ threads: 1 });
+  expect(backend.device.parallelism).toBe(1);
+});
+
+describe.each(levels)("the router at level %s", (level) => {
+  test.each(["float32", "bfloat16"] as const)("with %s rounding", (rounding) => {
+    for (const dtype of ["f32", "bf16"] as const) {
+      using cpu = createCpuBackend({ instructionSet: level });
+      const [actual, expected] = [route(cpu, dtype, rounding), route(new ReferenceBackend(), dtype, rounding)];
+      // With bf16 rounding a sum that is off by one unit may round to its neighbour; decisions are tested by parity.
+      expect(relativeError(actual, expected)).toBeLessThan(rounding === "float32" ? 2e-5 : 1e-2);
+    }
+  });
+});
+
+/** Logits of three sequences (one shorter than the pooled ends) and three heads. */
+function route(backend: Backend, dtype: "f32" | "bf16", rounding: "float32" | "bfloat16"): Float32Array {
+  using scope = new MemoryScope();
+  const weights = randomWeights(backend, 16, 24, scope);
+  const keys = scope.track(randomTensor(backend, [400, 3 * 16], dtype, 50)).reshape([400, 3, 16]);
+  const output: Tensor = scope.track(backend.allocate([3, 3, 2], "f32"));
+  const pooling = { kind: "boundary", tokens: 100 } as const;
+  backend.kernels.run(routerLogits, { keys, offsets: [0, 7, 150, 400], weights, pooling, rounding, output });
+  return output.toFloat32();
+}
+
+function randomWeights(backend: Backend, headDim: number, width: number, scope: MemoryScope): RouterWeights {
+  let seed = 60;
+  const layer = (outputs: number, inputs: number): RouterLinear => ({
+    weight: scope.track(randomTensor(backend, [outputs, inputs], "f32", seed++)),
+    bias: scope.track(randomTensor(backend, [outputs], "f32", seed++)),
+  });
+  return {
+    headDim,
+    classes: 2,
+    parameters: 0,
+    taskMlp: [layer(width, headDim), layer(headDim, width)],
+    routerMlp: [layer(width, headDim), layer(headDim, width), layer(2, headDim)],
+    [Symbol.dispose]: () => {},
+  };
+}

@@ -1,0 +1,47 @@
+import { type Backend, type FloatDType, toBFloat16, toFloat16, type Tensor } from "@elastic-attention/tensor";
+
+/** Reproducible numbers from -1 to 1 (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 31 - 1;
+  };
+}
+
+/** Random values that are the same on every backend. */
+export function randomTensor(backend: Backend, shape: readonly number[], dtype: FloatDType, seed: number, scale = 1): Tensor {
+  const random = seededRandom(seed);
+  const length = shape.reduce((product, size) => product * size, 1);
+  const values = Float32Array.from({ length }, () => random() * scale);
+  return uploadFloats(backend, values, shape, dtype);
+}
+
+export function uploadFloats(backend: Backend, values: Float32Array, shape: readonly number[], dtype: FloatDType): Tensor {
+  if (dtype === "f32") return backend.upload(values, shape, dtype);
+  return backend.upload(Uint16Array.from(values, dtype === "bf16" ? toBFloat16 : toFloat16), shape, dtype);
+}
+
+/** A tensor full of NaN: what a kernel forgets to write shows. */
+export function poisoned(backend: Backend, shape: readonly number[], dtype: FloatDType): Tensor {
+  const length = shape.reduce((product, size) => product * size, 1);
+  return uploadFloats(backend, new Float32Array(length).fill(NaN), shape, dtype);
+}
+
+/** max |a - b| / max |b|; Infinity where one of them is NaN and the other is not. */
+export function relativeError(actual: Float32Array, expected: Float32Array): number {
+  if (actual.length !== expected.length) return Infinity;
+  let [error, largest] = [0, 1e-30];
+  for (let i = 0; i < expected.length; i++) {
+    if (Object.is(actual[i], expected[i])) continue;
+    const difference = Math.abs(actual[i]! - expected[i]!);
+    error = Number.isNaN(difference) ? Infinity : Math.max(error, difference);
+    if (Number.isFinite(expected[i])) largest = Math.max(largest, Math.abs(expected[i]!));
+  }
+  return error / largest;
+}
+
+/** What a result may be off by: float32 sums in another order, or one rounding to bf16. */
+export const tolerances = { f32: 2e-5, bf16: 2 ** -8 } as const;
