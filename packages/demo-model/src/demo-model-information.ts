@@ -36,8 +36,8 @@ export const demoModelInformation: DemoModelInformation = {
       "Muon and AdamW in bf16 on one H100: public-domain prose, technical documents, code, and synthetic long-context " +
       "conversations, in rows of 1024, 2048 and 8448 tokens",
     seed: 1,
-    steps: 0,
-    tokens: 0,
-    minutes: 18.5,
+    steps: 4675,
+    tokens: 1_240_809_472,
+    minutes: 18.4,
   },
 };

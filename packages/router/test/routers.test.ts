@@ -1,0 +1,170 @@
+import type { AttentionMode } from "@elastic-attention/attention";
+import { ReferenceBackend, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { describe, expect, test } from "vitest";
+import {
+  bestHeads,
+  ConstantRouter,
+  globalThreshold,
+  HeadListError,
+  layerQuotas,
+  LearnedRouter,
+  parseHeadList,
+  pooledRanges,
+  type RouterInput,
+  type RouterLinear,
+  type RouterWeights,
+  type ScoringRouter,
+  SparsityDial,
+  StaticRouter,
+} from "../src/index.js";
+
+const full: AttentionMode = { kind: "full" };
+const streaming: AttentionMode = { kind: "streaming", sinkTokens: 4, localTokens: 8, blockSize: 4 };
+const backend = new ReferenceBackend();
+
+function keysOf(tokens: number, heads: number, headDim: number): Tensor {
+  return backend.upload(Float32Array.from({ length: tokens * heads * headDim }, (_, i) => Math.sin(i * 1.3)), [tokens, heads, headDim], "f32");
+}
+
+function assignment(router: { route(input: RouterInput): { hostAssignment(): Uint8Array } & Disposable }, input: RouterInput): number[] {
+  using plan = router.route(input);
+  return Array.from(plan.hostAssignment());
+}
+
+describe("the static router", () => {
+  const list = { version: 1, description: "", scores: [[0.9, 0.1], [0.2, 0.8], [0.3, 0.3]], sparsity: 0.5 } as const;
+
+  test("keeps the best heads over all layers, floor((1 - MSR) · heads) of them", () => {
+    expect(bestHeads(list.scores, 0.5).map((row) => Array.from(row))).toEqual([[0, 1], [1, 0], [0, 1]]);
+    for (const [sparsity, kept] of [[0, 6], [0.01, 5], [0.5, 3], [0.99, 0], [1, 0]] as const) {
+      expect(bestHeads(list.scores, sparsity).flatMap((row) => Array.from(row)).filter((mode) => mode === 0)).toHaveLength(kept);
+    }
+  });
+
+  test("gives every sequence the same row and a score whose sign is the decision", () => {
+    using keys = keysOf(5, 2, 4);
+    const router = new StaticRouter({ list, retrievalMode: full, sparseMode: streaming });
+    const input = { backend, layer: 1, keys, offsets: [0, 2, 5] };
+    expect(assignment(router, input)).toEqual([1, 0, 1, 0]);
+    expect(Array.from(router.score(input), (score) => (score > 0 ? 0 : 1))).toEqual([1, 0, 1, 0]);
+  });
+
+  test("refuses models of another shape", () => {
+    using keys = keysOf(5, 3, 4);
+    const router = new StaticRouter({ list, retrievalMode: full, sparseMode: streaming });
+    expect(() => router.route({ backend, layer: 0, keys, offsets: [0, 5] })).toThrow(HeadListError);
+    expect(() => new StaticRouter({ list, retrievalMode: full, sparseMode: streaming, sparsity: 1.2 })).toThrow(ShapeError);
+  });
+});
+
+describe("head lists from outside", () => {
+  const good = { version: 1, description: "x", scores: [[1, 2]], sparsity: 0.5 };
+  test("that fit are taken", () => expect(parseHeadList(good)).toEqual(good));
+  test.each([
+    null,
+    [],
+    { ...good, version: 2 },
+    { ...good, sparsity: 1.5 },
+    { ...good, sparsity: "0.5" },
+    { ...good, scores: [] },
+    { ...good, scores: [[1], [1, 2]] },
+    { ...good, scores: [[1, null]] },
+    { ...good, scores: [[1, NaN]] },
+    { ...good, scores: "none" },
+  ])("that do not are refused (%j)", (value) => expect(() => parseHeadList(value)).toThrow(HeadListError));
+});
+
+describe("the sparsity dial", () => {
+  /** Scores that favour different heads in every layer. */
+  const scoring: ScoringRouter = {
+    name: "test",
+    modes: [full, streaming],
+    route: () => {
+      throw new Error("the dial routes");
+    },
+    score: ({ layer, keys, offsets }) =>
+      Float32Array.from({ length: keys.shape[1]! * (offsets.length - 1) }, (_, i) => Math.sin(10 * layer + 3 * i)),
+    [Symbol.dispose]: () => {},
+  };
+
+  test("meets every target to within half a head, whatever the scores", () => {
+    using keys = keysOf(3, 4, 2);
+    for (let heads = 0; heads <= 20; heads++) {
+      const target = heads / 20;
+      const dial = new SparsityDial({ router: scoring, target, numLayers: 5 });
+      let sparse = 0;
+      for (let layer = 0; layer < 5; layer++) sparse += assignment(dial, { backend, layer, keys, offsets: [0, 3] }).reduce((a, b) => a + b, 0);
+      expect(Math.abs(sparse - target * 20)).toBeLessThanOrEqual(0.5);
+    }
+  });
+
+  test("takes the heads with the lowest scores", () => {
+    using keys = keysOf(3, 4, 2);
+    const input = { backend, layer: 2, keys, offsets: [0, 3] };
+    const scores = Array.from(scoring.score(input));
+    const row = assignment(new SparsityDial({ router: scoring, target: 0.5, numLayers: 5 }), input);
+    const lowestKept = Math.min(...scores.filter((_, head) => row[head] === 0));
+    expect(scores.filter((_, head) => row[head] === 1).every((score) => score <= lowestKept)).toBe(true);
+  });
+
+  test("follows a profile and passes on what a layer cannot take", () => {
+    expect(layerQuotas({ target: 0.5, numLayers: 4, profile: [1, 1, 0, 0] }, 4)).toEqual([4, 4, 0, 0]);
+    expect(layerQuotas({ target: 0.75, numLayers: 4, profile: [1, 1, 0, 0] }, 4)).toEqual([4, 4, 2, 2]);
+    expect(() => new SparsityDial({ router: scoring, target: 0.5, numLayers: 4, profile: [1] })).toThrow(ShapeError);
+    expect(() => new SparsityDial({ router: scoring, target: -0.1, numLayers: 4 })).toThrow(ShapeError);
+  });
+
+  test("has one threshold over all layers for those who prefill twice", () => {
+    const scores = [[1, 5], [2, 6], [3, 7]];
+    expect([0, 0.5, 1].map((target) => globalThreshold(scores, target))).toEqual([-Infinity, 3, 7]);
+  });
+});
+
+describe("the learned router", () => {
+  /** Every layer passes its first input on: logits are [0, lead + pooled mean of element 0 after the activations]. */
+  function weights(lead: number): RouterWeights {
+    const linear = (outputs: number, inputs: number, bias = 0): RouterLinear => ({
+      weight: backend.upload(new Float32Array(outputs * inputs), [outputs, inputs], "f32"),
+      bias: backend.upload(Float32Array.from({ length: outputs }, (_, i) => (i === 1 ? bias : 0)), [outputs], "f32"),
+    });
+    const layers = [linear(4, 2), linear(2, 4), linear(4, 2), linear(2, 4), linear(2, 2, lead)] as const;
+    return {
+      headDim: 2,
+      classes: 2,
+      parameters: 0,
+      taskMlp: [layers[0], layers[1]],
+      routerMlp: [layers[2], layers[3], layers[4]],
+      [Symbol.dispose]: () => layers.forEach(({ weight, bias }) => [weight, bias].forEach((tensor) => tensor.dispose())),
+    };
+  }
+  const decide = (lead: number, tieRule: "float32" | "bfloat16"): number[] => {
+    using keys = keysOf(7, 2, 2);
+    using router = new LearnedRouter({ layers: [weights(lead)], retrievalMode: full, sparseMode: streaming, tieRule });
+    return assignment(router, { backend, layer: 0, keys, offsets: [0, 7] });
+  };
+
+  test("sends a head to the retrieval mode when class 1 leads; ties are sparse", () => {
+    expect(decide(0.5, "float32")).toEqual([0, 0]);
+    expect(decide(-0.5, "float32")).toEqual([1, 1]);
+    expect(decide(0, "float32")).toEqual([1, 1]);
+    expect(decide(0.001, "float32")).toEqual([0, 0]);
+  });
+
+  test("rounds a small lead away under the published bf16 rule", () => {
+    expect(decide(0.001, "bfloat16")).toEqual([1, 1]);
+    expect(decide(0.01, "bfloat16")).toEqual([0, 0]);
+  });
+
+  test("pools the first and the last tokens; short prompts count twice", () => {
+    expect(pooledRanges({ kind: "boundary", tokens: 100 }, 0, 1000)).toEqual([[0, 100], [900, 1000]]);
+    expect(pooledRanges({ kind: "boundary", tokens: 100 }, 10, 60)).toEqual([[10, 60], [10, 60]]);
+    expect(pooledRanges({ kind: "mean" }, 5, 9)).toEqual([[5, 9]]);
+  });
+});
+
+test("the constant router sends everything to one mode, counted against the retrieval mode", () => {
+  using keys = keysOf(3, 2, 2);
+  const input = { backend, layer: 0, keys, offsets: [0, 1, 3] };
+  expect(assignment(new ConstantRouter(full), input)).toEqual([0, 0, 0, 0]);
+  expect(assignment(new ConstantRouter(streaming, full), input)).toEqual([1, 1, 1, 1]);
+});
