@@ -27,7 +27,7 @@ export const demoModelInformation: DemoModelInformation = {
   name: "elastic-attention-demo",
   license: "Apache-2.0",
   architecture: "qwen3",
-  parameters: 8_725_248,
+  parameters: 8_724_224,
   vocabularySize: 4096,
   trainedContext: 8448,
   maximumContext: 16_384,

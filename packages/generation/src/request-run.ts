@@ -69,6 +69,7 @@ export class RequestRun implements Disposable {
       this.#measured.prefillSeconds = result.seconds;
       if (this.#plan.maxNewTokens > 0) token = this.#choose(result.logits);
     } catch (error) {
+      this.context.closing.throwIfAborted();
       if (!(this.#aborted && error === this.request.signal?.reason)) throw error;
     } finally {
       await prefill.stop();

@@ -75,8 +75,8 @@ describe("a request", () => {
     await withEngine({ router: true }, async (engine) => {
       expect(engine.model.router).toBe("learned");
       const prompt = "word ".repeat(30);
-      const { report } = await finish(engine, { prompt, maxNewTokens: 1, mode: "fa-xa" });
-      expect(report.modes).toEqual(["FA", "XA"]);
+      const { report } = await finish(engine, { prompt, maxNewTokens: 1, mode: "fa-ssa" });
+      expect(report.modes).toEqual(["FA", "SSA"]);
       for (const sparsity of [0, 1 / 3, 1]) {
         expect((await finish(engine, { prompt, maxNewTokens: 1, sparsity })).report.modelSparsity).toBeCloseTo(sparsity, 6);
       }

@@ -107,7 +107,7 @@ describe("prefill and decode", () => {
       const full = await bytes("full");
       expect(full).toBe(2 * 4 * 2 * 2 * 8 * 100);
       // Half of the heads keep 4 sink and 8 ring tokens of 100.
-      expect(await bytes("routed")).toBe(full * (0.5 + 0.5 * 0.12));
+      expect(await bytes("routed")).toBe((full / 100) * (50 + 6));
     });
   });
 });
