@@ -1,0 +1,139 @@
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SafetensorsFile, writeSafetensors } from "@elastic-attention/tensor";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const program = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const model = fileURLToPath(new URL("../../../packages/demo-model/model", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "cli-test-"));
+
+// Without vitest's own conditions, as a user runs it.
+const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== "NODE_OPTIONS"));
+
+function cli(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [program, ...args], { encoding: "utf8", env: environment, input: "", timeout: 60_000 });
+}
+
+beforeAll(() => {
+  if (!existsSync(program)) throw new Error("Build the command line first: pnpm build.");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("the command line", () => {
+  test("names its version and its commands", () => {
+    expect(cli("--version").stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const help = cli("--help").stdout;
+    for (const command of ["run", "chat", "demo", "inspect", "forward", "bench", "heads", "doctor"]) expect(help).toContain(`  ${command} `);
+  });
+
+  test("answers a prompt and reports what sparsity saved", () => {
+    const { status, stdout, stderr } = cli("run", "Hello, who are you?", "-n", "8", "--sparsity", "0.5");
+    expect(status).toBe(0);
+    expect(stdout.trim()).not.toBe("");
+    expect(stderr).toContain("MSR 0.500");
+    expect(stderr).toMatch(/layer 11 {2}/);
+    expect(stderr).toMatch(/KV memory: .* instead of /);
+  });
+
+  test("gives one JSON document with --json, the same text every time", () => {
+    const once = () => JSON.parse(cli("run", "The whale", "-n", "6", "--json", "--raw").stdout) as Record<string, unknown>;
+    const first = once();
+    expect(first).toMatchObject({ model: { numLayers: 12, router: "static" }, report: { newTokens: 6 } });
+    expect(once()["text"]).toBe(first["text"]);
+  });
+
+  test("finds a sentence in a long document with three quarters of the heads sparse", () => {
+    const { status, stdout } = cli("demo", "--tokens", "3000", "--json");
+    const { found, sparse, full } = JSON.parse(stdout) as {
+      found: boolean;
+      sparse: { report: { modelSparsity: number; keyValueBytes: number } };
+      full: { report: { keyValueBytes: number } };
+    };
+    expect([status, found, sparse.report.modelSparsity]).toEqual([0, true, 0.75]);
+    expect(sparse.report.keyValueBytes).toBeLessThan(0.5 * full.report.keyValueBytes);
+  });
+
+  test("writes raw numerics", () => {
+    const [ids, out] = [join(folder, "ids.safetensors"), join(folder, "out.safetensors")];
+    const tokens = BigInt64Array.from([0n, 17n, 400n, 3000n]);
+    writeSafetensors(ids, new Map([["input_ids", { type: "I64", shape: [4], bytes: () => new Uint8Array(tokens.buffer) }]]));
+    expect(cli("forward", model, "--ids", ids, "--last", "3", "--out", out, "--dtype", "f32").status).toBe(0);
+    using file = SafetensorsFile.open(out);
+    expect(file.entry("logits")).toMatchObject({ type: "F32", shape: [3, 4096] });
+    expect(file.entry("full_heads").shape).toEqual([12, 4]);
+    expect(new Float32Array(file.read("logits").buffer).every(Number.isFinite)).toBe(true);
+  });
+
+  test("shows a checkpoint and draws its head map", () => {
+    const svg = join(folder, "heads.svg");
+    const { status, stdout } = cli("inspect", "A prompt", "--svg", svg, "--sparsity", "0.25");
+    expect(status).toBe(0);
+    expect(stdout).toContain("12, hidden 256");
+    expect(stdout).toContain("MSR 0.250");
+    expect(readFileSync(svg, "utf8").match(/<rect [^>]*><title>/g)).toHaveLength(48);
+    expect(JSON.parse(cli("inspect", "--json").stdout)).toMatchObject({ checkpoint: { adapter: "qwen3" } });
+  });
+
+  test("measures a model", () => {
+    const { stdout } = cli("bench", "--tokens", "64", "--new-tokens", "2", "--rounds", "1", "--json");
+    const { measurements } = JSON.parse(stdout) as { measurements: { tokens: number; mode: string; prefillTokensPerSecond: number }[] };
+    expect(measurements.map(({ mode }) => mode)).toEqual(["static router", "full"]);
+    expect(measurements.every(({ prefillTokensPerSecond }) => prefillTokensPerSecond > 0)).toBe(true);
+  });
+
+  test("makes a head list that the model then takes", () => {
+    const list = join(folder, "heads.json");
+    expect(cli("heads", "--out", list, "--tokens", "300", "--samples", "1", "--sparsity", "0.25").status).toBe(0);
+    expect(JSON.parse(readFileSync(list, "utf8"))).toMatchObject({ version: 1, sparsity: 0.25 });
+    expect(JSON.parse(cli("run", "Hi", "-n", "1", "--json", "--heads", list).stdout)).toMatchObject({ report: { modelSparsity: 0.25 } });
+  });
+
+  test("looks the installation over", () => {
+    const { findings } = JSON.parse(cli("doctor", "--json").stdout) as { findings: { what: string; ok: boolean }[] };
+    expect(findings.filter(({ ok }) => !ok)).toEqual([]);
+    expect(findings.map(({ what }) => what)).toContain("backend cpu");
+  });
+});
+
+describe("wrong use", () => {
+  const damaged = join(folder, "damaged");
+  test.each<[what: string, args: string[], words: RegExp]>([
+    ["an unknown flag", ["run", "x", "--fast"], /unknown option '--fast'/],
+    ["an unknown command", ["serve"], /unknown command 'serve'/],
+    ["a sparsity of 2", ["run", "x", "--sparsity", "2"], /between 0 and 1/],
+    ["an unknown mode", ["run", "x", "--mode", "ssa"], /fa-ssa, fa-xa, xa-ssa, full/],
+    ["an unknown backend", ["run", "x", "--backend", "quantum"], /"quantum" is not available.*\n.*Registered backends: cpu, reference/],
+    ["no prompt", ["run"], /There is no prompt/],
+    ["a missing file", ["run", "x", "--file", "/nonexistent"], /ENOENT/],
+    ["a folder without a model", ["run", "x", "--model", folder], /config\.json|safetensors/],
+    ["a prompt beyond the context", ["run", "word ".repeat(20_000)], /16384/],
+    ["a damaged checkpoint", ["run", "x", "--model", damaged], /model\.safetensors/],
+    ["a mode the model has no router for", ["forward", "/nonexistent", "--ids", "a", "--out", "b"], /ENOENT/],
+  ])("%s is an error with a hint, not a stack trace", (what, args, words) => {
+    if (what === "a damaged checkpoint") {
+      spawnSync("cp", ["-r", model, damaged]);
+      writeFileSync(join(damaged, "model.safetensors"), readFileSync(join(model, "model.safetensors")).subarray(0, 100_000));
+    }
+    const { status, stderr } = cli(...args);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(words);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+});
+
+test("Ctrl-C stops an answer and still reports", async () => {
+  const child = spawn(process.execPath, [program, "run", "Tell me a long story.", "-n", "4000", "--temperature", "1"], { env: environment });
+  let [stdout, stderr] = ["", ""];
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  child.stdout.on("data", (chunk: Buffer) => {
+    if (stdout === "") child.kill("SIGINT");
+    stdout += chunk.toString();
+  });
+  const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  // The model may have ended by itself before the signal came.
+  expect([130, 0]).toContain(status);
+  expect(stderr).toContain("KV memory");
+});
