@@ -1,4 +1,5 @@
-import { type Backend, ShapeError, Tensor } from "@elastic-attention/tensor";
+import type { Tensor } from "@elastic-attention/tensor";
+import { type Backend, ShapeError } from "@elastic-attention/tensor";
 import type { AttentionMode } from "./modes/attention-mode.js";
 import { attentionModeDefinition } from "./modes/mode-registry.js";
 

@@ -1,5 +1,5 @@
 import { type FloatDType, ReferenceBackend, ShapeError } from "@elastic-attention/tensor";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type AttentionSequence, blockMaskFromHost, type BlockMask, type BlockPattern, hybridAttention } from "../src/index.js";
 import { denseAttention, largestDifference } from "./dense-attention.js";

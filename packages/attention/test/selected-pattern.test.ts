@@ -1,5 +1,5 @@
 import { ReferenceBackend, ShapeError } from "@elastic-attention/tensor";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { blockMaskFromHost, type BlockPattern, createBlockMask, maskRow, patternBlockSize, visitedRanges, visitsBlock } from "../src/index.js";
 

@@ -21,7 +21,7 @@ import { levels } from "./instruction-set-levels.js";
 import { poisoned, randomTensor, relativeError, tolerances, uploadFloats } from "./random-tensors.js";
 
 /** Runs the same work on both backends and compares what it returns. */
-function agrees(level: (typeof levels)[number], tolerance: number, work: (backend: Backend, scope: MemoryScope) => Tensor): void {
+function expectAgreement(level: (typeof levels)[number], tolerance: number, work: (backend: Backend, scope: MemoryScope) => Tensor): void {
   const results = [createCpuBackend({ instructionSet: level, threads: 2 }), new ReferenceBackend()].map((backend) => {
     using scope = new MemoryScope();
     const values = scope.track(work(backend, scope)).toFloat32();
@@ -40,7 +40,7 @@ describe.each(levels)("float kernels at level %s", (level) => {
 
     test.each(shapes)("rmsNorm with a residual [%i, %i]", (rows, features) => {
       for (const scale of [1, 1e4]) {
-        agrees(level, tolerance, (backend, scope) => {
+        expectAgreement(level, tolerance, (backend, scope) => {
           const input = scope.track(randomTensor(backend, [rows, features], dtype, 1, scale));
           const residual = scope.track(randomTensor(backend, [rows, features], dtype, 2, scale));
           const weight = scope.track(randomTensor(backend, [features], dtype, 3));
@@ -52,7 +52,7 @@ describe.each(levels)("float kernels at level %s", (level) => {
     });
 
     test.each([[7, 3, 64], [33, 2, 96], [2, 1, 40]])("headNorm and rotary [%i, %i, %i]", (tokens, heads, headDim) => {
-      agrees(level, tolerance * 2, (backend, scope) => {
+      expectAgreement(level, tolerance * 2, (backend, scope) => {
         // A column range of a fused projection: rows have gaps.
         const fused = randomTensor(backend, [tokens, 2 * heads * headDim], dtype, 4);
         const view = fused.columns(heads * headDim, 2 * heads * headDim).reshape([tokens, heads, headDim]);
@@ -68,7 +68,7 @@ describe.each(levels)("float kernels at level %s", (level) => {
     });
 
     test.each(shapes)("swiglu, add and softmax [%i, %i]", (rows, features) => {
-      agrees(level, tolerance, (backend, scope) => {
+      expectAgreement(level, tolerance, (backend, scope) => {
         const gate = scope.track(randomTensor(backend, [rows, 2 * features], dtype, 6, 8));
         const output = scope.track(poisoned(backend, [rows, features], dtype));
         const [left, right] = [gate.columns(0, features), gate.columns(features, 2 * features)];
@@ -81,7 +81,7 @@ describe.each(levels)("float kernels at level %s", (level) => {
     });
 
     test("argmax names the first of equals, also in rows with infinities", () => {
-      agrees(level, 0, (backend, scope) => {
+      expectAgreement(level, 0, (backend, scope) => {
         const values = Float32Array.from({ length: 5 * 100 }, (_, i) => ((i * 37) % 50) - (i % 3));
         values[120] = Infinity;
         values.fill(-Infinity, 200, 300);
@@ -98,7 +98,7 @@ describe.each(levels)("float kernels at level %s", (level) => {
     const values = Float32Array.from({ length: 40 }, (_, i) => special[i % special.length]!);
     for (const from of ["f32", "bf16", "f16"] as const) {
       for (const to of ["f32", "bf16", "f16"] as const) {
-        agrees(level, 0, (backend, scope) => {
+        expectAgreement(level, 0, (backend, scope) => {
           const input = scope.track(uploadFloats(backend, values, [2, 20], from));
           const output = poisoned(backend, [2, 20], to);
           backend.kernels.run(cast, { input, output });
@@ -110,7 +110,7 @@ describe.each(levels)("float kernels at level %s", (level) => {
 
   test("embedding reads rows of any float type", () => {
     for (const dtype of ["f32", "bf16", "f16"] as const) {
-      agrees(level, tolerances.bf16, (backend, scope) => {
+      expectAgreement(level, tolerances.bf16, (backend, scope) => {
         const table = scope.track(randomTensor(backend, [11, 33], dtype, 9));
         const ids = scope.track(backend.upload(Int32Array.of(10, 0, 3, 3), [4], "i32"));
         const output = poisoned(backend, [4, 33], "bf16");

@@ -105,7 +105,7 @@ export class LocalEngine implements Engine {
 
   async #dispose(): Promise<void> {
     this.#closing.abort(new DisposedError("The engine"));
-    for (const run of [...this.#runs]) {
+    for (const run of Array.from(this.#runs)) {
       await run.stop();
       run[Symbol.dispose]();
     }

@@ -1,4 +1,5 @@
-import { type Backend, elementDType, MissingTensorError, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import type { elementDType} from "@elastic-attention/tensor";
+import { type Backend, MissingTensorError, ShapeError, type Tensor } from "@elastic-attention/tensor";
 import { UnsupportedRouterError } from "./errors.js";
 
 /** One linear layer of a router: weight [out, in] and bias [out], f32. */

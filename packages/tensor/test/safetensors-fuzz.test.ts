@@ -55,7 +55,7 @@ function fuzz(
       if (pool.length < 200 && bytes.length < 8192) pool.push(bytes);
     } else {
       const kind = classify(error);
-      if (kind === undefined) expect.fail(`${String(error)}; ${context()}`);
+      if (kind === undefined) expect.fail(`${error instanceof Error ? error.message : "no error"}; ${context()}`);
       findings.refusals.set(kind, (findings.refusals.get(kind) ?? 0) + 1);
     }
   }

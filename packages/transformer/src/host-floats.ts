@@ -1,8 +1,8 @@
-import { type ElementType, fromBFloat16, fromFloat16 } from "@elastic-attention/tensor";
+import { fromBFloat16, fromFloat16 } from "@elastic-attention/tensor";
 import { ModelConfigError } from "./model-config.js";
 
 /** Widens checkpoint bytes to float32. @throws ModelConfigError for element types that are no floats. */
-export function hostFloats(bytes: Uint8Array, type: ElementType | string): Float32Array {
+export function hostFloats(bytes: Uint8Array, type: string): Float32Array {
   const { buffer, byteOffset, byteLength } = bytes;
   switch (type) {
     case "F32":

@@ -30,7 +30,8 @@ export function prefillSequences(context: AttentionContext, key: Tensor, layer: 
     let end = first + 1;
     const router = batch.routers[first];
     const isNew = modes[first] === undefined;
-    while (isNew && end < batch.caches.length && batch.routers[end] === router && modes[end] === undefined) end += 1;
+    const joins = (index: number) => isNew && batch.routers[index] === router && modes[index] === undefined;
+    while (end < batch.caches.length && joins(end)) end += 1;
     if (isNew && router !== undefined) {
       const [start, stop] = [batch.offsets[first]!, batch.offsets[end]!];
       const offsets = batch.offsets.slice(first, end + 1).map((offset) => offset - start);
@@ -118,10 +119,10 @@ export class LayerRouting implements Disposable {
     if (chosen.some((other) => JSON.stringify(other) !== JSON.stringify(mode))) {
       throw new InvalidModeError("One plan can hold one mode that selects blocks; this one holds several.");
     }
-    const { select } = attentionModeDefinition(mode);
-    if (select === undefined) throw new InvalidModeError(`Mode "${mode.kind}" has a "selected" pattern but no select().`);
+    const definition = attentionModeDefinition(mode);
+    if (definition.select === undefined) throw new InvalidModeError(`Mode "${mode.kind}" has a "selected" pattern but no select().`);
     return this.#scope.track(
-      select({ mode, layer: this.layer, query, cache: cache.layer(this.layer), keyValueHeads, scale }),
+      definition.select({ mode, layer: this.layer, query, cache: cache.layer(this.layer), keyValueHeads, scale }),
     );
   }
 

@@ -48,7 +48,7 @@ async function decoded(model: PretrainedModel, tokens: Int32Array, prefillLength
   return rows;
 }
 
-function close(actual: ArrayLike<number>, expected: ArrayLike<number>): void {
+function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>): void {
   expect(actual.length).toBe(expected.length);
   for (let i = 0; i < expected.length; i++) expect(actual[i]).toBeCloseTo(expected[i]!, 4);
 }
@@ -61,7 +61,7 @@ describe("prefill and decode", () => {
       const rows = await decoded(model, tokens, prefillLength);
       for (const [index, row] of rows.entries()) {
         const at = prefillLength - 1 + index;
-        close(row, whole.logits.subarray(at * 50, (at + 1) * 50));
+        expectClose(row, whole.logits.subarray(at * 50, (at + 1) * 50));
       }
     });
   });
@@ -72,7 +72,7 @@ describe("prefill and decode", () => {
       const whole = await forward(model.decoder, tokens, 60, mixed());
       expect(Array.from(whole.fullHeads)).toEqual([1, 0, 0, 1]);
       const rows = await decoded(model, tokens, 30, mixed());
-      for (const [index, row] of rows.entries()) close(row, whole.logits.subarray((29 + index) * 50, (30 + index) * 50));
+      for (const [index, row] of rows.entries()) expectClose(row, whole.logits.subarray((29 + index) * 50, (30 + index) * 50));
     });
   });
 
@@ -90,7 +90,7 @@ describe("prefill and decode", () => {
       const { logits, routing } = await model.decoder.prefill({ sequences });
       const together = logits.toFloat32();
       logits.dispose();
-      for (const [index, { logits: expected }] of alone.entries()) close(together.subarray(index * 50, (index + 1) * 50), expected);
+      for (const [index, { logits: expected }] of alone.entries()) expectClose(together.subarray(index * 50, (index + 1) * 50), expected);
       expect(routing.map(({ assignment }) => assignment.flat().reduce((a, b) => a + b, 0))).toEqual([0, 2, 4, 4]);
       for (const cache of caches) cache.dispose();
     });

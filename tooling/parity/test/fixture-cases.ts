@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { registerLlama } from "@elastic-attention/model-llama";
 import { registerQwen } from "@elastic-attention/model-qwen";
-import { SafetensorsFile } from "@elastic-attention/tensor";
+import type { SafetensorsFile } from "@elastic-attention/tensor";
 
 registerLlama();
 registerQwen();

@@ -71,7 +71,7 @@ function describeCheckpoint(path: string, { dtype, tokens }: InspectOptions) {
 function checkpointText({ path, spec, adapter, parameters, tensors, router, memory }: Description): string {
   const modes = spec.elastic === undefined ? "none" : `${spec.elastic.retrievalMode.kind} / ${spec.elastic.sparseMode.kind}`;
   return [
-    `${path}`,
+    (path),
     `  architecture   ${spec.architecture} (adapter ${adapter}), ${(parameters / 1e6).toFixed(1)} M parameters in ${tensors} tensors, ${spec.checkpointDType}`,
     `  layers         ${spec.numLayers}, hidden ${spec.hiddenSize}, feed-forward ${spec.intermediateSize}`,
     `  heads          ${spec.numQueryHeads} query, ${spec.numKeyValueHeads} key-value, head dimension ${spec.headDim}`,
