@@ -86,7 +86,7 @@ const isNumber = (token: string) => /^-?\d/.test(token);
 
 /** Strings and numbers replaced by others, pairs and values doubled, dropped or exchanged. */
 function mutateTokens(text: Uint8Array, random: Random): Uint8Array {
-  let parts = Buffer.from(text).toString("latin1").match(/"(?:\\.|[^"\\])*"|-?\d[\d.eE+-]*|[^"\d-]|./gs) ?? [];
+  let parts: string[] = Buffer.from(text).toString("latin1").match(/"(?:\\.|[^"\\])*"|-?\d[\d.eE+-]*|[^"\d-]|./gs) ?? [];
   for (let changes = 1 + below(3, random); changes > 0; changes--) {
     const chosen = parts.flatMap((part, i) => (isName(part) || isNumber(part) ? [i] : []));
     if (chosen.length === 0) break;

@@ -19,7 +19,7 @@ export function hostFloats(bytes: Uint8Array, type: string): Float32Array {
 }
 
 /** Index of the first element that is not a finite number, -1 when all are. */
-export function findNotFinite(bytes: Uint8Array, type: ElementType): number {
+export function findNotFinite(bytes: Uint8Array, type: string): number {
   const { buffer, byteOffset, byteLength } = bytes;
   if (type === "BF16" || type === "F16") {
     const exponent = type === "BF16" ? 0x7f80 : 0x7c00;

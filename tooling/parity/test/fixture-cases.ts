@@ -11,10 +11,10 @@ registerQwen();
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const shared = process.env["ELASTIC_ATTENTION_SHARED"] ?? join(root, "../shared");
 
-/** Folder of a golden case, undefined where the shared fixtures are not at hand. */
+/** Folder of a golden case: two are in the repository, the others where the shared fixtures are at hand. */
 export function fixtureFolder(name: string): string | undefined {
-  const folder = join(shared, "fixtures", name);
-  return existsSync(folder) ? folder : undefined;
+  const own = fileURLToPath(new URL("../fixtures/", import.meta.url));
+  return [join(own, name), join(shared, "fixtures", name)].find((folder) => existsSync(folder));
 }
 
 /** Path of a shared data folder, undefined where it is not at hand. */
