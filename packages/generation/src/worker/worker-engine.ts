@@ -124,7 +124,7 @@ export class WorkerEngine implements Engine {
 
   #send(message: ToWorker): void {
     // A thread that has ended takes no messages; its calls have failed already.
-    this.worker.postMessage(message, self.location.origin);
+    this.worker.postMessage(message);
   }
 
   #end(error: Error): void {
