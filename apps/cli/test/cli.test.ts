@@ -124,6 +124,15 @@ describe("wrong use", () => {
   });
 });
 
+test("an addon that does not load says how to mend it, and reference runs when it is asked for", () => {
+  const broken = { ...environment, ELASTIC_ATTENTION_CPU_ADDON: join(folder, "none.node") };
+  const start = (...args: string[]) => spawnSync(process.execPath, [program, ...args], { encoding: "utf8", env: broken, input: "" });
+  const refused = start("run", "Hi", "-n", "1");
+  expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/not built.*pnpm build[\s\S]*doctor/) as string]);
+  expect(start("doctor").stdout).toMatch(/missing +backend cpu/);
+  expect(start("run", "Hi", "-n", "1", "--backend", "reference").status).toBe(0);
+});
+
 test("Ctrl-C stops an answer and still reports", async () => {
   const child = spawn(process.execPath, [program, "run", "Tell me a long story.", "-n", "4000", "--temperature", "1"], { env: environment });
   let [stdout, stderr] = ["", ""];

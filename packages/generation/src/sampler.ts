@@ -39,7 +39,11 @@ export class Sampler {
   #draw(logits: Float32Array, temperature: number): number {
     const { topK, topP, minP } = this.#parameters;
     const largest = logits[indexOfLargest(logits)]!;
-    const order = Int32Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
+    // Only what can be drawn is sorted: less likely tokens do not change a sum in double precision.
+    const least = largest - negligible * temperature;
+    const order = Int32Array.from(logits.keys())
+      .filter((token) => logits[token]! >= least)
+      .sort((a, b) => logits[b]! - logits[a]! || a - b);
     const kept = topK === 0 ? order : order.subarray(0, topK);
     const weights = Float64Array.from(kept, (token) => Math.exp((logits[token]! - largest) / temperature));
     const count = keptByProbability(weights, topP, minP);
@@ -51,6 +55,9 @@ export class Sampler {
     return kept[count - 1]!;
   }
 }
+
+/** Tokens this many units of temperature below the best have less than 4e-18 of its probability. */
+const negligible = 40;
 
 /** How many of the descending weights survive top-p and min-p; at least one. */
 function keptByProbability(weights: Float64Array, topP: number, minP: number): number {
