@@ -56,6 +56,16 @@ describe("the command line", () => {
     expect(sparse.report.keyValueBytes).toBeLessThan(0.5 * full.report.keyValueBytes);
   });
 
+  test("talks, turn by turn", () => {
+    const input = "Hello\n\nAnd you?\n/exit\nnever read\n";
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, "chat", "-n", "4"], { encoding: "utf8", env: environment, input });
+    expect([status, stdout.trim() === ""]).toEqual([0, false]);
+    const turns = Array.from(stderr.matchAll(/\[MSR 0\.75, (\d+) tokens/g), (match) => Number(match[1]));
+    expect(turns).toHaveLength(2);
+    // The second turn reads the first one again.
+    expect(turns[1]).toBeGreaterThan(turns[0]!);
+  });
+
   test("writes raw numerics", () => {
     const [ids, out] = [join(folder, "ids.safetensors"), join(folder, "out.safetensors")];
     const tokens = BigInt64Array.from([0n, 17n, 400n, 3000n]);
