@@ -45,7 +45,10 @@ describe("the Llama adapter", () => {
       retrievalMode: { kind: "full" },
       sparseMode: { kind: "streaming", sinkTokens: 128, localTokens: 2048, blockSize: 128 },
     });
-    expect(elastic({ toggle_type: "xattn", retrieval_mode: "full" })?.sparseMode.kind).toBe("xattention");
+    // Published checkpoints are evaluated with a threshold of 0.8, which their configs do not carry.
+    const xattention = { kind: "xattention", stride: 16, threshold: 0.8, blockSize: 128 };
+    expect(elastic({ toggle_type: "xattn", retrieval_mode: "full" })?.sparseMode).toEqual(xattention);
+    expect(elastic({ toggle_type: "xattn", xattn_threshold: 0.95 })?.sparseMode).toEqual({ ...xattention, threshold: 0.95 });
     expect(elastic({ toggle_type: "streaming", retrieval_mode: "xattn" })?.retrievalMode.kind).toBe("xattention");
     expect(() => elastic({ toggle_type: "other" })).toThrow(ModelConfigError);
   });

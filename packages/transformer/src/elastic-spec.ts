@@ -29,6 +29,9 @@ export function hasElasticKeys(config: ModelConfig): boolean {
   return config.has("toggle_type") || config.has("retrieval_mode");
 }
 
+/** XAttention threshold that the published elastic checkpoints are evaluated with; their configs do not carry it. */
+const publishedEvaluationThreshold = 0.8;
+
 /** Sizes from the elastic keys; the class defaults (128, 1024) where a key is absent. */
 export function elasticSizes(config: ModelConfig): ElasticSizes {
   return {
@@ -36,7 +39,10 @@ export function elasticSizes(config: ModelConfig): ElasticSizes {
     localTokens: config.count("local_window_size", 1024),
     blockSize: config.count("block_size", 128),
     stride: config.count("xattn_stride", publishedSizes.stride),
-    threshold: config.number("xattn_threshold", publishedSizes.threshold),
+    threshold: config.number(
+      "xattn_threshold",
+      config.architecture.startsWith("Paw") ? publishedEvaluationThreshold : publishedSizes.threshold,
+    ),
   };
 }
 

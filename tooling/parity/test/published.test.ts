@@ -20,7 +20,7 @@ describe.each(names)("%s", (name) => {
   const folder = fixtureFolder(name);
   test.skipIf(folder === undefined).each(testBackends)("routes and computes as published on $name", async ({ create, dtypes }) => {
     const golden = SafetensorsFile.open(join(folder!, "case.safetensors"));
-    const facts = JSON.parse(readFileSync(join(folder!, "case.json"), "utf8")) as { rel_err_bf16: number; xattn?: { threshold: number } };
+    const facts = JSON.parse(readFileSync(join(folder!, "case.json"), "utf8")) as { rel_err_bf16: number };
     const recorded = Uint8Array.from(caseNumbers(golden, "block_masks"));
     const blocks = golden.entry("block_masks").shape[3]!;
     for (const dtype of dtypes) {
@@ -29,9 +29,7 @@ describe.each(names)("%s", (name) => {
       const agreement = { equal: 0, total: 0 };
       imposeRecordedMasks(recorded, blocks, model.spec.numQueryHeads, agreement);
       const impose = (mode: AttentionMode): AttentionMode =>
-        mode.kind === "xattention"
-          ? { kind: "recorded", base: { ...(mode as XAttentionMode), threshold: facts.xattn?.threshold ?? 0.9 } }
-          : mode;
+        mode.kind === "xattention" ? { kind: "recorded", base: mode as XAttentionMode } : mode;
       const { retrievalMode, sparseMode } = model.spec.elastic!;
       const router = model.learnedRouter(impose(retrievalMode), impose(sparseMode))!;
       const result = await forward(model.decoder, caseNumbers(golden, "input_ids"), 16, router);
