@@ -1,4 +1,4 @@
-import { demoModelDirectory } from "@elastic-attention/demo-model";
+import { demoModelDirectory, demoModelInformation } from "@elastic-attention/demo-model";
 import { type GenerationRequest, type ModeName, WorkerEngine } from "@elastic-attention/generation";
 import { Progress } from "./terminal/progress.js";
 
@@ -42,6 +42,7 @@ export async function openEngine(options: ModelOptions & RoutingOptions, signal:
   return WorkerEngine.load({
     setup: [new URL("./register-packages.js", import.meta.url).href],
     path: modelPath(options),
+    ...(options.model === undefined ? { name: demoModelInformation.name } : {}),
     backend: options.backend,
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
     ...(options.threads === undefined ? {} : { threads: options.threads }),

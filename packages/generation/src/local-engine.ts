@@ -15,6 +15,8 @@ import { Tokenizer } from "./tokenizer.js";
 export interface LocalEngineOptions {
   /** Folder with config.json, safetensors, tokenizer.json and, optionally, heads.json. */
   readonly path: string;
+  /** What reports call the model; default: the name of its folder. */
+  readonly name?: string;
   /** A backend, which stays the caller's, or the name of a registered one, which the engine starts and owns. */
   readonly backend: Backend | string;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
@@ -69,7 +71,7 @@ export class LocalEngine implements Engine {
       const closing = new AbortController();
       const context: EngineContext = { model, tokenizer, headList, endOfText, closing: closing.signal };
       const loadSeconds = (performance.now() - begun) / 1000;
-      return new LocalEngine(describe(context, path, loadSeconds), backend, context, closing, ownsBackend);
+      return new LocalEngine(describe(context, options.name ?? basename(resolve(path)), loadSeconds), backend, context, closing, ownsBackend);
     } catch (error) {
       model?.[Symbol.dispose]();
       if (ownsBackend) backend[Symbol.dispose]();
@@ -114,10 +116,10 @@ export class LocalEngine implements Engine {
   }
 }
 
-function describe(context: EngineContext, path: string, loadSeconds: number): ModelDescription {
+function describe(context: EngineContext, name: string, loadSeconds: number): ModelDescription {
   const { spec, decoder } = context.model;
   return {
-    name: basename(resolve(path)),
+    name,
     architecture: spec.architecture,
     parameters: countParameters(spec),
     contextLength: spec.contextLength,

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { SequenceCache } from "@elastic-attention/attention";
+import { demoModelInformation } from "@elastic-attention/demo-model";
 import { RandomStream, Tokenizer } from "@elastic-attention/generation";
 import { type HeadList, RetrievalScores } from "@elastic-attention/router";
 import { createBackend } from "@elastic-attention/tensor";
@@ -53,7 +54,7 @@ export const heads: CommandFunction<HeadsOptions> = async ({ options, signal }) 
   const list: HeadList = {
     version: 1,
     description:
-      `Retrieval scores of ${basename(resolve(path))}: attention to the needle while the answer is copied, mean over ${options.samples} ` +
+      `Retrieval scores of ${options.model === undefined ? demoModelInformation.name : basename(resolve(path))}: attention to the needle while the answer is copied, mean over ${options.samples} ` +
       `prompts of about ${lengths.join(", ")} tokens each, seed ${options.seed}.`,
     scores: scores.scores().map((row) => row.map((value) => Number(value.toPrecision(6)))),
     sparsity: options.sparsity,

@@ -7,6 +7,7 @@ export interface WorkerSettings {
   /** Modules to import first; each default export is called: it registers backends, models, modes. */
   readonly setup: readonly string[];
   readonly path: string;
+  readonly name?: string;
   readonly backend: string;
   readonly dtype?: "f32" | "bf16" | "f16";
   readonly threads?: number;
