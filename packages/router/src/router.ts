@@ -6,7 +6,7 @@ export interface RouterInput {
   readonly backend: Backend;
   /** Index of the layer, from 0. */
   readonly layer: number;
-  /** [tokens, numKeyValueHeads, headDim]: key states after the k norm (if any), before RoPE. */
+  /** Key states [tokens, numKeyValueHeads, headDim] after the k norm (if any), before RoPE. */
   readonly keys: Tensor;
   /** Row ranges of the sequences in `keys`: sequence i is rows offsets[i] to offsets[i + 1]. */
   readonly offsets: readonly number[];

@@ -78,7 +78,7 @@ export class DecoderModel implements Disposable {
     this.#rotary = scope.track(new RotaryTable(backend, spec.rope, spec.headDim, roundRotaryTables));
   }
 
-  /** Reads and packs all weights; on failure or abort all memory is given back. See {@link loadWeights} for errors. */
+  /** Reads and packs all weights; on failure or abort all memory is given back. See `loadWeights` for errors. */
   static async load(options: LoadOptions): Promise<DecoderModel> {
     using scope = new MemoryScope();
     const weights = await loadWeights(options, scope);

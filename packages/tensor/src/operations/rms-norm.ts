@@ -11,7 +11,7 @@ export interface RmsNormCall {
   readonly epsilon: number;
   /** [rows, features]; may be `input` itself. */
   readonly output: Tensor;
-  /** [rows, features]: gets `input` added in place first, and the sum is what is normalised. */
+  /** A stream [rows, features] that gets `input` added in place first, and the sum is what is normalised. */
   readonly residual?: Tensor;
 }
 
