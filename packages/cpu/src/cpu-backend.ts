@@ -5,8 +5,8 @@ import {
   type DType,
   dtypeByteSize,
   KernelRegistry,
+  MemoryAccount,
   type MemoryReport,
-  OutOfMemoryError,
   ShapeError,
   type Storage,
   Tensor,
@@ -29,10 +29,7 @@ export class CpuBackend implements Backend {
   readonly name = "cpu";
   readonly device: DeviceInformation;
   readonly kernels: KernelRegistry = new KernelRegistry(this);
-  #liveAllocations = 0;
-  #liveBytes = 0;
-  #peakBytes = 0;
-  #limitBytes: number | undefined;
+  readonly #account: MemoryAccount;
 
   constructor(
     readonly addon: NativeAddon,
@@ -41,6 +38,7 @@ export class CpuBackend implements Backend {
     const level = limitInstructionSet(addon, options.instructionSet ?? "amx");
     const threads = addon.setThreads(Float64Array.of(options.threads));
     const memoryBytes = usableMemory();
+    this.#account = new MemoryAccount(this.name, memoryBytes);
     const description = `${instructionSetName(level)} kernels on ${threads} thread${threads === 1 ? "" : "s"}`;
     this.device = { kind: "cpu", description, parallelism: threads, memoryBytes };
     registerCpuKernels(this);
@@ -56,26 +54,19 @@ export class CpuBackend implements Backend {
 
   /** Raw memory: packed weights, and what tensors look into. @throws OutOfMemoryError */
   allocateStorage(byteLength: number): Storage {
-    // Systems promise more memory than there is and kill the process later: a refusal in time loses nothing.
-    const limit = Math.min(this.#limitBytes ?? Infinity, this.device.memoryBytes);
-    if (!(this.#liveBytes + byteLength <= limit)) {
-      throw new OutOfMemoryError(this.name, byteLength, this.#liveBytes, limit);
-    }
-    let handle: number;
-    try {
-      handle = this.addon.allocate(Float64Array.of(byteLength));
-    } catch (error) {
-      if (!isOutOfMemory(error)) throw error;
-      throw new OutOfMemoryError(this.name, byteLength, this.#liveBytes, this.#limitBytes);
-    }
-    this.#liveAllocations += 1;
-    this.#liveBytes += byteLength;
-    this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
-    return new CpuStorage(handle, byteLength, () => {
-      this.addon.release(Float64Array.of(handle));
-      this.#liveAllocations -= 1;
-      this.#liveBytes -= byteLength;
-    });
+    // Systems promise more memory than there is and kill the process later: the account refuses in time.
+    return this.#account.allocate(
+      byteLength,
+      () => {
+        try {
+          return this.addon.allocate(Float64Array.of(byteLength));
+        } catch (error) {
+          if (!isOutOfMemory(error)) throw error;
+          return undefined;
+        }
+      },
+      (handle) => this.addon.release(Float64Array.of(handle)),
+    );
   }
 
   upload(data: ArrayBufferView, shape: readonly number[], dtype: DType): Tensor {
@@ -109,9 +100,7 @@ export class CpuBackend implements Backend {
     try {
       kernel(values);
     } catch (error) {
-      if (isOutOfMemory(error)) {
-        throw new OutOfMemoryError(this.name, error.requestedBytes ?? 0, this.#liveBytes, this.#limitBytes);
-      }
+      if (isOutOfMemory(error)) throw this.#account.outOfMemory(error.requestedBytes ?? 0);
       if (error instanceof RangeError || error instanceof TypeError) {
         throw new ShapeError(`${operation}: ${error.message}.`);
       }
@@ -122,44 +111,18 @@ export class CpuBackend implements Backend {
   async synchronize(): Promise<void> {}
 
   memory(): MemoryReport {
-    return { liveAllocations: this.#liveAllocations, liveBytes: this.#liveBytes, peakBytes: this.#peakBytes };
+    return this.#account.report();
   }
 
   resetPeak(): void {
-    this.#peakBytes = this.#liveBytes;
+    this.#account.resetPeak();
   }
 
   setMemoryLimit(bytes: number | undefined): void {
-    this.#limitBytes = bytes;
+    this.#account.setLimit(bytes);
   }
 
   [Symbol.dispose](): void {}
-}
-
-class CpuStorage implements Storage {
-  #handle: number | undefined;
-
-  constructor(
-    handle: number,
-    readonly byteLength: number,
-    private readonly release: () => void,
-  ) {
-    this.#handle = handle;
-  }
-
-  get handle(): number | undefined {
-    return this.#handle;
-  }
-
-  get disposed(): boolean {
-    return this.#handle === undefined;
-  }
-
-  dispose(): void {
-    if (this.#handle === undefined) return;
-    this.#handle = undefined;
-    this.release();
-  }
 }
 
 function isOutOfMemory(error: unknown): error is Error & { readonly requestedBytes?: number } {

@@ -3,6 +3,7 @@ export * from "./backend-registry.js";
 export * from "./dtype.js";
 export * from "./errors.js";
 export * from "./kernel-registry.js";
+export * from "./memory-account.js";
 export * from "./memory-scope.js";
 export * from "./operation.js";
 export * from "./operations/add.js";

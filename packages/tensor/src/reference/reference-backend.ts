@@ -1,8 +1,9 @@
 import { availableParallelism, totalmem } from "node:os";
 import type { Backend, DeviceInformation, MemoryReport } from "../backend.js";
 import { type DType, dtypeByteSize, type HostArray, hostArray } from "../dtype.js";
-import { OutOfMemoryError, ShapeError } from "../errors.js";
+import { ShapeError } from "../errors.js";
 import { KernelRegistry } from "../kernel-registry.js";
+import { MemoryAccount } from "../memory-account.js";
 import { type Storage, Tensor } from "../tensor.js";
 
 /** Typed arrays that back tensors here; `Float64Array` stands for f32 when the precision is "f64". */
@@ -25,10 +26,7 @@ export class ReferenceBackend implements Backend {
   };
   readonly kernels: KernelRegistry = new KernelRegistry(this, true);
   readonly precision: "f32" | "f64";
-  #liveAllocations = 0;
-  #liveBytes = 0;
-  #peakBytes = 0;
-  #limitBytes: number | undefined;
+  readonly #account: MemoryAccount = new MemoryAccount(this.name);
 
   constructor(options: ReferenceBackendOptions = {}) {
     this.precision = options.precision ?? "f32";
@@ -81,39 +79,29 @@ export class ReferenceBackend implements Backend {
   async synchronize(): Promise<void> {}
 
   memory(): MemoryReport {
-    return { liveAllocations: this.#liveAllocations, liveBytes: this.#liveBytes, peakBytes: this.#peakBytes };
+    return this.#account.report();
   }
 
   resetPeak(): void {
-    this.#peakBytes = this.#liveBytes;
+    this.#account.resetPeak();
   }
 
   setMemoryLimit(bytes: number | undefined): void {
-    this.#limitBytes = bytes;
+    this.#account.setLimit(bytes);
   }
 
   [Symbol.dispose](): void {}
 
   #allocateStorage(length: number, dtype: DType): Storage {
     const byteLength = length * (dtype === "f32" && this.precision === "f64" ? 8 : dtypeByteSize(dtype));
-    const exceeded = this.#limitBytes !== undefined && this.#liveBytes + byteLength > this.#limitBytes;
-    let handle: ReferenceArray | undefined;
-    if (!exceeded) {
+    return this.#account.allocate(byteLength, () => {
       try {
-        handle = this.#newArray(length, dtype);
+        return this.#newArray(length, dtype);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
+        return undefined;
       }
-    }
-    if (handle === undefined) throw new OutOfMemoryError(this.name, byteLength, this.#liveBytes, this.#limitBytes);
-    this.#liveAllocations += 1;
-    this.#liveBytes += byteLength;
-    this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
-    const release = () => {
-      this.#liveAllocations -= 1;
-      this.#liveBytes -= byteLength;
-    };
-    return new ReferenceStorage(handle, byteLength, release);
+    });
   }
 
   #newArray(length: number, dtype: DType): ReferenceArray {
@@ -128,32 +116,6 @@ export class ReferenceBackend implements Backend {
       case "u8":
         return new Uint8Array(length);
     }
-  }
-}
-
-class ReferenceStorage implements Storage {
-  #array: ReferenceArray | undefined;
-
-  constructor(
-    array: ReferenceArray,
-    readonly byteLength: number,
-    private readonly release: () => void,
-  ) {
-    this.#array = array;
-  }
-
-  get handle(): ReferenceArray | undefined {
-    return this.#array;
-  }
-
-  get disposed(): boolean {
-    return this.#array === undefined;
-  }
-
-  dispose(): void {
-    if (this.#array === undefined) return;
-    this.#array = undefined;
-    this.release();
   }
 }
 
