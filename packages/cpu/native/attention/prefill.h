@@ -48,6 +48,21 @@ struct PrefillKernel {
   void (*attend)(const AttentionCall& call, const PrefillTile& tile, const Range* ranges, const PackedHead& head);
 };
 
+/**
+ * Calls step(range, start, keys) for every step of a tile: `keys` keys, whole blocks, from position `start`, of which those
+ * of the range count. Internal linkage: each instruction set has its own.
+ */
+template <typename Step>
+static inline void for_each_step(const PrefillTile& tile, const Range* ranges, const Step& step) {
+  for (std::size_t index = tile.first_range; index < tile.last_range; ++index) {
+    const Range& range = ranges[index];
+    for (int64_t start = range.start / kKeyBlock * kKeyBlock; start < range.end; start += kStepKeys) {
+      const int64_t left = (range.end - start + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
+      step(range, start, left < kStepKeys ? left : kStepKeys);
+    }
+  }
+}
+
 /** Attention of one sequence with many queries. */
 void prefill_attention(const AttentionCall& call, const AttentionSequence& sequence);
 

@@ -113,13 +113,9 @@ void step(const AttentionCall& call, const PrefillTile& tile, const PackedHead& 
 
 void attend(const AttentionCall& call, const PrefillTile& tile, const Range* ranges, const PackedHead& head) {
   TileState state = begin(call, tile);
-  for (std::size_t index = tile.first_range; index < tile.last_range; ++index) {
-    const Range& range = ranges[index];
-    for (int64_t start = range.start / kKeyBlock * kKeyBlock; start < range.end; start += kStepKeys) {
-      const int64_t left = (range.end - start + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
-      step(call, tile, head, start, left < kStepKeys ? left : kStepKeys, range, state);
-    }
-  }
+  for_each_step(tile, ranges, [&](const Range& range, int64_t start, int64_t keys) {
+    step(call, tile, head, start, keys, range, state);
+  });
   for (int64_t row = 0; row < tile.rows; ++row) {
     float* out = state.out + row * call.head_dim;
     call.finish(tile.row + row, tile.query_head, out, state.maximum[row], state.sum[row]);
