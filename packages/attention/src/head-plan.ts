@@ -1,5 +1,4 @@
-import type { Tensor } from "@elastic-attention/tensor";
-import { type Backend, ShapeError } from "@elastic-attention/tensor";
+import { type Backend, ShapeError, type Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "./modes/attention-mode.js";
 import { attentionModeDefinition } from "./modes/mode-registry.js";
 

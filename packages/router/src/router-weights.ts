@@ -1,5 +1,4 @@
-import type { elementDType} from "@elastic-attention/tensor";
-import { type Backend, MissingTensorError, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, type elementDType, MissingTensorError, ShapeError, type Tensor } from "@elastic-attention/tensor";
 import { UnsupportedRouterError } from "./errors.js";
 
 /** One linear layer of a router: weight [out, in] and bias [out], f32. */

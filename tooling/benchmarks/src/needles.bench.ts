@@ -16,10 +16,11 @@ export const benchmark: Benchmark = {
     registerQwen();
     await using engine = await LocalEngine.load({ path: demoModelDirectory(), backend });
     const samples = options.rounds ?? (options.tiny ? 1 : 10);
+    const book = bookText();
     const figures: Figure[] = [];
     for (const tokens of options.tokens ?? (options.tiny ? [512] : [4096, 8192])) {
       for (const needles of [1, 4]) {
-        const prompts = Array.from({ length: samples }, (_, sample) => prompt(engine, tokens, needles, sample));
+        const prompts = Array.from({ length: samples }, (_, sample) => prompt(engine, book, tokens, needles, sample));
         for (const sparsity of sparsities) {
           progress(`${tokens} tokens, ${needles} needles, MSR ${sparsity}`);
           let found = 0;
@@ -40,9 +41,8 @@ export const benchmark: Benchmark = {
 };
 
 /** A prompt of about so many tokens with numbers hidden at random depths, and the question for one of them. */
-function prompt(engine: LocalEngine, tokens: number, needles: number, sample: number): { content: string; answer: string } {
+function prompt(engine: LocalEngine, book: string, tokens: number, needles: number, sample: number): { content: string; answer: string } {
   const random = new RandomStream(1000 * tokens + 10 * sample + needles);
-  const book = bookText();
   const start = Math.floor(random.next() * (book.length - 8 * tokens));
   const ids = engine.tokenizer.encode(book.slice(start, start + 8 * tokens), { addSpecialTokens: false });
   const sentences = engine.tokenizer.decode(ids.slice(0, tokens - 150 - 40 * needles)).split(/(?<=[.!?]) /);

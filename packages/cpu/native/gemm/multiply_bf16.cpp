@@ -31,7 +31,7 @@ struct Inputs {
   uint16_t* data;
   int64_t rows;
   int64_t depth;
-  /** Elements between rows of inputs that are read where they lie; 0 for inputs. */
+  /** Elements between rows of inputs that are read where they lie; 0 for chunks. */
   int64_t direct_stride;
 
   int64_t pass_depth(int64_t start) const { return smaller(kPassDepth, depth - start); }
