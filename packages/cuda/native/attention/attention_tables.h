@@ -1,0 +1,47 @@
+// What an attention call reads of its sequences and heads, as tables in device memory.
+#pragma once
+#include <cstdint>
+
+namespace elastic {
+
+/** Blocks a head reads; mirrors `BlockPattern`. */
+enum class PatternType : int32_t { Full = 0, Streaming = 1, Selected = 2 };
+
+/** One key-value head of one sequence: its pattern and where it keeps its tokens (mirrors `HeadStore`). */
+struct HeadEntry {
+  PatternType type;
+  int32_t sink_blocks;
+  int32_t local_blocks;
+  /** Tokens; 1 for Full. */
+  int32_t block_size;
+  int32_t first_slot;
+  int32_t num_slots;
+  int32_t sink_tokens;
+  /** 0 for a store of all tokens. */
+  int32_t ring_tokens;
+
+  /** Row of the key and value tensors for a retained position. */
+  __host__ __device__ int32_t slot(int32_t position) const {
+    if (ring_tokens == 0 || position < sink_tokens) return first_slot + position;
+    return first_slot + sink_tokens + position % ring_tokens;
+  }
+};
+
+/** One sequence of a call; mirrors `AttentionSequence`. */
+struct SequenceEntry {
+  const void* keys;
+  const void* values;
+  /** u8 [numQueryHeads * mask_query_blocks, mask_key_blocks], or null. */
+  const uint8_t* mask;
+  int32_t query_start;
+  int32_t query_length;
+  int32_t key_length;
+  int32_t mask_query_blocks;
+  int32_t mask_key_blocks;
+  int32_t num_slots;
+
+  /** Position of the first query. */
+  __host__ __device__ int32_t offset() const { return key_length - query_length; }
+};
+
+}  // namespace elastic

@@ -1,0 +1,57 @@
+#include "attention/forward_call.h"
+
+#include <cstring>
+
+#include "core/check.h"
+#include "core/tensor_map.h"
+
+namespace elastic {
+namespace {
+
+size_t sequence_bytes(const ForwardCall& call) { return call.sequences.size() * sizeof(SequenceEntry); }
+
+}  // namespace
+
+size_t forward_table_bytes(const ForwardCall& call) {
+  return sequence_bytes(call) + call.heads.size() * sizeof(HeadEntry);
+}
+
+size_t forward_workspace_bytes(const ForwardCall& call) {
+  return forward_table_bytes(call) + schedule_bytes(static_cast<int>(call.sequences.size()), call.num_key_value_heads);
+}
+
+void write_forward_tables(const ForwardCall& call, void* host) {
+  std::memcpy(host, call.sequences.data(), sequence_bytes(call));
+  std::memcpy(static_cast<char*>(host) + sequence_bytes(call), call.heads.data(), call.heads.size() * sizeof(HeadEntry));
+}
+
+void run_forward_sm90(const ForwardCall& call, void* workspace, int multiprocessors, cudaStream_t stream) {
+  const int num_sequences = static_cast<int>(call.sequences.size());
+  auto* tables = static_cast<char*>(workspace);
+  ForwardParameters parameters{};
+  parameters.query = interleaved_heads_map(call.query, call.type, call.tokens, call.num_query_heads, call.head_dim,
+                                           call.query_stride);
+  for (int i = 0; i < num_sequences; ++i) {
+    const SequenceEntry& sequence = call.sequences[static_cast<size_t>(i)];
+    parameters.keys[i] = head_rows_map(sequence.keys, call.type, sequence.num_slots, call.head_dim);
+    parameters.values[i] = head_rows_map(sequence.values, call.type, sequence.num_slots, call.head_dim);
+  }
+  parameters.sequences = reinterpret_cast<const SequenceEntry*>(tables);
+  parameters.heads = reinterpret_cast<const HeadEntry*>(tables + sequence_bytes(call));
+  parameters.schedule = schedule_in(tables + forward_table_bytes(call), num_sequences, call.num_key_value_heads);
+  parameters.output = call.output;
+  parameters.output_stride = call.output_stride;
+  parameters.log_sum_exp = call.log_sum_exp;
+  parameters.sparse_output = call.sparse_output;
+  parameters.sparse_log_sum_exp = call.sparse_log_sum_exp;
+  parameters.num_query_heads = call.num_query_heads;
+  parameters.num_key_value_heads = call.num_key_value_heads;
+  parameters.scale_log2 = call.scale * 1.44269504088896341f;
+  check(launch_schedule(parameters.schedule, parameters.sequences, parameters.heads, num_sequences,
+                        call.num_key_value_heads, call.num_query_heads / call.num_key_value_heads, call.head_dim * 2,
+                        stream),
+        "attention schedule");
+  check(launch_forward_sm90(parameters, call.head_dim, call.type, multiprocessors, stream), "attention forward");
+}
+
+}  // namespace elastic

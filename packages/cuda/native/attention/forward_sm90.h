@@ -1,0 +1,46 @@
+// Attention forward for Hopper: every head of every sequence in one launch, each by its own pattern.
+#pragma once
+#include <cuda.h>
+#include <cuda_runtime_api.h>
+
+#include "attention/schedule.h"
+
+namespace elastic {
+
+/** Sequences of one launch: their tensor maps travel as kernel parameters. */
+constexpr int kMaxSequences = 16;
+
+struct ForwardParameters {
+  CUtensorMap query;
+  CUtensorMap keys[kMaxSequences];
+  CUtensorMap values[kMaxSequences];
+  const SequenceEntry* sequences;
+  const HeadEntry* heads;
+  Schedule schedule;
+  /** [tokens, numQueryHeads, headDim], rows `output_stride` elements apart. */
+  void* output;
+  int64_t output_stride;
+  /** F32 [tokens, numQueryHeads], or null. */
+  float* log_sum_exp;
+  /** The same of the heads' patterns, where `output` has full attention (dual forward); null otherwise. */
+  void* sparse_output;
+  float* sparse_log_sum_exp;
+  int32_t num_query_heads;
+  int32_t num_key_value_heads;
+  /** Scale of the scores times log2(e). */
+  float scale_log2;
+};
+
+enum class HalfType : int { BFloat16 = 0, Float16 = 1 };
+
+/** Whether there is a kernel for this head size. */
+constexpr bool forward_sm90_has(int head_dim) { return head_dim == 64 || head_dim == 96 || head_dim == 128; }
+
+/** Columns of a tensor-map box: a row of shared memory under its swizzle. */
+constexpr int box_columns(int head_dim) { return head_dim % 64 == 0 ? 64 : 32; }
+
+/** Launches over all multiprocessors; the schedule must have been built on the same stream. */
+cudaError_t launch_forward_sm90(const ForwardParameters& parameters, int head_dim, HalfType type, int multiprocessors,
+                                cudaStream_t stream);
+
+}  // namespace elastic

@@ -1,0 +1,18 @@
+// Descriptions of tensors for Hopper's copy engine.
+#pragma once
+#include <cuda.h>
+
+#include <cstdint>
+
+#include "attention/forward_sm90.h"
+
+namespace elastic {
+
+/** Rows of one head: [rows, head_dim], read in boxes of 128 rows. */
+CUtensorMap head_rows_map(const void* data, HalfType type, int64_t rows, int head_dim);
+
+/** Heads side by side in a row: [rows, heads, head_dim], rows `row_stride` elements apart, read one head at a time. */
+CUtensorMap interleaved_heads_map(const void* data, HalfType type, int64_t rows, int heads, int head_dim,
+                                  int64_t row_stride);
+
+}  // namespace elastic

@@ -1,0 +1,30 @@
+// Bulk tensor copies from global to shared memory (Hopper's copy engine).
+#pragma once
+#include <cuda.h>
+
+#include "ptx/barrier.cuh"
+
+namespace elastic::ptx {
+
+__device__ inline void prefetch_tensor_map(const CUtensorMap& map) {
+  asm volatile("prefetch.tensormap [%0];" ::"l"(reinterpret_cast<uint64_t>(&map)) : "memory");
+}
+
+/** Copies one box; elements outside of the tensor arrive as zeros. */
+__device__ inline void copy_box(void* destination, const CUtensorMap& map, Barrier& barrier, int x, int y) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(
+          shared_address(destination)),
+      "l"(reinterpret_cast<uint64_t>(&map)), "r"(shared_address(&barrier)), "r"(x), "r"(y)
+      : "memory");
+}
+
+__device__ inline void copy_box(void* destination, const CUtensorMap& map, Barrier& barrier, int x, int y, int z) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], "
+      "[%2];" ::"r"(shared_address(destination)),
+      "l"(reinterpret_cast<uint64_t>(&map)), "r"(shared_address(&barrier)), "r"(x), "r"(y), "r"(z)
+      : "memory");
+}
+
+}  // namespace elastic::ptx
