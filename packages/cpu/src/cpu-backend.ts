@@ -1,20 +1,7 @@
 import { totalmem } from "node:os";
-import {
-  type Backend,
-  type DeviceInformation,
-  type DType,
-  dtypeByteSize,
-  KernelRegistry,
-  MemoryAccount,
-  type MemoryReport,
-  ShapeError,
-  type Storage,
-  Tensor,
-} from "@elastic-attention/tensor";
-import { CallArguments } from "./call-arguments.js";
+import { NativeBackend } from "@elastic-attention/native";
 import { type InstructionSet, instructionSetName, limitInstructionSet } from "./instruction-set.js";
-import { registerCpuKernels } from "./kernels/index.js";
-import type { NativeAddon } from "./native-addon.js";
+import type { CpuAddon } from "./cpu-addon.js";
 
 /** Settings of the cpu backend. Threads and instruction set belong to the process: the backend made last decides. */
 export interface CpuBackendOptions {
@@ -25,108 +12,22 @@ export interface CpuBackendOptions {
 }
 
 /** Native kernels on the host's processor; f32 and bf16, sums in float32. */
-export class CpuBackend implements Backend {
-  readonly name = "cpu";
-  readonly device: DeviceInformation;
-  readonly kernels: KernelRegistry = new KernelRegistry(this);
-  readonly #account: MemoryAccount;
-
-  constructor(
-    readonly addon: NativeAddon,
-    options: { readonly threads: number; readonly instructionSet?: InstructionSet },
-  ) {
+export class CpuBackend extends NativeBackend<CpuAddon> {
+  constructor(addon: CpuAddon, options: { readonly threads: number; readonly instructionSet?: InstructionSet }) {
     const level = limitInstructionSet(addon, options.instructionSet ?? "amx");
     const threads = addon.setThreads(Float64Array.of(options.threads));
-    const memoryBytes = usableMemory();
-    this.#account = new MemoryAccount(this.name, memoryBytes);
-    const description = `${instructionSetName(level)} kernels on ${threads} thread${threads === 1 ? "" : "s"}`;
-    this.device = { kind: "cpu", description, parallelism: threads, memoryBytes };
-    registerCpuKernels(this);
-  }
-
-  allocate(shape: readonly number[], dtype: DType): Tensor {
-    for (const size of shape) {
-      if (!Number.isSafeInteger(size) || size < 0) throw new ShapeError(`[${shape.join(", ")}] is not a shape.`);
-    }
-    const length = shape.reduce((product, size) => product * size, 1);
-    return new Tensor(this, this.allocateStorage(length * dtypeByteSize(dtype)), shape, dtype);
-  }
-
-  /** Raw memory: packed weights, and what tensors look into. @throws OutOfMemoryError */
-  allocateStorage(byteLength: number): Storage {
-    // Systems promise more memory than there is and kill the process later: the account refuses in time.
-    return this.#account.allocate(
-      byteLength,
-      () => {
-        try {
-          return this.addon.allocate(Float64Array.of(byteLength));
-        } catch (error) {
-          if (!isOutOfMemory(error)) throw error;
-          return undefined;
-        }
+    super(addon, {
+      name: "cpu",
+      device: {
+        kind: "cpu",
+        description: `${instructionSetName(level)} kernels on ${threads} thread${threads === 1 ? "" : "s"}`,
+        parallelism: threads,
+        memoryBytes: usableMemory(),
       },
-      (handle) => this.addon.release(Float64Array.of(handle)),
-    );
+      computeDTypes: ["f32", "bf16"],
+      packedDTypes: ["f32", "bf16"],
+    });
   }
-
-  upload(data: ArrayBufferView, shape: readonly number[], dtype: DType): Tensor {
-    const tensor = this.allocate(shape, dtype);
-    try {
-      this.write(tensor, data);
-    } catch (error) {
-      tensor.dispose();
-      throw error;
-    }
-    return tensor;
-  }
-
-  write(tensor: Tensor, data: ArrayBufferView): void {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    if (bytes.length !== tensor.numElements * dtypeByteSize(tensor.dtype)) {
-      throw new ShapeError(`${bytes.length} bytes do not fill a ${tensor.dtype} tensor of ${tensor.numElements}.`);
-    }
-    this.addon.write(new CallArguments().tensor(tensor).pack(), bytes);
-  }
-
-  download(tensor: Tensor): Uint8Array {
-    const bytes = new Uint8Array(tensor.numElements * dtypeByteSize(tensor.dtype));
-    this.addon.read(new CallArguments().tensor(tensor).pack(), bytes);
-    return bytes;
-  }
-
-  /** Runs a native kernel and gives its errors the types of this project. @throws ShapeError, OutOfMemoryError */
-  call(operation: string, kernel: (values: Float64Array) => void, call: CallArguments): void {
-    const values = call.pack();
-    try {
-      kernel(values);
-    } catch (error) {
-      if (isOutOfMemory(error)) throw this.#account.outOfMemory(error.requestedBytes ?? 0);
-      if (error instanceof RangeError || error instanceof TypeError) {
-        throw new ShapeError(`${operation}: ${error.message}.`);
-      }
-      throw error;
-    }
-  }
-
-  async synchronize(): Promise<void> {}
-
-  memory(): MemoryReport {
-    return this.#account.report();
-  }
-
-  resetPeak(): void {
-    this.#account.resetPeak();
-  }
-
-  setMemoryLimit(bytes: number | undefined): void {
-    this.#account.setLimit(bytes);
-  }
-
-  [Symbol.dispose](): void {}
-}
-
-function isOutOfMemory(error: unknown): error is Error & { readonly requestedBytes?: number } {
-  return error instanceof Error && (error as { code?: unknown }).code === "OUT_OF_MEMORY";
 }
 
 /** Memory of the machine or of the container the process runs in. */

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { type BackendProvider, ElasticAttentionError } from "@elastic-attention/tensor";
 import { CpuBackend, type CpuBackendOptions } from "./cpu-backend.js";
 import type { InstructionSet } from "./instruction-set.js";
-import { addonPath, loadAddon } from "./native-addon.js";
+import { addonPath, loadAddon } from "./cpu-addon.js";
 
 /** Makes the backend known as "cpu": `registerBackend(cpuProvider)`. */
 export const cpuProvider: BackendProvider = {

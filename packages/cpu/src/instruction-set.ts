@@ -1,5 +1,5 @@
 import { ElasticAttentionError } from "@elastic-attention/tensor";
-import type { NativeAddon } from "./native-addon.js";
+import type { CpuAddon } from "./cpu-addon.js";
 
 /** What kernels may use; each includes the ones before it. */
 export type InstructionSet = "plain" | "avx2" | "avx512" | "avx512-bf16" | "amx";
@@ -21,12 +21,12 @@ export function instructionSetName(level: InstructionSet): string {
 }
 
 /** The best level of this machine. */
-export function detectedInstructionSet(addon: NativeAddon): InstructionSet {
+export function detectedInstructionSet(addon: CpuAddon): InstructionSet {
   return instructionSets[addon.detectedInstructionSet()]!;
 }
 
 /** Makes the process use at most this level; returns the one in use then. @throws ElasticAttentionError for an unknown level */
-export function limitInstructionSet(addon: NativeAddon, level: InstructionSet): InstructionSet {
+export function limitInstructionSet(addon: CpuAddon, level: InstructionSet): InstructionSet {
   const index = instructionSets.indexOf(level);
   if (index < 0) {
     throw new ElasticAttentionError("INVALID_OPTION", `Unknown instruction set "${level}".`, {

@@ -1,10 +1,13 @@
+#include "attention/visited_ranges.h"
+#include "attention/write_result.h"
+#include "core/host_memory.h"
 #include "attention/decode.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
-#include "core/buffer_table.h"
+#include "addon/buffer_table.h"
 #include "core/thread_pool.h"
 #include "floats/kernel_table.h"
 
@@ -69,7 +72,7 @@ Work plan(const AttentionCall& call, const std::vector<const AttentionSequence*>
         const int64_t members = selected ? 1 : group;
         const int64_t position = sequence->position(row);
         ranges.clear();
-        sequence->visited(query_head, head, position, position + 1, ranges);
+        visited_ranges(*sequence, query_head, head, position, position + 1, ranges);
         const std::size_t first = work.pieces.size();
         cut(ranges, work.units.size(), work.pieces);
         for (std::size_t i = first; i < work.pieces.size(); ++i) {
@@ -167,7 +170,7 @@ void merge(const AttentionCall& call, const Work& work, const Unit& unit, const 
       sum += piece[head_dim + 1] * factor;
       for (int64_t k = 0; k < head_dim; ++k) out[k] += piece[k] * factor;
     }
-    call.finish(unit.sequence->start + unit.row, unit.first_query_head + member, out, maximum, sum);
+    write_result(call, unit.sequence->start + unit.row, unit.first_query_head + member, out, maximum, sum);
   }
 }
 

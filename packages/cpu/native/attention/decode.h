@@ -1,5 +1,5 @@
 #pragma once
-#include "attention/attention_call.h"
+#include "addon/attention_call.h"
 
 namespace elastic {
 

@@ -1,13 +1,10 @@
-#include "attention/hybrid_attention.h"
-
-#include "attention/attention_call.h"
+#include "addon/operations.h"
 #include "attention/decode.h"
 #include "attention/prefill.h"
 
-namespace elastic {
+namespace elastic::backend {
 
-void hybrid_attention(Call& call) {
-  const AttentionCall attention = AttentionCall::read(call);
+void hybrid_attention(const AttentionCall& attention) {
   std::vector<const AttentionSequence*> few;
   for (const AttentionSequence& sequence : attention.sequences) {
     if (sequence.length == 0) continue;
@@ -20,4 +17,4 @@ void hybrid_attention(Call& call) {
   if (!few.empty()) decode_attention(attention, few);
 }
 
-}  // namespace elastic
+}  // namespace elastic::backend

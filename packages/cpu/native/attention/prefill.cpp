@@ -1,8 +1,10 @@
+#include "attention/visited_ranges.h"
+#include "core/host_memory.h"
 #include "attention/prefill.h"
 
 #include <algorithm>
 
-#include "core/buffer_table.h"
+#include "addon/buffer_table.h"
 #include "core/instruction_set.h"
 #include "core/thread_pool.h"
 
@@ -32,7 +34,7 @@ HeadWork plan_head(const AttentionSequence& sequence, int64_t head, int64_t grou
       const int64_t query_head = head * group + member;
       if (member == 0 || !shared) {
         first = work.ranges.size();
-        sequence.visited(query_head, head, position, position + rows, work.ranges);
+        visited_ranges(sequence, query_head, head, position, position + rows, work.ranges);
       }
       int64_t cost = 0;
       for (std::size_t i = first; i < work.ranges.size(); ++i) cost += work.ranges[i].end - work.ranges[i].start;

@@ -1,5 +1,6 @@
 #pragma once
-#include "attention/attention_call.h"
+#include "attention/visited_ranges.h"
+#include "addon/attention_call.h"
 
 namespace elastic {
 

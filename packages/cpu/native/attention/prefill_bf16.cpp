@@ -1,10 +1,12 @@
 // Prefill attention in bf16: 32 query rows by 128 keys a step, products by AMX tiles or AVX-512 dot products, float32 sums.
+#include "attention/write_result.h"
+#include "core/host_memory.h"
 #include "attention/prefill.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include "core/buffer_table.h"
+#include "addon/buffer_table.h"
 #include "core/instruction_set.h"
 #include "floats/kernel_table.h"
 #include "floats/vector.h"
@@ -118,7 +120,7 @@ void attend(const AttentionCall& call, const PrefillTile& tile, const Range* ran
   });
   for (int64_t row = 0; row < tile.rows; ++row) {
     float* out = state.out + row * call.head_dim;
-    call.finish(tile.row + row, tile.query_head, out, state.maximum[row], state.sum[row]);
+    write_result(call, tile.row + row, tile.query_head, out, state.maximum[row], state.sum[row]);
   }
 }
 

@@ -3,8 +3,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "attention/write_result.h"
+#include "core/host_memory.h"
 #include "attention/prefill.h"
-#include "core/buffer_table.h"
+#include "addon/buffer_table.h"
 #include "floats/kernel_table.h"
 
 namespace elastic {
@@ -111,7 +113,7 @@ void attend(const AttentionCall& call, const PrefillTile& tile, const Range* ran
   });
   for (int64_t row = 0; row < tile.rows; ++row) {
     float* out = state.out + row * padded(call.head_dim);
-    call.finish(tile.row + row, tile.query_head, out, state.maximum[row], state.sum[row]);
+    write_result(call, tile.row + row, tile.query_head, out, state.maximum[row], state.sum[row]);
   }
 }
 

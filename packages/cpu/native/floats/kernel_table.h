@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "core/numeric.h"
+#include "addon/numeric.h"
 
 namespace elastic {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "core/numeric.h"
+#include "addon/numeric.h"
 
 namespace elastic {
 namespace {

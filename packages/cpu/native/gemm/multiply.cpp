@@ -1,9 +1,10 @@
+#include "core/host_memory.h"
 #include "gemm/multiply.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "core/buffer_table.h"
+#include "addon/buffer_table.h"
 #include "core/instruction_set.h"
 #include "core/thread_pool.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-#include "core/numeric.h"
+#include "addon/numeric.h"
 #include "gemm/packed_weight.h"
 
 namespace elastic {

@@ -1,7 +1,8 @@
 // bf16 products on AMX tiles. Compiled with AVX-512 and AMX; called only where both are there.
 #if defined(__x86_64__)
+#include "core/host_memory.h"
 #include "core/amx_tiles.h"
-#include "core/buffer_table.h"
+#include "addon/buffer_table.h"
 #include "core/thread_pool.h"
 #include "floats/finish_row.h"
 #include "gemm/multiply.h"

@@ -1,8 +1,9 @@
 // The blocked product over bf16 dot products: a block of rows stays in the second-level cache.
+#include "core/host_memory.h"
 #include "gemm/multiply.h"
 
 #if defined(__x86_64__)
-#include "core/buffer_table.h"
+#include "addon/buffer_table.h"
 #include "core/thread_pool.h"
 #include "floats/finish_row.h"
 #include "gemm/panel_product.h"

@@ -1,8 +1,9 @@
+#include "core/host_memory.h"
 #include "gemm/packed_weight.h"
 
 #include <cstring>
 
-#include "core/buffer_table.h"
+#include "addon/buffer_table.h"
 #include "core/thread_pool.h"
 
 namespace elastic {

@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include "core/numeric.h"
+#include "addon/numeric.h"
 #include "floats/kernel_table.h"
 
 namespace elastic {

@@ -1,9 +1,10 @@
-#include "operations/float_operations.h"
-
+// Norms, rotation, activation and other row-wise work.
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "addon/operations.h"
 #include "core/thread_pool.h"
 #include "floats/kernel_table.h"
 
@@ -22,26 +23,11 @@ std::vector<float> widened(const Matrix& vector) {
   return result;
 }
 
-void require_same(const Call& call, const Matrix& a, const Matrix& b, const char* message) {
-  call.require(a.rows == b.rows && a.columns == b.columns, message);
-}
-
-bool is_float(const Matrix& matrix) { return matrix.dtype <= DType::F16; }
-
 }  // namespace
 
-void rms_norm(Call& call) {
-  const Matrix input = call.tensor("input"), weight = call.tensor("weight"), output = call.tensor("output");
-  const Matrix residual = call.optional_tensor("residual");
-  const auto epsilon = static_cast<float>(call.number("epsilon"));
-  call.require_float(input, "input");
-  call.require_float(output, "output");
-  require_same(call, input, output, "output has another shape than input");
-  call.require(weight.rows == 1 && weight.columns == input.columns && is_float(weight), "weight does not fit the input");
-  if (residual.data != nullptr) {
-    call.require_float(residual, "residual");
-    require_same(call, input, residual, "residual has another shape than input");
-  }
+namespace backend {
+
+void rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual, float epsilon) {
   const std::vector<float> weights = widened(weight);
   const FloatKernels& kernels = float_kernels();
   parallel_rows(input.rows, rows_per_task(input.columns), [&](int64_t first, int64_t last) {
@@ -57,12 +43,7 @@ void rms_norm(Call& call) {
   });
 }
 
-void head_norm(Call& call) {
-  const Matrix heads = call.tensor("heads"), weight = call.tensor("weight");
-  const auto epsilon = static_cast<float>(call.number("epsilon"));
-  call.require_float(heads, "heads");
-  const bool fits = weight.rows == 1 && weight.columns > 0 && heads.columns % weight.columns == 0 && is_float(weight);
-  call.require(fits, "weight does not fit the heads");
+void head_norm(const Matrix& heads, const Matrix& weight, float epsilon) {
   const std::vector<float> weights = widened(weight);
   const FloatKernels& kernels = float_kernels();
   const int64_t bytes = weight.columns * byte_size(heads.dtype);
@@ -76,23 +57,14 @@ void head_norm(Call& call) {
   });
 }
 
-void rotary(Call& call) {
-  const Matrix heads = call.tensor("heads"), positions = call.tensor("positions");
-  const Matrix cosine = call.tensor("cosine"), sine = call.tensor("sine");
-  call.require_float(heads, "heads");
-  call.require_dtype(positions, DType::I32, "positions");
-  call.require_dtype(cosine, DType::F32, "cosine");
-  call.require_dtype(sine, DType::F32, "sine");
+void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine) {
   const int64_t half = cosine.columns;
-  require_same(call, cosine, sine, "cosine and sine differ in shape");
-  call.require(half > 0 && heads.columns % (2 * half) == 0, "the tables do not fit the heads");
-  call.require(positions.columns == heads.rows && positions.rows == 1, "positions do not fit the heads");
   const int32_t* rows = positions.integers(0);
   for (int64_t token = 0; token < heads.rows; ++token) {
     if (rows[token] < 0 || rows[token] >= cosine.rows) {
       const std::string message = "position " + std::to_string(rows[token]) + " is outside a table of " +
                                   std::to_string(cosine.rows) + " positions";
-      call.require(false, message.c_str());
+      throw std::range_error(message);
     }
   }
   const FloatKernels& kernels = float_kernels();
@@ -107,13 +79,7 @@ void rotary(Call& call) {
   });
 }
 
-void swiglu(Call& call) {
-  const Matrix gate = call.tensor("gate"), up = call.tensor("up"), output = call.tensor("output");
-  call.require_float(gate, "gate");
-  call.require_dtype(up, gate.dtype, "up");
-  call.require_dtype(output, gate.dtype, "output");
-  require_same(call, gate, up, "gate and up differ in shape");
-  require_same(call, gate, output, "output has another shape than gate");
+void swiglu(const Matrix& gate, const Matrix& up, const Matrix& output) {
   const FloatKernels& kernels = float_kernels();
   parallel_rows(gate.rows, rows_per_task(gate.columns), [&](int64_t first, int64_t last) {
     for (int64_t row = first; row < last; ++row) {
@@ -122,18 +88,13 @@ void swiglu(Call& call) {
   });
 }
 
-void embedding(Call& call) {
-  const Matrix ids = call.tensor("ids"), table = call.tensor("table"), output = call.tensor("output");
-  call.require_dtype(ids, DType::I32, "ids");
-  call.require(is_float(table) && is_float(output), "table and output must be floats");
-  call.require(ids.rows == 1 && ids.columns == output.rows && output.columns == table.columns,
-               "output does not fit ids and table");
+void embedding(const Matrix& ids, const Matrix& table, const Matrix& output) {
   const int32_t* tokens = ids.integers(0);
   for (int64_t token = 0; token < ids.columns; ++token) {
     if (tokens[token] < 0 || tokens[token] >= table.rows) {
       const std::string message = "token id " + std::to_string(tokens[token]) + " is outside a vocabulary of " +
                                   std::to_string(table.rows);
-      call.require(false, message.c_str());
+      throw std::range_error(message);
     }
   }
   const FloatKernels& kernels = float_kernels();
@@ -144,23 +105,14 @@ void embedding(Call& call) {
   });
 }
 
-void add(Call& call) {
-  const Matrix a = call.tensor("a"), b = call.tensor("b"), output = call.tensor("output");
-  call.require_float(a, "a");
-  call.require_dtype(b, a.dtype, "b");
-  call.require_dtype(output, a.dtype, "output");
-  require_same(call, a, b, "a and b differ in shape");
-  require_same(call, a, output, "output has another shape than a");
+void add(const Matrix& a, const Matrix& b, const Matrix& output) {
   const FloatKernels& kernels = float_kernels();
   parallel_rows(a.rows, rows_per_task(a.columns), [&](int64_t first, int64_t last) {
     for (int64_t row = first; row < last; ++row) kernels.add(a.row(row), b.row(row), output.row(row), a.dtype, a.columns);
   });
 }
 
-void cast(Call& call) {
-  const Matrix input = call.tensor("input"), output = call.tensor("output");
-  call.require(is_float(input) && is_float(output), "input and output must be floats");
-  require_same(call, input, output, "output has another shape than input");
+void cast(const Matrix& input, const Matrix& output) {
   const FloatKernels& kernels = float_kernels();
   parallel_rows(input.rows, rows_per_task(input.columns), [&](int64_t first, int64_t last) {
     for (int64_t row = first; row < last; ++row) {
@@ -169,11 +121,7 @@ void cast(Call& call) {
   });
 }
 
-void softmax(Call& call) {
-  const Matrix input = call.tensor("input"), output = call.tensor("output");
-  call.require_float(input, "input");
-  call.require_float(output, "output");
-  require_same(call, input, output, "output has another shape than input");
+void softmax(const Matrix& input, const Matrix& output) {
   if (input.columns == 0) return;
   const FloatKernels& kernels = float_kernels();
   parallel_rows(input.rows, rows_per_task(input.columns), [&](int64_t first, int64_t last) {
@@ -183,11 +131,7 @@ void softmax(Call& call) {
   });
 }
 
-void argmax(Call& call) {
-  const Matrix input = call.tensor("input"), output = call.tensor("output");
-  call.require_float(input, "input");
-  call.require_dtype(output, DType::I32, "output");
-  call.require(output.rows == 1 && output.columns == input.rows && input.columns > 0, "output does not fit the input");
+void argmax(const Matrix& input, const Matrix& output) {
   const FloatKernels& kernels = float_kernels();
   parallel_rows(input.rows, rows_per_task(input.columns), [&](int64_t first, int64_t last) {
     for (int64_t row = first; row < last; ++row) {
@@ -196,4 +140,5 @@ void argmax(Call& call) {
   });
 }
 
+}  // namespace backend
 }  // namespace elastic

@@ -1,12 +1,10 @@
-#include "selection/xattention_estimate.h"
-
+// XAttention: antidiagonal scores as matrix products, group softmax, block masses, choice.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
-#include "attention/attention_call.h"
-#include "core/buffer_table.h"
+#include "addon/operations.h"
 #include "core/thread_pool.h"
 #include "floats/kernel_table.h"
 #include "gemm/multiply.h"
@@ -17,20 +15,6 @@ namespace {
 
 /** Group scores kept at a time, in floats: bounds the memory of long prompts. */
 constexpr int64_t kScoreFloats = int64_t{1} << 22;
-
-struct Estimate {
-  Matrix query, keys, visited;
-  int64_t num_query_heads, head_dim, tokens, stride, block_size;
-  double threshold;
-  bool round_bf16;
-
-  int64_t groups() const { return (tokens + stride - 1) / stride; }
-  int64_t blocks() const { return (tokens + block_size - 1) / block_size; }
-  double rounded(double value) const {
-    const auto narrow = static_cast<float>(value);
-    return round_bf16 ? bf16_to_float(float_to_bf16(narrow)) : narrow;
-  }
-};
 
 /** Keys of a head as a weight [groups, stride · headDim]: `stride` rows of the cache are one row already. */
 PackedWeight pack_groups(const Estimate& estimate, const HeadStore& store, std::vector<char>& memory) {
@@ -122,37 +106,11 @@ void estimate_head(const Estimate& estimate, int64_t head, const PackedWeight& k
 
 }  // namespace
 
-void xattention_estimate(Call& call) {
-  Estimate estimate;
-  estimate.query = call.tensor("query");
-  estimate.keys = call.tensor("keys");
-  estimate.visited = call.tensor("visited");
-  estimate.num_query_heads = call.integer("query heads");
-  estimate.head_dim = call.integer("head dimension");
-  estimate.tokens = call.integer("tokens");
-  estimate.stride = call.integer("stride");
-  estimate.block_size = call.integer("block size");
-  estimate.threshold = call.number("threshold");
-  estimate.round_bf16 = call.flag("round to bf16");
-  const int64_t group = call.integer("query heads of a key-value head"), count = call.integer("heads");
-  call.require_float(estimate.query, "query");
-  call.require_float(estimate.keys, "keys");
-  call.require_dtype(estimate.visited, DType::U8, "visited");
-  const bool sensible = estimate.stride > 0 && estimate.block_size > 0 && estimate.block_size % estimate.stride == 0 &&
-                        estimate.tokens > 0 && estimate.head_dim > 0 && estimate.tokens == estimate.query.rows &&
-                        estimate.query.columns == estimate.num_query_heads * estimate.head_dim &&
-                        estimate.keys.columns == estimate.head_dim && estimate.keys.row_stride == estimate.head_dim &&
-                        estimate.visited.rows == estimate.num_query_heads * estimate.blocks() &&
-                        estimate.visited.columns == estimate.blocks() && group > 0;
-  call.require(sensible, "the sizes do not fit together");
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t head = call.integer("head");
-    const HeadStore store = read_head_store(call, estimate.keys.rows);
-    call.require(store.ring_tokens == 0 && store.num_slots >= estimate.tokens, "a head has already dropped keys");
-    call.require(head >= 0 && (head + 1) * group <= estimate.num_query_heads, "a head is not there");
+void backend::xattention_estimate(const Estimate& estimate) {
+  for (const auto& [head, store] : estimate.heads) {
     std::vector<char> memory;
     const PackedWeight keys = pack_groups(estimate, store, memory);
-    for (int64_t member = 0; member < group; ++member) estimate_head(estimate, head * group + member, keys);
+    for (int64_t member = 0; member < estimate.group; ++member) estimate_head(estimate, head * estimate.group + member, keys);
   }
 }
 

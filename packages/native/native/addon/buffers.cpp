@@ -1,11 +1,11 @@
-#include "operations/buffers.h"
+#include "addon/buffers.h"
 
-#include <cstring>
 #include <mutex>
 #include <unordered_set>
 
-#include "core/buffer_table.h"
-#include "core/call.h"
+#include "addon/backend.h"
+#include "addon/buffer_table.h"
+#include "addon/call.h"
 
 namespace elastic {
 namespace {
@@ -61,9 +61,9 @@ Napi::Value transfer(const Napi::CallbackInfo& info) {
       for (int64_t row = 0; row < pieces; ++row) {
         char* host = bytes + row * row_bytes;
         if constexpr (to_device) {
-          std::memcpy(matrix.row(row), host, size);
+          write_memory(matrix.row(row), host, size);
         } else {
-          std::memcpy(host, matrix.row(row), size);
+          read_memory(host, matrix.row(row), size);
         }
       }
     }

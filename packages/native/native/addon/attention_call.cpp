@@ -1,9 +1,4 @@
-#include "attention/attention_call.h"
-
-#include <algorithm>
-#include <cmath>
-
-#include "floats/kernel_table.h"
+#include "addon/attention_call.h"
 
 namespace elastic {
 
@@ -19,39 +14,6 @@ HeadStore read_head_store(Call& call, int64_t slots) {
   const bool ring = store.ring_tokens > 0;
   call.require(!ring || store.sink_tokens <= store.num_slots - store.ring_tokens, "a ring leaves its store");
   return store;
-}
-
-void AttentionSequence::visited(int64_t query_head, int64_t head, int64_t position, int64_t end,
-                                std::vector<Range>& ranges) const {
-  const HeadPattern& pattern = patterns[static_cast<std::size_t>(head)];
-  if (pattern.type == HeadPattern::Type::Full) {
-    ranges.push_back({0, end});
-    return;
-  }
-  const int64_t size = pattern.block_size, block = position / size;
-  if (pattern.type == HeadPattern::Type::Streaming) {
-    const int64_t sink_end = std::min(pattern.sink_blocks * size, end);
-    const int64_t local_start = std::max<int64_t>(0, block - pattern.local_blocks + 1) * size;
-    if (local_start <= sink_end) {
-      ranges.push_back({0, end});
-    } else {
-      if (sink_end > 0) ranges.push_back({0, sink_end});
-      if (local_start < end) ranges.push_back({local_start, end});
-    }
-    return;
-  }
-  const int64_t first_block = mask.columns - mask_query_blocks;
-  const auto* row = reinterpret_cast<const uint8_t*>(mask.row(query_head * mask_query_blocks + block - first_block));
-  const std::size_t before = ranges.size();
-  for (int64_t key_block = 0; key_block <= block; ++key_block) {
-    if (row[key_block] != 1) continue;
-    const int64_t start = key_block * size, stop = std::min(start + size, end);
-    if (ranges.size() > before && ranges.back().end == start) {
-      ranges.back().end = stop;
-    } else {
-      ranges.push_back({start, stop});
-    }
-  }
 }
 
 namespace {
@@ -148,16 +110,6 @@ AttentionCall AttentionCall::read(Call& call) {
     result.sequences.push_back(std::move(sequence));
   }
   return result;
-}
-
-void AttentionCall::finish(int64_t row, int64_t head, float* out, float maximum, float sum) const {
-  const FloatKernels& kernels = float_kernels();
-  const bool nothing = maximum == -INFINITY;
-  kernels.scale(out, nothing ? 0.0f : 1.0f / sum, head_dim);
-  char* target = output.row(row) + head * head_dim * byte_size(output.dtype);
-  kernels.convert(reinterpret_cast<const char*>(out), DType::F32, target, output.dtype, head_dim);
-  if (log_sum_exp.data == nullptr) return;
-  log_sum_exp.floats(row)[head] = nothing ? INFINITY : maximum * kLogTwo + std::log(sum);
 }
 
 }  // namespace elastic

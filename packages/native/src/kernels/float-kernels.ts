@@ -11,12 +11,13 @@ import {
   swiglu,
 } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
-import type { CpuBackend } from "../cpu-backend.js";
-import { requireComputeFloats, requireFloats, requireSameDType } from "./requirements.js";
+import type { NativeBackend } from "../native-backend.js";
+import { computeFloats, requireFloats, requireSameDType } from "./requirements.js";
 
 /** Norms, rotation, activation and other row-wise work. */
-export function registerFloatKernels(backend: CpuBackend): void {
+export function registerFloatKernels(backend: NativeBackend): void {
   const { addon, kernels } = backend;
+  const requireComputeFloats = computeFloats(backend.traits.computeDTypes);
   const name = "rows";
 
   kernels.register(rmsNorm, {

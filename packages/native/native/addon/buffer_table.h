@@ -11,10 +11,7 @@ struct OutOfMemory : std::runtime_error {
   std::size_t requested;
 };
 
-/**
- * Memory that JavaScript knows by number only: a wrong or freed number is found out, never followed. 64-byte aligned;
- * large blocks ask for huge pages.
- */
+/** Memory that JavaScript knows by number only: a wrong or freed number is found out, never followed. */
 class BufferTable {
  public:
   static BufferTable& instance();
@@ -34,8 +31,5 @@ class BufferTable {
   struct State;
   State* state_;
 };
-
-/** Scratch memory of this thread, 64-byte aligned, kept and grown between calls. `slot` tells users apart. */
-char* thread_scratch(int slot, std::size_t bytes);
 
 }  // namespace elastic

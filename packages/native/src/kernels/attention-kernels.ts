@@ -9,14 +9,15 @@ import {
 } from "@elastic-attention/attention";
 import { copySpans, expectShape, ShapeError } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
-import type { CpuBackend } from "../cpu-backend.js";
-import { requireComputeFloats } from "./requirements.js";
+import type { NativeBackend } from "../native-backend.js";
+import { computeFloats } from "./requirements.js";
 
 const patternCodes: Record<BlockPattern["type"], number> = { full: 0, streaming: 1, selected: 2 };
 
 /** The hybrid attention call and what surrounds it: cache rows and XAttention's choice of blocks. */
-export function registerAttentionKernels(backend: CpuBackend): void {
+export function registerAttentionKernels(backend: NativeBackend): void {
   const { addon, kernels } = backend;
+  const requireComputeFloats = computeFloats(backend.traits.computeDTypes);
 
   kernels.register(hybridAttention, {
     name: "tiles",

@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/call.h"
-#include "core/numeric.h"
+#include "addon/call.h"
+#include "addon/numeric.h"
 
 namespace elastic {
 
@@ -43,12 +43,6 @@ struct HeadStore {
 /** Reads the store of one head from a call and checks it against the slots there are. */
 HeadStore read_head_store(Call& call, int64_t slots);
 
-/** Keys of positions [start, end). */
-struct Range {
-  int64_t start;
-  int64_t end;
-};
-
 /** One sequence of an attention call; mirrors `AttentionSequence`. */
 struct AttentionSequence {
   int64_t start;
@@ -65,8 +59,6 @@ struct AttentionSequence {
 
   /** Position of a query row, counted from this sequence's first. */
   int64_t position(int64_t row) const { return cache_length - length + row; }
-  /** Appends what the query block of `position` reads, up to `end` (exclusive), ascending and merged. */
-  void visited(int64_t query_head, int64_t head, int64_t position, int64_t end, std::vector<Range>& ranges) const;
 };
 
 /** Attention of all heads and sequences; mirrors `HybridAttentionCall`. */
@@ -86,10 +78,6 @@ struct AttentionCall {
   const char* query_row(int64_t row, int64_t head) const {
     return query.row(row) + head * head_dim * byte_size(query.dtype);
   }
-  /** Writes one head's result of one row: out / sum, and log-sum-exp from a maximum in units of log2. */
-  void finish(int64_t row, int64_t head, float* out, float maximum, float sum) const;
 };
-
-constexpr float kLogTwo = 0.693147181f;
 
 }  // namespace elastic

@@ -2,11 +2,11 @@
 #include <napi.h>
 
 #include <cstdint>
-#include <exception>
+#include <stdexcept>
 #include <string>
 
-#include "core/buffer_table.h"
-#include "core/numeric.h"
+#include "addon/buffer_table.h"
+#include "addon/numeric.h"
 
 namespace elastic {
 
@@ -53,6 +53,8 @@ Napi::Value guarded_value(const Napi::CallbackInfo& info, const Function& fn) {
     throw;
   } catch (const OutOfMemory& error) {
     throw out_of_memory(static_cast<double>(error.requested));
+  } catch (const std::range_error& error) {
+    throw Napi::RangeError::New(info.Env(), error.what());
   } catch (const std::bad_alloc&) {
     throw out_of_memory(0);
   } catch (const std::exception& error) {

@@ -1,15 +1,16 @@
-import type { Tensor } from "@elastic-attention/tensor";
+import type { DType, Tensor } from "@elastic-attention/tensor";
 
 /** Operands by name; undefined ones are not there. */
 export type Operands = Readonly<Record<string, Tensor | undefined>>;
 
-/** Reasons against operands that are not f32 or bf16, the types that kernels compute with. */
-export function requireComputeFloats(operands: Operands): readonly string[] {
-  return Object.entries(operands).flatMap(([name, tensor]) =>
-    tensor === undefined || tensor.dtype === "f32" || tensor.dtype === "bf16"
-      ? []
-      : [`${name} is ${tensor.dtype}, the kernel computes with f32 and bf16`],
-  );
+/** Makes a check: reasons against operands that are not of the types that kernels compute with. */
+export function computeFloats(dtypes: readonly DType[]): (operands: Operands) => readonly string[] {
+  return (operands) =>
+    Object.entries(operands).flatMap(([name, tensor]) =>
+      tensor === undefined || dtypes.includes(tensor.dtype)
+        ? []
+        : [`${name} is ${tensor.dtype}, the kernel computes with ${dtypes.join(" and ")}`],
+    );
 }
 
 /** Reasons against operands of different dtypes. */

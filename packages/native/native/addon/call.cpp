@@ -1,6 +1,8 @@
-#include "core/call.h"
+#include "addon/call.h"
 
 #include <cmath>
+
+#include "addon/backend.h"
 
 namespace elastic {
 namespace {
@@ -67,8 +69,8 @@ void Call::require_dtype(const Matrix& matrix, DType dtype, const char* name) co
 }
 
 void Call::require_float(const Matrix& matrix, const char* name) const {
-  if (matrix.dtype != DType::F32 && matrix.dtype != DType::BF16) {
-    throw Napi::TypeError::New(env_, std::string(name) + " must be f32 or bf16");
+  if (!computes_with(matrix.dtype)) {
+    throw Napi::TypeError::New(env_, std::string(name) + " has a dtype that the kernel does not compute with");
   }
 }
 

@@ -1,11 +1,12 @@
 import { pooledRanges, routerLogits } from "@elastic-attention/router";
 import { expectShape, ShapeError } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
-import type { CpuBackend } from "../cpu-backend.js";
-import { requireComputeFloats } from "./requirements.js";
+import type { NativeBackend } from "../native-backend.js";
+import { computeFloats } from "./requirements.js";
 
 /** The Attention Router, all sequences and heads in one call. */
-export function registerRouterKernels(backend: CpuBackend): void {
+export function registerRouterKernels(backend: NativeBackend): void {
+  const requireComputeFloats = computeFloats(backend.traits.computeDTypes);
   backend.kernels.register(routerLogits, {
     name: "heads",
     supports: ({ keys }) => requireComputeFloats({ keys }),

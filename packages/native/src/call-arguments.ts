@@ -3,6 +3,11 @@ import type { HeadStore } from "@elastic-attention/attention";
 
 const dtypeCodes: Record<DType, number> = { f32: 0, bf16: 1, f16: 2, i32: 3, u8: 4 };
 
+/** The number by which addons know a dtype. */
+export function dtypeCode(dtype: DType): number {
+  return dtypeCodes[dtype];
+}
+
 /** Packs the arguments of a native kernel in the order in which it reads them. */
 export class CallArguments {
   readonly #values: number[] = [];
@@ -61,7 +66,7 @@ export class CallArguments {
 function bufferOf(tensor: Tensor): number {
   tensor.assertAlive();
   if (typeof tensor.storage.handle !== "number") {
-    throw new ShapeError(`A tensor of backend "${tensor.backend.name}" was given to a cpu kernel.`);
+    throw new ShapeError(`A tensor of backend "${tensor.backend.name}" was given to a native kernel.`);
   }
   return tensor.storage.handle;
 }

@@ -1,25 +1,24 @@
 import {
-  type DType,
   expectShape,
   linear,
   LinearWeight,
   packLinear,
   ShapeError,
 } from "@elastic-attention/tensor";
-import { CallArguments } from "../call-arguments.js";
-import type { CpuBackend } from "../cpu-backend.js";
-import { requireComputeFloats, requireFloats } from "./requirements.js";
-
-const packedDTypes: readonly DType[] = ["f32", "bf16"];
+import { CallArguments, dtypeCode } from "../call-arguments.js";
+import type { NativeBackend } from "../native-backend.js";
+import { computeFloats, requireFloats } from "./requirements.js";
 
 /** Matrix products over weights packed in panels. */
-export function registerLinearKernels(backend: CpuBackend): void {
+export function registerLinearKernels(backend: NativeBackend): void {
   const { addon, kernels } = backend;
+  const { packedDTypes } = backend.traits;
+  const requireComputeFloats = computeFloats(backend.traits.computeDTypes);
 
   kernels.register(packLinear, {
     name: "panels",
     supports: ({ weights, dtype }) => [
-      ...(packedDTypes.includes(dtype) ? [] : [`weights are packed as f32 or bf16, not ${dtype}`]),
+      ...(packedDTypes.includes(dtype) ? [] : [`weights are packed as ${packedDTypes.join(" or ")}, not ${dtype}`]),
       ...weights.flatMap((weight, index) => requireFloats({ [`weight ${index}`]: weight })),
     ],
     run({ weights, dtype }) {
@@ -28,7 +27,7 @@ export function registerLinearKernels(backend: CpuBackend): void {
       const inFeatures = first.shape[1] ?? -1;
       for (const weight of weights) expectShape("packLinear", "weight", weight, [-1, inFeatures]);
       const outFeatures = weights.reduce((sum, weight) => sum + weight.numRows, 0);
-      const shape = Float64Array.of(outFeatures, inFeatures, packedDTypes.indexOf(dtype));
+      const shape = Float64Array.of(outFeatures, inFeatures, dtypeCode(dtype));
       const storage = backend.allocateStorage(addon.packedWeightBytes(shape));
       const packed = new LinearWeight(backend, storage, outFeatures, inFeatures, dtype);
       try {

@@ -1,0 +1,55 @@
+#include "core/host_memory.h"
+
+#include <sys/mman.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "addon/backend.h"
+#include "addon/buffer_table.h"
+
+namespace elastic {
+namespace {
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+struct Free {
+  void operator()(char* data) const { std::free(data); }
+};
+
+}  // namespace
+
+/** 64-byte aligned; large blocks ask for huge pages. */
+char* allocate_memory(std::size_t bytes) {
+  const std::size_t alignment = bytes >= kHugePage ? kHugePage : 64;
+  const std::size_t padded = (bytes + alignment - 1) / alignment * alignment;
+  void* data = std::aligned_alloc(alignment, padded == 0 ? alignment : padded);
+  if (data == nullptr) throw OutOfMemory(bytes);
+  if (bytes >= kHugePage) madvise(data, padded, MADV_HUGEPAGE);
+  return static_cast<char*>(data);
+}
+
+void free_memory(char* data) { std::free(data); }
+void write_memory(char* target, const char* host, std::size_t bytes) { std::memcpy(target, host, bytes); }
+void read_memory(char* host, const char* source, std::size_t bytes) { std::memcpy(host, source, bytes); }
+bool computes_with(DType dtype) { return dtype == DType::F32 || dtype == DType::BF16; }
+
+char* thread_scratch(int slot, std::size_t bytes) {
+  struct Scratch {
+    std::unique_ptr<char, Free> data;
+    std::size_t bytes = 0;
+  };
+  thread_local std::array<Scratch, 8> scratches;
+  Scratch& scratch = scratches.at(static_cast<std::size_t>(slot));
+  if (scratch.bytes < bytes) {
+    scratch.data.reset();
+    scratch.bytes = 0;
+    scratch.data.reset(allocate_memory(bytes));
+    scratch.bytes = bytes;
+  }
+  return scratch.data.get();
+}
+
+}  // namespace elastic

@@ -1,0 +1,10 @@
+// Memory of this machine.
+#pragma once
+#include <cstddef>
+
+namespace elastic {
+
+/** Scratch memory of this thread, 64-byte aligned, kept and grown between calls. `slot` tells users apart. */
+char* thread_scratch(int slot, std::size_t bytes);
+
+}  // namespace elastic

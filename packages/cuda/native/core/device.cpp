@@ -1,0 +1,84 @@
+#include "core/device.h"
+
+#include <cstdint>
+
+#include "addon/backend.h"
+#include "addon/buffer_table.h"
+#include "core/check.h"
+
+namespace elastic {
+namespace {
+
+Device start() {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess || count == 0) {
+    cudaGetLastError();
+    throw std::runtime_error(status == cudaSuccess || status == cudaErrorNoDevice
+                                 ? "no CUDA device is present"
+                                 : std::string("no CUDA device can be used: ") + cudaGetErrorString(status));
+  }
+  Device device{};
+  int id = 0;
+  check(cudaGetDevice(&id), "cudaGetDevice");
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, id), "cudaGetDeviceProperties");
+  device.multiprocessors = properties.multiProcessorCount;
+  device.capability = properties.major * 10 + properties.minor;
+  device.memory_bytes = properties.totalGlobalMem;
+  device.name = properties.name;
+  if (device.capability < 80) {
+    throw std::runtime_error("the device (" + device.name + ") is older than compute capability 8.0");
+  }
+  check(cudaStreamCreateWithFlags(&device.stream, cudaStreamNonBlocking), "cudaStreamCreate");
+  // The pool keeps what tensors give back: asking the driver again costs more than a layer's work.
+  cudaMemPool_t pool;
+  check(cudaDeviceGetDefaultMemPool(&pool, id), "cudaDeviceGetDefaultMemPool");
+  uint64_t keep = UINT64_MAX;
+  check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep), "cudaMemPoolSetAttribute");
+  return device;
+}
+
+char* allocate_in_order(size_t bytes) {
+  void* data = nullptr;
+  const cudaError_t status = cudaMallocAsync(&data, bytes == 0 ? 1 : bytes, Device::instance().stream);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    throw OutOfMemory(bytes);
+  }
+  check(status, "cudaMallocAsync");
+  return static_cast<char*>(data);
+}
+
+}  // namespace
+
+const Device& Device::instance() {
+  static const Device device = start();
+  return device;
+}
+
+Scratch::Scratch(size_t bytes) : data_(allocate_in_order(bytes)) {}
+Scratch::~Scratch() { cudaFreeAsync(data_, Device::instance().stream); }
+
+void upload_small(void* target, const void* host, size_t bytes) {
+  check(cudaMemcpyAsync(target, host, bytes, cudaMemcpyHostToDevice, Device::instance().stream), "cudaMemcpyAsync");
+}
+
+char* allocate_memory(std::size_t bytes) { return allocate_in_order(bytes); }
+void free_memory(char* data) { cudaFreeAsync(data, Device::instance().stream); }
+
+void write_memory(char* target, const char* host, std::size_t bytes) {
+  const cudaStream_t stream = Device::instance().stream;
+  check(cudaMemcpyAsync(target, host, bytes, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync to the device");
+  check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+}
+
+void read_memory(char* host, const char* source, std::size_t bytes) {
+  const cudaStream_t stream = Device::instance().stream;
+  check(cudaMemcpyAsync(host, source, bytes, cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync to the host");
+  check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+}
+
+bool computes_with(DType dtype) { return dtype == DType::F32 || dtype == DType::BF16 || dtype == DType::F16; }
+
+}  // namespace elastic

@@ -1,0 +1,39 @@
+// The GPU that this process works on.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <string>
+
+namespace elastic {
+
+struct Device {
+  int multiprocessors;
+  /** Compute capability: 90 for Hopper. */
+  int capability;
+  size_t memory_bytes;
+  std::string name;
+  /** All work goes here, in the order in which it is asked for. */
+  cudaStream_t stream;
+
+  /** Starts the first device of this process. @throws CudaError, std::runtime_error in words for people */
+  static const Device& instance();
+};
+
+/** Device memory for one call, given back in stream order. @throws OutOfMemory */
+class Scratch {
+ public:
+  explicit Scratch(size_t bytes);
+  ~Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  char* data() const { return data_; }
+
+ private:
+  char* data_;
+};
+
+/** Copies a few kilobytes to the device in stream order; the host memory may change at once. */
+void upload_small(void* target, const void* host, size_t bytes);
+
+}  // namespace elastic

@@ -1,0 +1,353 @@
+#include "operations/row_kernels.h"
+
+#include <algorithm>
+#include <climits>
+
+#include "core/check.h"
+#include "core/floats.cuh"
+
+namespace elastic {
+namespace {
+
+constexpr int kThreads = 256;
+
+__device__ float block_sum(float value) {
+  __shared__ float partial[32];
+  value = warp_sum(value);
+  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = value;
+  __syncthreads();
+  value = threadIdx.x < blockDim.x / 32 ? partial[threadIdx.x] : 0.0f;
+  if (threadIdx.x < 32) partial[0] = warp_sum(value);
+  __syncthreads();
+  const float result = partial[0];
+  __syncthreads();
+  return result;
+}
+
+template <typename In, typename Weight, typename Out, typename Residual>
+__global__ void rms_norm_rows(Rows<In> input, const Weight* weight, Rows<Out> output, Rows<Residual> residual,
+                              int columns, float epsilon) {
+  const int64_t row = blockIdx.x;
+  const In* x = input[row];
+  float sum = 0;
+  for (int i = threadIdx.x; i < columns; i += blockDim.x) {
+    float value = to_float(x[i]);
+    if (residual.data != nullptr) {
+      // The stream is rounded to its own type before it is normalised, as everywhere.
+      residual[row][i] = from_float<Residual>(to_float(residual[row][i]) + value);
+      value = to_float(residual[row][i]);
+    }
+    sum += value * value;
+  }
+  const float scale = rsqrtf(block_sum(sum) / static_cast<float>(columns) + epsilon);
+  for (int i = threadIdx.x; i < columns; i += blockDim.x) {
+    const float value = residual.data != nullptr ? to_float(residual[row][i]) : to_float(x[i]);
+    output[row][i] = from_float<Out>(value * scale * to_float(weight[i]));
+  }
+}
+
+/** One warp for a head of a row. */
+template <typename T, typename Weight>
+__global__ void head_norm_rows(Rows<T> heads, const Weight* weight, int num_heads, int head_dim, int64_t total,
+                               float epsilon) {
+  const int64_t index = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / 32;
+  if (index >= total) return;
+  T* head = heads[index / num_heads] + index % num_heads * head_dim;
+  const int lane = threadIdx.x % 32;
+  float sum = 0;
+  for (int i = lane; i < head_dim; i += 32) {
+    const float value = to_float(head[i]);
+    sum += value * value;
+  }
+  const float scale = rsqrtf(warp_sum(sum) / static_cast<float>(head_dim) + epsilon);
+  for (int i = lane; i < head_dim; i += 32) head[i] = from_float<T>(to_float(head[i]) * scale * to_float(weight[i]));
+}
+
+template <typename T>
+__global__ void rotate_rows(Rows<T> heads, const int32_t* positions, Rows<float> cosine, Rows<float> sine,
+                            int64_t positions_known, int half, int num_heads, int64_t total) {
+  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (index >= total) return;
+  const int i = static_cast<int>(index % half);
+  const int64_t head = index / half;
+  const int64_t token = head / num_heads;
+  T* x = heads[token] + head % num_heads * 2 * half;
+  const int32_t position = positions[token];
+  const bool known = position >= 0 && position < positions_known;
+  const float c = known ? cosine[position][i] : NAN, s = known ? sine[position][i] : NAN;
+  const float a = to_float(x[i]), b = to_float(x[half + i]);
+  x[i] = from_float<T>(a * c - b * s);
+  x[half + i] = from_float<T>(b * c + a * s);
+}
+
+template <typename T>
+__global__ void swiglu_rows(Rows<T> gate, Rows<T> up, Rows<T> output, int64_t columns, int64_t total) {
+  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (index >= total) return;
+  const int64_t row = index / columns, column = index % columns;
+  const float g = to_float(gate[row][column]);
+  output[row][column] = from_float<T>(g / (1.0f + expf(-g)) * to_float(up[row][column]));
+}
+
+/** 8 neighbouring 16-bit elements a thread. */
+template <typename T>
+__global__ void swiglu_vectors(Rows<T> gate, Rows<T> up, Rows<T> output, int64_t columns, int64_t total) {
+  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (index >= total) return;
+  const int64_t row = index / columns, column = index % columns * 8;
+  const uint4 gates = *reinterpret_cast<const uint4*>(gate[row] + column);
+  const uint4 ups = *reinterpret_cast<const uint4*>(up[row] + column);
+  uint4 results;
+  const T *g = reinterpret_cast<const T*>(&gates), *u = reinterpret_cast<const T*>(&ups);
+  T* y = reinterpret_cast<T*>(&results);
+#pragma unroll
+  for (int i = 0; i < 8; ++i) {
+    const float value = to_float(g[i]);
+    y[i] = from_float<T>(value / (1.0f + __expf(-value)) * to_float(u[i]));
+  }
+  *reinterpret_cast<uint4*>(output[row] + column) = results;
+}
+
+template <typename T>
+__global__ void add_rows(Rows<T> a, Rows<T> b, Rows<T> output, int64_t columns, int64_t total) {
+  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (index >= total) return;
+  const int64_t row = index / columns, column = index % columns;
+  output[row][column] = from_float<T>(to_float(a[row][column]) + to_float(b[row][column]));
+}
+
+template <typename In, typename Out>
+__global__ void add_row_to_rows(const In* source, Rows<Out> output, bool accumulate, int64_t columns, int64_t total) {
+  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (index >= total) return;
+  Out& target = output[index / columns][index % columns];
+  const float value = to_float(source[index % columns]);
+  target = from_float<Out>(accumulate ? to_float(target) + value : value);
+}
+
+template <typename In, typename Out>
+__global__ void cast_rows(Rows<In> input, Rows<Out> output, int64_t columns, int64_t total) {
+  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (index >= total) return;
+  const int64_t row = index / columns, column = index % columns;
+  output[row][column] = from_float<Out>(to_float(input[row][column]));
+}
+
+template <typename In, typename Out>
+__global__ void embed_rows(const int32_t* ids, Rows<In> table, int64_t table_rows, Rows<Out> output, int64_t columns) {
+  const int64_t row = blockIdx.x;
+  const int32_t id = ids[row];
+  const bool known = id >= 0 && id < table_rows;
+  for (int64_t i = threadIdx.x; i < columns; i += blockDim.x) {
+    output[row][i] = from_float<Out>(known ? to_float(table[id][i]) : NAN);
+  }
+}
+
+template <typename In, typename Out>
+__global__ void softmax_rows(Rows<In> input, Rows<Out> output, int64_t columns) {
+  const In* x = input[blockIdx.x];
+  __shared__ float highest[32];
+  float maximum = -INFINITY;
+  for (int64_t i = threadIdx.x; i < columns; i += blockDim.x) maximum = fmaxf(maximum, to_float(x[i]));
+  maximum = warp_max(maximum);
+  if (threadIdx.x % 32 == 0) highest[threadIdx.x / 32] = maximum;
+  __syncthreads();
+  maximum = highest[0];
+  for (unsigned i = 1; i < blockDim.x / 32; ++i) maximum = fmaxf(maximum, highest[i]);
+  float sum = 0;
+  for (int64_t i = threadIdx.x; i < columns; i += blockDim.x) sum += expf(to_float(x[i]) - maximum);
+  const float inverse = 1.0f / block_sum(sum);
+  Out* y = output[blockIdx.x];
+  for (int64_t i = threadIdx.x; i < columns; i += blockDim.x) y[i] = from_float<Out>(expf(to_float(x[i]) - maximum) * inverse);
+}
+
+/** The lowest index among equal maxima. */
+template <typename In>
+__global__ void argmax_rows(Rows<In> input, int32_t* output, int64_t columns) {
+  const In* x = input[blockIdx.x];
+  float best = -INFINITY;
+  int at = INT_MAX;
+  for (int64_t i = threadIdx.x; i < columns; i += blockDim.x) {
+    const float value = to_float(x[i]);
+    if (value > best || (value == best && i < at)) {
+      best = value;
+      at = static_cast<int>(i);
+    }
+  }
+  __shared__ float values[kThreads];
+  __shared__ int places[kThreads];
+  values[threadIdx.x] = best;
+  places[threadIdx.x] = at;
+  for (unsigned step = kThreads / 2; step > 0; step /= 2) {
+    __syncthreads();
+    if (threadIdx.x < step) {
+      const float other = values[threadIdx.x + step];
+      const int place = places[threadIdx.x + step];
+      if (other > values[threadIdx.x] || (other == values[threadIdx.x] && place < places[threadIdx.x])) {
+        values[threadIdx.x] = other;
+        places[threadIdx.x] = place;
+      }
+    }
+  }
+  if (threadIdx.x == 0) output[blockIdx.x] = places[0] == INT_MAX ? 0 : places[0];
+}
+
+__global__ void copy_span_rows(char* const source, int64_t source_stride, char* const destination,
+                               int64_t destination_stride, int64_t row_bytes, const int32_t* spans) {
+  const int32_t* span = spans + 3 * blockIdx.y;
+  for (int64_t row = blockIdx.x; row < span[2]; row += gridDim.x) {
+    const char* from = source + (span[0] + row) * source_stride;
+    char* to = destination + (span[1] + row) * destination_stride;
+    for (int64_t i = threadIdx.x; i < row_bytes / 2; i += blockDim.x) {
+      reinterpret_cast<uint16_t*>(to)[i] = reinterpret_cast<const uint16_t*>(from)[i];
+    }
+  }
+}
+
+int64_t blocks_for(int64_t total) { return (total + kThreads - 1) / kThreads; }
+
+}  // namespace
+
+void launch_rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual,
+                     float epsilon, cudaStream_t stream) {
+  if (input.rows == 0 || input.columns == 0) return;
+  const int columns = static_cast<int>(input.columns);
+  with_float_type(input.dtype, [&]<typename In>(In*) {
+    with_float_type(weight.dtype, [&]<typename Weight>(Weight*) {
+      with_float_type(output.dtype, [&]<typename Out>(Out*) {
+        with_float_type(residual.dtype, [&]<typename Residual>(Residual*) {
+          rms_norm_rows<<<static_cast<unsigned>(input.rows), kThreads, 0, stream>>>(
+              rows_of<In>(input), reinterpret_cast<const Weight*>(weight.data), rows_of<Out>(output),
+              rows_of<Residual>(residual), columns, epsilon);
+        });
+      });
+    });
+  });
+  check(cudaGetLastError(), "rmsNorm");
+}
+
+void launch_head_norm(const Matrix& heads, const Matrix& weight, float epsilon, cudaStream_t stream) {
+  const int head_dim = static_cast<int>(weight.columns), num_heads = static_cast<int>(heads.columns / head_dim);
+  const int64_t total = heads.rows * num_heads;
+  if (total == 0) return;
+  with_float_type(heads.dtype, [&]<typename T>(T*) {
+    with_float_type(weight.dtype, [&]<typename Weight>(Weight*) {
+      head_norm_rows<<<static_cast<unsigned>(blocks_for(total * 32)), kThreads, 0, stream>>>(
+          rows_of<T>(heads), reinterpret_cast<const Weight*>(weight.data), num_heads, head_dim, total, epsilon);
+    });
+  });
+  check(cudaGetLastError(), "headNorm");
+}
+
+void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine,
+                   cudaStream_t stream) {
+  const int half = static_cast<int>(cosine.columns);
+  const int64_t total = heads.rows * heads.columns / 2;
+  if (total == 0) return;
+  with_float_type(heads.dtype, [&]<typename T>(T*) {
+    rotate_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(
+        rows_of<T>(heads), reinterpret_cast<const int32_t*>(positions.data), rows_of<float>(cosine),
+        rows_of<float>(sine), cosine.rows, half, static_cast<int>(heads.columns / (2 * half)), total);
+  });
+  check(cudaGetLastError(), "rotary");
+}
+
+void launch_swiglu(const Matrix& gate, const Matrix& up, const Matrix& output, cudaStream_t stream) {
+  const int64_t total = gate.rows * gate.columns;
+  if (total == 0) return;
+  const auto aligned = [](const Matrix& m) {
+    return reinterpret_cast<uintptr_t>(m.data) % 16 == 0 && m.row_stride % 8 == 0;
+  };
+  const bool vectors = gate.dtype != DType::F32 && gate.columns % 8 == 0 && aligned(gate) && aligned(up) && aligned(output);
+  with_float_type(gate.dtype, [&]<typename T>(T*) {
+    if (vectors) {
+      swiglu_vectors<<<static_cast<unsigned>(blocks_for(total / 8)), kThreads, 0, stream>>>(
+          rows_of<T>(gate), rows_of<T>(up), rows_of<T>(output), gate.columns / 8, total / 8);
+    } else {
+      swiglu_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(
+          rows_of<T>(gate), rows_of<T>(up), rows_of<T>(output), gate.columns, total);
+    }
+  });
+  check(cudaGetLastError(), "swiglu");
+}
+
+void launch_embedding(const Matrix& ids, const Matrix& table, const Matrix& output, cudaStream_t stream) {
+  if (output.rows == 0) return;
+  with_float_type(table.dtype, [&]<typename In>(In*) {
+    with_float_type(output.dtype, [&]<typename Out>(Out*) {
+      embed_rows<<<static_cast<unsigned>(output.rows), kThreads, 0, stream>>>(
+          reinterpret_cast<const int32_t*>(ids.data), rows_of<In>(table), table.rows, rows_of<Out>(output),
+          table.columns);
+    });
+  });
+  check(cudaGetLastError(), "embedding");
+}
+
+void launch_add(const Matrix& a, const Matrix& b, const Matrix& output, cudaStream_t stream) {
+  const int64_t total = a.rows * a.columns;
+  if (total == 0) return;
+  with_float_type(a.dtype, [&]<typename T>(T*) {
+    add_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(rows_of<T>(a), rows_of<T>(b),
+                                                                               rows_of<T>(output), a.columns, total);
+  });
+  check(cudaGetLastError(), "add");
+}
+
+void launch_add_row(const Matrix& row, const Matrix& output, bool accumulate, cudaStream_t stream) {
+  const int64_t total = output.rows * output.columns;
+  if (total == 0) return;
+  with_float_type(row.dtype, [&]<typename In>(In*) {
+    with_float_type(output.dtype, [&]<typename Out>(Out*) {
+      add_row_to_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(
+          reinterpret_cast<const In*>(row.data), rows_of<Out>(output), accumulate, output.columns, total);
+    });
+  });
+  check(cudaGetLastError(), "bias");
+}
+
+void launch_cast(const Matrix& input, const Matrix& output, cudaStream_t stream) {
+  const int64_t total = input.rows * input.columns;
+  if (total == 0) return;
+  with_float_type(input.dtype, [&]<typename In>(In*) {
+    with_float_type(output.dtype, [&]<typename Out>(Out*) {
+      cast_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(rows_of<In>(input),
+                                                                                  rows_of<Out>(output), input.columns, total);
+    });
+  });
+  check(cudaGetLastError(), "cast");
+}
+
+void launch_softmax(const Matrix& input, const Matrix& output, cudaStream_t stream) {
+  if (input.rows == 0 || input.columns == 0) return;
+  with_float_type(input.dtype, [&]<typename In>(In*) {
+    with_float_type(output.dtype, [&]<typename Out>(Out*) {
+      softmax_rows<<<static_cast<unsigned>(input.rows), kThreads, 0, stream>>>(rows_of<In>(input), rows_of<Out>(output),
+                                                                              input.columns);
+    });
+  });
+  check(cudaGetLastError(), "softmax");
+}
+
+void launch_argmax(const Matrix& input, const Matrix& output, cudaStream_t stream) {
+  if (input.rows == 0) return;
+  with_float_type(input.dtype, [&]<typename In>(In*) {
+    argmax_rows<<<static_cast<unsigned>(input.rows), kThreads, 0, stream>>>(
+        rows_of<In>(input), reinterpret_cast<int32_t*>(output.data), input.columns);
+  });
+  check(cudaGetLastError(), "argmax");
+}
+
+void launch_copy_spans(const Matrix& source, const Matrix& destination, const int32_t* spans, int64_t count,
+                       cudaStream_t stream) {
+  if (count == 0) return;
+  const int64_t size = byte_size(source.dtype);
+  constexpr int64_t kMostSpans = 65535;
+  for (int64_t first = 0; first < count; first += kMostSpans) {
+    const dim3 grid(256, static_cast<unsigned>(std::min(kMostSpans, count - first)));
+    copy_span_rows<<<grid, 64, 0, stream>>>(source.data, source.row_stride * size, destination.data,
+                                            destination.row_stride * size, source.columns * size, spans + 3 * first);
+  }
+  check(cudaGetLastError(), "copySpans");
+}
+
+}  // namespace elastic

@@ -1,0 +1,24 @@
+#pragma once
+#include "addon/call.h"
+
+/** Operations over packed arguments; see `operations.h`. @throws Napi::Error (TypeError, RangeError) */
+namespace elastic::checked {
+
+void rms_norm(Call& call);
+void head_norm(Call& call);
+void rotary(Call& call);
+void swiglu(Call& call);
+void embedding(Call& call);
+void add(Call& call);
+void cast(Call& call);
+void softmax(Call& call);
+void argmax(Call& call);
+void pack_linear(Call& call);
+void linear(Call& call);
+void copy_spans(Call& call);
+void cache_append(Call& call);
+void hybrid_attention(Call& call);
+void xattention_estimate(Call& call);
+void router_logits(Call& call);
+
+}  // namespace elastic::checked

@@ -1,0 +1,51 @@
+#include "addon/exports.h"
+
+#include "addon/buffers.h"
+#include "addon/checked_operations.h"
+#include "addon/operations.h"
+
+namespace elastic {
+namespace {
+
+template <void (*function)(Call&)>
+void set(Napi::Env env, Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New(env, guarded<function>));
+}
+
+/** Bytes of a packed weight: (outputs, inputs, dtype) -> number. */
+Napi::Value packed_weight_bytes(const Napi::CallbackInfo& info) {
+  return guarded_value(info, [&](Call& call) {
+    const int64_t outputs = call.integer("outputs"), inputs = call.integer("inputs"), dtype = call.integer("dtype");
+    constexpr int64_t kLargestSide = int64_t{1} << 31;
+    const bool sensible = outputs >= 0 && inputs >= 0 && outputs <= kLargestSide && inputs <= kLargestSide;
+    call.require(sensible && dtype >= 0 && dtype <= 2 && backend::packs(static_cast<DType>(dtype)),
+                 "a weight has a type that is packed and a sensible shape");
+    const int64_t bytes = backend::packed_weight_bytes(outputs, inputs, static_cast<DType>(dtype));
+    return Napi::Number::New(info.Env(), static_cast<double>(bytes));
+  });
+}
+
+}  // namespace
+
+void export_operations(Napi::Env env, Napi::Object exports) {
+  export_buffers(env, exports);
+  exports.Set("packedWeightBytes", Napi::Function::New(env, packed_weight_bytes));
+  set<checked::rms_norm>(env, exports, "rmsNorm");
+  set<checked::head_norm>(env, exports, "headNorm");
+  set<checked::rotary>(env, exports, "rotary");
+  set<checked::swiglu>(env, exports, "swiglu");
+  set<checked::embedding>(env, exports, "embedding");
+  set<checked::add>(env, exports, "add");
+  set<checked::cast>(env, exports, "cast");
+  set<checked::softmax>(env, exports, "softmax");
+  set<checked::argmax>(env, exports, "argmax");
+  set<checked::pack_linear>(env, exports, "packLinear");
+  set<checked::linear>(env, exports, "linear");
+  set<checked::copy_spans>(env, exports, "copySpans");
+  set<checked::cache_append>(env, exports, "cacheAppend");
+  set<checked::hybrid_attention>(env, exports, "hybridAttention");
+  set<checked::xattention_estimate>(env, exports, "xattentionEstimate");
+  set<checked::router_logits>(env, exports, "routerLogits");
+}
+
+}  // namespace elastic
