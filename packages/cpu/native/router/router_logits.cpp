@@ -62,7 +62,7 @@ void backend::router_logits(const RouterCall& router) {
     const int64_t sequence = task / router.heads, head = task % router.heads;
     std::vector<float> x = pooled_keys(router, router.pools[static_cast<std::size_t>(sequence)], head);
     for (int layer = 0; layer < RouterCall::kLayers; ++layer) x = apply(router, layer, x);
-    std::copy(x.begin(), x.end(), output.floats(sequence) + head * router.classes);
+    std::copy(x.begin(), x.end(), router.output.floats(sequence) + head * router.classes);
   });
 }
 

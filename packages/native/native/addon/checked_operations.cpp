@@ -229,12 +229,12 @@ void xattention_estimate(Call& call) {
 void router_logits(Call& call) {
   RouterCall router;
   router.keys = call.tensor("keys");
-  const Matrix output = call.tensor("output");
+  router.output = call.tensor("output");
   router.heads = call.integer("heads");
   router.head_dim = call.integer("head dimension");
   router.round_bf16 = call.flag("round to bf16");
   call.require_float(router.keys, "keys");
-  call.require_dtype(output, DType::F32, "output");
+  call.require_dtype(router.output, DType::F32, "output");
   call.require(router.heads > 0 && router.head_dim > 0 && router.keys.columns == router.heads * router.head_dim,
                "keys do not fit the heads");
   int64_t inputs = router.head_dim;
@@ -249,7 +249,7 @@ void router_logits(Call& call) {
   }
   router.classes = inputs;
   const int64_t sequences = call.integer("sequences");
-  call.require(output.rows == sequences && output.columns == router.heads * router.classes, "output has another shape");
+  call.require(router.output.rows == sequences && router.output.columns == router.heads * router.classes, "output has another shape");
   for (int64_t sequence = 0; sequence < sequences; ++sequence) {
     RouterCall::Pool pool{};
     pool.count = call.integer("ranges");

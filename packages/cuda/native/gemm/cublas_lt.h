@@ -1,0 +1,34 @@
+// cuBLASLt, found at run time: the addon is built, and loads, without it.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "addon/numeric.h"
+
+namespace elastic {
+
+/** Row-major product: output [rows, outputs] = input [rows, inputs] · weight [outputs, inputs]ᵀ (+ output). */
+struct MatrixProductCall {
+  const void* input;
+  int64_t input_stride;
+  const void* weight;
+  void* output;
+  int64_t output_stride;
+  int64_t rows;
+  int64_t inputs;
+  int64_t outputs;
+  /** Of input and weight. */
+  DType dtype;
+  DType output_dtype;
+  bool accumulate;
+};
+
+/** Why cuBLASLt cannot be used; empty when it can. */
+const std::string& cublas_lt_problem();
+/** Issues a product; sums are float32. @throws std::runtime_error, CudaError */
+void multiply(const MatrixProductCall& call, cudaStream_t stream);
+
+}  // namespace elastic
