@@ -1,9 +1,10 @@
-import { type RouterLinear, routerLogits, type RouterWeights } from "@elastic-attention/router";
-import { type Backend, MemoryScope, OutOfMemoryError, ReferenceBackend, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { OutOfMemoryError, ShapeError } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { cpuProvider, createCpuBackend, loadAddon } from "../src/index.js";
-import { levels } from "./instruction-set-levels.js";
-import { randomTensor, relativeError } from "./random-tensors.js";
+import { describeRouterKernels } from "../../native/test/conformance/router-kernels.js";
+import { subjects } from "./instruction-set-levels.js";
+
+for (const subject of subjects) describeRouterKernels(subject);
 
 describe("memory", () => {
   test("counts what lives, keeps limits, and stays usable after a refusal", () => {
@@ -49,41 +50,3 @@ test("the provider checks its options", async () => {
   using backend = await cpuProvider.create({ threads: 1 });
   expect(backend.device.parallelism).toBe(1);
 });
-
-describe.each(levels)("the router at level %s", (level) => {
-  test.each(["float32", "bfloat16"] as const)("with %s rounding", (rounding) => {
-    for (const dtype of ["f32", "bf16"] as const) {
-      using cpu = createCpuBackend({ instructionSet: level });
-      const [actual, expected] = [route(cpu, dtype, rounding), route(new ReferenceBackend(), dtype, rounding)];
-      // With bf16 rounding a sum that is off by one unit may round to its neighbour; decisions are tested by parity.
-      expect(relativeError(actual, expected)).toBeLessThan(rounding === "float32" ? 2e-5 : 1e-2);
-    }
-  });
-});
-
-/** Logits of three sequences (one shorter than the pooled ends) and three heads. */
-function route(backend: Backend, dtype: "f32" | "bf16", rounding: "float32" | "bfloat16"): Float32Array {
-  using scope = new MemoryScope();
-  const weights = randomWeights(backend, 16, 24, scope);
-  const keys = scope.track(randomTensor(backend, [400, 3 * 16], dtype, 50)).reshape([400, 3, 16]);
-  const output: Tensor = scope.track(backend.allocate([3, 3, 2], "f32"));
-  const pooling = { kind: "boundary", tokens: 100 } as const;
-  backend.kernels.run(routerLogits, { keys, offsets: [0, 7, 150, 400], weights, pooling, rounding, output });
-  return output.toFloat32();
-}
-
-function randomWeights(backend: Backend, headDim: number, width: number, scope: MemoryScope): RouterWeights {
-  let seed = 60;
-  const layer = (outputs: number, inputs: number): RouterLinear => ({
-    weight: scope.track(randomTensor(backend, [outputs, inputs], "f32", seed++)),
-    bias: scope.track(randomTensor(backend, [outputs], "f32", seed++)),
-  });
-  return {
-    headDim,
-    classes: 2,
-    parameters: 0,
-    taskMlp: [layer(width, headDim), layer(headDim, width)],
-    routerMlp: [layer(width, headDim), layer(headDim, width), layer(2, headDim)],
-    [Symbol.dispose]: () => {},
-  };
-}

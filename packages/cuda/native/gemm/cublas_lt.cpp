@@ -8,6 +8,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <tuple>
+#include <utility>
 
 #include "core/check.h"
 #include "core/device.h"
@@ -38,6 +39,7 @@ constexpr int kCompute32F = 68;
 constexpr int kOperationT = 1;
 constexpr int kDescriptorTransposeA = 3;
 constexpr int kPreferenceMaxWorkspace = 1;
+constexpr int kPreferenceAlignmentA = 5, kPreferenceAlignmentB = 6, kPreferenceAlignmentC = 7, kPreferenceAlignmentD = 8;
 constexpr size_t kWorkspaceBytes = size_t{32} << 20;
 
 /** cudaDataType. */
@@ -133,7 +135,13 @@ struct Plan {
   }
 };
 
-using PlanKey = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int, int, bool>;
+using PlanKey = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int, int, bool, uint32_t, uint32_t, uint32_t>;
+
+/** The power of two that an address is a multiple of, up to what algorithms ask for at most. */
+uint32_t alignment(const void* data) {
+  const auto address = reinterpret_cast<uintptr_t>(data) | 256;
+  return static_cast<uint32_t>(address & (~address + 1));
+}
 
 /** cuBLAS counts in columns: the product is computed as outputᵀ = weight · inputᵀ. */
 void prepare(Plan& plan, const MatrixProductCall& call) {
@@ -151,6 +159,12 @@ void prepare(Plan& plan, const MatrixProductCall& call) {
   check_lt(lt.preference_create(&preference), "cublasLtMatmulPreferenceCreate");
   const size_t workspace = kWorkspaceBytes;
   lt.preference_set(preference, kPreferenceMaxWorkspace, &workspace, sizeof workspace);
+  const std::pair<int, const void*> operands[] = {{kPreferenceAlignmentA, call.weight}, {kPreferenceAlignmentB, call.input},
+                                                  {kPreferenceAlignmentC, call.output}, {kPreferenceAlignmentD, call.output}};
+  for (const auto& [attribute, data] : operands) {
+    const uint32_t bytes = alignment(data);
+    lt.preference_set(preference, attribute, &bytes, sizeof bytes);
+  }
   HeuristicResult result{};
   int found = 0;
   const int status = lt.heuristic(lt.handle, plan.descriptor, plan.weight, plan.input, plan.output, plan.output,
@@ -165,7 +179,8 @@ const Plan& plan_for(const MatrixProductCall& call) {
   static std::mutex mutex;
   static std::map<PlanKey, Plan> plans;
   const PlanKey key{call.rows,   call.inputs, call.outputs, call.input_stride, call.output_stride,
-                    static_cast<int>(call.dtype), static_cast<int>(call.output_dtype), call.accumulate};
+                    static_cast<int>(call.dtype), static_cast<int>(call.output_dtype), call.accumulate,
+                    alignment(call.weight), alignment(call.input), alignment(call.output)};
   const std::lock_guard lock(mutex);
   const auto known = plans.find(key);
   if (known != plans.end()) return known->second;

@@ -43,5 +43,5 @@ export function relativeError(actual: Float32Array, expected: Float32Array): num
   return error / largest;
 }
 
-/** What a result may be off by: float32 sums in another order, or one rounding to bf16. */
-export const tolerances = { f32: 2e-5, bf16: 2 ** -8 } as const;
+/** What a result may be off by: float32 sums in another order, or one rounding to 16 bits. */
+export const tolerances = { f32: 2e-5, bf16: 2 ** -8, f16: 2 ** -11 } as const;

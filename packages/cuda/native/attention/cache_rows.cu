@@ -1,0 +1,56 @@
+// New tokens in a cache: each row goes to its slot, rounded once.
+#include "addon/operations.h"
+#include "attention/attention_tables.h"
+#include "core/check.h"
+#include "core/device.h"
+#include "core/floats.cuh"
+
+namespace elastic {
+namespace {
+
+template <typename In, typename Out>
+__global__ void append_rows(Rows<In> keys, Rows<In> values, Rows<Out> cache_keys, Rows<Out> cache_values,
+                            const HeadEntry* heads, int num_heads, int head_dim, int64_t length, int64_t tokens) {
+  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const int64_t total = tokens * num_heads * head_dim;
+  if (index >= total) return;
+  const int column = static_cast<int>(index % head_dim), head = static_cast<int>(index / head_dim % num_heads);
+  const int64_t token = index / head_dim / num_heads;
+  const HeadEntry& store = heads[head];
+  const int64_t position = length + token;
+  // Of tokens that share a ring slot the last one stays: the others are not written at all.
+  const bool kept = store.ring_tokens == 0 || position < store.sink_tokens || position >= length + tokens - store.ring_tokens;
+  if (!kept) return;
+  const int64_t slot = store.slot(static_cast<int32_t>(position));
+  cache_keys[slot][column] = from_float<Out>(to_float(keys[token][head * head_dim + column]));
+  cache_values[slot][column] = from_float<Out>(to_float(values[token][head * head_dim + column]));
+}
+
+}  // namespace
+
+void backend::cache_append(const CacheAppend& append) {
+  const cudaStream_t stream = Device::instance().stream;
+  std::vector<HeadEntry> heads;
+  for (const HeadStore& store : append.stores) {
+    heads.push_back({PatternType::Full, 0, 0, 1, static_cast<int32_t>(store.first_slot),
+                     static_cast<int32_t>(store.num_slots), static_cast<int32_t>(store.sink_tokens),
+                     static_cast<int32_t>(store.ring_tokens)});
+  }
+  const int64_t tokens = append.keys.rows, head_dim = append.cache_keys.columns;
+  const int64_t total = tokens * static_cast<int64_t>(heads.size()) * head_dim;
+  if (total == 0) return;
+  const Scratch table(heads.size() * sizeof(HeadEntry));
+  upload_small(table.data(), heads.data(), heads.size() * sizeof(HeadEntry));
+  constexpr int threads = 256;
+  with_float_type(append.keys.dtype, [&]<typename In>(In*) {
+    with_float_type(append.cache_keys.dtype, [&]<typename Out>(Out*) {
+      append_rows<<<static_cast<unsigned>((total + threads - 1) / threads), threads, 0, stream>>>(
+          rows_of<In>(append.keys), rows_of<In>(append.values), rows_of<Out>(append.cache_keys),
+          rows_of<Out>(append.cache_values), reinterpret_cast<const HeadEntry*>(table.data()),
+          static_cast<int>(heads.size()), static_cast<int>(head_dim), append.length, tokens);
+    });
+  });
+  check(cudaGetLastError(), "cacheAppend");
+}
+
+}  // namespace elastic

@@ -1,0 +1,164 @@
+// The hybrid attention call: long sequences go to the Hopper kernel, everything else to the row kernel.
+#include <algorithm>
+#include <climits>
+#include <stdexcept>
+
+#include "addon/operations.h"
+#include "attention/forward_call.h"
+#include "attention/row_attention.h"
+#include "core/check.h"
+#include "core/device.h"
+
+namespace elastic {
+namespace {
+
+/** Rows from which tiles of 128 queries are worth their while. */
+constexpr int64_t kTileRows = 48;
+
+int32_t narrow(int64_t value) {
+  if (value > INT32_MAX) throw std::range_error("a sequence or a cache has more than 2^31 rows");
+  return static_cast<int32_t>(value);
+}
+
+SequenceEntry sequence_entry(const AttentionSequence& sequence) {
+  return {sequence.keys.data,
+          sequence.values.data,
+          reinterpret_cast<const uint8_t*>(sequence.mask.data),
+          narrow(sequence.start),
+          narrow(sequence.length),
+          narrow(sequence.cache_length),
+          narrow(sequence.mask_query_blocks),
+          narrow(sequence.mask.columns),
+          narrow(sequence.keys.rows)};
+}
+
+void append_heads(const AttentionSequence& sequence, std::vector<HeadEntry>& heads) {
+  for (size_t head = 0; head < sequence.patterns.size(); ++head) {
+    const HeadPattern& pattern = sequence.patterns[head];
+    const HeadStore& store = sequence.stores[head];
+    heads.push_back({static_cast<PatternType>(pattern.type), narrow(pattern.sink_blocks), narrow(pattern.local_blocks),
+                     narrow(pattern.block_size), narrow(store.first_slot), narrow(store.num_slots),
+                     narrow(store.sink_tokens), narrow(store.ring_tokens)});
+  }
+}
+
+bool aligned(const Matrix& matrix) {
+  return reinterpret_cast<uintptr_t>(matrix.data) % 16 == 0 && matrix.row_stride * byte_size(matrix.dtype) % 16 == 0;
+}
+
+/** Whether the Hopper kernel takes this sequence. */
+bool tiles_serve(const AttentionCall& call, const AttentionSequence& sequence) {
+  const bool half = call.query.dtype == DType::BF16 || call.query.dtype == DType::F16;
+  if (Device::instance().capability != 90 || !half || !forward_sm90_has(static_cast<int>(call.head_dim))) return false;
+  if (call.output.dtype != call.query.dtype || sequence.keys.dtype != call.query.dtype) return false;
+  if (!aligned(call.query) || !aligned(call.output) || !aligned(sequence.keys) || !aligned(sequence.values)) return false;
+  if (sequence.keys.row_stride != call.head_dim || sequence.values.row_stride != call.head_dim) return false;
+  if (sequence.length < kTileRows) return false;
+  for (size_t head = 0; head < sequence.patterns.size(); ++head) {
+    const HeadPattern& pattern = sequence.patterns[head];
+    if (pattern.type != HeadPattern::Type::Full && pattern.block_size % kTile != 0) return false;
+    const HeadStore& store = sequence.stores[head];
+    if (store.ring_tokens % kTile != 0 || store.sink_tokens % kTile != 0) return false;
+  }
+  return true;
+}
+
+void run_tiles(const AttentionCall& call, const std::vector<const AttentionSequence*>& sequences) {
+  const Device& device = Device::instance();
+  ForwardCall forward{call.query.data, call.query.row_stride, call.query.rows, call.output.data,
+                      call.output.row_stride, reinterpret_cast<float*>(call.log_sum_exp.data), nullptr, nullptr,
+                      static_cast<int>(call.num_query_heads), static_cast<int>(sequences.front()->patterns.size()),
+                      static_cast<int>(call.head_dim),
+                      call.query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16, call.scale, {}, {}};
+  for (const AttentionSequence* sequence : sequences) {
+    forward.sequences.push_back(sequence_entry(*sequence));
+    append_heads(*sequence, forward.heads);
+  }
+  const Scratch workspace(forward_workspace_bytes(forward));
+  std::vector<char> tables(forward_table_bytes(forward));
+  write_forward_tables(forward, tables.data());
+  upload_small(workspace.data(), tables.data(), tables.size());
+  run_forward_sm90(forward, workspace.data(), device.multiprocessors, device.stream);
+}
+
+/** Thread blocks that fill the device a few times over, so that an uneven end costs little. */
+int splits_for(const RowAttention& call, int64_t longest_keys, int multiprocessors) {
+  const int group = call.num_query_heads / call.num_key_value_heads, rows = rows_per_block(group);
+  const int64_t blocks = static_cast<int64_t>((call.most_rows + rows - 1) / rows) * call.num_key_value_heads *
+                         ((group + 15) / 16) * call.num_sequences;
+  constexpr int64_t least_keys = 512, most_splits = 128;
+  const int64_t wanted = (4ll * multiprocessors + blocks - 1) / blocks;
+  return static_cast<int>(std::clamp<int64_t>(std::min(wanted, longest_keys / least_keys), 1, most_splits));
+}
+
+void run_rows(const AttentionCall& call, const std::vector<const AttentionSequence*>& sequences) {
+  const Device& device = Device::instance();
+  std::vector<SequenceEntry> entries;
+  std::vector<HeadEntry> heads;
+  int64_t most_rows = 0, longest = 0;
+  for (const AttentionSequence* sequence : sequences) {
+    entries.push_back(sequence_entry(*sequence));
+    append_heads(*sequence, heads);
+    most_rows = std::max(most_rows, sequence->length);
+    longest = std::max(longest, sequence->cache_length);
+  }
+  const size_t sequence_bytes = entries.size() * sizeof(SequenceEntry), head_bytes = heads.size() * sizeof(HeadEntry);
+  RowAttention rows{};
+  rows.query = call.query.data;
+  rows.query_stride = call.query.row_stride;
+  rows.output = call.output.data;
+  rows.output_stride = call.output.row_stride;
+  rows.log_sum_exp = reinterpret_cast<float*>(call.log_sum_exp.data);
+  rows.num_sequences = static_cast<int>(entries.size());
+  rows.num_query_heads = static_cast<int>(call.num_query_heads);
+  rows.num_key_value_heads = static_cast<int>(sequences.front()->patterns.size());
+  rows.head_dim = static_cast<int>(call.head_dim);
+  rows.most_rows = narrow(most_rows);
+  rows.query_dtype = call.query.dtype;
+  rows.cache_dtype = sequences.front()->keys.dtype;
+  rows.output_dtype = call.output.dtype;
+  rows.scale_log2 = call.scale * 1.44269504088896341f;
+  rows.tokens = call.query.rows;
+  rows.splits = row_attention_uses_matrix_units(rows) ? splits_for(rows, longest, device.multiprocessors) : 1;
+  // Joining covers every row of the output: rows of other sequences of the call must not be touched.
+  int64_t covered = 0;
+  for (const AttentionSequence* sequence : sequences) covered += sequence->length;
+  if (covered != rows.tokens) rows.splits = 1;
+  const size_t partial = rows.splits == 1 ? 0
+                                          : static_cast<size_t>(rows.splits) * static_cast<size_t>(rows.tokens) *
+                                                static_cast<size_t>(rows.num_query_heads) *
+                                                static_cast<size_t>(rows.head_dim + 2) * sizeof(float);
+  const Scratch workspace(sequence_bytes + head_bytes + partial);
+  std::vector<char> tables(sequence_bytes + head_bytes);
+  std::copy_n(reinterpret_cast<const char*>(entries.data()), sequence_bytes, tables.data());
+  std::copy_n(reinterpret_cast<const char*>(heads.data()), head_bytes, tables.data() + sequence_bytes);
+  upload_small(workspace.data(), tables.data(), tables.size());
+  rows.sequences = reinterpret_cast<const SequenceEntry*>(workspace.data());
+  rows.heads = reinterpret_cast<const HeadEntry*>(workspace.data() + sequence_bytes);
+  rows.partial = reinterpret_cast<float*>(workspace.data() + sequence_bytes + head_bytes);
+  launch_row_attention(rows, device.stream);
+}
+
+}  // namespace
+
+void backend::hybrid_attention(const AttentionCall& call) {
+  std::vector<const AttentionSequence*> tiles, rows;
+  for (const AttentionSequence& sequence : call.sequences) {
+    if (sequence.length == 0) continue;
+    (tiles_serve(call, sequence) ? tiles : rows).push_back(&sequence);
+  }
+  for (size_t first = 0; first < tiles.size(); first += kMaxSequences) {
+    const size_t end = std::min(tiles.size(), first + kMaxSequences);
+    run_tiles(call, {tiles.begin() + static_cast<std::ptrdiff_t>(first), tiles.begin() + static_cast<std::ptrdiff_t>(end)});
+  }
+  // Sequences of one launch share types; batches of one model always do.
+  while (!rows.empty()) {
+    const DType dtype = rows.front()->keys.dtype;
+    std::vector<const AttentionSequence*> same, others;
+    for (const AttentionSequence* sequence : rows) (sequence->keys.dtype == dtype ? same : others).push_back(sequence);
+    run_rows(call, same);
+    rows = std::move(others);
+  }
+}
+
+}  // namespace elastic

@@ -1,0 +1,427 @@
+#include "attention/row_attention.h"
+
+#include <algorithm>
+
+#include "attention/softmax_rows.cuh"
+#include "attention/visible_keys.cuh"
+#include "core/check.h"
+#include "core/floats.cuh"
+
+namespace elastic {
+namespace {
+
+constexpr int kWarps = 4;
+/** Rows of the matrix units' tiles: query heads of a group, and query rows, side by side. */
+constexpr int kRows = 16;
+/** Keys of a step. */
+constexpr int kKeys = 16;
+
+template <typename T>
+__device__ inline void multiply_accumulate(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
+template <>
+__device__ inline void multiply_accumulate<__nv_bfloat16>(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+template <>
+__device__ inline void multiply_accumulate<__half>(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/** Writes one row's result, or its part of it when the keys are split. */
+template <typename Out>
+__device__ void write_row(const RowAttention& call, int split, int64_t row, int head, int column, float value) {
+  if (call.splits == 1) {
+    static_cast<Out*>(call.output)[row * call.output_stride + head * call.head_dim + column] = from_float<Out>(value);
+    return;
+  }
+  const int64_t at = ((split * call.tokens + row) * call.num_query_heads + head) * (call.head_dim + 2);
+  call.partial[at + column] = value;
+}
+
+/** Log-sum-exp of a row, in units of log2, or the maximum and the sum of a part. */
+__device__ void write_sums(const RowAttention& call, int split, int64_t row, int head, float maximum, float sum) {
+  if (call.splits == 1) {
+    if (call.log_sum_exp == nullptr) return;
+    const bool nothing = sum == 0;
+    call.log_sum_exp[row * call.num_query_heads + head] =
+        nothing ? INFINITY : (maximum + log2f(sum)) * 0.693147180559945f;
+    return;
+  }
+  const int64_t at = ((split * call.tokens + row) * call.num_query_heads + head) * (call.head_dim + 2);
+  call.partial[at + call.head_dim] = maximum;
+  call.partial[at + call.head_dim + 1] = sum;
+}
+
+/** The part of the keys [0, end) that a split takes, in whole steps. */
+__device__ inline int2 split_range(int end, int split, int splits, int unit) {
+  const int steps = (end + unit - 1) / unit;
+  return make_int2(static_cast<int>(static_cast<int64_t>(steps) * split / splits) * unit,
+                   min(end, static_cast<int>(static_cast<int64_t>(steps) * (split + 1) / splits) * unit));
+}
+
+/**
+ * Matrix units: 16 rows (query heads of one group, times query rows) against 16 keys a step, straight from memory to
+ * registers. The inner dimension of a product may be taken in any order, so each lane reads 16 bytes of a key.
+ */
+template <typename T, typename Out, int head_dim>
+__global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttention call) {
+  constexpr int key_chunks = head_dim / 32;
+  constexpr int value_width = head_dim % 64 == 0 ? 8 : 4;
+  constexpr int value_chunks = head_dim / (8 * value_width);
+  const int group = call.num_query_heads / call.num_key_value_heads;
+  const int heads_in_tile = min(group, kRows);
+  const int rows_in_tile = kRows / heads_in_tile;
+  const int head_tiles = (group + kRows - 1) / kRows;
+  const int sequence_index = blockIdx.z / call.splits, split = blockIdx.z % call.splits;
+  const int key_value_head = blockIdx.y / head_tiles, first_member = blockIdx.y % head_tiles * kRows;
+  const SequenceEntry sequence = call.sequences[sequence_index];
+  const int first_row = blockIdx.x * rows_in_tile;
+  if (first_row >= sequence.query_length) return;
+  const HeadEntry head = call.heads[sequence_index * call.num_key_value_heads + key_value_head];
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, quad = lane / 4, place = lane % 4;
+
+  // The two rows of the tile that this lane's accumulators belong to.
+  int row_of[2], query_head_of[2];
+  bool valid[2];
+#pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    const int index = quad + 8 * r, member = first_member + index % heads_in_tile;
+    row_of[r] = first_row + index / heads_in_tile;
+    valid[r] = index / heads_in_tile < rows_in_tile && row_of[r] < sequence.query_length && member < group;
+    query_head_of[r] = key_value_head * group + min(member, group - 1);
+    if (!valid[r]) row_of[r] = first_row;
+  }
+  const VisibleKeys visible[2] = {
+      VisibleKeys(head, sequence, query_head_of[0], sequence.offset() + row_of[0]),
+      VisibleKeys(head, sequence, query_head_of[1], sequence.offset() + row_of[1]),
+  };
+
+  uint32_t query[2 * key_chunks][4];
+  const T* queries = static_cast<const T*>(call.query);
+#pragma unroll
+  for (int chunk = 0; chunk < key_chunks; ++chunk) {
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      const T* source = queries + static_cast<int64_t>(sequence.query_start + row_of[r]) * call.query_stride +
+                        query_head_of[r] * head_dim + chunk * 32 + place * 8;
+#pragma unroll
+      for (int pair = 0; pair < 4; ++pair) {
+        query[2 * chunk + pair / 2][r + pair % 2 * 2] = *reinterpret_cast<const uint32_t*>(source + 2 * pair);
+      }
+    }
+  }
+
+  float sums[value_chunks * value_width][4] = {};
+  float maximum[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};
+  const T* keys = static_cast<const T*>(sequence.keys);
+  const T* values = static_cast<const T*>(sequence.values);
+  const int last_row = min(first_row + rows_in_tile, sequence.query_length) - 1;
+  const int last_position = sequence.offset() + last_row;
+  const VisibleKeys first_visible(head, sequence, query_head_of[0], sequence.offset() + first_row);
+  const int window = head.type == PatternType::Streaming ? first_visible.local_start : 0;
+  const int sink_steps = head.type == PatternType::Streaming
+                             ? min(window / kKeys, (head.sink_blocks * head.block_size + kKeys - 1) / kKeys)
+                             : 0;
+  const int first_step = window / kKeys;
+  // Steps of the sink, then steps of the window: one dense row of steps, so that splits are even.
+  const int num_steps = sink_steps + last_position / kKeys + 1 - first_step;
+  const int2 range = split_range(num_steps, split, call.splits, 1);
+
+  for (int index = range.x + warp; index < range.y; index += kWarps) {
+    const int step = index < sink_steps ? index : first_step + index - sink_steps;
+    const int start = step * kKeys;
+    float scores[2][4] = {};
+    const bool inside = head.type == PatternType::Full && start + kKeys - 1 <= sequence.offset() + first_row;
+    bool seen[2][4];
+#pragma unroll
+    for (int tile = 0; tile < 2; ++tile) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) seen[tile][i] = inside || visible[i / 2](start + tile * 8 + place * 2 + i % 2);
+    }
+    if (head.type == PatternType::Selected) {
+      bool any = false;
+#pragma unroll
+      for (int i = 0; i < 8; ++i) any |= seen[i / 4][i % 4];
+      if (!__any_sync(0xffffffffu, any)) continue;
+    }
+    // Every load of the step is issued before the first product.
+    uint4 key_data[2][key_chunks];
+#pragma unroll
+    for (int tile = 0; tile < 2; ++tile) {
+      const int position = min(start + tile * 8 + quad, last_position);
+      const T* source = keys + static_cast<int64_t>(head.slot(position)) * head_dim + place * 8;
+#pragma unroll
+      for (int chunk = 0; chunk < key_chunks; ++chunk) {
+        key_data[tile][chunk] = *reinterpret_cast<const uint4*>(source + chunk * 32);
+      }
+    }
+    uint32_t value_data[4][value_chunks][value_width / 2];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int position = min(start + place * 2 + i % 2 + i / 2 * 8, last_position);
+      const T* source = values + static_cast<int64_t>(head.slot(position)) * head_dim + quad * value_width;
+#pragma unroll
+      for (int chunk = 0; chunk < value_chunks; ++chunk) {
+        if constexpr (value_width == 8) {
+          const uint4 line = *reinterpret_cast<const uint4*>(source + chunk * 64);
+          value_data[i][chunk][0] = line.x, value_data[i][chunk][1] = line.y;
+          value_data[i][chunk][2] = line.z, value_data[i][chunk][3] = line.w;
+        } else {
+          const uint2 line = *reinterpret_cast<const uint2*>(source + chunk * 32);
+          value_data[i][chunk][0] = line.x, value_data[i][chunk][1] = line.y;
+        }
+      }
+    }
+#pragma unroll
+    for (int tile = 0; tile < 2; ++tile) {
+#pragma unroll
+      for (int chunk = 0; chunk < key_chunks; ++chunk) {
+        const uint4& line = key_data[tile][chunk];
+        multiply_accumulate<T>(scores[tile], query[2 * chunk], line.x, line.y);
+        multiply_accumulate<T>(scores[tile], query[2 * chunk + 1], line.z, line.w);
+      }
+    }
+    uint32_t probabilities[4];
+    float rescale[2];
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      float highest = maximum[r];
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        float& score = scores[i / 2][2 * r + i % 2];
+        score = seen[i / 2][2 * r + i % 2] ? score * call.scale_log2 : -INFINITY;
+        highest = fmaxf(highest, score);
+      }
+      highest = quad_max(highest);
+      const float base = highest == -INFINITY ? 0.0f : highest;
+      rescale[r] = exp2_fast(maximum[r] - base);
+      maximum[r] = highest;
+      float added = 0;
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        float& score = scores[i / 2][2 * r + i % 2];
+        score = exp2_fast(score - base);
+        added += score;
+      }
+      sum[r] = fmaf(sum[r], rescale[r], added);
+      probabilities[r] = pack_pair<T>(scores[0][2 * r], scores[0][2 * r + 1]);
+      probabilities[r + 2] = pack_pair<T>(scores[1][2 * r], scores[1][2 * r + 1]);
+    }
+    if (__any_sync(0xffffffffu, rescale[0] != 1.0f || rescale[1] != 1.0f)) {
+#pragma unroll
+      for (auto& tile : sums) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) tile[i] *= rescale[i / 2];
+      }
+    }
+#pragma unroll
+    for (int chunk = 0; chunk < value_chunks; ++chunk) {
+#pragma unroll
+      for (int column = 0; column < value_width; ++column) {
+        // The same column of two neighbouring keys, side by side.
+        const uint32_t selector = column % 2 == 0 ? 0x5410 : 0x7632;
+        const uint32_t low = __byte_perm(value_data[0][chunk][column / 2], value_data[1][chunk][column / 2], selector);
+        const uint32_t high = __byte_perm(value_data[2][chunk][column / 2], value_data[3][chunk][column / 2], selector);
+        multiply_accumulate<T>(sums[chunk * value_width + column], probabilities, low, high);
+      }
+    }
+  }
+
+  // Warps merge through shared memory, always in the same order.
+  __shared__ float merged[kRows][head_dim + 2];
+  sum[0] = quad_sum(sum[0]);
+  sum[1] = quad_sum(sum[1]);
+  for (int turn = 0; turn < kWarps; ++turn) {
+    if (warp == turn) {
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+        float* target = merged[quad + 8 * r];
+        float old_scale = 0, new_scale = 1, highest = maximum[r];
+        if (turn > 0) {
+          const float before = target[head_dim];
+          highest = fmaxf(before, maximum[r]);
+          const float base = highest == -INFINITY ? 0.0f : highest;
+          old_scale = exp2_fast(before - base);
+          new_scale = exp2_fast(maximum[r] - base);
+        }
+        __syncwarp();
+#pragma unroll
+        for (int tile = 0; tile < value_chunks * value_width; ++tile) {
+#pragma unroll
+          for (int i = 0; i < 2; ++i) {
+            // Column 2 place + i of a product is lane 2 place + i of the chunk's lanes.
+            const int column = tile / value_width * 8 * value_width + (place * 2 + i) * value_width + tile % value_width;
+            const float value = sums[tile][2 * r + i] * new_scale;
+            target[column] = turn == 0 ? value : target[column] * old_scale + value;
+          }
+        }
+        if (place == 0) {
+          target[head_dim + 1] = (turn == 0 ? 0.0f : target[head_dim + 1] * old_scale) + sum[r] * new_scale;
+          target[head_dim] = highest;
+        }
+      }
+    }
+    __syncthreads();
+  }
+  for (int i = threadIdx.x; i < kRows * head_dim; i += 32 * kWarps) {
+    const int index = i / head_dim, column = i % head_dim;
+    const int row = first_row + index / heads_in_tile, member = first_member + index % heads_in_tile;
+    if (index / heads_in_tile >= rows_in_tile || row >= sequence.query_length || member >= group) continue;
+    const float total = merged[index][head_dim + 1];
+    const float scale = call.splits > 1 ? 1.0f : total > 0 ? 1.0f / total : 0.0f;
+    const int64_t global_row = sequence.query_start + row;
+    const int query_head = key_value_head * group + member;
+    write_row<Out>(call, split, global_row, query_head, column, merged[index][column] * scale);
+    if (column == 0) write_sums(call, split, global_row, query_head, merged[index][head_dim], total);
+  }
+}
+
+/** Plain arithmetic: a warp for a row of one head, a lane for a key. Any type and size. */
+template <typename Query, typename Cache, typename Out>
+__global__ void attend_rows(const RowAttention call) {
+  extern __shared__ float memory[];
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  float* query = memory + warp * 2 * call.head_dim;
+  float* mixed = query + call.head_dim;
+  const SequenceEntry sequence = call.sequences[blockIdx.z];
+  const int row = blockIdx.x * (blockDim.x / 32) + warp, query_head = blockIdx.y;
+  if (row >= sequence.query_length) return;
+  const int key_value_head = query_head / (call.num_query_heads / call.num_key_value_heads);
+  const HeadEntry head = call.heads[blockIdx.z * call.num_key_value_heads + key_value_head];
+  const int position = sequence.offset() + row;
+  const int64_t global_row = sequence.query_start + row;
+  const VisibleKeys visible(head, sequence, query_head, position);
+  const Query* source = static_cast<const Query*>(call.query) + global_row * call.query_stride + query_head * call.head_dim;
+  for (int i = lane; i < call.head_dim; i += 32) {
+    query[i] = to_float(source[i]);
+    mixed[i] = 0;
+  }
+  __syncwarp();
+  const Cache* keys = static_cast<const Cache*>(sequence.keys);
+  const Cache* values = static_cast<const Cache*>(sequence.values);
+  float maximum = -INFINITY, sum = 0;
+  for (int start = 0; start <= position; start += 32) {
+    const bool seen = visible(start + lane);
+    const unsigned lanes = __ballot_sync(0xffffffffu, seen);
+    if (lanes == 0) continue;
+    float score = -INFINITY;
+    int64_t slot = 0;
+    if (seen) {
+      slot = static_cast<int64_t>(head.slot(start + lane)) * call.head_dim;
+      float dot = 0;
+      for (int i = 0; i < call.head_dim; ++i) dot = fmaf(query[i], to_float(keys[slot + i]), dot);
+      score = dot * call.scale_log2;
+    }
+    const float highest = fmaxf(maximum, warp_max(score));
+    const float rescale = exp2f(maximum - highest);
+    const float weight = exp2f(score - highest);
+    maximum = highest;
+    sum = sum * rescale + warp_sum(weight);
+    for (int i = lane; i < call.head_dim; i += 32) mixed[i] *= rescale;
+    for (int member = 0; member < 32; ++member) {
+      if ((lanes >> member & 1) == 0) continue;
+      const float share = __shfl_sync(0xffffffffu, weight, member);
+      const int64_t at = __shfl_sync(0xffffffffu, slot, member);
+      for (int i = lane; i < call.head_dim; i += 32) mixed[i] = fmaf(share, to_float(values[at + i]), mixed[i]);
+    }
+  }
+  for (int i = lane; i < call.head_dim; i += 32) {
+    write_row<Out>(call, 0, global_row, query_head, i, sum > 0 ? mixed[i] / sum : 0.0f);
+  }
+  if (lane == 0) write_sums(call, 0, global_row, query_head, maximum, sum);
+}
+
+/** Joins the parts of split rows, always in the same order. One thread block for a row of one head. */
+template <typename Out>
+__global__ void join_splits(const RowAttention call) {
+  const int64_t row = blockIdx.x;
+  const int head = blockIdx.y;
+  const int64_t width = call.head_dim + 2, split_stride = call.tokens * call.num_query_heads * width;
+  const float* part = call.partial + (row * call.num_query_heads + head) * width;
+  float maximum = -INFINITY;
+  for (int split = 0; split < call.splits; ++split) maximum = fmaxf(maximum, part[split * split_stride + call.head_dim]);
+  const float base = maximum == -INFINITY ? 0.0f : maximum;
+  float total = 0;
+  for (int split = 0; split < call.splits; ++split) {
+    const float* sums = part + split * split_stride + call.head_dim;
+    total += sums[1] * exp2f(sums[0] - base);
+  }
+  const int column = threadIdx.x;
+  float value = 0;
+  for (int split = 0; split < call.splits; ++split) {
+    const float* from = part + split * split_stride;
+    value += from[column] * exp2f(from[call.head_dim] - base);
+  }
+  static_cast<Out*>(call.output)[row * call.output_stride + head * call.head_dim + column] =
+      from_float<Out>(total > 0 ? value / total : 0.0f);
+  if (column == 0 && call.log_sum_exp != nullptr) {
+    call.log_sum_exp[row * call.num_query_heads + head] =
+        total > 0 ? (maximum + log2f(total)) * 0.693147180559945f : INFINITY;
+  }
+}
+
+template <typename T, typename Out>
+void launch_groups(const RowAttention& call, dim3 grid, cudaStream_t stream) {
+  constexpr int threads = 32 * kWarps;
+  switch (call.head_dim) {
+    case 32:
+      return attend_row_groups<T, Out, 32><<<grid, threads, 0, stream>>>(call);
+    case 64:
+      return attend_row_groups<T, Out, 64><<<grid, threads, 0, stream>>>(call);
+    case 96:
+      return attend_row_groups<T, Out, 96><<<grid, threads, 0, stream>>>(call);
+    default:
+      return attend_row_groups<T, Out, 128><<<grid, threads, 0, stream>>>(call);
+  }
+}
+
+}  // namespace
+
+bool row_attention_uses_matrix_units(const RowAttention& call) {
+  const bool half = call.query_dtype == DType::BF16 || call.query_dtype == DType::F16;
+  const bool size = call.head_dim == 32 || call.head_dim == 64 || call.head_dim == 96 || call.head_dim == 128;
+  return half && size && call.cache_dtype == call.query_dtype && call.query_stride % 2 == 0;
+}
+
+int rows_per_block(int group) { return kRows / std::min(group, kRows); }
+
+void launch_row_attention(const RowAttention& call, cudaStream_t stream) {
+  const int group = call.num_query_heads / call.num_key_value_heads;
+  if (row_attention_uses_matrix_units(call)) {
+    const int rows = rows_per_block(group), head_tiles = (group + kRows - 1) / kRows;
+    const dim3 grid(static_cast<unsigned>((call.most_rows + rows - 1) / rows),
+                    static_cast<unsigned>(call.num_key_value_heads * head_tiles),
+                    static_cast<unsigned>(call.num_sequences * call.splits));
+    with_float_type(call.output_dtype, [&]<typename Out>(Out*) {
+      if (call.query_dtype == DType::BF16) launch_groups<__nv_bfloat16, Out>(call, grid, stream);
+      else launch_groups<__half, Out>(call, grid, stream);
+    });
+  } else {
+    constexpr int warps = 4;
+    const dim3 grid(static_cast<unsigned>((call.most_rows + warps - 1) / warps),
+                    static_cast<unsigned>(call.num_query_heads), static_cast<unsigned>(call.num_sequences));
+    const size_t shared = static_cast<size_t>(warps * 2 * call.head_dim) * sizeof(float);
+    with_float_type(call.query_dtype, [&]<typename Query>(Query*) {
+      with_float_type(call.cache_dtype, [&]<typename Cache>(Cache*) {
+        with_float_type(call.output_dtype, [&]<typename Out>(Out*) {
+          attend_rows<Query, Cache, Out><<<grid, 32 * warps, shared, stream>>>(call);
+        });
+      });
+    });
+  }
+  check(cudaGetLastError(), "row attention");
+  if (call.splits == 1) return;
+  const dim3 grid(static_cast<unsigned>(call.tokens), static_cast<unsigned>(call.num_query_heads));
+  with_float_type(call.output_dtype, [&]<typename Out>(Out*) {
+    join_splits<Out><<<grid, static_cast<unsigned>(call.head_dim), 0, stream>>>(call);
+  });
+  check(cudaGetLastError(), "row attention, joining");
+}
+
+}  // namespace elastic

@@ -1,0 +1,49 @@
+// What JavaScript sees of the addon.
+#include <napi.h>
+
+#include "addon/call.h"
+#include "addon/exports.h"
+#include "core/check.h"
+#include "core/device.h"
+#include "gemm/cublas_lt.h"
+
+namespace elastic {
+namespace {
+
+/** What there is: name, capability, multiprocessors, memory, and why products cannot be computed, if so. */
+Napi::Value device_information(const Napi::CallbackInfo& info) {
+  try {
+    const Device& device = Device::instance();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("name", device.name);
+    result.Set("capability", device.capability);
+    result.Set("multiprocessors", device.multiprocessors);
+    result.Set("memoryBytes", static_cast<double>(device.memory_bytes));
+    result.Set("matrixProductProblem", cublas_lt_problem());
+    return result;
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(info.Env(), error.what());
+  }
+}
+
+Napi::Value synchronize(const Napi::CallbackInfo& info) {
+  try {
+    check(cudaStreamSynchronize(Device::instance().stream), "cudaStreamSynchronize");
+    return info.Env().Undefined();
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(info.Env(), error.what());
+  }
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  export_operations(env, exports);
+  exports.Set("deviceInformation", Napi::Function::New(env, device_information));
+  exports.Set("synchronize", Napi::Function::New(env, synchronize));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(elastic_attention_cuda, initialize)
+
+}  // namespace elastic

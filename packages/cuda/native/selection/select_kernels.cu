@@ -1,0 +1,197 @@
+#include "selection/select_kernels.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "core/check.h"
+#include "core/floats.cuh"
+
+namespace elastic {
+namespace {
+
+constexpr int kThreads = 256;
+
+template <typename T>
+__global__ void gather_queries(Rows<T> query, T* target, int64_t first, int64_t rows, int64_t tokens, int stride,
+                               int head_dim, int64_t head_offset) {
+  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (index >= rows * stride * head_dim) return;
+  const int64_t column = index % head_dim, m = index / head_dim % stride, row = index / head_dim / stride;
+  const int64_t token = (first + row) * stride + stride - 1 - m;
+  target[index] = token < tokens ? query[token][head_offset + column] : from_float<T>(0.0f);
+}
+
+struct Choice {
+  const float* scores;
+  int64_t score_stride;
+  uint8_t* visited;
+  int64_t visited_stride;
+  int64_t first_group;
+  int64_t groups;
+  int groups_per_block;
+  /** Blocks of a row, and the next power of two of the longest row: what is sorted. */
+  int blocks;
+  int sorted;
+  float scale_log2;
+  double threshold;
+  bool round_bf16;
+};
+
+__device__ inline float round_score(float value, bool round) {
+  return round ? __bfloat162float(__float2bfloat16_rn(value)) : value;
+}
+
+template <typename Value, typename Combine>
+__device__ Value block_reduce(Value value, Value* partial, const Combine& combine) {
+  for (int step = 16; step > 0; step /= 2) value = combine(value, __shfl_xor_sync(0xffffffffu, value, step));
+  __syncthreads();
+  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = value;
+  __syncthreads();
+  value = partial[0];
+  for (int i = 1; i < kThreads / 32; ++i) value = combine(value, partial[i]);
+  return value;
+}
+
+/** Heavier first, lower index among equals. */
+__device__ inline bool comes_first(float mass_a, int a, float mass_b, int b) {
+  return mass_a > mass_b || (mass_a == mass_b && a < b);
+}
+
+/** One thread block for a block of query groups. */
+__global__ void __launch_bounds__(kThreads) choose_blocks(const Choice choice) {
+  extern __shared__ float memory[];
+  __shared__ double reduced[kThreads / 32];
+  const int64_t group_zero = choice.first_group + static_cast<int64_t>(blockIdx.x) * choice.groups_per_block;
+  const int row = static_cast<int>(group_zero / choice.groups_per_block);
+  const int per_block = choice.groups_per_block;
+  float* mass = memory;
+  auto* order = reinterpret_cast<int*>(memory + choice.sorted);
+  for (int block = threadIdx.x; block < choice.sorted; block += kThreads) {
+    mass[block] = 0;
+    order[block] = block;
+  }
+  // A thread owns its blocks, so that masses add up in one order.
+  for (int member = 0; member < per_block && group_zero + member < choice.groups; ++member) {
+    const int64_t group = group_zero + member;
+    const float* scores = choice.scores + (group - choice.first_group) * choice.score_stride;
+    const auto count = static_cast<int>(group + 1);
+    float highest = -INFINITY;
+    for (int i = threadIdx.x; i < count; i += kThreads) highest = fmaxf(highest, round_score(scores[i], choice.round_bf16));
+    highest = block_reduce(highest, reinterpret_cast<float*>(reduced), [](float a, float b) { return fmaxf(a, b); });
+    float sum = 0;
+    for (int i = threadIdx.x; i < count; i += kThreads) {
+      sum += exp2f((round_score(scores[i], choice.round_bf16) - highest) * choice.scale_log2);
+    }
+    sum = block_reduce(sum, reinterpret_cast<float*>(reduced), [](float a, float b) { return a + b; });
+    const float inverse = 1.0f / sum;
+    for (int block = threadIdx.x; block <= row; block += kThreads) {
+      float part = 0;
+      const int end = min((block + 1) * per_block, count);
+      for (int i = block * per_block; i < end; ++i) {
+        part += exp2f((round_score(scores[i], choice.round_bf16) - highest) * choice.scale_log2);
+      }
+      mass[block] += part * inverse;
+    }
+  }
+  __syncthreads();
+  double part = 0;
+  for (int block = threadIdx.x; block <= row; block += kThreads) {
+    mass[block] = round_score(mass[block], choice.round_bf16);
+    part += mass[block];
+  }
+  const double total = block_reduce(part, reduced, [](double a, double b) { return a + b; });
+  const double required = total * choice.threshold;
+  const double own = mass[row];
+  __syncthreads();
+  // The diagonal is chosen anyway: what is sorted are the blocks before it.
+  for (int block = row + threadIdx.x; block < choice.sorted; block += kThreads) mass[block] = -1;
+  int size = 2;
+  while (size < row) size *= 2;
+  for (int width = 2; width <= size; width *= 2) {
+    for (int step = width / 2; step > 0; step /= 2) {
+      __syncthreads();
+      for (int i = threadIdx.x; i < size; i += kThreads) {
+        const int other = i ^ step;
+        if (other <= i) continue;
+        const bool descending = (i & width) == 0;
+        if (comes_first(mass[other], order[other], mass[i], order[i]) == descending) {
+          const float kept = mass[i];
+          mass[i] = mass[other];
+          mass[other] = kept;
+          const int index = order[i];
+          order[i] = order[other];
+          order[other] = index;
+        }
+      }
+    }
+  }
+  __syncthreads();
+  uint8_t* visited = choice.visited + row * choice.visited_stride;
+  for (int block = threadIdx.x; block < choice.blocks; block += kThreads) visited[block] = 0;
+  __syncthreads();
+  // The published walk compares one block late: block i is taken while the mass before block i - 1 is too little.
+  __shared__ double carried;
+  __shared__ double warps[kThreads / 32];
+  if (threadIdx.x == 0) carried = own;
+  for (int start = 0; start < row; start += kThreads) {
+    const int i = start + threadIdx.x;
+    // Taken before block i - 1 was added: own mass and the i - 1 heaviest blocks.
+    double before = i >= 2 && i < row ? mass[i - 2] : 0;
+    for (int step = 1; step < 32; step *= 2) {
+      const double other = __shfl_up_sync(0xffffffffu, before, step);
+      if (threadIdx.x % 32 >= static_cast<unsigned>(step)) before += other;
+    }
+    if (threadIdx.x % 32 == 31) warps[threadIdx.x / 32] = before;
+    __syncthreads();
+    double late = carried + before;
+    for (unsigned warp = 0; warp < threadIdx.x / 32; ++warp) late += warps[warp];
+    if (i < row && (i == 0 ? 0.0 : late) < required) visited[order[i]] = 1;
+    __syncthreads();
+    if (threadIdx.x == kThreads - 1) carried = late;
+    __syncthreads();
+  }
+  if (threadIdx.x == 0) visited[0] = visited[row] = 1;
+}
+
+}  // namespace
+
+void launch_gather_queries(const Estimate& estimate, int64_t head, int64_t first, int64_t rows, void* target,
+                           cudaStream_t stream) {
+  const int64_t total = rows * estimate.stride * estimate.head_dim;
+  with_float_type(estimate.query.dtype, [&]<typename T>(T*) {
+    gather_queries<<<static_cast<unsigned>((total + kThreads - 1) / kThreads), kThreads, 0, stream>>>(
+        rows_of<T>(estimate.query), static_cast<T*>(target), first, rows, estimate.tokens,
+        static_cast<int>(estimate.stride), static_cast<int>(estimate.head_dim), head * estimate.head_dim);
+  });
+  check(cudaGetLastError(), "xattentionEstimate, queries");
+}
+
+void launch_choose_blocks(const Estimate& estimate, int64_t head, int64_t first, int64_t rows, const float* scores,
+                          int64_t stride, cudaStream_t stream) {
+  const int64_t per_block = estimate.block_size / estimate.stride;
+  Choice choice{};
+  choice.scores = scores;
+  choice.score_stride = stride;
+  choice.visited = reinterpret_cast<uint8_t*>(estimate.visited.row(head * estimate.blocks()));
+  choice.visited_stride = estimate.visited.row_stride;
+  choice.first_group = first;
+  choice.groups = estimate.groups();
+  choice.groups_per_block = static_cast<int>(per_block);
+  choice.blocks = static_cast<int>(estimate.blocks());
+  choice.sorted = 2;
+  while (choice.sorted < choice.blocks) choice.sorted *= 2;
+  choice.scale_log2 = static_cast<float>(1.44269504088896341 / (sqrt(static_cast<double>(estimate.head_dim)) *
+                                                               static_cast<double>(estimate.stride)));
+  choice.threshold = estimate.threshold;
+  choice.round_bf16 = estimate.round_bf16;
+  const size_t shared = static_cast<size_t>(choice.sorted) * (sizeof(float) + sizeof(int));
+  if (shared > 200 * 1024) throw std::range_error("a prompt has too many blocks for XAttention on this device");
+  if (shared > 40 * 1024) {
+    check(cudaFuncSetAttribute(choose_blocks, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
+          "cudaFuncSetAttribute");
+  }
+  choose_blocks<<<static_cast<unsigned>((rows + per_block - 1) / per_block), kThreads, shared, stream>>>(choice);
+  check(cudaGetLastError(), "xattentionEstimate, choice");
+}
+
+}  // namespace elastic

@@ -1,0 +1,55 @@
+// XAttention: antidiagonal scores are a matrix product of groups of rows; a bounded piece of them exists at a time.
+#include <algorithm>
+
+#include "addon/operations.h"
+#include "core/check.h"
+#include "core/device.h"
+#include "gemm/cublas_lt.h"
+#include "selection/select_kernels.h"
+
+namespace elastic {
+namespace {
+
+/** Scores kept at a time, in bytes: they stay in L2 between the product and the softmax. */
+constexpr int64_t kScoreBytes = int64_t{32} << 20;
+
+}  // namespace
+
+void backend::xattention_estimate(const Estimate& estimate) {
+  const cudaStream_t stream = Device::instance().stream;
+  const DType dtype = estimate.keys.dtype;
+  const int64_t groups = estimate.groups(), per_block = estimate.block_size / estimate.stride;
+  const int64_t depth = estimate.stride * estimate.head_dim, row_bytes = depth * byte_size(dtype);
+  // Rows of scores start at multiples of 16 bytes.
+  const int64_t stride = (groups + 3) / 4 * 4;
+  const int64_t wanted = std::max<int64_t>(1, kScoreBytes / (stride * 4) / per_block) * per_block;
+  const int64_t rows = std::min(wanted, (groups + per_block - 1) / per_block * per_block);
+  const bool ragged = estimate.tokens % estimate.stride != 0;
+  const Scratch scores(static_cast<size_t>(rows * stride * 4)), queries(static_cast<size_t>(rows * row_bytes));
+  const Scratch padded(ragged ? static_cast<size_t>(groups * row_bytes) : 1);
+  for (const auto& [key_value_head, store] : estimate.heads) {
+    // `stride` rows of the cache are one row of the product already; only a last, partial one needs zeros.
+    const char* keys = estimate.keys.row(store.first_slot);
+    if (ragged) {
+      const auto bytes = static_cast<size_t>(estimate.tokens * estimate.head_dim * byte_size(dtype));
+      check(cudaMemcpyAsync(padded.data(), keys, bytes, cudaMemcpyDeviceToDevice, stream), "cudaMemcpyAsync");
+      check(cudaMemsetAsync(padded.data() + bytes, 0, static_cast<size_t>(groups * row_bytes) - bytes, stream),
+            "cudaMemsetAsync");
+      keys = padded.data();
+    }
+    for (int64_t member = 0; member < estimate.group; ++member) {
+      const int64_t head = key_value_head * estimate.group + member;
+      for (int64_t first = 0; first < groups; first += rows) {
+        const int64_t count = std::min(rows, groups - first);
+        launch_gather_queries(estimate, head, first, count, queries.data(), stream);
+        // Later keys are never scored against these queries.
+        multiply({queries.data(), depth, keys, scores.data(), stride, count, depth, first + count, dtype, DType::F32,
+                  false},
+                 stream);
+        launch_choose_blocks(estimate, head, first, count, reinterpret_cast<const float*>(scores.data()), stride, stream);
+      }
+    }
+  }
+}
+
+}  // namespace elastic

@@ -1,0 +1,38 @@
+import { existsSync } from "node:fs";
+import { type BackendProvider, BackendUnavailableError } from "@elastic-attention/tensor";
+import { addonPath, loadAddon } from "./cuda-addon.js";
+import { CudaBackend } from "./cuda-backend.js";
+
+/** Makes the backend known as "cuda": `registerBackend(cudaProvider)`. */
+export const cudaProvider: BackendProvider = {
+  name: "cuda",
+  async available() {
+    return cudaProblems();
+  },
+  async create() {
+    return createCudaBackend();
+  },
+};
+
+/** Why the backend cannot run here, in words for people; empty when it can. Starts the device if there is one. */
+export function cudaProblems(): readonly string[] {
+  const path = addonPath();
+  if (!existsSync(path)) {
+    return [`its addon is not built (${path} is missing): \`pnpm build\` makes it where nvcc (CUDA 12.4 or newer) is found`];
+  }
+  try {
+    const { matrixProductProblem } = loadAddon().deviceInformation();
+    return matrixProductProblem === "" ? [] : [matrixProductProblem];
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)];
+  }
+}
+
+/** Starts the cuda backend without the registry. @throws BackendUnavailableError that says why it cannot run here */
+export function createCudaBackend(): CudaBackend {
+  const problems = cudaProblems();
+  if (problems.length > 0) {
+    throw new BackendUnavailableError("cuda", problems, "Run `elastic-attention doctor` to see the state of every backend.");
+  }
+  return new CudaBackend(loadAddon());
+}

@@ -1,0 +1,3 @@
+export { addonPath, type CudaAddon, type CudaDevice, loadAddon } from "./cuda-addon.js";
+export * from "./cuda-backend.js";
+export * from "./cuda-provider.js";

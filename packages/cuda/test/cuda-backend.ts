@@ -1,0 +1,56 @@
+import { add, cast, DisposedError, embedding, OutOfMemoryError, ReferenceBackend } from "@elastic-attention/tensor";
+import { describe, expect, test } from "vitest";
+import { poisoned, randomTensor } from "../../native/test/conformance/random-tensors.js";
+import { createCudaBackend, loadAddon } from "../src/index.js";
+
+/** What the device adds to a backend: its memory, its limits, its edge. */
+export function describeCudaBackend(): void {
+  describe("the cuda backend", () => {
+    test("refuses what does not fit, and goes on", () => {
+      using backend = createCudaBackend();
+      expect(() => backend.allocate([2 ** 44], "u8")).toThrow(OutOfMemoryError);
+      using almost = backend.allocate([Math.floor(backend.device.memoryBytes / 2)], "u8");
+      // The account would allow it; the device has no room for both.
+      expect(() => backend.allocate([Math.floor(backend.device.memoryBytes * 0.49999)], "u8")).toThrow(OutOfMemoryError);
+      almost.dispose();
+      using small = randomTensor(backend, [4], "f32", 1);
+      backend.kernels.run(add, { a: small, b: small, output: small });
+      expect(Array.from(small.toFloat32()).every(Number.isFinite)).toBe(true);
+    });
+
+    test("ten thousand allocations leave nothing behind", () => {
+      using backend = createCudaBackend();
+      for (let i = 0; i < 10_000; i++) backend.allocate([1000 + i], "f32").dispose();
+      expect(backend.memory().liveBytes).toBe(0);
+    });
+
+    test("a token outside of the table gives NaN, not a neighbour's memory", () => {
+      using backend = createCudaBackend();
+      using table = randomTensor(backend, [4, 8], "f32", 1);
+      using output = poisoned(backend, [2, 8], "f32");
+      using ids = backend.upload(Int32Array.of(4, -1), [2], "i32");
+      backend.kernels.run(embedding, { ids, table, output });
+      expect(Array.from(output.toFloat32()).every(Number.isNaN)).toBe(true);
+    });
+
+    test("refuses tensors of another backend and disposed ones", () => {
+      using backend = createCudaBackend();
+      using foreign = randomTensor(new ReferenceBackend(), [1, 8], "f32", 1);
+      using output = poisoned(backend, [1, 8], "f32");
+      expect(() => backend.kernels.run(cast, { input: foreign, output })).toThrow(/backend "reference"/);
+      const gone = randomTensor(backend, [1, 8], "f32", 1);
+      gone.dispose();
+      expect(() => backend.kernels.run(cast, { input: gone, output })).toThrow(DisposedError);
+    });
+
+    test("the addon refuses hostile arguments", () => {
+      const addon = loadAddon();
+      for (const values of [[], [1], [99999, 0, 1, 1, 1, 0], [1, 2 ** 52, 2 ** 52, 2 ** 52, 2 ** 52, 0], [NaN, 0, 1, 1, 1, 0]]) {
+        expect(() => addon.read(Float64Array.from(values), new Uint8Array(4))).toThrow(/missing|tensor|whole number|buffer/);
+        expect(() => addon.hybridAttention(Float64Array.from(values))).toThrow(/missing|tensor|whole number|buffer/);
+      }
+      expect(() => addon.linear([1, 2, 3] as unknown as Float64Array)).toThrow(TypeError);
+      expect(addon.release(Float64Array.of(123456789))).toBe(false);
+    });
+  });
+}
