@@ -1,6 +1,6 @@
 // Builds the addon of the package in the current directory with cmake-js: the `build:native` task of native packages.
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -19,6 +19,18 @@ if (!existsSync(join(packageFolder, "CMakeLists.txt"))) {
 
 if (spawnSync("cmake", ["--version"], { stdio: "ignore" }).status !== 0) {
   fail("The native build needs CMake, which was not found. Install it (Debian: apt-get install cmake g++ make).");
+}
+
+// A package whose CMakeLists.txt speaks CUDA is left out where there is no compiler for it.
+if (readFileSync(join(packageFolder, "CMakeLists.txt"), "utf8").includes("enable_language(CUDA)")) {
+  const compiler = process.env["CUDACXX"] ?? "nvcc";
+  const found = [compiler, "/usr/local/cuda/bin/nvcc"].some((path) => spawnSync(path, ["--version"], { stdio: "ignore" }).status === 0);
+  if (!found) {
+    const message = "CUDA backend skipped: nvcc was not found (install the CUDA toolkit 12.4 or newer, or set CUDACXX).";
+    if (process.env["CUDA_REQUIRED"] === "1") fail(message);
+    console.log(message);
+    process.exit(0);
+  }
 }
 
 // cmake-js is a dependency of the package that is built, so it is resolved from there.

@@ -43,6 +43,9 @@ export function test(title, fn) {
 }
 test.each = each(test);
 test.skip = (title) => tests.push({ name: [...path, title].join(" > ") });
+test.skipIf = (condition) => (condition ? Object.assign(test.skip, { each: each(test.skip) }) : test);
+test.runIf = (condition) => test.skipIf(!condition);
+describe.skipIf = (condition) => (condition ? Object.assign(() => {}, { each: () => () => {} }) : describe);
 export const it = test;
 
 setImmediate(async () => {

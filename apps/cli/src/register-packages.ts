@@ -1,4 +1,5 @@
 import { cpuProvider } from "@elastic-attention/cpu";
+import { cudaProvider } from "@elastic-attention/cuda";
 import { registerLlama } from "@elastic-attention/model-llama";
 import { registerQwen } from "@elastic-attention/model-qwen";
 import { referenceProvider, registerBackend } from "@elastic-attention/tensor";
@@ -6,6 +7,7 @@ import { referenceProvider, registerBackend } from "@elastic-attention/tensor";
 /** Makes everything that comes with the command line known: here, and in the engine's worker thread. */
 export default function registerPackages(): void {
   registerBackend(cpuProvider);
+  registerBackend(cudaProvider);
   registerBackend(referenceProvider);
   registerLlama();
   registerQwen();

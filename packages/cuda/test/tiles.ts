@@ -47,7 +47,7 @@ function attend(backend: Backend, { headDim, queryHeads, appends }: Shape, dtype
     const sequence = { start: 0, length: tokens, cache: cache.layer(0), patterns, ...(turn === 0 ? { mask } : {}) };
     backend.kernels.run(hybridAttention, { query, output, sequences: [sequence], scale: headDim ** -0.5 });
     cache.settle(0, [{ kind: "full" }, window, { kind: "full" }, window]);
-    outputs.push(...output.toFloat32());
+    for (const value of output.toFloat32()) outputs.push(value);
   }
   return Float32Array.from(outputs);
 }

@@ -1,4 +1,5 @@
 import { createCpuBackend } from "@elastic-attention/cpu";
+import { createCudaBackend, cudaProblems } from "@elastic-attention/cuda";
 import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 
 /** A backend that parity is checked on, and the compute types to check. */
@@ -8,8 +9,11 @@ export interface TestBackend {
   create(): Promise<Backend>;
 }
 
-/** Every backend there is. */
+/** Every backend that can run here. */
 export const testBackends: readonly TestBackend[] = [
   { name: "reference", dtypes: ["f32"], create: async () => new ReferenceBackend() },
   { name: "cpu", dtypes: ["f32", "bf16"], create: async () => createCpuBackend() },
+  ...(cudaProblems().length > 0
+    ? []
+    : [{ name: "cuda", dtypes: ["f32", "bf16"] as const, create: async () => createCudaBackend() }]),
 ];

@@ -11,6 +11,8 @@ import type { CommandFunction } from "../run-command.js";
 interface Finding {
   readonly what: string;
   readonly ok: boolean;
+  /** Absent, and nothing is the worse for it. */
+  readonly optional?: boolean;
   readonly detail: string;
 }
 
@@ -26,9 +28,14 @@ export const doctor: CommandFunction<{ readonly json?: boolean }> = async ({ opt
     { what: "architectures", ok: true, detail: registeredModelAdapters().flatMap(({ architectures }) => architectures).join(", ") },
   ];
   if (options.json) console.log(JSON.stringify({ findings }, undefined, 2));
-  else for (const { what, ok, detail } of findings) console.log(`${ok ? "ok     " : "missing"}  ${what.padEnd(18)} ${detail}`);
-  return findings.every(({ ok }) => ok) ? 0 : 1;
+  else for (const finding of findings) console.log(`${state(finding)}  ${finding.what.padEnd(18)} ${finding.detail}`);
+  return findings.every(({ ok, optional }) => ok || optional === true) ? 0 : 1;
 };
+
+function state({ ok, optional }: Finding): string {
+  if (ok) return "ok     ";
+  return optional === true ? "absent " : "missing";
+}
 
 async function backendFindings(): Promise<Finding[]> {
   const findings: Finding[] = [];
@@ -36,7 +43,8 @@ async function backendFindings(): Promise<Finding[]> {
     const what = `backend ${provider.name}`;
     const reasons = await provider.available();
     if (reasons.length > 0) {
-      findings.push({ what, ok: false, detail: reasons.join("; ") });
+      // Most machines have no GPU.
+      findings.push({ what, ok: false, optional: provider.name === "cuda", detail: reasons.join("; ") });
       continue;
     }
     using backend = await createBackend(provider.name);

@@ -64,8 +64,8 @@ function attend(backend: Backend, shape: Case, dtype: FloatDType): { outputs: Fl
     const sequence = { start: 0, length: tokens, cache: cache.layer(0), patterns, ...(turn === 0 ? { mask } : {}) };
     backend.kernels.run(hybridAttention, { query, output, sequences: [sequence], scale: headDim ** -0.5, logSumExp });
     cache.settle(0, modes);
-    outputs.push(...output.toFloat32());
-    logSumExps.push(...logSumExp.toFloat32());
+    for (const value of output.toFloat32()) outputs.push(value);
+    for (const value of logSumExp.toFloat32()) logSumExps.push(value);
   }
   return { outputs: Float32Array.from(outputs), logSumExps: Float32Array.from(logSumExps) };
 }

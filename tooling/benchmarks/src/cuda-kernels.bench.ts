@@ -1,0 +1,175 @@
+import {
+  type AttentionMode,
+  hybridAttention,
+  SequenceCache,
+  xattentionEstimate,
+} from "@elastic-attention/attention";
+import { routerLogits } from "@elastic-attention/router";
+import { type Backend, createBackend, linear, MemoryScope, packLinear, registerBackend, type Tensor } from "@elastic-attention/tensor";
+import { cudaProvider } from "@elastic-attention/cuda";
+import type { Benchmark } from "./benchmark.js";
+import { type Figure, figure } from "./figure.js";
+import { type Summary, median } from "./statistics.js";
+
+/** The attention of Llama-3.1-8B. */
+const shape = { numQueryHeads: 32, numKeyValueHeads: 8, headDim: 128 } as const;
+const streaming: AttentionMode = { kind: "streaming", sinkTokens: 128, localTokens: 2048, blockSize: 128 };
+
+export const benchmark: Benchmark = {
+  description: "Kernels of the cuda backend: attention, decoding, XAttention's estimate, router, products (one GPU)",
+  async run(options, progress) {
+    registerBackend(cudaProvider);
+    using backend = await createBackend("cuda");
+    const figures: Figure[] = [];
+    for (const tokens of options.tokens ?? (options.tiny ? [2048] : [65_536, 131_072])) {
+      progress(`${tokens} tokens`);
+      figures.push(...(await prefill(backend, tokens)));
+      for (const batch of options.tiny ? [1] : [1, 16]) {
+        if (batch * tokens > 2 ** 21) continue;
+        for (const sparseHeads of [0, 6]) figures.push(await decode(backend, tokens, batch, sparseHeads));
+      }
+    }
+    for (const tokens of options.tiny ? [512] : [512, 32_768, 131_072]) figures.push(await router(backend, tokens));
+    for (const [rows, inputs, outputs] of options.tiny ? [[256, 256, 256]] : [[8192, 4096, 28_672], [8192, 8192, 8192], [8192, 14_336, 4096]]) {
+      figures.push(await product(backend, rows!, inputs!, outputs!));
+    }
+    return { figures, notes: ["times are of queued work, host time hidden where the device is slower"] };
+  },
+};
+
+/** Seconds of one call: many are queued, and the wait for all is divided. */
+async function seconds(backend: Backend, run: () => void, rounds = 5): Promise<number[]> {
+  run();
+  await backend.synchronize();
+  const start = performance.now();
+  run();
+  await backend.synchronize();
+  const count = Math.max(1, Math.min(200, Math.ceil(50 / (performance.now() - start))));
+  const samples: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const begin = performance.now();
+    for (let i = 0; i < count; i++) run();
+    await backend.synchronize();
+    samples.push((performance.now() - begin) / 1000 / count);
+  }
+  return samples;
+}
+
+function summary(name: string, samples: readonly number[], value: (seconds: number) => number): Summary {
+  const values = samples.map(value);
+  return { name, best: value(Math.min(...samples)), median: median(values), samples: samples.length };
+}
+
+/** Roughly normal bf16 values, a million of them repeated. */
+function randomRows(backend: Backend, scope: MemoryScope, dimensions: readonly number[]): Tensor {
+  const length = dimensions.reduce((product, size) => product * size, 1);
+  const values = new Uint16Array(length);
+  const known = Math.min(length, 1_048_573);
+  for (let i = 0; i < known; i++) {
+    const value = Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+    values[i] = new Uint32Array(Float32Array.of(value).buffer)[0]! >>> 16;
+  }
+  for (let at = known; at < length; at *= 2) values.copyWithin(at, 0, Math.min(at, length - at));
+  return scope.track(backend.upload(values, dimensions, "bf16"));
+}
+
+function filledCache(backend: Backend, scope: MemoryScope, rows: Tensor, sparseHeads: number): SequenceCache {
+  const { numKeyValueHeads, headDim } = shape;
+  const cache = scope.track(new SequenceCache({ backend, numLayers: 1, numKeyValueHeads, headDim, dtype: "bf16" }));
+  const tokens = rows.numRows / 2;
+  cache.append(0, rows.rows(0, tokens), rows.rows(tokens, 2 * tokens));
+  const modes = Array.from({ length: numKeyValueHeads }, (_, head) => (head < sparseHeads ? streaming : ({ kind: "full" } as const)));
+  if (sparseHeads > 0) cache.settle(0, modes);
+  return cache;
+}
+
+async function prefill(backend: Backend, tokens: number): Promise<Figure[]> {
+  using scope = new MemoryScope();
+  const { numQueryHeads, numKeyValueHeads, headDim } = shape;
+  const rows = randomRows(backend, scope, [2 * tokens, numKeyValueHeads, headDim]);
+  const cache = filledCache(backend, scope, rows, 0);
+  const query = randomRows(backend, scope, [tokens, numQueryHeads, headDim]);
+  const output = scope.track(backend.allocate(query.shape, "bf16"));
+  const full = Array.from({ length: numKeyValueHeads }, () => ({ type: "full" }) as const);
+  const sequences = [{ start: 0, length: tokens, cache: cache.layer(0), patterns: full }];
+  const attention = await seconds(backend, () => backend.kernels.run(hybridAttention, { query, output, sequences, scale: headDim ** -0.5 }), 3);
+  const mode = { kind: "xattention", stride: 16, threshold: 0.9, blockSize: 128 } as const;
+  const heads = full.map((_, head) => head);
+  const estimate = await seconds(
+    backend,
+    () => backend.kernels.run(xattentionEstimate, { query, cache: cache.layer(0), keyValueHeads: heads, mode })[Symbol.dispose](),
+    3,
+  );
+  const operations = 2 * tokens * tokens * numQueryHeads * headDim;
+  return [
+    figure({ what: `full attention, ${tokens}`, unit: "TFLOP/s", ours: summary("ours", attention, (s) => operations / s / 1e12), higherIsBetter: true }),
+    figure({
+      what: `XAttention estimate, ${tokens}, share of full attention`,
+      unit: "%",
+      ours: summary("ours", estimate, (s) => (100 * s) / median(attention)),
+      target: { bound: "at most", value: 7 },
+      higherIsBetter: false,
+    }),
+  ];
+}
+
+async function decode(backend: Backend, tokens: number, batch: number, sparseHeads: number): Promise<Figure> {
+  using scope = new MemoryScope();
+  const { numQueryHeads, numKeyValueHeads, headDim } = shape;
+  const rows = randomRows(backend, scope, [2 * tokens, numKeyValueHeads, headDim]);
+  const caches = Array.from({ length: batch }, () => filledCache(backend, scope, rows, sparseHeads));
+  const query = randomRows(backend, scope, [batch, numQueryHeads, headDim]);
+  const output = scope.track(backend.allocate(query.shape, "bf16"));
+  const sequences = caches.map((cache, start) => ({ start, length: 1, cache: cache.layer(0), patterns: cache.decodePatterns(0) }));
+  const samples = await seconds(backend, () => backend.kernels.run(hybridAttention, { query, output, sequences, scale: headDim ** -0.5 }));
+  const bytes = caches.reduce((sum, cache) => sum + cache.byteLength, 0);
+  return figure({
+    what: `decoding, ${batch} x ${tokens}, ${sparseHeads} of 8 heads streaming`,
+    unit: "GB/s",
+    ours: summary("ours", samples, (s) => bytes / s / 1e9),
+    higherIsBetter: true,
+    note: `${(median(samples) * 1e6).toFixed(0)} us`,
+  });
+}
+
+async function router(backend: Backend, tokens: number): Promise<Figure> {
+  using scope = new MemoryScope();
+  const { numKeyValueHeads: heads, headDim } = shape;
+  const keys = randomRows(backend, scope, [tokens, heads, headDim]);
+  const layer = (outputs: number, inputs: number) => ({
+    weight: scope.track(backend.upload(Float32Array.from({ length: outputs * inputs }, () => Math.random() - 0.5), [outputs, inputs], "f32")),
+    bias: scope.track(backend.upload(new Float32Array(outputs), [outputs], "f32")),
+  });
+  const weights = {
+    headDim,
+    classes: 2,
+    parameters: 0,
+    taskMlp: [layer(512, headDim), layer(headDim, 512)] as const,
+    routerMlp: [layer(512, headDim), layer(headDim, 512), layer(2, headDim)] as const,
+    [Symbol.dispose]: () => {},
+  };
+  const output = scope.track(backend.allocate([1, heads, 2], "f32"));
+  const pooling = { kind: "boundary", tokens: 100 } as const;
+  const samples = await seconds(backend, () => backend.kernels.run(routerLogits, { keys, offsets: [0, tokens], weights, pooling, rounding: "float32", output }));
+  return figure({
+    what: `router, ${tokens}`,
+    unit: "us",
+    ours: summary("ours", samples, (s) => s * 1e6),
+    target: { bound: "at most", value: 12 },
+    higherIsBetter: false,
+  });
+}
+
+async function product(backend: Backend, rows: number, inputs: number, outputs: number): Promise<Figure> {
+  using scope = new MemoryScope();
+  const weight = scope.track(backend.kernels.run(packLinear, { weights: [randomRows(backend, scope, [outputs, inputs])], dtype: "bf16" }));
+  const input = randomRows(backend, scope, [rows, inputs]);
+  const output = scope.track(backend.allocate([rows, outputs], "bf16"));
+  const samples = await seconds(backend, () => backend.kernels.run(linear, { input, weight, output }));
+  return figure({
+    what: `product ${rows} x ${inputs} x ${outputs}`,
+    unit: "TFLOP/s",
+    ours: summary("ours", samples, (s) => (2 * rows * inputs * outputs) / s / 1e12),
+    higherIsBetter: true,
+  });
+}
