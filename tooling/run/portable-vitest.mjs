@@ -48,7 +48,7 @@ test.runIf = (condition) => test.skipIf(!condition);
 describe.skipIf = (condition) => (condition ? Object.assign(() => {}, { each: () => () => {} }) : describe);
 export const it = test;
 
-setImmediate(async () => {
+async function run() {
   let [passed, failed, skipped] = [0, 0, 0];
   for (const { name, fn } of tests) {
     if (fn === undefined) {
@@ -66,4 +66,7 @@ setImmediate(async () => {
   }
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
   process.exitCode = failed > 0 ? 1 : 0;
-});
+}
+
+// After the bundle has defined every test.
+setImmediate(() => void run());

@@ -1,8 +1,7 @@
 import { type AttentionMode, type BlockPattern, hybridAttention, SequenceCache } from "@elastic-attention/attention";
 import { ShapeError } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
-import { describeAttentionKernels } from "../../native/test/conformance/attention-kernels.js";
-import { poisoned, randomTensor } from "../../native/test/conformance/random-tensors.js";
+import { describeAttentionKernels, poisoned, randomTensor } from "@elastic-attention/conformance";
 import { createCpuBackend } from "../src/index.js";
 import { subjects } from "./instruction-set-levels.js";
 

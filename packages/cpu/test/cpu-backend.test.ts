@@ -1,7 +1,7 @@
 import { OutOfMemoryError, ShapeError } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { cpuProvider, createCpuBackend, loadAddon } from "../src/index.js";
-import { describeRouterKernels } from "../../native/test/conformance/router-kernels.js";
+import { describeRouterKernels } from "@elastic-attention/conformance";
 import { subjects } from "./instruction-set-levels.js";
 
 for (const subject of subjects) describeRouterKernels(subject);

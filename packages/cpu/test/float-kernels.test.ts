@@ -1,7 +1,6 @@
 import { add, cast, embedding, ReferenceBackend, ShapeError, UnsupportedOperationError } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { describeFloatKernels } from "../../native/test/conformance/float-kernels.js";
-import { poisoned, randomTensor } from "../../native/test/conformance/random-tensors.js";
+import { describeFloatKernels, poisoned, randomTensor } from "@elastic-attention/conformance";
 import { createCpuBackend } from "../src/index.js";
 import { subjects } from "./instruction-set-levels.js";
 

@@ -1,4 +1,4 @@
-import type { BackendUnderTest } from "../../native/test/conformance/backend-under-test.js";
+import type { BackendUnderTest } from "@elastic-attention/conformance";
 import { createCpuBackend, detectedInstructionSet, instructionSets, loadAddon } from "../src/index.js";
 
 /** Every level that this machine can run; the tests run each of them. */

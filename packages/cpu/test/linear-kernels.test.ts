@@ -1,7 +1,6 @@
 import { packLinear, UnsupportedOperationError } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
-import { describeLinearKernels, product } from "../../native/test/conformance/linear-kernels.js";
-import { randomTensor } from "../../native/test/conformance/random-tensors.js";
+import { describeLinearKernels, product, randomTensor } from "@elastic-attention/conformance";
 import { createCpuBackend } from "../src/index.js";
 import { levels, subjects } from "./instruction-set-levels.js";
 

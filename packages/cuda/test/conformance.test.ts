@@ -1,9 +1,5 @@
 import { test } from "vitest";
-import { describeAttentionKernels } from "../../native/test/conformance/attention-kernels.js";
-import type { BackendUnderTest } from "../../native/test/conformance/backend-under-test.js";
-import { describeFloatKernels } from "../../native/test/conformance/float-kernels.js";
-import { describeLinearKernels } from "../../native/test/conformance/linear-kernels.js";
-import { describeRouterKernels } from "../../native/test/conformance/router-kernels.js";
+import { type BackendUnderTest, describeAttentionKernels, describeFloatKernels, describeLinearKernels, describeRouterKernels } from "@elastic-attention/conformance";
 import { createCudaBackend, cudaProblems } from "../src/index.js";
 import { describeCudaBackend } from "./cuda-backend.js";
 import { describeTiles } from "./tiles.js";

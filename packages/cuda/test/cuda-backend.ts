@@ -1,6 +1,6 @@
 import { add, cast, DisposedError, embedding, OutOfMemoryError, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { poisoned, randomTensor } from "../../native/test/conformance/random-tensors.js";
+import { poisoned, randomTensor } from "@elastic-attention/conformance";
 import { createCudaBackend, loadAddon } from "../src/index.js";
 
 /** What the device adds to a backend: its memory, its limits, its edge. */

@@ -8,8 +8,7 @@ import {
 } from "@elastic-attention/attention";
 import { type Backend, type FloatDType, MemoryScope, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import type { BackendUnderTest } from "../../native/test/conformance/backend-under-test.js";
-import { poisoned, randomTensor, relativeError, seededRandom } from "../../native/test/conformance/random-tensors.js";
+import { type BackendUnderTest, poisoned, randomTensor, relativeError, seededRandom } from "@elastic-attention/conformance";
 
 interface Shape {
   readonly headDim: number;

@@ -81,26 +81,38 @@ void run_tiles(const AttentionCall& call, const std::vector<const AttentionSeque
   run_forward_sm90(forward, workspace.data(), device.multiprocessors, device.stream);
 }
 
-/** Thread blocks that fill the device a few times over, so that an uneven end costs little. */
-int splits_for(const RowAttention& call, int64_t longest_keys, int multiprocessors) {
+/** Keys that a head's rows read at most. */
+int64_t keys_read(const HeadPattern& pattern, int64_t length) {
+  if (pattern.type != HeadPattern::Type::Streaming) return length;
+  return std::min(length, (pattern.sink_blocks + pattern.local_blocks) * pattern.block_size);
+}
+
+/** Parts of the longest head, so that all parts of all heads are about equal and fill the device a few times over. */
+int splits_for(const RowAttention& call, const std::vector<const AttentionSequence*>& sequences, int multiprocessors) {
   const int group = call.num_query_heads / call.num_key_value_heads, rows = rows_per_block(group);
-  const int64_t blocks = static_cast<int64_t>((call.most_rows + rows - 1) / rows) * call.num_key_value_heads *
-                         ((group + 15) / 16) * call.num_sequences;
-  constexpr int64_t least_keys = 512, most_splits = 128;
-  const int64_t wanted = (4ll * multiprocessors + blocks - 1) / blocks;
-  return static_cast<int>(std::clamp<int64_t>(std::min(wanted, longest_keys / least_keys), 1, most_splits));
+  int64_t all = 0, longest = 0;
+  for (const AttentionSequence* sequence : sequences) {
+    const int64_t tiles = (sequence->length + rows - 1) / rows * ((group + 15) / 16);
+    for (const HeadPattern& pattern : sequence->patterns) {
+      const int64_t keys = keys_read(pattern, sequence->cache_length);
+      all += keys * tiles;
+      longest = std::max(longest, keys);
+    }
+  }
+  constexpr int64_t least_keys = 256, most_splits = 512;
+  const int64_t part = std::max(least_keys, all / (int64_t{6} * multiprocessors));
+  return static_cast<int>(std::clamp<int64_t>((longest + part - 1) / part, 1, most_splits));
 }
 
 void run_rows(const AttentionCall& call, const std::vector<const AttentionSequence*>& sequences) {
   const Device& device = Device::instance();
   std::vector<SequenceEntry> entries;
   std::vector<HeadEntry> heads;
-  int64_t most_rows = 0, longest = 0;
+  int64_t most_rows = 0;
   for (const AttentionSequence* sequence : sequences) {
     entries.push_back(sequence_entry(*sequence));
     append_heads(*sequence, heads);
     most_rows = std::max(most_rows, sequence->length);
-    longest = std::max(longest, sequence->cache_length);
   }
   const size_t sequence_bytes = entries.size() * sizeof(SequenceEntry), head_bytes = heads.size() * sizeof(HeadEntry);
   RowAttention rows{};
@@ -119,11 +131,7 @@ void run_rows(const AttentionCall& call, const std::vector<const AttentionSequen
   rows.output_dtype = call.output.dtype;
   rows.scale_log2 = call.scale * 1.44269504088896341f;
   rows.tokens = call.query.rows;
-  rows.splits = row_attention_uses_matrix_units(rows) ? splits_for(rows, longest, device.multiprocessors) : 1;
-  // Joining covers every row of the output: rows of other sequences of the call must not be touched.
-  int64_t covered = 0;
-  for (const AttentionSequence* sequence : sequences) covered += sequence->length;
-  if (covered != rows.tokens) rows.splits = 1;
+  rows.splits = row_attention_uses_matrix_units(rows) ? splits_for(rows, sequences, device.multiprocessors) : 1;
   const size_t partial = rows.splits == 1 ? 0
                                           : static_cast<size_t>(rows.splits) * static_cast<size_t>(rows.tokens) *
                                                 static_cast<size_t>(rows.num_query_heads) *

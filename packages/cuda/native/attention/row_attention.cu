@@ -15,6 +15,8 @@ constexpr int kWarps = 4;
 constexpr int kRows = 16;
 /** Keys of a step. */
 constexpr int kKeys = 16;
+/** Steps that are not split further: four for each warp. */
+constexpr int kLeastSteps = 4 * kWarps;
 
 template <typename T>
 __device__ inline void multiply_accumulate(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
@@ -58,12 +60,30 @@ __device__ void write_sums(const RowAttention& call, int split, int64_t row, int
   call.partial[at + call.head_dim + 1] = sum;
 }
 
-/** The part of the keys [0, end) that a split takes, in whole steps. */
-__device__ inline int2 split_range(int end, int split, int splits, int unit) {
-  const int steps = (end + unit - 1) / unit;
-  return make_int2(static_cast<int>(static_cast<int64_t>(steps) * split / splits) * unit,
-                   min(end, static_cast<int>(static_cast<int64_t>(steps) * (split + 1) / splits) * unit));
-}
+/** The steps that a tile of rows takes through its head's keys: those of the sink, then those of the window. */
+struct KeySteps {
+  int sink;
+  int window_start;
+  int count;
+
+  __device__ KeySteps(const HeadEntry& head, int first_position, int last_position) : sink(0), window_start(0) {
+    if (head.type == PatternType::Streaming) {
+      const int local_start = max(0, first_position / head.block_size - head.local_blocks + 1) * head.block_size;
+      window_start = local_start / kKeys;
+      sink = min(window_start, (head.sink_blocks * head.block_size + kKeys - 1) / kKeys);
+    }
+    count = sink + last_position / kKeys + 1 - window_start;
+  }
+
+  /** Parts that are worth a thread block each: heads that read little are split less. */
+  __device__ int parts(int splits) const { return min(splits, (count + kLeastSteps - 1) / kLeastSteps); }
+  __device__ int2 part(int index, int splits) const {
+    const int64_t number = parts(splits);
+    return make_int2(static_cast<int>(count * static_cast<int64_t>(index) / number),
+                     static_cast<int>(count * static_cast<int64_t>(index + 1) / number));
+  }
+  __device__ int key(int index) const { return (index < sink ? index : window_start + index - sink) * kKeys; }
+};
 
 /**
  * Matrix units: 16 rows (query heads of one group, times query rows) against 16 keys a step, straight from memory to
@@ -123,19 +143,12 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
   const T* values = static_cast<const T*>(sequence.values);
   const int last_row = min(first_row + rows_in_tile, sequence.query_length) - 1;
   const int last_position = sequence.offset() + last_row;
-  const VisibleKeys first_visible(head, sequence, query_head_of[0], sequence.offset() + first_row);
-  const int window = head.type == PatternType::Streaming ? first_visible.local_start : 0;
-  const int sink_steps = head.type == PatternType::Streaming
-                             ? min(window / kKeys, (head.sink_blocks * head.block_size + kKeys - 1) / kKeys)
-                             : 0;
-  const int first_step = window / kKeys;
-  // Steps of the sink, then steps of the window: one dense row of steps, so that splits are even.
-  const int num_steps = sink_steps + last_position / kKeys + 1 - first_step;
-  const int2 range = split_range(num_steps, split, call.splits, 1);
+  const KeySteps steps(head, sequence.offset() + first_row, last_position);
+  if (split >= steps.parts(call.splits)) return;
+  const int2 range = steps.part(split, call.splits);
 
   for (int index = range.x + warp; index < range.y; index += kWarps) {
-    const int step = index < sink_steps ? index : first_step + index - sink_steps;
-    const int start = step * kKeys;
+    const int start = steps.key(index);
     float scores[2][4] = {};
     const bool inside = head.type == PatternType::Full && start + kKeys - 1 <= sequence.offset() + first_row;
     bool seen[2][4];
@@ -337,26 +350,56 @@ __global__ void attend_rows(const RowAttention call) {
   if (lane == 0) write_sums(call, 0, global_row, query_head, maximum, sum);
 }
 
-/** Joins the parts of split rows, always in the same order. One thread block for a row of one head. */
+constexpr int kJoinGroups = 4;
+
+/**
+ * Joins the parts of split rows, always in the same order: groups of threads take parts in turn, and the groups are
+ * joined at the end. One thread block for a row of one head.
+ */
 template <typename Out>
 __global__ void join_splits(const RowAttention call) {
+  extern __shared__ float shares[];
+  __shared__ float totals[kJoinGroups];
+  const int head = blockIdx.y, column = threadIdx.x, group = threadIdx.y;
+  const int per_group = call.num_query_heads / call.num_key_value_heads;
+  // The sequence that the row belongs to; decoding batches are short.
   const int64_t row = blockIdx.x;
-  const int head = blockIdx.y;
+  int index = 0;
+  while (row < call.sequences[index].query_start || row >= call.sequences[index].query_start + call.sequences[index].query_length) {
+    if (++index == call.num_sequences) return;
+  }
+  const SequenceEntry& sequence = call.sequences[index];
+  const HeadEntry& entry = call.heads[index * call.num_key_value_heads + head / per_group];
+  const int rows_in_tile = kRows / min(per_group, kRows);
+  const int first_row = static_cast<int>(row - sequence.query_start) / rows_in_tile * rows_in_tile;
+  const int last_row = min(first_row + rows_in_tile, sequence.query_length) - 1;
+  const int parts = KeySteps(entry, sequence.offset() + first_row, sequence.offset() + last_row).parts(call.splits);
   const int64_t width = call.head_dim + 2, split_stride = call.tokens * call.num_query_heads * width;
   const float* part = call.partial + (row * call.num_query_heads + head) * width;
-  float maximum = -INFINITY;
-  for (int split = 0; split < call.splits; ++split) maximum = fmaxf(maximum, part[split * split_stride + call.head_dim]);
-  const float base = maximum == -INFINITY ? 0.0f : maximum;
-  float total = 0;
-  for (int split = 0; split < call.splits; ++split) {
-    const float* sums = part + split * split_stride + call.head_dim;
-    total += sums[1] * exp2f(sums[0] - base);
+  const int thread = group * blockDim.x + column, threads = kJoinGroups * blockDim.x;
+  for (int split = thread; split < parts; split += threads) {
+    shares[2 * split] = part[split * split_stride + call.head_dim];
+    shares[2 * split + 1] = part[split * split_stride + call.head_dim + 1];
   }
-  const int column = threadIdx.x;
-  float value = 0;
-  for (int split = 0; split < call.splits; ++split) {
-    const float* from = part + split * split_stride;
-    value += from[column] * exp2f(from[call.head_dim] - base);
+  __syncthreads();
+  float maximum = -INFINITY;
+  for (int split = 0; split < parts; ++split) maximum = fmaxf(maximum, shares[2 * split]);
+  const float base = maximum == -INFINITY ? 0.0f : maximum;
+  float value = 0, total = 0;
+#pragma unroll 8
+  for (int split = group; split < parts; split += kJoinGroups) {
+    const float share = exp2_fast(shares[2 * split] - base);
+    value = fmaf(part[split * split_stride + column], share, value);
+    total = fmaf(shares[2 * split + 1], share, total);
+  }
+  float* values = shares + 2 * call.splits;
+  values[thread] = value;
+  if (column == 0) totals[group] = total;
+  __syncthreads();
+  if (group != 0) return;
+  for (int other = 1; other < kJoinGroups; ++other) {
+    value += values[other * blockDim.x + column];
+    total += totals[other];
   }
   static_cast<Out*>(call.output)[row * call.output_stride + head * call.head_dim + column] =
       from_float<Out>(total > 0 ? value / total : 0.0f);
@@ -419,7 +462,9 @@ void launch_row_attention(const RowAttention& call, cudaStream_t stream) {
   if (call.splits == 1) return;
   const dim3 grid(static_cast<unsigned>(call.tokens), static_cast<unsigned>(call.num_query_heads));
   with_float_type(call.output_dtype, [&]<typename Out>(Out*) {
-    join_splits<Out><<<grid, static_cast<unsigned>(call.head_dim), 0, stream>>>(call);
+    const dim3 threads(static_cast<unsigned>(call.head_dim), kJoinGroups);
+    const size_t shared = static_cast<size_t>(2 * call.splits + kJoinGroups * call.head_dim) * sizeof(float);
+    join_splits<Out><<<grid, threads, shared, stream>>>(call);
   });
   check(cudaGetLastError(), "row attention, joining");
 }

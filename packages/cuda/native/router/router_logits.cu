@@ -1,4 +1,6 @@
-// The Attention Router: one thread block pools a head's keys and runs both MLPs.
+// The Attention Router: the thread blocks of a cluster share a head; each computes its part of every layer's outputs.
+#include <cooperative_groups.h>
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -11,6 +13,15 @@ namespace elastic {
 namespace {
 
 constexpr int kThreads = 512;
+constexpr int kWarps = kThreads / 32;
+/** Thread blocks of a cluster where the device has clusters. */
+constexpr int kCluster = 4;
+/** Outputs that a warp sums side by side, to have their weights in flight together. */
+constexpr int kSideBySide = 4;
+
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+#define ELASTIC_CLUSTERS 1
+#endif
 
 struct RouterLayer {
   const float* weight;
@@ -34,23 +45,67 @@ __device__ float rounded(const RouterTables& tables, double value) {
   return tables.round_bf16 ? __bfloat162float(__float2bfloat16_rn(narrow)) : narrow;
 }
 
+/** The same shared memory in another thread block of the cluster. */
+__device__ inline float* of_block(float* pointer, int rank) {
+#ifdef ELASTIC_CLUSTERS
+  return cooperative_groups::this_cluster().map_shared_rank(pointer, rank);
+#else
+  return pointer;
+#endif
+}
+
+__device__ inline void wait_for_cluster() {
+#ifdef ELASTIC_CLUSTERS
+  cooperative_groups::this_cluster().sync();
+#else
+  __syncthreads();
+#endif
+}
+
+/** Sums of one warp: weights of several outputs times x. In double where rounding makes near ties visible. */
+template <typename Sum>
+__device__ void dot_rows(const RouterLayer& layer, const float* x, int first, int end, int lane, Sum (&sums)[kSideBySide]) {
+#pragma unroll
+  for (auto& sum : sums) sum = 0;
+  for (int i = lane; i < layer.inputs; i += 32) {
+    float weights[kSideBySide];
+#pragma unroll
+    for (int k = 0; k < kSideBySide; ++k) {
+      weights[k] = layer.weight[min(first + k, end - 1) * layer.weight_stride + i];
+    }
+#pragma unroll
+    for (int k = 0; k < kSideBySide; ++k) sums[k] += static_cast<Sum>(weights[k]) * x[i];
+  }
+#pragma unroll
+  for (int step = 16; step > 0; step /= 2) {
+#pragma unroll
+    for (auto& sum : sums) sum += __shfl_xor_sync(0xffffffffu, sum, step);
+  }
+}
+
 template <typename T>
 __global__ void __launch_bounds__(kThreads)
     route_heads(Rows<T> keys, const RouterCall::Pool* pools, Rows<float> output, const RouterTables tables) {
   extern __shared__ double memory[];
-  const int head = blockIdx.x;
+#ifdef ELASTIC_CLUSTERS
+  const int blocks = static_cast<int>(cooperative_groups::this_cluster().num_blocks());
+#else
+  const int blocks = 1;
+#endif
+  const int head = blockIdx.x / blocks, rank = blockIdx.x % blocks;
   const RouterCall::Pool pool = pools[blockIdx.y];
   const int head_dim = tables.head_dim;
   auto* x = reinterpret_cast<float*>(memory + kThreads);
   float* y = x + tables.widest;
 
-  // Threads side by side read one row; stripes of threads take rows in turn.
+  // Every block pools for itself: that is quicker than to wait for another.
   const int stripes = kThreads / head_dim, stripe = threadIdx.x / head_dim, column = threadIdx.x % head_dim;
   double sum = 0;
   int64_t rows = 0;
   for (int64_t range = 0; range < pool.count; ++range) {
     const int64_t start = pool.ranges[range][0], end = pool.ranges[range][1];
     if (stripe < stripes) {
+#pragma unroll 8
       for (int64_t row = start + stripe; row < end; row += stripes) sum += to_float(keys[row][head * head_dim + column]);
     }
     rows += end - start;
@@ -61,36 +116,37 @@ __global__ void __launch_bounds__(kThreads)
     for (int i = 1; i < stripes; ++i) sum += memory[i * head_dim + column];
     x[column] = rounded(tables, sum / static_cast<double>(rows));
   }
-  __syncthreads();
+  wait_for_cluster();
 
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   for (int index = 0; index < RouterCall::kLayers; ++index) {
     const RouterLayer layer = tables.layers[index];
     const bool activated = index != 1 && index != RouterCall::kLayers - 1;
-    for (int out = warp; out < layer.outputs; out += kThreads / 32) {
-      const float* weight = layer.weight + out * layer.weight_stride;
-      double total = 0;
+    const int begin = layer.outputs * rank / blocks, end = layer.outputs * (rank + 1) / blocks;
+    for (int first = begin + warp * kSideBySide; first < end; first += kWarps * kSideBySide) {
+      double totals[kSideBySide];
       if (tables.round_bf16) {
-        // Rounding makes near ties visible, so the sum must be as good as the reference's.
-        for (int i = lane; i < layer.inputs; i += 32) total += static_cast<double>(weight[i]) * x[i];
-        for (int step = 16; step > 0; step /= 2) total += __shfl_xor_sync(0xffffffffu, total, step);
+        dot_rows(layer, x, first, end, lane, totals);
       } else {
-        float part = 0;
-        for (int i = lane; i < layer.inputs; i += 32) part = fmaf(weight[i], x[i], part);
-        total = warp_sum(part);
+        float parts[kSideBySide];
+        dot_rows(layer, x, first, end, lane, parts);
+#pragma unroll
+        for (int k = 0; k < kSideBySide; ++k) totals[k] = parts[k];
       }
-      if (lane == 0) {
-        float value = rounded(tables, total + layer.bias[out]);
+#pragma unroll
+      for (int k = 0; k < kSideBySide; ++k) {
+        if (first + k >= end) break;
+        float value = rounded(tables, totals[k] + layer.bias[first + k]);
         if (activated) value = rounded(tables, value / (1.0 + exp(-static_cast<double>(value))));
-        y[out] = value;
+        if (lane < blocks) of_block(y, lane)[first + k] = value;
       }
     }
-    __syncthreads();
+    wait_for_cluster();
     float* swapped = x;
     x = y;
     y = swapped;
   }
-  if (threadIdx.x < static_cast<unsigned>(tables.classes)) {
+  if (rank == 0 && threadIdx.x < static_cast<unsigned>(tables.classes)) {
     output[blockIdx.y][head * tables.classes + threadIdx.x] = x[threadIdx.x];
   }
 }
@@ -121,11 +177,22 @@ void backend::router_logits(const RouterCall& router) {
   if (shared > 48 * 1024) throw std::range_error("a layer of the router is too wide for this device");
   const Scratch pools(router.pools.size() * sizeof(RouterCall::Pool));
   upload_small(pools.data(), router.pools.data(), router.pools.size() * sizeof(RouterCall::Pool));
-  const dim3 grid(static_cast<unsigned>(router.heads), static_cast<unsigned>(router.pools.size()));
+  const unsigned blocks = Device::instance().capability >= 90 ? kCluster : 1;
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeClusterDimension;
+  attribute.val.clusterDim = {blocks, 1, 1};
+  cudaLaunchConfig_t configuration{};
+  configuration.gridDim = dim3(static_cast<unsigned>(router.heads) * blocks, static_cast<unsigned>(router.pools.size()));
+  configuration.blockDim = dim3(kThreads);
+  configuration.dynamicSmemBytes = shared;
+  configuration.stream = stream;
+  configuration.attrs = &attribute;
+  configuration.numAttrs = blocks > 1 ? 1 : 0;
   with_float_type(router.keys.dtype, [&]<typename T>(T*) {
-    route_heads<<<grid, kThreads, shared, stream>>>(rows_of<T>(router.keys),
-                                                    reinterpret_cast<const RouterCall::Pool*>(pools.data()),
-                                                    rows_of<float>(router.output), tables);
+    check(cudaLaunchKernelEx(&configuration, route_heads<T>, rows_of<T>(router.keys),
+                             reinterpret_cast<const RouterCall::Pool*>(pools.data()), rows_of<float>(router.output),
+                             tables),
+          "routerLogits");
   });
   check(cudaGetLastError(), "routerLogits");
 }

@@ -10,20 +10,26 @@ namespace elastic {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kWarps = kThreads / 32;
 
-template <typename T>
-__global__ void gather_queries(Rows<T> query, T* target, int64_t first, int64_t rows, int64_t tokens, int stride,
-                               int head_dim, int64_t head_offset) {
+/** `Unit` elements at a time: one, or 16 bytes. */
+template <typename Unit>
+__global__ void gather_queries(const Unit* query, Unit* target, int64_t row_stride, int64_t first, int64_t rows,
+                               int64_t tokens, int stride, int head_units, int64_t first_head) {
   const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (index >= rows * stride * head_dim) return;
-  const int64_t column = index % head_dim, m = index / head_dim % stride, row = index / head_dim / stride;
+  if (index >= rows * stride * head_units) return;
+  const int64_t column = index % head_units, m = index / head_units % stride, row = index / head_units / stride;
   const int64_t token = (first + row) * stride + stride - 1 - m;
-  target[index] = token < tokens ? query[token][head_offset + column] : from_float<T>(0.0f);
+  const int64_t head = first_head + blockIdx.y;
+  target[blockIdx.y * rows * stride * head_units + index] =
+      token < tokens ? query[token * row_stride + head * head_units + column] : Unit{};
 }
 
 struct Choice {
   const float* scores;
   int64_t score_stride;
+  /** Rows of a head in the scores. */
+  int64_t rows;
   uint8_t* visited;
   int64_t visited_stride;
   int64_t first_group;
@@ -32,6 +38,8 @@ struct Choice {
   /** Blocks of a row, and the next power of two of the longest row: what is sorted. */
   int blocks;
   int sorted;
+  /** Warps that take a group of queries each: as many as there is shared memory for. */
+  int warps;
   float scale_log2;
   double threshold;
   bool round_bf16;
@@ -62,6 +70,7 @@ __global__ void __launch_bounds__(kThreads) choose_blocks(const Choice choice) {
   extern __shared__ float memory[];
   __shared__ double reduced[kThreads / 32];
   const int64_t group_zero = choice.first_group + static_cast<int64_t>(blockIdx.x) * choice.groups_per_block;
+  // Heads of a group lie one after another, in the scores and in the mask.
   const int row = static_cast<int>(group_zero / choice.groups_per_block);
   const int per_block = choice.groups_per_block;
   float* mass = memory;
@@ -70,28 +79,53 @@ __global__ void __launch_bounds__(kThreads) choose_blocks(const Choice choice) {
     mass[block] = 0;
     order[block] = block;
   }
-  // A thread owns its blocks, so that masses add up in one order.
-  for (int member = 0; member < per_block && group_zero + member < choice.groups; ++member) {
+  __syncthreads();
+  // A warp takes a group of queries; blocks that follow one another are lanes side by side. Masses of the groups lie
+  // apart and add up in one order.
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  for (int base = 0; base < per_block; base += choice.warps) {
+    float* masses = memory + 2 * choice.sorted + warp * choice.sorted;
+    const int member = base + warp;
     const int64_t group = group_zero + member;
-    const float* scores = choice.scores + (group - choice.first_group) * choice.score_stride;
-    const auto count = static_cast<int>(group + 1);
-    float highest = -INFINITY;
-    for (int i = threadIdx.x; i < count; i += kThreads) highest = fmaxf(highest, round_score(scores[i], choice.round_bf16));
-    highest = block_reduce(highest, reinterpret_cast<float*>(reduced), [](float a, float b) { return fmaxf(a, b); });
-    float sum = 0;
-    for (int i = threadIdx.x; i < count; i += kThreads) {
-      sum += exp2f((round_score(scores[i], choice.round_bf16) - highest) * choice.scale_log2);
-    }
-    sum = block_reduce(sum, reinterpret_cast<float*>(reduced), [](float a, float b) { return a + b; });
-    const float inverse = 1.0f / sum;
-    for (int block = threadIdx.x; block <= row; block += kThreads) {
-      float part = 0;
-      const int end = min((block + 1) * per_block, count);
-      for (int i = block * per_block; i < end; ++i) {
-        part += exp2f((round_score(scores[i], choice.round_bf16) - highest) * choice.scale_log2);
+    const bool there = warp < choice.warps && member < per_block && group < choice.groups;
+    if (there) {
+      const float* scores = choice.scores + (blockIdx.y * choice.rows + group - choice.first_group) * choice.score_stride;
+      const auto count = static_cast<int>(group + 1);
+      float highest = -INFINITY;
+      const int whole = count / 4;
+      for (int i = lane; i < whole; i += 32) {
+        const float4 line = reinterpret_cast<const float4*>(scores)[i];
+        highest = fmaxf(highest, fmaxf(fmaxf(line.x, line.y), fmaxf(line.z, line.w)));
       }
-      mass[block] += part * inverse;
+      if (4 * whole + lane < count) highest = fmaxf(highest, scores[4 * whole + lane]);
+      highest = round_score(warp_max(highest), choice.round_bf16);
+      float sum = 0;
+      for (int block = lane; block <= row; block += 32) {
+        float part = 0;
+        const int start = block * per_block, end = min(start + per_block, count);
+        if (per_block == 8 && end == start + 8) {
+          const float4 low = reinterpret_cast<const float4*>(scores)[2 * block];
+          const float4 high = reinterpret_cast<const float4*>(scores)[2 * block + 1];
+          const float line[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+#pragma unroll
+          for (const float score : line) part += exp2f((round_score(score, choice.round_bf16) - highest) * choice.scale_log2);
+        } else {
+          for (int i = start; i < end; ++i) {
+            part += exp2f((round_score(scores[i], choice.round_bf16) - highest) * choice.scale_log2);
+          }
+        }
+        masses[block] = part;
+        sum += part;
+      }
+      const float inverse = 1.0f / warp_sum(sum);
+      for (int block = lane; block <= row; block += 32) masses[block] *= inverse;
     }
+    __syncthreads();
+    const int members = static_cast<int>(min(static_cast<int64_t>(min(choice.warps, per_block - base)), choice.groups - group_zero - base));
+    for (int block = threadIdx.x; block <= row; block += kThreads) {
+      for (int other = 0; other < members; ++other) mass[block] += memory[2 * choice.sorted + other * choice.sorted + block];
+    }
+    __syncthreads();
   }
   __syncthreads();
   double part = 0;
@@ -126,7 +160,7 @@ __global__ void __launch_bounds__(kThreads) choose_blocks(const Choice choice) {
     }
   }
   __syncthreads();
-  uint8_t* visited = choice.visited + row * choice.visited_stride;
+  uint8_t* visited = choice.visited + (static_cast<int64_t>(blockIdx.y) * choice.blocks + row) * choice.visited_stride;
   for (int block = threadIdx.x; block < choice.blocks; block += kThreads) visited[block] = 0;
   __syncthreads();
   // The published walk compares one block late: block i is taken while the mass before block i - 1 is too little.
@@ -155,25 +189,36 @@ __global__ void __launch_bounds__(kThreads) choose_blocks(const Choice choice) {
 
 }  // namespace
 
-void launch_gather_queries(const Estimate& estimate, int64_t head, int64_t first, int64_t rows, void* target,
-                           cudaStream_t stream) {
-  const int64_t total = rows * estimate.stride * estimate.head_dim;
-  with_float_type(estimate.query.dtype, [&]<typename T>(T*) {
-    gather_queries<<<static_cast<unsigned>((total + kThreads - 1) / kThreads), kThreads, 0, stream>>>(
-        rows_of<T>(estimate.query), static_cast<T*>(target), first, rows, estimate.tokens,
-        static_cast<int>(estimate.stride), static_cast<int>(estimate.head_dim), head * estimate.head_dim);
-  });
+void launch_gather_queries(const Estimate& estimate, int64_t head, int64_t heads, int64_t first, int64_t rows,
+                           void* target, cudaStream_t stream) {
+  const int64_t element = byte_size(estimate.query.dtype);
+  const auto launch = [&]<typename Unit>(Unit*) {
+    const int64_t units = estimate.head_dim * element / static_cast<int64_t>(sizeof(Unit));
+    const int64_t total = rows * estimate.stride * units;
+    const dim3 grid(static_cast<unsigned>((total + kThreads - 1) / kThreads), static_cast<unsigned>(heads));
+    gather_queries<<<grid, kThreads, 0, stream>>>(reinterpret_cast<const Unit*>(estimate.query.data),
+                                                  static_cast<Unit*>(target),
+                                                  estimate.query.row_stride * element / static_cast<int64_t>(sizeof(Unit)),
+                                                  first, rows, estimate.tokens, static_cast<int>(estimate.stride),
+                                                  static_cast<int>(units), head);
+  };
+  const bool wide = reinterpret_cast<uintptr_t>(estimate.query.data) % 16 == 0 &&
+                    estimate.query.row_stride * element % 16 == 0 && estimate.head_dim * element % 16 == 0;
+  if (wide) launch(static_cast<uint4*>(nullptr));
+  else if (element == 2) launch(static_cast<uint16_t*>(nullptr));
+  else launch(static_cast<uint32_t*>(nullptr));
   check(cudaGetLastError(), "xattentionEstimate, queries");
 }
 
-void launch_choose_blocks(const Estimate& estimate, int64_t head, int64_t first, int64_t rows, const float* scores,
-                          int64_t stride, cudaStream_t stream) {
+void launch_choose_blocks(const Estimate& estimate, int64_t head, int64_t heads, int64_t first, int64_t rows,
+                          const float* scores, int64_t stride, cudaStream_t stream) {
   const int64_t per_block = estimate.block_size / estimate.stride;
   Choice choice{};
   choice.scores = scores;
   choice.score_stride = stride;
   choice.visited = reinterpret_cast<uint8_t*>(estimate.visited.row(head * estimate.blocks()));
   choice.visited_stride = estimate.visited.row_stride;
+  choice.rows = rows;
   choice.first_group = first;
   choice.groups = estimate.groups();
   choice.groups_per_block = static_cast<int>(per_block);
@@ -184,13 +229,17 @@ void launch_choose_blocks(const Estimate& estimate, int64_t head, int64_t first,
                                                                static_cast<double>(estimate.stride)));
   choice.threshold = estimate.threshold;
   choice.round_bf16 = estimate.round_bf16;
-  const size_t shared = static_cast<size_t>(choice.sorted) * (sizeof(float) + sizeof(int));
-  if (shared > 200 * 1024) throw std::range_error("a prompt has too many blocks for XAttention on this device");
+  const size_t line = static_cast<size_t>(choice.sorted) * sizeof(float);
+  constexpr size_t most_shared = 160 * 1024;
+  if (3 * line > most_shared) throw std::range_error("a prompt has too many blocks for XAttention on this device");
+  choice.warps = static_cast<int>(std::min<size_t>(kWarps, most_shared / line - 2));
+  const size_t shared = (2 + static_cast<size_t>(choice.warps)) * line;
   if (shared > 40 * 1024) {
     check(cudaFuncSetAttribute(choose_blocks, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
           "cudaFuncSetAttribute");
   }
-  choose_blocks<<<static_cast<unsigned>((rows + per_block - 1) / per_block), kThreads, shared, stream>>>(choice);
+  const dim3 grid(static_cast<unsigned>((rows + per_block - 1) / per_block), static_cast<unsigned>(heads));
+  choose_blocks<<<grid, kThreads, shared, stream>>>(choice);
   check(cudaGetLastError(), "xattentionEstimate, choice");
 }
 

@@ -6,16 +6,20 @@
 
 namespace elastic {
 
-/** Query groups [first, first + rows) of a head: row a holds q[a·t + t-1], …, q[a·t]; missing rows are zero. */
-void launch_gather_queries(const Estimate& estimate, int64_t head, int64_t first, int64_t rows, void* target,
-                           cudaStream_t stream);
+/**
+ * Query groups [first, first + rows) of some heads, head after head: row a holds q[a·t + t-1], …, q[a·t]; missing rows
+ * are zero.
+ */
+void launch_gather_queries(const Estimate& estimate, int64_t head, int64_t heads, int64_t first, int64_t rows,
+                           void* target, cudaStream_t stream);
 
 /**
  * Softmax over the scores of a few blocks of query groups, block masses, and the choice: writes whole rows of `visited`.
  *
- * @param scores F32 [rows, stride], of the groups from `first` on; `first` is a multiple of the groups of a block
+ * @param scores F32 [heads, rows, stride], of the groups from `first` on; `first` is a multiple of the groups of a block
+ *   and `stride` of 4
  */
-void launch_choose_blocks(const Estimate& estimate, int64_t head, int64_t first, int64_t rows, const float* scores,
-                          int64_t stride, cudaStream_t stream);
+void launch_choose_blocks(const Estimate& estimate, int64_t head, int64_t heads, int64_t first, int64_t rows,
+                          const float* scores, int64_t stride, cudaStream_t stream);
 
 }  // namespace elastic

@@ -1,5 +1,6 @@
 // XAttention: antidiagonal scores are a matrix product of groups of rows; a bounded piece of them exists at a time.
 #include <algorithm>
+#include <cstdlib>
 
 #include "addon/operations.h"
 #include "core/check.h"
@@ -11,7 +12,7 @@ namespace elastic {
 namespace {
 
 /** Scores kept at a time, in bytes: they stay in L2 between the product and the softmax. */
-constexpr int64_t kScoreBytes = int64_t{32} << 20;
+int64_t score_bytes() { return int64_t{std::getenv("XA_MB") ? std::atoi(std::getenv("XA_MB")) : 32} << 20; }
 
 }  // namespace
 
@@ -22,10 +23,11 @@ void backend::xattention_estimate(const Estimate& estimate) {
   const int64_t depth = estimate.stride * estimate.head_dim, row_bytes = depth * byte_size(dtype);
   // Rows of scores start at multiples of 16 bytes.
   const int64_t stride = (groups + 3) / 4 * 4;
-  const int64_t wanted = std::max<int64_t>(1, kScoreBytes / (stride * 4) / per_block) * per_block;
+  const int64_t wanted = std::max<int64_t>(1, score_bytes() / (stride * 4 * estimate.group) / per_block) * per_block;
   const int64_t rows = std::min(wanted, (groups + per_block - 1) / per_block * per_block);
   const bool ragged = estimate.tokens % estimate.stride != 0;
-  const Scratch scores(static_cast<size_t>(rows * stride * 4)), queries(static_cast<size_t>(rows * row_bytes));
+  const Scratch scores(static_cast<size_t>(estimate.group * rows * stride * 4));
+  const Scratch queries(static_cast<size_t>(estimate.group * rows * row_bytes));
   const Scratch padded(ragged ? static_cast<size_t>(groups * row_bytes) : 1);
   for (const auto& [key_value_head, store] : estimate.heads) {
     // `stride` rows of the cache are one row of the product already; only a last, partial one needs zeros.
@@ -37,17 +39,16 @@ void backend::xattention_estimate(const Estimate& estimate) {
             "cudaMemsetAsync");
       keys = padded.data();
     }
-    for (int64_t member = 0; member < estimate.group; ++member) {
-      const int64_t head = key_value_head * estimate.group + member;
-      for (int64_t first = 0; first < groups; first += rows) {
-        const int64_t count = std::min(rows, groups - first);
-        launch_gather_queries(estimate, head, first, count, queries.data(), stream);
-        // Later keys are never scored against these queries.
-        multiply({queries.data(), depth, keys, scores.data(), stride, count, depth, first + count, dtype, DType::F32,
-                  false},
-                 stream);
-        launch_choose_blocks(estimate, head, first, count, reinterpret_cast<const float*>(scores.data()), stride, stream);
-      }
+    const int64_t head = key_value_head * estimate.group;
+    for (int64_t first = 0; first < groups; first += rows) {
+      const int64_t count = std::min(rows, groups - first);
+      launch_gather_queries(estimate, head, estimate.group, first, count, queries.data(), stream);
+      // One product for all query heads of the group; later keys are never scored against these queries.
+      multiply({queries.data(), depth, keys, scores.data(), stride, estimate.group * count, depth, first + count, dtype,
+                DType::F32, false},
+               stream);
+      launch_choose_blocks(estimate, head, estimate.group, first, count, reinterpret_cast<const float*>(scores.data()),
+                           stride, stream);
     }
   }
 }

@@ -18,8 +18,8 @@ import type { BackendUnderTest } from "./backend-under-test.js";
 import { poisoned, randomTensor, relativeError, tolerances, uploadFloats } from "./random-tensors.js";
 
 /** Runs the same work on both backends and compares what it returns. */
-function expectAgreement({ create }: BackendUnderTest, tolerance: number, work: (backend: Backend, scope: MemoryScope) => Tensor): void {
-  const results = [create(), new ReferenceBackend()].map((backend) => {
+function expectAgreement(subject: BackendUnderTest, tolerance: number, work: (backend: Backend, scope: MemoryScope) => Tensor): void {
+  const results = [subject.create(), new ReferenceBackend()].map((backend) => {
     using scope = new MemoryScope();
     const values = scope.track(work(backend, scope)).toFloat32();
     scope.dispose();
