@@ -30,7 +30,7 @@ export interface CommandLine {
 
 /** What the command line looks like, for people. */
 export const usage = `Usage: pnpm bench NAME|all [options]
-  --backend NAME     cpu (default) or reference
+  --backend NAME     cpu (default), cuda or reference
   --threads N        threads of both sides, default 2
   --rounds N         rounds of alternation between the sides
   --shape A,B        model shapes: small, 1b

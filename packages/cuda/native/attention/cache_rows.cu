@@ -4,6 +4,7 @@
 #include "core/check.h"
 #include "core/device.h"
 #include "core/floats.cuh"
+#include "core/staging.h"
 
 namespace elastic {
 namespace {
@@ -40,7 +41,7 @@ void backend::cache_append(const CacheAppend& append) {
   const int64_t total = tokens * static_cast<int64_t>(heads.size()) * head_dim;
   if (total == 0) return;
   const Scratch table(heads.size() * sizeof(HeadEntry));
-  upload_small(table.data(), heads.data(), heads.size() * sizeof(HeadEntry));
+  upload_small(table.data(), heads.data(), heads.size() * sizeof(HeadEntry), Device::instance().stream);
   constexpr int threads = 256;
   with_float_type(append.keys.dtype, [&]<typename In>(In*) {
     with_float_type(append.cache_keys.dtype, [&]<typename Out>(Out*) {

@@ -201,7 +201,7 @@ __device__ void issue_values(float (&output)[Traits::head_dim / 2], const uint32
 template <typename Traits>
 __device__ void consume(const ForwardParameters& parameters, ForwardShared<Traits>& shared) {
   using Element = typename Traits::Element;
-  constexpr int turn = 1, zeroed = 3;  // Ids of named barriers; one of each for a warp group.
+  constexpr int turn = 1, zeroed = 3;  // Ids of named barriers; one `turn` for each warp group.
   const int consumer = threadIdx.x / 128 - 1;
   const int lane = threadIdx.x % 32;
   const int thread_row = consumer * 64 + threadIdx.x % 128 / 32 * 16 + lane / 4;
@@ -250,10 +250,10 @@ __device__ void consume(const ForwardParameters& parameters, ForwardShared<Trait
         auto* first = reinterpret_cast<uint4*>(shared.values[tile_stage] + part * Traits::part_bytes +
                                                work.diagonal_keys * Traits::row_bytes);
         const int count = (kTile - work.diagonal_keys) * Traits::row_bytes / 16;
-        for (int i = threadIdx.x % 128; i < count; i += 128) first[i] = uint4{0, 0, 0, 0};
+        for (int i = threadIdx.x - 128; i < count; i += 256) first[i] = uint4{0, 0, 0, 0};
       }
       ptx::fence_shared_for_async();
-      ptx::named_barrier_sync(zeroed + consumer, 128);
+      ptx::named_barrier_sync(zeroed, 256);
     };
     shared.keys_full[stage].wait(phase);
     int flags = uniform(shared.flags[stage]);

@@ -8,6 +8,7 @@
 #include "attention/row_attention.h"
 #include "core/check.h"
 #include "core/device.h"
+#include "core/staging.h"
 
 namespace elastic {
 namespace {
@@ -77,7 +78,7 @@ void run_tiles(const AttentionCall& call, const std::vector<const AttentionSeque
   const Scratch workspace(forward_workspace_bytes(forward));
   std::vector<char> tables(forward_table_bytes(forward));
   write_forward_tables(forward, tables.data());
-  upload_small(workspace.data(), tables.data(), tables.size());
+  upload_small(workspace.data(), tables.data(), tables.size(), Device::instance().stream);
   run_forward_sm90(forward, workspace.data(), device.multiprocessors, device.stream);
 }
 
@@ -99,8 +100,8 @@ int splits_for(const RowAttention& call, const std::vector<const AttentionSequen
       longest = std::max(longest, keys);
     }
   }
-  constexpr int64_t least_keys = 256, most_splits = 512;
-  const int64_t part = std::max(least_keys, all / (int64_t{6} * multiprocessors));
+  constexpr int64_t parts = 6, least_keys = 256, most_splits = 512;
+  const int64_t part = std::max(least_keys, all / (parts * multiprocessors));
   return static_cast<int>(std::clamp<int64_t>((longest + part - 1) / part, 1, most_splits));
 }
 
@@ -140,7 +141,7 @@ void run_rows(const AttentionCall& call, const std::vector<const AttentionSequen
   std::vector<char> tables(sequence_bytes + head_bytes);
   std::copy_n(reinterpret_cast<const char*>(entries.data()), sequence_bytes, tables.data());
   std::copy_n(reinterpret_cast<const char*>(heads.data()), head_bytes, tables.data() + sequence_bytes);
-  upload_small(workspace.data(), tables.data(), tables.size());
+  upload_small(workspace.data(), tables.data(), tables.size(), Device::instance().stream);
   rows.sequences = reinterpret_cast<const SequenceEntry*>(workspace.data());
   rows.heads = reinterpret_cast<const HeadEntry*>(workspace.data() + sequence_bytes);
   rows.partial = reinterpret_cast<float*>(workspace.data() + sequence_bytes + head_bytes);

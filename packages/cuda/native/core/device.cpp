@@ -60,10 +60,6 @@ const Device& Device::instance() {
 Scratch::Scratch(size_t bytes) : data_(allocate_in_order(bytes)) {}
 Scratch::~Scratch() { cudaFreeAsync(data_, Device::instance().stream); }
 
-void upload_small(void* target, const void* host, size_t bytes) {
-  check(cudaMemcpyAsync(target, host, bytes, cudaMemcpyHostToDevice, Device::instance().stream), "cudaMemcpyAsync");
-}
-
 char* allocate_memory(std::size_t bytes) { return allocate_in_order(bytes); }
 void free_memory(char* data) { cudaFreeAsync(data, Device::instance().stream); }
 

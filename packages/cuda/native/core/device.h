@@ -33,7 +33,4 @@ class Scratch {
   char* data_;
 };
 
-/** Copies a few kilobytes to the device in stream order; the host memory may change at once. */
-void upload_small(void* target, const void* host, size_t bytes);
-
 }  // namespace elastic

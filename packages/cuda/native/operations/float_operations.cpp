@@ -2,6 +2,7 @@
 #include "addon/operations.h"
 #include "core/check.h"
 #include "core/device.h"
+#include "core/staging.h"
 #include "operations/row_kernels.h"
 
 namespace elastic::backend {
@@ -44,7 +45,7 @@ void copy_spans(const Matrix& source, const Matrix& destination, const std::vect
   }
   if (triples.empty()) return;
   const Scratch table(triples.size() * sizeof(int32_t));
-  upload_small(table.data(), triples.data(), triples.size() * sizeof(int32_t));
+  upload_small(table.data(), triples.data(), triples.size() * sizeof(int32_t), Device::instance().stream);
   launch_copy_spans(source, destination, reinterpret_cast<const int32_t*>(table.data()),
                     static_cast<int64_t>(spans.size()), stream());
 }

@@ -8,6 +8,7 @@
 #include "core/check.h"
 #include "core/device.h"
 #include "core/floats.cuh"
+#include "core/staging.h"
 
 namespace elastic {
 namespace {
@@ -29,6 +30,8 @@ struct RouterLayer {
   int64_t weight_stride;
   int inputs;
   int outputs;
+  /** Whether rows can be read 16 bytes at a time. */
+  bool wide;
 };
 
 struct RouterTables {
@@ -38,6 +41,8 @@ struct RouterTables {
   int classes;
   int widest;
   bool round_bf16;
+  /** Whether four elements of a head can be read at a time. */
+  bool wide_keys;
 };
 
 __device__ float rounded(const RouterTables& tables, double value) {
@@ -67,20 +72,73 @@ template <typename Sum>
 __device__ void dot_rows(const RouterLayer& layer, const float* x, int first, int end, int lane, Sum (&sums)[kSideBySide]) {
 #pragma unroll
   for (auto& sum : sums) sum = 0;
-  for (int i = lane; i < layer.inputs; i += 32) {
-    float weights[kSideBySide];
+  if (layer.wide) {
+    // All weights of the outputs are in flight before the first is used: the layers wait for memory, not for sums.
+#pragma unroll 4
+    for (int i = lane * 4; i < layer.inputs; i += 128) {
+      float4 weights[kSideBySide];
 #pragma unroll
-    for (int k = 0; k < kSideBySide; ++k) {
-      weights[k] = layer.weight[min(first + k, end - 1) * layer.weight_stride + i];
+      for (int k = 0; k < kSideBySide; ++k) {
+        weights[k] = *reinterpret_cast<const float4*>(layer.weight + min(first + k, end - 1) * layer.weight_stride + i);
+      }
+      const float4 values = *reinterpret_cast<const float4*>(x + i);
+#pragma unroll
+      for (int k = 0; k < kSideBySide; ++k) {
+        sums[k] += static_cast<Sum>(weights[k].x) * values.x;
+        sums[k] += static_cast<Sum>(weights[k].y) * values.y;
+        sums[k] += static_cast<Sum>(weights[k].z) * values.z;
+        sums[k] += static_cast<Sum>(weights[k].w) * values.w;
+      }
     }
+  } else {
+    for (int i = lane; i < layer.inputs; i += 32) {
 #pragma unroll
-    for (int k = 0; k < kSideBySide; ++k) sums[k] += static_cast<Sum>(weights[k]) * x[i];
+      for (int k = 0; k < kSideBySide; ++k) {
+        sums[k] += static_cast<Sum>(layer.weight[min(first + k, end - 1) * layer.weight_stride + i]) * x[i];
+      }
+    }
   }
 #pragma unroll
   for (int step = 16; step > 0; step /= 2) {
 #pragma unroll
     for (auto& sum : sums) sum += __shfl_xor_sync(0xffffffffu, sum, step);
   }
+}
+
+template <typename T>
+struct alignas(4 * sizeof(T)) FourElements {
+  T values[4];
+};
+
+/** Sums of a head's columns over the pooled rows, by all threads of the block; thread c of the first returns column c. */
+template <typename T>
+__device__ double pool_rows(Rows<T> keys, const RouterCall::Pool& pool, int head, int head_dim, bool wide, double* memory) {
+  const int width = wide ? 4 : 1;
+  const int columns = head_dim / width, stripes = kThreads / columns;
+  const int stripe = threadIdx.x / columns, column = threadIdx.x % columns * width;
+  double sums[4] = {};
+  if (stripe < stripes) {
+    for (int64_t range = 0; range < pool.count; ++range) {
+      const int64_t start = pool.ranges[range][0], end = pool.ranges[range][1];
+      if (wide) {
+#pragma unroll 8
+        for (int64_t row = start + stripe; row < end; row += stripes) {
+          const auto four = *reinterpret_cast<const FourElements<T>*>(keys[row] + head * head_dim + column);
+#pragma unroll
+          for (int i = 0; i < 4; ++i) sums[i] += to_float(four.values[i]);
+        }
+      } else {
+        for (int64_t row = start + stripe; row < end; row += stripes) sums[0] += to_float(keys[row][head * head_dim + column]);
+      }
+    }
+    for (int i = 0; i < width; ++i) memory[stripe * head_dim + column + i] = sums[i];
+  }
+  __syncthreads();
+  double sum = 0;
+  if (threadIdx.x < static_cast<unsigned>(head_dim)) {
+    for (int i = 0; i < stripes; ++i) sum += memory[i * head_dim + threadIdx.x];
+  }
+  return sum;
 }
 
 template <typename T>
@@ -95,27 +153,14 @@ __global__ void __launch_bounds__(kThreads)
   const int head = blockIdx.x / blocks, rank = blockIdx.x % blocks;
   const RouterCall::Pool pool = pools[blockIdx.y];
   const int head_dim = tables.head_dim;
-  auto* x = reinterpret_cast<float*>(memory + kThreads);
+  auto* x = reinterpret_cast<float*>(memory + 4 * kThreads);
   float* y = x + tables.widest;
 
   // Every block pools for itself: that is quicker than to wait for another.
-  const int stripes = kThreads / head_dim, stripe = threadIdx.x / head_dim, column = threadIdx.x % head_dim;
-  double sum = 0;
   int64_t rows = 0;
-  for (int64_t range = 0; range < pool.count; ++range) {
-    const int64_t start = pool.ranges[range][0], end = pool.ranges[range][1];
-    if (stripe < stripes) {
-#pragma unroll 8
-      for (int64_t row = start + stripe; row < end; row += stripes) sum += to_float(keys[row][head * head_dim + column]);
-    }
-    rows += end - start;
-  }
-  memory[threadIdx.x] = sum;
-  __syncthreads();
-  if (threadIdx.x < static_cast<unsigned>(head_dim)) {
-    for (int i = 1; i < stripes; ++i) sum += memory[i * head_dim + column];
-    x[column] = rounded(tables, sum / static_cast<double>(rows));
-  }
+  for (int64_t range = 0; range < pool.count; ++range) rows += pool.ranges[range][1] - pool.ranges[range][0];
+  const double sum = pool_rows(keys, pool, head, head_dim, tables.wide_keys, memory);
+  if (threadIdx.x < static_cast<unsigned>(head_dim)) x[threadIdx.x] = rounded(tables, sum / static_cast<double>(rows));
   wait_for_cluster();
 
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -137,7 +182,8 @@ __global__ void __launch_bounds__(kThreads)
       for (int k = 0; k < kSideBySide; ++k) {
         if (first + k >= end) break;
         float value = rounded(tables, totals[k] + layer.bias[first + k]);
-        if (activated) value = rounded(tables, value / (1.0 + exp(-static_cast<double>(value))));
+        if (activated && tables.round_bf16) value = rounded(tables, value / (1.0 + exp(-static_cast<double>(value))));
+        else if (activated) value = value / (1.0f + expf(-value));
         if (lane < blocks) of_block(y, lane)[first + k] = value;
       }
     }
@@ -169,14 +215,21 @@ void backend::router_logits(const RouterCall& router) {
     const RouterCall::Layer& layer = router.layers[static_cast<size_t>(i)];
     tables.layers[i] = {reinterpret_cast<const float*>(layer.weight.data), reinterpret_cast<const float*>(layer.bias.data),
                         layer.weight.row_stride, static_cast<int>(layer.weight.columns),
-                        static_cast<int>(layer.weight.rows)};
+                        static_cast<int>(layer.weight.rows),
+                        layer.weight.columns % 4 == 0 && layer.weight.row_stride % 4 == 0 &&
+                            reinterpret_cast<uintptr_t>(layer.weight.data) % 16 == 0};
     widest = std::max(widest, layer.weight.rows);
   }
+  // Buffers of activations lie one after another and are read 16 bytes at a time.
+  widest = (widest + 3) / 4 * 4;
   tables.widest = static_cast<int>(widest);
-  const size_t shared = kThreads * sizeof(double) + 2 * static_cast<size_t>(widest) * sizeof(float);
+  const int64_t four = 4 * byte_size(router.keys.dtype);
+  tables.wide_keys = router.head_dim % 4 == 0 && router.head_dim <= kThreads &&
+                     reinterpret_cast<uintptr_t>(router.keys.data) % static_cast<uintptr_t>(four) == 0 && router.keys.row_stride % 4 == 0;
+  const size_t shared = 4 * kThreads * sizeof(double) + 2 * static_cast<size_t>(widest) * sizeof(float);
   if (shared > 48 * 1024) throw std::range_error("a layer of the router is too wide for this device");
   const Scratch pools(router.pools.size() * sizeof(RouterCall::Pool));
-  upload_small(pools.data(), router.pools.data(), router.pools.size() * sizeof(RouterCall::Pool));
+  upload_small(pools.data(), router.pools.data(), router.pools.size() * sizeof(RouterCall::Pool), Device::instance().stream);
   const unsigned blocks = Device::instance().capability >= 90 ? kCluster : 1;
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeClusterDimension;

@@ -1,6 +1,5 @@
 // XAttention: antidiagonal scores are a matrix product of groups of rows; a bounded piece of them exists at a time.
 #include <algorithm>
-#include <cstdlib>
 
 #include "addon/operations.h"
 #include "core/check.h"
@@ -11,8 +10,8 @@
 namespace elastic {
 namespace {
 
-/** Scores kept at a time, in bytes: they stay in L2 between the product and the softmax. */
-int64_t score_bytes() { return int64_t{std::getenv("XA_MB") ? std::atoi(std::getenv("XA_MB")) : 32} << 20; }
+/** Scores kept at a time, in bytes: enough rows for every multiprocessor, few enough to skip most later keys. */
+constexpr int64_t kScoreBytes = int64_t{64} << 20;
 
 }  // namespace
 
@@ -23,7 +22,7 @@ void backend::xattention_estimate(const Estimate& estimate) {
   const int64_t depth = estimate.stride * estimate.head_dim, row_bytes = depth * byte_size(dtype);
   // Rows of scores start at multiples of 16 bytes.
   const int64_t stride = (groups + 3) / 4 * 4;
-  const int64_t wanted = std::max<int64_t>(1, score_bytes() / (stride * 4 * estimate.group) / per_block) * per_block;
+  const int64_t wanted = std::max<int64_t>(1, kScoreBytes / (stride * 4 * estimate.group) / per_block) * per_block;
   const int64_t rows = std::min(wanted, (groups + per_block - 1) / per_block * per_block);
   const bool ragged = estimate.tokens % estimate.stride != 0;
   const Scratch scores(static_cast<size_t>(estimate.group * rows * stride * 4));
