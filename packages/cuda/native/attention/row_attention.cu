@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "attention/key_steps.cuh"
+#include "attention/row_output.cuh"
 #include "attention/softmax_rows.cuh"
 #include "attention/visible_keys.cuh"
 #include "core/check.h"
@@ -9,14 +11,6 @@
 
 namespace elastic {
 namespace {
-
-constexpr int kWarps = 4;
-/** Rows of the matrix units' tiles: query heads of a group, and query rows, side by side. */
-constexpr int kRows = 16;
-/** Keys of a step. */
-constexpr int kKeys = 16;
-/** Steps that are not split further: four for each warp. */
-constexpr int kLeastSteps = 4 * kWarps;
 
 template <typename T>
 __device__ inline void multiply_accumulate(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
@@ -34,56 +28,6 @@ __device__ inline void multiply_accumulate<__half>(float (&d)[4], const uint32_t
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
-
-/** Writes one row's result, or its part of it when the keys are split. */
-template <typename Out>
-__device__ void write_row(const RowAttention& call, int split, int64_t row, int head, int column, float value) {
-  if (call.splits == 1) {
-    static_cast<Out*>(call.output)[row * call.output_stride + head * call.head_dim + column] = from_float<Out>(value);
-    return;
-  }
-  const int64_t at = ((split * call.tokens + row) * call.num_query_heads + head) * (call.head_dim + 2);
-  call.partial[at + column] = value;
-}
-
-/** Log-sum-exp of a row, in units of log2, or the maximum and the sum of a part. */
-__device__ void write_sums(const RowAttention& call, int split, int64_t row, int head, float maximum, float sum) {
-  if (call.splits == 1) {
-    if (call.log_sum_exp == nullptr) return;
-    const bool nothing = sum == 0;
-    call.log_sum_exp[row * call.num_query_heads + head] =
-        nothing ? INFINITY : (maximum + log2f(sum)) * 0.693147180559945f;
-    return;
-  }
-  const int64_t at = ((split * call.tokens + row) * call.num_query_heads + head) * (call.head_dim + 2);
-  call.partial[at + call.head_dim] = maximum;
-  call.partial[at + call.head_dim + 1] = sum;
-}
-
-/** The steps that a tile of rows takes through its head's keys: those of the sink, then those of the window. */
-struct KeySteps {
-  int sink;
-  int window_start;
-  int count;
-
-  __device__ KeySteps(const HeadEntry& head, int first_position, int last_position) : sink(0), window_start(0) {
-    if (head.type == PatternType::Streaming) {
-      const int local_start = max(0, first_position / head.block_size - head.local_blocks + 1) * head.block_size;
-      window_start = local_start / kKeys;
-      sink = min(window_start, (head.sink_blocks * head.block_size + kKeys - 1) / kKeys);
-    }
-    count = sink + last_position / kKeys + 1 - window_start;
-  }
-
-  /** Parts that are worth a thread block each: heads that read little are split less. */
-  __device__ int parts(int splits) const { return min(splits, (count + kLeastSteps - 1) / kLeastSteps); }
-  __device__ int2 part(int index, int splits) const {
-    const int64_t number = parts(splits);
-    return make_int2(static_cast<int>(count * static_cast<int64_t>(index) / number),
-                     static_cast<int>(count * static_cast<int64_t>(index + 1) / number));
-  }
-  __device__ int key(int index) const { return (index < sink ? index : window_start + index - sink) * kKeys; }
-};
 
 /**
  * Matrix units: 16 rows (query heads of one group, times query rows) against 16 keys a step, straight from memory to
@@ -295,61 +239,6 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
   }
 }
 
-/** Plain arithmetic: a warp for a row of one head, a lane for a key. Any type and size. */
-template <typename Query, typename Cache, typename Out>
-__global__ void attend_rows(const RowAttention call) {
-  extern __shared__ float memory[];
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  float* query = memory + warp * 2 * call.head_dim;
-  float* mixed = query + call.head_dim;
-  const SequenceEntry sequence = call.sequences[blockIdx.z];
-  const int row = blockIdx.x * (blockDim.x / 32) + warp, query_head = blockIdx.y;
-  if (row >= sequence.query_length) return;
-  const int key_value_head = query_head / (call.num_query_heads / call.num_key_value_heads);
-  const HeadEntry head = call.heads[blockIdx.z * call.num_key_value_heads + key_value_head];
-  const int position = sequence.offset() + row;
-  const int64_t global_row = sequence.query_start + row;
-  const VisibleKeys visible(head, sequence, query_head, position);
-  const Query* source = static_cast<const Query*>(call.query) + global_row * call.query_stride + query_head * call.head_dim;
-  for (int i = lane; i < call.head_dim; i += 32) {
-    query[i] = to_float(source[i]);
-    mixed[i] = 0;
-  }
-  __syncwarp();
-  const Cache* keys = static_cast<const Cache*>(sequence.keys);
-  const Cache* values = static_cast<const Cache*>(sequence.values);
-  float maximum = -INFINITY, sum = 0;
-  for (int start = 0; start <= position; start += 32) {
-    const bool seen = visible(start + lane);
-    const unsigned lanes = __ballot_sync(0xffffffffu, seen);
-    if (lanes == 0) continue;
-    float score = -INFINITY;
-    int64_t slot = 0;
-    if (seen) {
-      slot = static_cast<int64_t>(head.slot(start + lane)) * call.head_dim;
-      float dot = 0;
-      for (int i = 0; i < call.head_dim; ++i) dot = fmaf(query[i], to_float(keys[slot + i]), dot);
-      score = dot * call.scale_log2;
-    }
-    const float highest = fmaxf(maximum, warp_max(score));
-    const float rescale = exp2f(maximum - highest);
-    const float weight = exp2f(score - highest);
-    maximum = highest;
-    sum = sum * rescale + warp_sum(weight);
-    for (int i = lane; i < call.head_dim; i += 32) mixed[i] *= rescale;
-    for (int member = 0; member < 32; ++member) {
-      if ((lanes >> member & 1) == 0) continue;
-      const float share = __shfl_sync(0xffffffffu, weight, member);
-      const int64_t at = __shfl_sync(0xffffffffu, slot, member);
-      for (int i = lane; i < call.head_dim; i += 32) mixed[i] = fmaf(share, to_float(values[at + i]), mixed[i]);
-    }
-  }
-  for (int i = lane; i < call.head_dim; i += 32) {
-    write_row<Out>(call, 0, global_row, query_head, i, sum > 0 ? mixed[i] / sum : 0.0f);
-  }
-  if (lane == 0) write_sums(call, 0, global_row, query_head, maximum, sum);
-}
-
 constexpr int kJoinGroups = 4;
 
 /**
@@ -446,17 +335,7 @@ void launch_row_attention(const RowAttention& call, cudaStream_t stream) {
       else launch_groups<__half, Out>(call, grid, stream);
     });
   } else {
-    constexpr int warps = 4;
-    const dim3 grid(static_cast<unsigned>((call.most_rows + warps - 1) / warps),
-                    static_cast<unsigned>(call.num_query_heads), static_cast<unsigned>(call.num_sequences));
-    const size_t shared = static_cast<size_t>(warps * 2 * call.head_dim) * sizeof(float);
-    with_float_type(call.query_dtype, [&]<typename Query>(Query*) {
-      with_float_type(call.cache_dtype, [&]<typename Cache>(Cache*) {
-        with_float_type(call.output_dtype, [&]<typename Out>(Out*) {
-          attend_rows<Query, Cache, Out><<<grid, 32 * warps, shared, stream>>>(call);
-        });
-      });
-    });
+    launch_plain_row_attention(call, stream);
   }
   check(cudaGetLastError(), "row attention");
   if (call.splits == 1) return;

@@ -39,5 +39,7 @@ bool row_attention_uses_matrix_units(const RowAttention& call);
 /** Rows that a thread block of the matrix-unit kernel takes together. */
 int rows_per_block(int group);
 void launch_row_attention(const RowAttention& call, cudaStream_t stream);
+/** The same for any types and sizes; takes no splits. */
+void launch_plain_row_attention(const RowAttention& call, cudaStream_t stream);
 
 }  // namespace elastic
