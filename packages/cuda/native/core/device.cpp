@@ -14,6 +14,10 @@ Device start() {
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess || count == 0) {
     cudaGetLastError();
+    if (status == cudaErrorInsufficientDriver) {
+      throw std::runtime_error("no CUDA device can be used: there is no NVIDIA driver, or one older than CUDA " +
+                               std::to_string(CUDART_VERSION / 1000));
+    }
     throw std::runtime_error(status == cudaSuccess || status == cudaErrorNoDevice
                                  ? "no CUDA device is present"
                                  : std::string("no CUDA device can be used: ") + cudaGetErrorString(status));
