@@ -6,13 +6,9 @@
 
 #include <cstdint>
 
-namespace elastic {
+#include "core/floats.cuh"
 
-__device__ inline float exp2_fast(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
+namespace elastic {
 
 __device__ inline float quad_max(float value) {
   value = fmaxf(value, __shfl_xor_sync(0xffffffffu, value, 1));

@@ -45,13 +45,6 @@ struct Choice {
   bool round_bf16;
 };
 
-/** Scores lie at most some hundreds below their maximum: what the fast instruction flushes to zero weighs nothing. */
-__device__ inline float exp2_fast(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
 __device__ inline float round_score(float value, bool round) {
   return round ? __bfloat162float(__float2bfloat16_rn(value)) : value;
 }

@@ -14,22 +14,27 @@ bool is_float(const Matrix& matrix) { return matrix.dtype <= DType::F16; }
 
 constexpr int64_t kLargestSide = int64_t{1} << 31;
 
-void require_weight(const Call& call, int64_t outputs, int64_t inputs, int64_t dtype) {
+/** The shape of a packed weight: outputs, inputs, dtype. */
+WeightArgument read_weight_shape(Call& call) {
+  const int64_t outputs = call.integer("outputs"), inputs = call.integer("inputs");
+  const int64_t dtype = call.integer("weight dtype");
   const bool sensible = outputs >= 0 && inputs >= 0 && outputs <= kLargestSide && inputs <= kLargestSide;
   call.require(sensible && dtype >= 0 && dtype <= 2 && backend::packs(static_cast<DType>(dtype)),
                "a weight has a type that is packed and a sensible shape");
+  return WeightArgument{nullptr, outputs, inputs, static_cast<DType>(dtype)};
 }
 
-/** The weight argument: its buffer as bytes, outputs, inputs, dtype. */
+int64_t bytes_of(const WeightArgument& weight) {
+  return backend::packed_weight_bytes(weight.outputs, weight.inputs, weight.dtype);
+}
+
+/** The weight argument: its buffer as bytes, then its shape. */
 WeightArgument read_weight(Call& call) {
   const Matrix buffer = call.tensor("weight");
-  const int64_t outputs = call.integer("outputs"), inputs = call.integer("inputs");
-  const int64_t dtype = call.integer("weight dtype");
-  require_weight(call, outputs, inputs, dtype);
-  const WeightArgument weight{buffer.data, outputs, inputs, static_cast<DType>(dtype)};
+  WeightArgument weight = read_weight_shape(call);
   call.require_dtype(buffer, DType::U8, "weight");
-  call.require(buffer.rows == 1 && buffer.columns == backend::packed_weight_bytes(outputs, inputs, weight.dtype),
-               "the weight's buffer has another size");
+  call.require(buffer.rows == 1 && buffer.columns == bytes_of(weight), "the weight's buffer has another size");
+  weight.data = buffer.data;
   return weight;
 }
 
@@ -124,6 +129,8 @@ void argmax(Call& call) {
   call.require(output.rows == 1 && output.columns == input.rows && input.columns > 0, "output does not fit the input");
   backend::argmax(input, output);
 }
+
+int64_t packed_weight_bytes(Call& call) { return bytes_of(read_weight_shape(call)); }
 
 void pack_linear(Call& call) {
   const WeightArgument weight = read_weight(call);

@@ -13,6 +13,8 @@ void add(Call& call);
 void cast(Call& call);
 void softmax(Call& call);
 void argmax(Call& call);
+/** Bytes of a weight of (outputs, inputs, dtype). */
+int64_t packed_weight_bytes(Call& call);
 void pack_linear(Call& call);
 void linear(Call& call);
 void copy_spans(Call& call);

@@ -2,7 +2,6 @@
 
 #include "addon/buffers.h"
 #include "addon/checked_operations.h"
-#include "addon/operations.h"
 
 namespace elastic {
 namespace {
@@ -15,13 +14,7 @@ void set(Napi::Env env, Napi::Object exports, const char* name) {
 /** Bytes of a packed weight: (outputs, inputs, dtype) -> number. */
 Napi::Value packed_weight_bytes(const Napi::CallbackInfo& info) {
   return guarded_value(info, [&](Call& call) {
-    const int64_t outputs = call.integer("outputs"), inputs = call.integer("inputs"), dtype = call.integer("dtype");
-    constexpr int64_t kLargestSide = int64_t{1} << 31;
-    const bool sensible = outputs >= 0 && inputs >= 0 && outputs <= kLargestSide && inputs <= kLargestSide;
-    call.require(sensible && dtype >= 0 && dtype <= 2 && backend::packs(static_cast<DType>(dtype)),
-                 "a weight has a type that is packed and a sensible shape");
-    const int64_t bytes = backend::packed_weight_bytes(outputs, inputs, static_cast<DType>(dtype));
-    return Napi::Number::New(info.Env(), static_cast<double>(bytes));
+    return Napi::Number::New(info.Env(), static_cast<double>(checked::packed_weight_bytes(call)));
   });
 }
 
