@@ -1,0 +1,21 @@
+import { UnknownNameError } from "./errors.js";
+import type { EvaluationSuite } from "./suite.js";
+
+const suites = new Map<string, EvaluationSuite>();
+
+/** Makes a suite known by its name; a suite of the same name is replaced. */
+export function registerSuite(suite: EvaluationSuite): void {
+  suites.set(suite.name, suite);
+}
+
+/** Names of all suites, in the order they were registered. */
+export function suiteNames(): readonly string[] {
+  return [...suites.keys()];
+}
+
+/** @throws UnknownNameError */
+export function findSuite(name: string): EvaluationSuite {
+  const suite = suites.get(name);
+  if (suite === undefined) throw new UnknownNameError("suite", name, suiteNames());
+  return suite;
+}
