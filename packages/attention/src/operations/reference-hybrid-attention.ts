@@ -1,6 +1,5 @@
-import { expectShape, newFloats, readFloats, ShapeError, writeFloats } from "@elastic-attention/tensor";
-import { slotOf } from "../cache/head-slots.js";
-import { maskRow, patternBlockSize, visitedRanges } from "../modes/visited-blocks.js";
+import { expectShape, newFloats, readFloats, writeFloats } from "@elastic-attention/tensor";
+import { attentionRows } from "./attention-rows.js";
 import type { AttentionSequence, HybridAttentionCall } from "./hybrid-attention.js";
 
 /** The specification of hybrid attention: one query row at a time, every key it may see, softmax in one pass. */
@@ -14,36 +13,15 @@ export function referenceHybridAttention(call: HybridAttentionCall): void {
 }
 
 function attendSequence(call: HybridAttentionCall, sequence: AttentionSequence): void {
-  const { start, length, cache, patterns, mask } = sequence;
+  const { start, length, cache } = sequence;
   const [numQueryHeads, headDim] = [call.query.shape[1]!, call.query.shape[2]!];
-  const group = numQueryHeads / cache.numKeyValueHeads;
-  if (!Number.isInteger(group) || patterns.length !== cache.numKeyValueHeads || cache.headDim !== headDim) {
-    throw new ShapeError("hybridAttention: the heads of query, cache and patterns do not fit together.");
-  }
-  if (length > cache.length) throw new ShapeError("hybridAttention: more queries than keys in the cache.");
-  const rows = call.query.rows(start, start + length);
-  const q = readFloats(rows);
+  const q = readFloats(call.query.rows(start, start + length));
   const out = newFloats(call.query, q.length);
   const lse = newFloats(call.query, length * numQueryHeads);
   const [keys, values] = [readFloats(cache.keys), readFloats(cache.values)];
-  const visited = mask?.visited.download();
-  for (let head = 0; head < numQueryHeads; head++) {
-    const pattern = patterns[Math.floor(head / group)]!;
-    const store = cache.heads[Math.floor(head / group)]!;
-    if (pattern.type === "selected") expectMask(mask, pattern.blockSize, numQueryHeads, sequence);
-    for (let row = 0; row < length; row++) {
-      const position = cache.length - length + row;
-      const chosen =
-        pattern.type === "selected"
-          ? maskRow(mask!, visited!, head, Math.floor(position / patternBlockSize(pattern)))
-          : undefined;
-      const at = (row * numQueryHeads + head) * headDim;
-      const slots: number[] = [];
-      for (const [first, end] of visitedRanges(pattern, position, chosen)) {
-        for (let key = first; key < end; key++) slots.push(slotOf(store, key, cache.length));
-      }
-      lse[row * numQueryHeads + head] = attendRow(q, at, slots, keys, values, headDim, call.scale, out);
-    }
+  for (const { queryHead, row, slots } of attentionRows("hybridAttention", call.query, sequence)) {
+    const index = row * numQueryHeads + queryHead;
+    lse[index] = attendRow(q, index * headDim, slots, keys, values, headDim, call.scale, out);
   }
   writeFloats(call.output.rows(start, start + length), out);
   if (call.logSumExp !== undefined) writeFloats(call.logSumExp.rows(start, start + length), lse);
@@ -79,24 +57,4 @@ function attendRow(
   }
   for (let i = 0; i < headDim; i++) out[at + i] = mixed[i]! / sum;
   return maximum + Math.log(sum);
-}
-
-/** A "selected" pattern reads its own rows of the mask: one for each block of queries, the last for the last key block. */
-function expectMask(
-  mask: AttentionSequence["mask"],
-  blockSize: number,
-  numQueryHeads: number,
-  { cache, length }: AttentionSequence,
-): void {
-  if (mask === undefined || mask.blockSize !== blockSize) {
-    throw new ShapeError('hybridAttention: a "selected" pattern needs a mask of its block size.');
-  }
-  const keyBlocks = Math.ceil(cache.length / blockSize);
-  const queryBlocks = keyBlocks - Math.floor((cache.length - length) / blockSize);
-  if (mask.numQueryHeads !== numQueryHeads || mask.keyBlocks !== keyBlocks || mask.queryBlocks < queryBlocks) {
-    throw new ShapeError(
-      `hybridAttention: the mask must have ${numQueryHeads} heads, ${queryBlocks} or more query blocks and ${keyBlocks} ` +
-        `key blocks, found ${mask.numQueryHeads}, ${mask.queryBlocks} and ${mask.keyBlocks}.`,
-    );
-  }
 }
