@@ -4,6 +4,8 @@ export * from "./errors.js";
 export * from "./head-list.js";
 export * from "./learned-router.js";
 export * from "./operations/router-logits.js";
+export * from "./operations/router-logits-backward.js";
+export * from "./operations/router-pooling.js";
 export * from "./retrieval-scores.js";
 export * from "./router.js";
 export * from "./router-weights.js";

@@ -1,7 +1,8 @@
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
 import { fromBFloat16, toBFloat16, type Tensor } from "@elastic-attention/tensor";
 import { UnsupportedRouterError } from "./errors.js";
-import { routerLogits, type RouterPooling } from "./operations/router-logits.js";
+import { routerLogits } from "./operations/router-logits.js";
+import type { RouterPooling } from "./operations/router-pooling.js";
 import type { RouterInput, ScoringRouter } from "./router.js";
 import type { RouterWeights } from "./router-weights.js";
 

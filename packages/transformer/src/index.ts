@@ -12,3 +12,4 @@ export * from "./prompt-error.js";
 export * from "./rope-spec.js";
 export * from "./rotary-table.js";
 export type { PrefillSequence } from "./sequence-batch.js";
+export * from "./training/training-step.js";

@@ -47,7 +47,10 @@ export function registerFloatKernels(backend: NativeBackend): void {
 
   kernels.register(rotary, {
     name,
-    supports: ({ heads }) => requireComputeFloats({ heads }),
+    supports: ({ heads, inverse = false }) => [
+      ...requireComputeFloats({ heads }),
+      ...(inverse ? ["the kernel does not rotate backwards yet"] : []),
+    ],
     run({ heads, positions, cosine, sine }) {
       const half = (heads.shape[2] ?? -2) / 2;
       expectShape("rotary", "heads", heads, [-1, -1, 2 * half]);

@@ -1,5 +1,5 @@
 import { pooledRanges, routerLogits } from "@elastic-attention/router";
-import { expectShape, ShapeError } from "@elastic-attention/tensor";
+import { expectShape } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
 import { computeFloats } from "./requirements.js";
@@ -19,9 +19,7 @@ export function registerRouterKernels(backend: NativeBackend): void {
       for (const { weight, bias } of [...weights.taskMlp, ...weights.routerMlp]) call.tensor(weight).vector(bias);
       call.number(sequences);
       for (let sequence = 0; sequence < sequences; sequence++) {
-        const [start, end] = [offsets[sequence]!, offsets[sequence + 1]!];
-        if (end <= start) throw new ShapeError("routerLogits: a sequence is empty.");
-        const ranges = pooledRanges(pooling, start, end);
+        const ranges = pooledRanges(pooling, offsets[sequence]!, offsets[sequence + 1]!, sequence);
         call.number(ranges.length, ...ranges.flat());
       }
       backend.call("routerLogits", backend.addon.routerLogits, call);

@@ -82,7 +82,7 @@ export const linear = defineOperation<LinearCall>("linear", ({ input, weight, bi
   expectShape("linear", "output", output, [input.numRows, outFeatures]);
   if (bias !== undefined) expectShape("linear", "bias", bias, [outFeatures]);
   const x = readFloats(input);
-  const w = readFloats(weightTensor(weight));
+  const w = readFloats(referenceWeight(weight));
   const b = bias === undefined ? undefined : readFloats(bias);
   const y = accumulate ? readFloats(output) : newFloats(output, output.numElements);
   for (let row = 0; row < input.numRows; row++) {
@@ -95,7 +95,8 @@ export const linear = defineOperation<LinearCall>("linear", ({ input, weight, bi
   writeFloats(output, y);
 });
 
-function weightTensor(weight: LinearWeight): Tensor {
+/** The matrix [out, in] behind a weight of the reference backend. */
+export function referenceWeight(weight: LinearWeight): Tensor {
   const { backend, storage, outFeatures, inFeatures, dtype } = weight;
   return new Tensor(backend, storage, [outFeatures, inFeatures], dtype, 0, inFeatures, false);
 }

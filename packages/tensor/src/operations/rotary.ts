@@ -12,10 +12,15 @@ export interface RotaryCall {
   /** [positions, headDim / 2], f32, the attention factor of the scaling already in it. */
   readonly cosine: Tensor;
   readonly sine: Tensor;
+  /**
+   * Rotates backwards (the sine negated): the transpose of the rotation, and so its own gradient, attention factor
+   * included; the inverse where that factor is 1. Default false.
+   */
+  readonly inverse?: boolean;
 }
 
 /** Rotary position embedding in place, half-split (NeoX) layout: element i pairs with element i + headDim / 2. */
-export const rotary = defineOperation<RotaryCall>("rotary", ({ heads, positions, cosine, sine }) => {
+export const rotary = defineOperation<RotaryCall>("rotary", ({ heads, positions, cosine, sine, inverse = false }) => {
   const [tokens, numHeads, headDim] = [heads.shape[0]!, heads.shape[1] ?? -1, heads.shape[2] ?? -1];
   const half = headDim / 2;
   expectShape("rotary", "heads", heads, [tokens, numHeads, headDim]);
@@ -25,6 +30,7 @@ export const rotary = defineOperation<RotaryCall>("rotary", ({ heads, positions,
   const x = readFloats(heads);
   const rows = readIntegers(positions);
   const [cos, sin] = [readFloats(cosine), readFloats(sine)];
+  const direction = inverse ? -1 : 1;
   for (let token = 0; token < tokens; token++) {
     const table = rows[token]! * half;
     if (rows[token]! < 0 || rows[token]! >= cosine.numRows) {
@@ -33,7 +39,7 @@ export const rotary = defineOperation<RotaryCall>("rotary", ({ heads, positions,
     for (let head = 0; head < numHeads; head++) {
       const start = (token * numHeads + head) * headDim;
       for (let i = 0; i < half; i++) {
-        const [a, b, c, s] = [x[start + i]!, x[start + half + i]!, cos[table + i]!, sin[table + i]!];
+        const [a, b, c, s] = [x[start + i]!, x[start + half + i]!, cos[table + i]!, direction * sin[table + i]!];
         x[start + i] = a * c - b * s;
         x[start + half + i] = b * c + a * s;
       }

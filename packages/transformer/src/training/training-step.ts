@@ -1,0 +1,67 @@
+import type { AttentionMode } from "@elastic-attention/attention";
+import type { RouterWeights } from "@elastic-attention/router";
+import type { FloatArray } from "@elastic-attention/tensor";
+
+/** Examples of one training step, packed one after another into rows; attention and positions restart in each. */
+export interface TrainingPack {
+  /** [rows]: token ids. */
+  readonly tokens: Int32Array;
+  /** Segment i is rows offsets[i] to offsets[i + 1]; none is empty. */
+  readonly offsets: readonly number[];
+  /** [rows]: the token that should follow each row; a negative one leaves the row out of the loss. */
+  readonly targets: Int32Array;
+  /** For each segment the rows [start, end) whose keys the router averages, counted in the whole pack. */
+  readonly pooledRanges: readonly (readonly (readonly [start: number, end: number])[])[];
+}
+
+/** The gates that a relaxation chose from one layer's router logits, and the way back through it. */
+export interface GateDecision {
+  /** [segments · kvHeads]: 1 = retrieval mode, 0 = sparse mode; the value that the forward pass uses. */
+  readonly gates: FloatArray;
+  /**
+   * From the gradient of the gates [segments · kvHeads] to the gradient of the router's logits [segments · kvHeads ·
+   * classes]. Called once, after the forward pass.
+   */
+  backward(gateGradients: FloatArray): FloatArray;
+}
+
+/** The gates' own term of the objective (the Lagrangian penalty on sparsity) and its gradient. */
+export interface GateLoss {
+  readonly loss: number;
+  /** For each layer [segments · kvHeads]. */
+  readonly gradients: readonly FloatArray[];
+}
+
+export interface TrainingStepOptions {
+  readonly pack: TrainingPack;
+  /** One for each layer, f32, on the model's backend. */
+  readonly routers: readonly RouterWeights[];
+  /** Mode of heads whose gate is 1. */
+  readonly retrievalMode: AttentionMode;
+  /** Mode of heads whose gate is 0. */
+  readonly sparseMode: AttentionMode;
+  /**
+   * The relaxation: gates from router logits [segments · kvHeads · classes]. Asked once for each layer, in order; a layer
+   * that is computed again uses the decision of its first forward pass.
+   */
+  decide(layer: number, logits: FloatArray): GateDecision;
+  /** Asked once, after the forward pass, with the gates of all layers. */
+  gateLoss(gates: readonly FloatArray[]): GateLoss;
+  /** Keep only each layer's input and compute the rest again on the way back. Default true. */
+  readonly checkpointing?: boolean;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface TrainingStepResult {
+  /** Mean cross-entropy in nats over the rows with a target. */
+  readonly languageModelLoss: number;
+  readonly gateLoss: number;
+  /** For each layer [segments · kvHeads]. */
+  readonly gates: readonly FloatArray[];
+  /**
+   * For each layer the gradient of languageModelLoss + gateLoss with respect to the router's parameters, one after
+   * another: weight and bias of the two linear layers of the task MLP, then of the three of the router MLP.
+   */
+  readonly routerGradients: readonly FloatArray[];
+}
