@@ -11,6 +11,7 @@ import {
   OutOfMemoryError,
   rmsNorm,
   type SafetensorsCheckpoint,
+  ShapeError,
   type Tensor,
 } from "@elastic-attention/tensor";
 import { attentionBlock, type AttentionContext } from "./attention-block.js";
@@ -22,7 +23,9 @@ import type { ModelAdapter } from "./model-adapter.js";
 import type { ModelSpec } from "./model-spec.js";
 import { PromptError } from "./prompt-error.js";
 import { RotaryTable } from "./rotary-table.js";
+import { sampleLogits } from "./sample-logits.js";
 import { layOut, type PrefillSequence, type SequenceBatch } from "./sequence-batch.js";
+import type { TokenSampler } from "./token-sampler.js";
 import { Workspace } from "./workspace.js";
 
 export interface LoadOptions {
@@ -118,6 +121,17 @@ export class DecoderModel implements Disposable {
     }
     for (const cache of caches) cache.advance(1);
     return this.#logits(context, 1);
+  }
+
+  /**
+   * {@link decode}, and the next token of each sequence drawn by its sampler where the logits are: only the tokens come
+   * back. Same seed, same text at any batch size.
+   * @throws NoFiniteLogitError, OutOfMemoryError
+   */
+  decodeTokens(tokens: ArrayLike<number>, caches: readonly SequenceCache[], samplers: readonly TokenSampler[]): Int32Array {
+    if (samplers.length !== caches.length) throw new ShapeError("decodeTokens: one sampler belongs to each sequence.");
+    using logits = this.decode(tokens, caches);
+    return sampleLogits(logits, samplers);
   }
 
   [Symbol.dispose](): void {

@@ -11,5 +11,7 @@ export * from "./pretrained-model.js";
 export * from "./prompt-error.js";
 export * from "./rope-spec.js";
 export * from "./rotary-table.js";
+export * from "./sample-logits.js";
 export type { PrefillSequence } from "./sequence-batch.js";
+export * from "./token-sampler.js";
 export * from "./training/training-step.js";
