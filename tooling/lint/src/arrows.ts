@@ -23,6 +23,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   "model-llama": engineBelowGeneration,
   "model-qwen": engineBelowGeneration,
   generation: engineBelowGeneration,
+  distributed: ["tensor"],
   "demo-model": [],
   evaluation: [...engineBelowGeneration, "generation"],
 };

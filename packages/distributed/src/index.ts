@@ -1,0 +1,6 @@
+export * from "./communicator.js";
+export * from "./errors.js";
+export * from "./mpi/mpi-communicator.js";
+export * from "./nccl/nccl-communicator.js";
+export * from "./run-ranks.js";
+export * from "./single-process.js";

@@ -1,0 +1,24 @@
+import { CommunicatorUnavailableError } from "../errors.js";
+import { loadAddon } from "../load-addon.js";
+
+/** What the addon exports. Promises are settled from a thread of the pool; calls must not overlap. */
+export interface MpiAddon {
+  /** Joins the ranks that the launcher started. Once for a process. */
+  initialize(): { readonly rank: number; readonly size: number; readonly library: string };
+  barrier(): Promise<void>;
+  broadcast(bytes: Uint8Array, root: number): Promise<Uint8Array>;
+  allReduceSum(values: Float32Array | Float64Array): Promise<void>;
+  allGather(bytes: Uint8Array): Promise<Uint8Array[]>;
+  finalize(): void;
+  abort(code: number): never;
+}
+
+const installation =
+  "Install an MPI with its headers and build again: `apt-get install openmpi-bin libopenmpi-dev`, then `pnpm build`.";
+
+/** Loads the addon. @throws CommunicatorUnavailableError */
+export function loadMpi(): MpiAddon {
+  const loaded = loadAddon("elastic_attention_mpi", "its addon is not built, as no MPI was found when this package was");
+  if ("reason" in loaded) throw new CommunicatorUnavailableError("MPI", [loaded.reason], installation);
+  return loaded.addon as MpiAddon;
+}
