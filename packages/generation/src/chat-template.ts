@@ -5,6 +5,14 @@ import type { ChatMessage } from "./generation-request.js";
 const roles = ["system", "user", "assistant"];
 const tokenNames = ["bos_token", "eos_token", "pad_token", "unk_token"];
 
+/** What a template is told besides the messages. */
+export interface ChatTemplateOptions {
+  /** Ends with the opening of the assistant's turn; default true. Training texts end with the answer instead. */
+  readonly addGenerationPrompt?: boolean;
+  /** Switches of the model's own, such as `enable_thinking`. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
 /** A model's Jinja template for conversations. */
 export class ChatTemplate {
   readonly #template: Template;
@@ -31,13 +39,13 @@ export class ChatTemplate {
     }
   }
 
-  /** The conversation, followed by the opening of the assistant's turn. @throws InvalidRequestError */
-  render(messages: readonly ChatMessage[]): string {
+  /** The conversation, by default followed by the opening of the assistant's turn. @throws InvalidRequestError */
+  render(messages: readonly ChatMessage[], { addGenerationPrompt = true, variables = {} }: ChatTemplateOptions = {}): string {
     checkMessages(messages);
     // Copies: a template may change what it is given.
     const copies = messages.map(({ role, content }) => ({ role, content }));
     try {
-      return this.#template.render({ ...this.#tokens, messages: copies, add_generation_prompt: true, tools: null });
+      return this.#template.render({ ...this.#tokens, ...variables, messages: copies, add_generation_prompt: addGenerationPrompt, tools: null });
     } catch (error) {
       throw new InvalidRequestError(
         `The model's chat template refuses these messages: ${(error as Error).message}`,

@@ -1,5 +1,5 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
-import { ChatTemplate } from "./chat-template.js";
+import { ChatTemplate, type ChatTemplateOptions } from "./chat-template.js";
 import { Detokenizer } from "./detokenizer.js";
 import { InvalidRequestError, TokenizerError } from "./errors.js";
 import type { ChatMessage } from "./generation-request.js";
@@ -87,19 +87,19 @@ export class Tokenizer {
     return new Detokenizer((ids) => this.decode(ids), text, before);
   }
 
-  /** A conversation as the model reads it, up to where the assistant's answer begins. @throws InvalidRequestError */
-  applyChatTemplate(messages: readonly ChatMessage[]): string {
+  /** A conversation as the model reads it, by default up to where the assistant's answer begins. @throws InvalidRequestError */
+  applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
     if (this.#template === undefined) {
       throw new InvalidRequestError(
         "The model has no chat template.",
         "Send a raw prompt instead of messages, or put a chat_template.jinja into the model's folder.",
       );
     }
-    return this.#template.render(messages);
+    return this.#template.render(messages, options);
   }
 
   /** Token ids of a conversation. @throws InvalidRequestError */
-  encodeChat(messages: readonly ChatMessage[]): Int32Array {
-    return this.encode(this.applyChatTemplate(messages), { addSpecialTokens: false });
+  encodeChat(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): Int32Array {
+    return this.encode(this.applyChatTemplate(messages, options), { addSpecialTokens: false });
   }
 }

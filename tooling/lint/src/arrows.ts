@@ -24,6 +24,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   "model-qwen": engineBelowGeneration,
   generation: engineBelowGeneration,
   distributed: ["tensor"],
+  training: [...engineBelowGeneration, "generation"],
   "demo-model": [],
   evaluation: [...engineBelowGeneration, "generation"],
 };
@@ -39,6 +40,7 @@ const testArrows: Readonly<Record<string, readonly string[]>> = {
   "model-llama": ["cpu", "cuda"],
   "model-qwen": ["cpu", "cuda"],
   generation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
+  training: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
   evaluation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
 };
 
