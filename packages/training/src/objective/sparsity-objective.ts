@@ -1,7 +1,8 @@
+import type { FloatArray } from "@elastic-attention/tensor";
+import type { GateLoss } from "@elastic-attention/transformer";
 import { TrainingConfigError } from "../errors.js";
 import { counterUniform } from "../relaxation/counter-noise.js";
 import { floatsLike } from "../relaxation/relaxation.js";
-import type { FloatArray, GateLoss } from "../step/training-stepper.js";
 import type { TrainingTask } from "./training-task.js";
 
 export interface SparsityObjectiveOptions {

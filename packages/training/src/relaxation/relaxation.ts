@@ -1,4 +1,5 @@
-import type { FloatArray, GateDecision } from "../step/training-stepper.js";
+import type { FloatArray } from "@elastic-attention/tensor";
+import type { GateDecision } from "@elastic-attention/transformer";
 import { counterGumbel } from "./counter-noise.js";
 
 /** "softmax" (default): two logits for each head, Gumbel-softmax; "sigmoid" (appendix F): one logit. */
