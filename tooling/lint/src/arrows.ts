@@ -24,7 +24,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   "model-qwen": engineBelowGeneration,
   generation: engineBelowGeneration,
   distributed: ["tensor"],
-  training: [...engineBelowGeneration, "generation"],
+  training: [...engineBelowGeneration, "generation", "distributed"],
   "demo-model": [],
   evaluation: [...engineBelowGeneration, "generation"],
 };
