@@ -1,3 +1,5 @@
+import type { Router } from "@elastic-attention/router";
+
 /** One message of a conversation, in the form chat templates expect. */
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
@@ -38,6 +40,11 @@ export interface GenerationRequest {
   readonly mode?: ModeName;
   /** The sparsity dial: target share of key-value heads in the sparse mode, 0 to 1. Default: as the router decides. */
   readonly sparsity?: number;
+  /**
+   * A router of the caller's own, instead of `mode` and `sparsity`; it stays the caller's. Only where the engine computes in
+   * the same thread: `WorkerEngine` refuses it.
+   */
+  readonly router?: Router;
   /** "routed" (default): streaming heads keep sink and local tokens only. "full": the published behaviour. */
   readonly decode?: "routed" | "full";
   readonly signal?: AbortSignal;

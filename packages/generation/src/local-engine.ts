@@ -99,6 +99,16 @@ export class LocalEngine implements Engine {
     return this.context.tokenizer;
   }
 
+  /** The loaded model, for callers that want raw numerics; do not dispose it. */
+  get pretrained(): PretrainedModel {
+    return this.context.model;
+  }
+
+  /** The head list that was given or found beside the model. */
+  get headList(): HeadList | undefined {
+    return this.context.headList;
+  }
+
   /** Running requests fail with DisposedError; resolves when all memory is back. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#disposed ??= this.#dispose();

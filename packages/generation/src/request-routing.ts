@@ -27,15 +27,22 @@ export interface RequestRouting {
 const modeNames: readonly ModeName[] = ["full", "fa-ssa", "fa-xa", "xa-ssa"];
 
 /** The router for a request's `mode` and `sparsity`. @throws InvalidRequestError for what this model cannot do. */
-export function routeRequest(source: RoutingSource, request: Pick<GenerationRequest, "mode" | "sparsity">): RequestRouting {
+export function routeRequest(source: RoutingSource, request: Pick<GenerationRequest, "mode" | "sparsity" | "router">): RequestRouting {
   const { mode, sparsity } = request;
+  if (request.router !== undefined) {
+    if (mode === undefined && sparsity === undefined) return labelled(request.router);
+    throw new InvalidRequestError("Give either a router, or mode and sparsity: a router has its own.");
+  }
   if (mode !== undefined && !modeNames.includes(mode)) {
     throw new InvalidRequestError(`mode must be one of ${modeNames.join(", ")}, found ${JSON.stringify(mode)}.`);
   }
   if (sparsity !== undefined && !(typeof sparsity === "number" && sparsity >= 0 && sparsity <= 1)) {
     throw new InvalidRequestError(`sparsity must be between 0 and 1, found ${String(sparsity)}.`);
   }
-  const router = chooseRouter(source, mode, sparsity);
+  return labelled(chooseRouter(source, mode, sparsity));
+}
+
+function labelled(router: Router | undefined): RequestRouting {
   const modes: readonly AttentionMode[] = router?.modes ?? [{ kind: "full" }];
   return { router, modeLabels: modes.map((each) => attentionModeDefinition(each).label) };
 }

@@ -1,3 +1,4 @@
+import { ConstantRouter } from "@elastic-attention/router";
 import { ReferenceBackend, referenceProvider, registerBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { type Engine, type GenerationEvent, type GenerationRequest, LocalEngine } from "../src/index.js";
@@ -50,6 +51,16 @@ describe("a request", () => {
       const drawn = (seed: number) => tokens({ sampling: { temperature: 1.5, topK: 100, topP: 0.95, seed } });
       expect(await drawn(1)).toEqual(await drawn(1));
       expect(await drawn(1)).not.toEqual(await drawn(2));
+    });
+  });
+
+  test("is routed by a router of the caller's own", async () => {
+    await withEngine({ heads }, async (engine) => {
+      const tokens = engine.tokenizer.encode("word ".repeat(40));
+      const router = new ConstantRouter({ kind: "streaming", sinkTokens: 4, localTokens: 8, blockSize: 4 }, { kind: "full" });
+      const { report } = await finish(engine, { tokens, maxNewTokens: 2, router });
+      expect([report.modelSparsity, report.modes]).toEqual([1, ["FA", "SSA"]]);
+      await expect(finish(engine, { tokens, router, sparsity: 0.5 })).rejects.toThrow(/either a router, or mode and sparsity/);
     });
   });
 

@@ -14,8 +14,8 @@ export interface WorkerSettings {
   readonly headList?: string;
 }
 
-/** A request without its signal, which cannot leave the thread. */
-export type WorkerRequest = Omit<GenerationRequest, "signal">;
+/** A request without what cannot leave the thread. */
+export type WorkerRequest = Omit<GenerationRequest, "signal" | "router">;
 
 /** Messages to the worker. `id` names the call they belong to. */
 export type ToWorker =

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { DisposedError } from "@elastic-attention/tensor";
 import type { Engine, ModelDescription } from "../engine.js";
-import { EngineWorkerError } from "../errors.js";
+import { EngineWorkerError, InvalidRequestError } from "../errors.js";
 import type { GenerationEvent, GenerationRequest } from "../generation-request.js";
 import type { FromWorker, ToWorker, WorkerSettings } from "./engine-messages.js";
 import { reviveError } from "./error-record.js";
@@ -57,7 +57,8 @@ export class WorkerEngine implements Engine {
 
   async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
     this.#requireAlive();
-    const { signal, ...rest } = request;
+    const { signal, router, ...rest } = request;
+    if (router !== undefined) throw new InvalidRequestError("A router cannot cross threads.", "Use LocalEngine, or mode and sparsity.");
     const id = this.#nextId++;
     const queue: GenerationEvent[] = [];
     let state: { readonly error?: Error } | undefined;
