@@ -10,6 +10,7 @@ registerAttentionMode(xattentionModeDefinition);
 export * from "./cache/head-slots.js";
 export * from "./cache/head-stores.js";
 export * from "./cache/layer-cache.js";
+export * from "./cache/page-pool.js";
 export * from "./cache/sequence-cache.js";
 export * from "./head-plan.js";
 export * from "./modes/attention-mode.js";

@@ -1,3 +1,4 @@
+import { type HeadStore, type LayerCache, rowOf } from "@elastic-attention/attention";
 import { ShapeError } from "@elastic-attention/tensor";
 import type { AttentionEvent, AttentionObserver } from "./attention-observer.js";
 
@@ -29,7 +30,7 @@ export class RetrievalScores implements AttentionObserver {
       if (store.type !== "all") {
         throw new ShapeError("Retrieval scores need every key: prefill with all heads full.");
       }
-      const keys = cache.keys.rows(store.firstSlot, store.firstSlot + cache.length).toFloat32();
+      const keys = headKeys(cache, store);
       for (let head = keyValueHead * group; head < (keyValueHead + 1) * group; head++) {
         for (let row = 0; row < count; row++) {
           const at = (row * numQueryHeads + head) * headDim;
@@ -48,6 +49,18 @@ export class RetrievalScores implements AttentionObserver {
   scores(): number[][] {
     return this.#sums.map((row, layer) => Array.from(row, (sum) => sum / this.#counts[layer]!));
   }
+}
+
+/** A head's keys on the host, by position. */
+function headKeys(cache: LayerCache, store: HeadStore): Float32Array {
+  const keys = new Float32Array(cache.length * cache.headDim);
+  const step = cache.pages?.pageTokens ?? cache.length;
+  for (let start = 0; start < cache.length; start += step) {
+    const row = rowOf(cache, store, start, cache.length);
+    const count = Math.min(step, cache.length - start);
+    keys.set(cache.keys.rows(row, row + count).toFloat32(), start * cache.headDim);
+  }
+  return keys;
 }
 
 /** Softmax of one query over all keys. */

@@ -1,4 +1,5 @@
 import type { DType } from "./dtype.js";
+import type { GrowableTensor } from "./growable-tensor.js";
 import type { KernelRegistry } from "./kernel-registry.js";
 import type { Tensor } from "./tensor.js";
 
@@ -33,6 +34,8 @@ export interface Backend extends Disposable {
   allocate(shape: readonly number[], dtype: DType): Tensor;
   /** New tensor with the given dense bytes (any typed array; bf16 and f16 as 16-bit patterns). @throws ShapeError, OutOfMemoryError */
   upload(data: ArrayBufferView, shape: readonly number[], dtype: DType): Tensor;
+  /** An empty matrix that grows where it lies; missing where growing has to copy. Ask `growableTensor` for one. */
+  reserve?(maximumRows: number, rowLength: number, dtype: DType): GrowableTensor;
   /** Overwrites a tensor or view with dense host bytes. @throws ShapeError */
   write(tensor: Tensor, data: ArrayBufferView): void;
   /** Dense copy of the elements on the host, aligned for any typed array. */

@@ -1,8 +1,18 @@
 import { ShapeError } from "@elastic-attention/tensor";
-import type { HeadStore } from "./layer-cache.js";
+import type { HeadStore, LayerCache } from "./layer-cache.js";
 
 /**
- * Row of the key and value tensors that holds a position of one head.
+ * Row of a layer's key and value tensors that holds a position of one head when `length` tokens were seen.
+ * @throws ShapeError as {@link slotOf}
+ */
+export function rowOf({ pages }: LayerCache, store: HeadStore, position: number, length: number): number {
+  const slot = slotOf(store, position, length);
+  if (pages === undefined) return slot;
+  return pages.host[Math.floor(slot / pages.pageTokens)]! * pages.pageTokens + (slot % pages.pageTokens);
+}
+
+/**
+ * Slot that holds a position of one head; with a page table, {@link rowOf} says where it lies.
  * @throws ShapeError when a ring has already overwritten it: the pattern asks for more than the cache kept.
  */
 export function slotOf(store: HeadStore, position: number, length: number): number {
@@ -17,7 +27,7 @@ export function slotOf(store: HeadStore, position: number, length: number): numb
 }
 
 /**
- * Contiguous pieces of a range of positions [start, end): pairs of first slot and count, in order of position.
+ * Pieces in consecutive slots of a range of positions [start, end): pairs of first slot and count, in order of position.
  * All positions must be retained.
  */
 export function slotSpans(store: HeadStore, start: number, end: number): { position: number; slot: number; count: number }[] {

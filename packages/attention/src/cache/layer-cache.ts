@@ -1,13 +1,13 @@
 import type { Tensor } from "@elastic-attention/tensor";
 
 /**
- * Where one key-value head of one sequence keeps its tokens: rows `firstSlot` to `firstSlot + numSlots` of the layer's
- * key and value tensors.
+ * Where one key-value head of one sequence keeps its tokens: slots `firstSlot` to `firstSlot + numSlots`. Without a page
+ * table a slot is a row of the layer's key and value tensors; with one, see {@link PageTable}.
  *
  * - "all": position p is in slot p.
  * - "sink-ring": p < sinkTokens is in slot p, any other in slot sinkTokens + p mod ringTokens; positions before
- *   `length - ringTokens` (other than the sink) are gone. `ringTokens` is a multiple of the mode's block size, so every
- *   block is contiguous.
+ *   `length - ringTokens` (other than the sink) are gone. Without pages `ringTokens` is a multiple of the mode's block
+ *   size, so every block is contiguous; with pages both counts are whole pages.
  */
 export interface HeadStore {
   readonly type: "all" | "sink-ring";
@@ -19,9 +19,19 @@ export interface HeadStore {
   readonly ringTokens: number;
 }
 
+/** Slot s lies in row entries[s div pageTokens] · pageTokens + s mod pageTokens of the key and value tensors. */
+export interface PageTable {
+  /** 128 times a power of two. */
+  readonly pageTokens: number;
+  /** i32 [entries, 1]; entries of slots that were never written may hold anything. */
+  readonly entries: Tensor;
+  /** The same on the host. */
+  readonly host: Int32Array;
+}
+
 /**
- * Keys (rotated) and values of one layer for one sequence, head after head, as the attention call reads them.
- * `keys` and `values` are [slots, headDim]; the class that manages them is `SequenceCache`.
+ * Keys (rotated) and values of one layer for one sequence, as the attention call reads them. `keys` and `values` are
+ * [rows, headDim]; the class that manages them is `SequenceCache`.
  */
 export interface LayerCache {
   readonly numKeyValueHeads: number;
@@ -32,4 +42,6 @@ export interface LayerCache {
   readonly values: Tensor;
   /** One for each key-value head. */
   readonly heads: readonly HeadStore[];
+  /** Where the slots lie; missing: slot s is row s. */
+  readonly pages?: PageTable | undefined;
 }

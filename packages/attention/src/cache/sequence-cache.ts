@@ -1,11 +1,13 @@
-import { type Backend, copySpans, type FloatDType, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, dtypeByteSize, type FloatDType, ShapeError, type Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "../modes/attention-mode.js";
 import type { BlockPattern } from "../modes/block-pattern.js";
 import { attentionModeDefinition } from "../modes/mode-registry.js";
 import { cacheAppend } from "../operations/cache-append.js";
-import { slotSpans } from "./head-slots.js";
-import type { HeadStore, LayerCache } from "./layer-cache.js";
-import { headStores, numSlots } from "./head-stores.js";
+import { ContiguousLayer } from "./contiguous-layer.js";
+import type { LayerCache } from "./layer-cache.js";
+import type { LayerStorage } from "./layer-storage.js";
+import { PagedLayer } from "./paged-layer.js";
+import type { PagePool } from "./page-pool.js";
 
 /** How decoding treats sparse heads: by their mode, or every head over the whole cache (the published behaviour). */
 export type DecodePolicy = "routed" | "full";
@@ -18,15 +20,14 @@ export interface SequenceCacheOptions {
   readonly dtype: FloatDType;
   /** Default "routed". */
   readonly decode?: DecodePolicy;
-  /** Tokens that will follow the prefill: room made once, so that decoding does not grow the cache. Default 0. */
+  /** Tokens that will follow the prefill: room made once, so that decoding does not grow the cache. Default 0; pages need none. */
   readonly reserveTokens?: number;
+  /** Where keys and values are kept in pages, with those of other sequences. Without one, each layer has tensors of its own. */
+  readonly pool?: PagePool;
 }
 
-interface Layer extends LayerCache {
-  length: number;
-  keys: Tensor;
-  values: Tensor;
-  heads: readonly HeadStore[];
+interface Layer {
+  readonly storage: LayerStorage;
   modes: readonly AttentionMode[] | undefined;
 }
 
@@ -56,23 +57,29 @@ export class SequenceCache implements Disposable {
 
   /** Bytes that keys and values take now. */
   get byteLength(): number {
-    return this.#layers.reduce((sum, layer) => sum + (layer ? layer.keys.storage.byteLength * 2 : 0), 0);
+    return this.#layers.reduce((sum, layer) => sum + (layer?.storage.byteLength ?? 0), 0);
   }
 
   /** Bytes that the same tokens would take with every head full and no reserve. */
   get fullByteLength(): number {
-    return this.#layers.reduce((sum, layer) => {
-      if (layer === undefined) return sum;
-      const bytesPerSlot = layer.keys.storage.byteLength / Math.max(1, numSlots(layer.heads));
-      return sum + 2 * bytesPerSlot * layer.length * this.options.numKeyValueHeads;
-    }, 0);
+    const { numKeyValueHeads, headDim, dtype } = this.options;
+    const tokens = this.#layers.reduce((sum, layer) => sum + (layer?.storage.length ?? 0), 0);
+    return 2 * tokens * numKeyValueHeads * headDim * dtypeByteSize(dtype);
+  }
+
+  /** The pool that its pages come from, if any. */
+  get pool(): PagePool | undefined {
+    return this.options.pool;
+  }
+
+  /** Changes whenever what a kernel must know of the layers, besides their length and page tables, changes. */
+  get layoutVersion(): number {
+    return this.#layers.reduce((sum, layer) => sum + (layer?.storage instanceof PagedLayer ? layer.storage.version : 0), 0);
   }
 
   /** What kernels read of a layer. @throws ShapeError before the first append. */
   layer(index: number): LayerCache {
-    const layer = this.#layers[index];
-    if (layer === undefined) throw new ShapeError(`Layer ${index} of the cache is empty.`);
-    return layer;
+    return this.#layer(index).storage;
   }
 
   /** The mode of each key-value head, decided at the first prefill; undefined before. */
@@ -95,16 +102,33 @@ export class SequenceCache implements Disposable {
    */
   append(index: number, keys: Tensor, values: Tensor): void {
     const tokens = keys.shape[0]!;
-    const layer = this.#layers[index];
-    if (layer === undefined) {
-      const heads = headStores(this.#retentions(undefined), tokens + (this.options.reserveTokens ?? 0), 0);
-      this.#layers[index] = { ...this.#allocate(heads), ...this.#fixed(), length: 0, modes: undefined };
-    } else {
-      this.#makeRoom(layer, tokens);
+    const layer = this.#layers[index] ?? { storage: this.#newStorage(tokens), modes: undefined };
+    try {
+      layer.storage.makeRoom(this.#retentions(layer.modes), tokens);
+      keys.backend.kernels.run(cacheAppend, { keys, values, cache: layer.storage });
+    } catch (error) {
+      if (this.#layers[index] === undefined) layer.storage.dispose();
+      throw error;
     }
-    const target = this.#layers[index]!;
-    keys.backend.kernels.run(cacheAppend, { keys, values, cache: target });
-    target.length += tokens;
+    this.#layers[index] = layer;
+    layer.storage.length += tokens;
+  }
+
+  /**
+   * Makes room for more tokens in every layer, for a step that writes them by itself.
+   * @throws OutOfMemoryError, and the room made so far stays; ShapeError before the first append
+   */
+  makeRoom(tokens: number): void {
+    for (const index of this.#layers.keys()) {
+      const { storage, modes } = this.#layer(index);
+      storage.makeRoom(this.#retentions(modes), tokens);
+    }
+  }
+
+  /** Counts tokens that such a step wrote to every layer, and completes them. */
+  countWritten(tokens: number): void {
+    for (const index of this.#layers.keys()) this.#layer(index).storage.length += tokens;
+    this.advance(tokens);
   }
 
   /**
@@ -112,13 +136,10 @@ export class SequenceCache implements Disposable {
    * after the layer's attention and before the next layer's append.
    */
   settle(index: number, modes?: readonly AttentionMode[]): void {
-    const layer = this.#layers[index];
-    if (layer === undefined) throw new ShapeError(`Layer ${index} of the cache is empty.`);
+    const layer = this.#layer(index);
     layer.modes ??= modes;
     if (this.decode === "full") return;
-    const capacity = Math.max(...layer.heads.map((store) => (store.type === "all" ? store.numSlots : 0)), layer.length);
-    const heads = headStores(this.#retentions(layer.modes), capacity, 0);
-    if (numSlots(heads) < numSlots(layer.heads)) this.#move(layer, heads);
+    layer.storage.settle(this.#retentions(layer.modes));
   }
 
   /** Counts tokens as completed once every layer has them. */
@@ -127,10 +148,7 @@ export class SequenceCache implements Disposable {
   }
 
   dispose(): void {
-    for (const layer of this.#layers) {
-      layer?.keys.dispose();
-      layer?.values.dispose();
-    }
+    for (const layer of this.#layers) layer?.storage.dispose();
     this.#layers.fill(undefined);
     this.#length = 0;
   }
@@ -139,8 +157,16 @@ export class SequenceCache implements Disposable {
     this.dispose();
   }
 
-  #fixed(): { numKeyValueHeads: number; headDim: number } {
-    return { numKeyValueHeads: this.options.numKeyValueHeads, headDim: this.options.headDim };
+  #layer(index: number): Layer {
+    const layer = this.#layers[index];
+    if (layer === undefined) throw new ShapeError(`Layer ${index} of the cache is empty.`);
+    return layer;
+  }
+
+  #newStorage(tokens: number): LayerStorage {
+    const { backend, numKeyValueHeads, headDim, dtype, pool, reserveTokens = 0 } = this.options;
+    if (pool !== undefined) return new PagedLayer(pool, numKeyValueHeads, headDim);
+    return new ContiguousLayer(backend, numKeyValueHeads, headDim, dtype, tokens + reserveTokens);
   }
 
   #retentions(modes: readonly AttentionMode[] | undefined) {
@@ -150,63 +176,4 @@ export class SequenceCache implements Disposable {
       return attentionModeDefinition(mode).retention(mode);
     });
   }
-
-  #allocate(heads: readonly HeadStore[]): { keys: Tensor; values: Tensor; heads: readonly HeadStore[] } {
-    const { backend, headDim, dtype } = this.options;
-    const keys = backend.allocate([numSlots(heads), headDim], dtype);
-    try {
-      return { keys, values: backend.allocate([numSlots(heads), headDim], dtype), heads };
-    } catch (error) {
-      keys.dispose();
-      throw error;
-    }
-  }
-
-  /** Grows what is too small for `tokens` more: "all" heads by half, rings just for this append. */
-  #makeRoom(layer: Layer, tokens: number): void {
-    const needed = layer.length + tokens;
-    const capacity = Math.min(...layer.heads.map((store) => (store.type === "all" ? store.numSlots : Infinity)));
-    const grown = needed > capacity ? Math.max(needed, Math.ceil(capacity * 1.5)) : capacity;
-    const heads = headStores(this.#retentions(layer.modes), Number.isFinite(grown) ? grown : needed, tokens - 1);
-    // Head by head: a ring that may close again must not hide that another head is full.
-    if (heads.some((store, head) => store.numSlots > layer.heads[head]!.numSlots)) this.#move(layer, heads);
-  }
-
-  /** Moves a layer to other stores, keeping every position both have room for. */
-  #move(layer: Layer, heads: readonly HeadStore[]): void {
-    const next = this.#allocate(heads);
-    const spans: number[] = [];
-    for (const [head, from] of layer.heads.entries()) {
-      const to = heads[head]!;
-      for (const [start, end] of sharedRanges(from, to, layer.length)) {
-        for (const source of slotSpans(from, start, end)) {
-          for (const target of slotSpans(to, source.position, source.position + source.count)) {
-            spans.push(source.slot + target.position - source.position, target.slot, target.count);
-          }
-        }
-      }
-    }
-    const { kernels } = this.options.backend;
-    try {
-      kernels.run(copySpans, { source: layer.keys, destination: next.keys, spans: Int32Array.from(spans) });
-      kernels.run(copySpans, { source: layer.values, destination: next.values, spans: Int32Array.from(spans) });
-    } catch (error) {
-      next.keys.dispose();
-      next.values.dispose();
-      throw error;
-    }
-    layer.keys.dispose();
-    layer.values.dispose();
-    Object.assign(layer, next);
-  }
-}
-
-/** Position ranges that two stores can both hold after `length` tokens. */
-function sharedRanges(from: HeadStore, to: HeadStore, length: number): [number, number][] {
-  const sink = Math.min(...[from, to].map((store) => (store.type === "all" ? length : store.sinkTokens)), length);
-  const recent = Math.max(sink, ...[from, to].map((store) => (store.type === "all" ? 0 : length - store.ringTokens)));
-  return [
-    [0, sink],
-    [recent, length],
-  ];
 }

@@ -1,5 +1,5 @@
 import { ShapeError, type Tensor } from "@elastic-attention/tensor";
-import { slotOf } from "../cache/head-slots.js";
+import { rowOf } from "../cache/head-slots.js";
 import { maskRow, patternBlockSize, visitedRanges } from "../modes/visited-blocks.js";
 import type { AttentionSequence } from "./hybrid-attention.js";
 
@@ -38,7 +38,7 @@ export function* attentionRows(operation: string, query: Tensor, sequence: Atten
           : undefined;
       const slots: number[] = [];
       for (const [first, end] of visitedRanges(pattern, position, chosen)) {
-        for (let key = first; key < end; key++) slots.push(slotOf(store, key, cache.length));
+        for (let key = first; key < end; key++) slots.push(rowOf(cache, store, key, cache.length));
       }
       yield { queryHead, keyValueHead, row, slots };
     }

@@ -1,5 +1,5 @@
 import { defineOperation, expectShape, newFloats, readFloats, ShapeError, type Tensor, writeFloats } from "@elastic-attention/tensor";
-import { slotOf } from "../cache/head-slots.js";
+import { rowOf } from "../cache/head-slots.js";
 import type { LayerCache } from "../cache/layer-cache.js";
 
 export interface CacheGatherCall {
@@ -27,8 +27,8 @@ export const cacheGather = defineOperation<CacheGatherCall>("cacheGather", ({ ca
     const gathered = newFloats(target, target.numElements);
     for (const [head, store] of cache.heads.entries()) {
       for (let token = 0; token < tokens; token++) {
-        const slot = slotOf(store, length - tokens + token, length);
-        gathered.set(rows.subarray(slot * headDim, (slot + 1) * headDim), (token * numKeyValueHeads + head) * headDim);
+        const row = rowOf(cache, store, length - tokens + token, length);
+        gathered.set(rows.subarray(row * headDim, (row + 1) * headDim), (token * numKeyValueHeads + head) * headDim);
       }
     }
     writeFloats(target, gathered);

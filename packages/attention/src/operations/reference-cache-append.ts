@@ -1,5 +1,5 @@
 import { expectShape, readFloats, ShapeError, writeFloats } from "@elastic-attention/tensor";
-import { slotOf } from "../cache/head-slots.js";
+import { rowOf, slotOf } from "../cache/head-slots.js";
 import type { CacheAppendCall } from "./cache-append.js";
 
 /** The specification of cache append: token after token, so that the last token of a ring slot stays. */
@@ -12,10 +12,11 @@ export function referenceCacheAppend({ keys, values, cache }: CacheAppendCall): 
     const rows = readFloats(source);
     for (const [head, store] of cache.heads.entries()) {
       for (let token = 0; token < tokens; token++) {
-        const slot = slotOf(store, length + token, length + token + 1);
-        if (slot >= store.firstSlot + store.numSlots) throw new ShapeError("cacheAppend: no room left in the cache.");
+        const position = length + token;
+        if (slotOf(store, position, position + 1) >= store.firstSlot + store.numSlots) throw new ShapeError("cacheAppend: no room left in the cache.");
         const at = (token * numKeyValueHeads + head) * headDim;
-        writeFloats(target.rows(slot, slot + 1), rows.subarray(at, at + headDim));
+        const row = rowOf(cache, store, position, position + 1);
+        writeFloats(target.rows(row, row + 1), rows.subarray(at, at + headDim));
       }
     }
   }

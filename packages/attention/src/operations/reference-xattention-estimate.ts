@@ -2,10 +2,12 @@ import {
   type Backend,
   expectShape,
   fromBFloat16,
+  newFloats,
   readFloats,
   ShapeError,
   toBFloat16,
 } from "@elastic-attention/tensor";
+import { rowOf } from "../cache/head-slots.js";
 import { blockMaskFromHost } from "../modes/block-mask.js";
 import type { BlockMask } from "../modes/block-pattern.js";
 import type { XAttentionEstimateCall } from "./xattention-estimate.js";
@@ -24,7 +26,11 @@ export function referenceXAttentionEstimate(call: XAttentionEstimateCall, backen
   for (const keyValueHead of keyValueHeads) {
     const store = cache.heads[keyValueHead]!;
     if (store.type !== "all") throw new ShapeError("xattentionEstimate: the head has already dropped keys.");
-    const keys = k.subarray(store.firstSlot * headDim, (store.firstSlot + tokens) * headDim);
+    const keys = newFloats(query, tokens * headDim);
+    for (let token = 0; token < tokens; token++) {
+      const row = rowOf(cache, store, token, tokens);
+      keys.set(k.subarray(row * headDim, (row + 1) * headDim), token * headDim);
+    }
     for (let head = keyValueHead * group; head < (keyValueHead + 1) * group; head++) {
       const queries = { values: q, first: head * headDim, stride: numQueryHeads * headDim };
       const mass = blockMass(queries, keys, tokens, headDim, mode.stride, mode.blockSize, round);

@@ -1,0 +1,93 @@
+import { type Backend, copySpans, type FloatDType, type Tensor } from "@elastic-attention/tensor";
+import type { Retention } from "../modes/block-pattern.js";
+import { slotSpans } from "./head-slots.js";
+import { headStores, numSlots } from "./head-stores.js";
+import type { HeadStore } from "./layer-cache.js";
+import type { LayerStorage } from "./layer-storage.js";
+import { sharedRanges } from "./shared-ranges.js";
+
+/** Tensors of its own for each layer, head after head; growing and dropping copy to new ones. */
+export class ContiguousLayer implements LayerStorage {
+  length = 0;
+  keys!: Tensor;
+  values!: Tensor;
+  heads!: readonly HeadStore[];
+
+  /**
+   * @param tokens room to make at first, for heads that keep everything.
+   * @throws OutOfMemoryError
+   */
+  constructor(
+    private readonly backend: Backend,
+    readonly numKeyValueHeads: number,
+    readonly headDim: number,
+    private readonly dtype: FloatDType,
+    tokens: number,
+  ) {
+    const everything = Array.from({ length: numKeyValueHeads }, () => ({ type: "all" }) as const);
+    Object.assign(this, this.#allocate(headStores(everything, tokens, 0)));
+  }
+
+  get byteLength(): number {
+    return 2 * this.keys.storage.byteLength;
+  }
+
+  /** Grows what is too small: "all" heads by half, rings just for this append. */
+  makeRoom(retentions: readonly Retention[], tokens: number): void {
+    const needed = this.length + tokens;
+    const capacity = Math.min(...this.heads.map((store) => (store.type === "all" ? store.numSlots : Infinity)));
+    const grown = needed > capacity ? Math.max(needed, Math.ceil(capacity * 1.5)) : capacity;
+    const heads = headStores(retentions, Number.isFinite(grown) ? grown : needed, tokens - 1);
+    // Head by head: a ring that may close again must not hide that another head is full.
+    if (heads.some((store, head) => store.numSlots > this.heads[head]!.numSlots)) this.#move(heads);
+  }
+
+  settle(retentions: readonly Retention[]): void {
+    const capacity = Math.max(...this.heads.map((store) => (store.type === "all" ? store.numSlots : 0)), this.length);
+    const heads = headStores(retentions, capacity, 0);
+    if (numSlots(heads) < numSlots(this.heads)) this.#move(heads);
+  }
+
+  dispose(): void {
+    this.keys.dispose();
+    this.values.dispose();
+  }
+
+  #allocate(heads: readonly HeadStore[]): { keys: Tensor; values: Tensor; heads: readonly HeadStore[] } {
+    const shape = [numSlots(heads), this.headDim];
+    const keys = this.backend.allocate(shape, this.dtype);
+    try {
+      return { keys, values: this.backend.allocate(shape, this.dtype), heads };
+    } catch (error) {
+      keys.dispose();
+      throw error;
+    }
+  }
+
+  /** Moves to other stores, keeping every position both have room for. */
+  #move(heads: readonly HeadStore[]): void {
+    const next = this.#allocate(heads);
+    const spans: number[] = [];
+    for (const [head, from] of this.heads.entries()) {
+      const to = heads[head]!;
+      for (const [start, end] of sharedRanges(from, to, this.length)) {
+        for (const source of slotSpans(from, start, end)) {
+          for (const target of slotSpans(to, source.position, source.position + source.count)) {
+            spans.push(source.slot + target.position - source.position, target.slot, target.count);
+          }
+        }
+      }
+    }
+    const { kernels } = this.backend;
+    try {
+      kernels.run(copySpans, { source: this.keys, destination: next.keys, spans: Int32Array.from(spans) });
+      kernels.run(copySpans, { source: this.values, destination: next.values, spans: Int32Array.from(spans) });
+    } catch (error) {
+      next.keys.dispose();
+      next.values.dispose();
+      throw error;
+    }
+    this.dispose();
+    Object.assign(this, next);
+  }
+}
