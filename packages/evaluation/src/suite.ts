@@ -42,8 +42,8 @@ export interface SampleOptions {
   /** Refuse a sample that is longer than the context instead of cutting out its middle. Default false. */
   readonly strict?: boolean;
   /**
-   * "auto" (default): the tokenizer's chat template where it has one and the task is run with one. "template": an error
-   * for a tokenizer without. "none": raw prompts.
+   * "auto" (default): the tokenizer's chat template, where it has one, for the tasks that are published with one.
+   * "template": the same, and an error for a tokenizer without. "none": raw prompts.
    */
   readonly chatFormat?: ChatFormat;
 }
@@ -137,6 +137,14 @@ export interface SuiteSummary {
   readonly groups: Readonly<Record<string, readonly GroupScore[]>>;
 }
 
+/** A named selection of a suite: which tasks, at which lengths, how many samples of each. */
+export interface SuitePreset {
+  readonly description: string;
+  readonly tasks?: readonly string[];
+  readonly lengths?: readonly number[];
+  readonly samplesPerTask?: number;
+}
+
 /** A benchmark: named tasks and the rule by which their scores are summed up. */
 export interface EvaluationSuite {
   readonly name: string;
@@ -146,6 +154,8 @@ export interface EvaluationSuite {
   readonly scoreUnit: "share" | "nats";
   /** Names of all tasks in the order of the tables. */
   readonly taskNames: readonly string[];
+  /** Selections by name: "paper" is the paper's. */
+  readonly presets: Readonly<Record<string, SuitePreset>>;
   /** @throws UnknownNameError, DatasetError for missing or damaged data */
   tasks(options: SuiteOptions): Promise<readonly EvaluationTask[]>;
   /**

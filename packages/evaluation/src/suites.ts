@@ -1,4 +1,5 @@
 import { UnknownNameError } from "./errors.js";
+import { rulerSuite } from "./ruler/ruler-suite.js";
 import type { EvaluationSuite } from "./suite.js";
 
 const suites = new Map<string, EvaluationSuite>();
@@ -19,3 +20,5 @@ export function findSuite(name: string): EvaluationSuite {
   if (suite === undefined) throw new UnknownNameError("suite", name, suiteNames());
   return suite;
 }
+
+for (const suite of [rulerSuite]) registerSuite(suite);
