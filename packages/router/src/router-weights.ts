@@ -20,6 +20,14 @@ export interface RouterWeights extends Disposable {
   readonly routerMlp: readonly [RouterLinear, RouterLinear, RouterLinear];
 }
 
+/**
+ * The tensors of a router in their one order: weight and bias of each linear layer, of the task MLP, then of the router
+ * MLP. Flat gradients, moments and checkpoints of a router follow it.
+ */
+export function routerParameters({ taskMlp, routerMlp }: Pick<RouterWeights, "taskMlp" | "routerMlp">): readonly Tensor[] {
+  return [...taskMlp, ...routerMlp].flatMap(({ weight, bias }) => [weight, bias]);
+}
+
 /** Where router tensors are read from; a safetensors checkpoint is one. */
 export interface RouterTensorSource {
   readonly path: string;

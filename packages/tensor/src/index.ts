@@ -1,3 +1,7 @@
+export * from "./autograd/errors.js";
+export * from "./autograd/gradient-check.js";
+export * from "./autograd/gradient-rule.js";
+export * from "./autograd/tape.js";
 export * from "./backend.js";
 export * from "./backend-registry.js";
 export * from "./dtype.js";
@@ -18,6 +22,7 @@ export * from "./operations/head-norm.js";
 export * from "./operations/head-norm-backward.js";
 export * from "./operations/linear.js";
 export * from "./operations/linear-input-gradient.js";
+export * from "./operations/linear-weight.js";
 export * from "./operations/rms-norm.js";
 export * from "./operations/rms-norm-backward.js";
 export * from "./operations/rotary.js";

@@ -1,3 +1,4 @@
+import type { GradientRule } from "./autograd/gradient-rule.js";
 import type { Backend } from "./backend.js";
 
 /** One implementation of an operation. */
@@ -16,12 +17,15 @@ export interface Kernel<Call, Result> {
 export interface Operation<Call, Result> {
   readonly name: string;
   readonly reference: Kernel<Call, Result>;
+  /** How gradients pass through it; an operation without a rule cannot stand between a loss and what is trained. */
+  readonly gradient?: GradientRule<Call>;
 }
 
 /** Declares an operation whose reference kernel is `run`, which supports every valid call and throws on invalid ones. */
 export function defineOperation<Call, Result = void>(
   name: string,
   run: (call: Call, backend: Backend) => Result,
+  options: { readonly gradient?: GradientRule<Call> } = {},
 ): Operation<Call, Result> {
-  return { name, reference: { name: "reference", supports: () => [], run } };
+  return { name, reference: { name: "reference", supports: () => [], run }, ...options };
 }

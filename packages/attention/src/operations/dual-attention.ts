@@ -1,5 +1,6 @@
-import { defineOperation, type Tensor } from "@elastic-attention/tensor";
-import type { DualAttentionSequence } from "./dual-sequence.js";
+import { defineOperation, type GradientRule, type Tensor } from "@elastic-attention/tensor";
+import { addAttentionGradients, attentionInputs } from "./attention-gradient.js";
+import { type DualAttentionSequence, retrievalSide } from "./dual-sequence.js";
 import { referenceDualAttention } from "./reference-dual-attention.js";
 
 export interface DualAttentionCall {
@@ -17,9 +18,34 @@ export interface DualAttentionCall {
   readonly scale: number;
 }
 
+const dualAttentionGradient: GradientRule<DualAttentionCall> = {
+  inputs: ({ query, sequences }) => attentionInputs(query, sequences),
+  outputs: ({ fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp }) => [
+    fullOutput,
+    sparseOutput,
+    fullLogSumExp,
+    sparseLogSumExp,
+  ],
+  keepsInputs: ({ query, sequences }) => attentionInputs(query, sequences),
+  keepsResults: (call) => dualAttentionGradient.outputs(call),
+  backward({ query, sequences, scale, ...results }, gradients) {
+    const [full, sparse] = [gradients.incoming(results.fullOutput), gradients.incoming(results.sparseOutput)];
+    if (full !== undefined) {
+      const computed = { query, sequences: sequences.map(retrievalSide), scale, outputGradient: full };
+      addAttentionGradients(gradients, { ...computed, output: results.fullOutput, logSumExp: results.fullLogSumExp });
+    }
+    if (sparse !== undefined) {
+      const computed = { query, sequences, scale, outputGradient: sparse };
+      addAttentionGradients(gradients, { ...computed, output: results.sparseOutput, logSumExp: results.sparseLogSumExp });
+    }
+  },
+};
+
 /**
  * Both outputs that training a router needs of every head (paper section 3.2): the retrieval mode's and the sparse
  * mode's. Each equals a {@link hybridAttention} call; kernels share what the two read, since a sparse pattern's blocks
  * are among the full pattern's.
  */
-export const dualAttention = defineOperation<DualAttentionCall>("dualAttention", referenceDualAttention);
+export const dualAttention = defineOperation<DualAttentionCall>("dualAttention", referenceDualAttention, {
+  gradient: dualAttentionGradient,
+});

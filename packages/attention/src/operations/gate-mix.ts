@@ -1,4 +1,13 @@
-import { defineOperation, expectShape, type FloatArray, readFloats, ShapeError, type Tensor, writeFloats } from "@elastic-attention/tensor";
+import {
+  defineOperation,
+  expectShape,
+  type FloatArray,
+  type GradientRule,
+  readFloats,
+  ShapeError,
+  type Tensor,
+  writeFloats,
+} from "@elastic-attention/tensor";
 
 export interface GateMixCall {
   /**
@@ -16,11 +25,34 @@ export interface GateMixCall {
   readonly output: Tensor;
 }
 
+const gateMixGradient: GradientRule<GateMixCall> = {
+  inputs: ({ fullOutput, sparseOutput, gates }) => [fullOutput, sparseOutput, gates],
+  outputs: ({ output }) => [output],
+  keepsInputs: ({ fullOutput, sparseOutput, gates }) => [fullOutput, sparseOutput, gates],
+  backward({ fullOutput, sparseOutput, gates, offsets, output }, gradients) {
+    const { kernels } = gradients.backend;
+    const outputGradient = gradients.incoming(output);
+    if (outputGradient === undefined) return;
+    gradients.overwrite([gates], ([target]) =>
+      kernels.run(gateGradient, { outputGradient, fullOutput, sparseOutput, offsets, gateGradient: target }),
+    );
+    const none = gradients.zeros(output.shape, output.dtype);
+    gradients.overwrite([fullOutput], ([target]) =>
+      kernels.run(gateMix, { fullOutput: outputGradient, sparseOutput: none, gates, offsets, output: target }),
+    );
+    gradients.overwrite([sparseOutput], ([target]) =>
+      kernels.run(gateMix, { fullOutput: none, sparseOutput: outputGradient, gates, offsets, output: target }),
+    );
+  },
+};
+
 /**
  * output = gate · fullOutput + (1 − gate) · sparseOutput, the gate of each sequence and key-value head for all its
  * query heads (paper equation 6). Gates of exactly 1 and 0 copy their side.
  */
-export const gateMix = defineOperation<GateMixCall>("gateMix", ({ fullOutput, sparseOutput, gates, offsets, output }) => {
+export const gateMix = defineOperation<GateMixCall>("gateMix", referenceGateMix, { gradient: gateMixGradient });
+
+function referenceGateMix({ fullOutput, sparseOutput, gates, offsets, output }: GateMixCall): void {
   expectShape("gateMix", "sparseOutput", sparseOutput, fullOutput.shape);
   expectShape("gateMix", "output", output, fullOutput.shape);
   expectShape("gateMix", "gates", gates, [offsets.length - 1, -1]);
@@ -33,7 +65,7 @@ export const gateMix = defineOperation<GateMixCall>("gateMix", ({ fullOutput, sp
     }
     writeFloats(output.rows(start, end), full);
   }
-});
+}
 
 export interface GateGradientCall {
   /** [tokens, numQueryHeads, headDim]: gradient of the output of `gateMix`. */

@@ -1,6 +1,7 @@
-import { defineOperation, type Tensor } from "@elastic-attention/tensor";
+import { defineOperation, type GradientRule, TapeError, type Tensor } from "@elastic-attention/tensor";
 import type { LayerCache } from "../cache/layer-cache.js";
 import type { BlockMask, BlockPattern } from "../modes/block-pattern.js";
+import { addAttentionGradients, attentionInputs } from "./attention-gradient.js";
 import { referenceHybridAttention } from "./reference-hybrid-attention.js";
 
 /** The part of one sequence in an attention call. */
@@ -29,9 +30,27 @@ export interface HybridAttentionCall {
   readonly logSumExp?: Tensor;
 }
 
+/** The choice of blocks is no function of anything here; gradients flow through what was chosen. */
+const hybridAttentionGradient: GradientRule<HybridAttentionCall> = {
+  inputs: ({ query, sequences }) => attentionInputs(query, sequences),
+  outputs: ({ output, logSumExp }) => [output, ...(logSumExp === undefined ? [] : [logSumExp])],
+  keepsInputs: ({ query, sequences }) => attentionInputs(query, sequences),
+  keepsResults: ({ output, logSumExp }) => [output, ...(logSumExp === undefined ? [] : [logSumExp])],
+  save({ logSumExp }) {
+    if (logSumExp === undefined) throw new TapeError("hybridAttention: its gradient needs logSumExp.", "Give the call one.");
+  },
+  backward({ query, output, logSumExp, sequences, scale }, gradients) {
+    const outputGradient = gradients.incoming(output);
+    if (outputGradient === undefined || logSumExp === undefined) return;
+    addAttentionGradients(gradients, { query, output, logSumExp, outputGradient, sequences, scale });
+  },
+};
+
 /**
  * Attention of all heads of a layer and all sequences of a batch in one call, each head by its own pattern
  * (paper section 3.3, Algorithm 1b). GQA is native: keys and values are never expanded. A row with nothing to see
  * gives zeros. Blocks that a pattern skips are not touched.
  */
-export const hybridAttention = defineOperation<HybridAttentionCall>("hybridAttention", referenceHybridAttention);
+export const hybridAttention = defineOperation<HybridAttentionCall>("hybridAttention", referenceHybridAttention, {
+  gradient: hybridAttentionGradient,
+});

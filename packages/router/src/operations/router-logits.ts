@@ -1,6 +1,15 @@
-import { defineOperation, expectShape, fromBFloat16, type Tensor, toBFloat16, writeFloats } from "@elastic-attention/tensor";
-import type { RouterWeights } from "../router-weights.js";
+import {
+  defineOperation,
+  expectShape,
+  fromBFloat16,
+  type GradientRule,
+  type Tensor,
+  toBFloat16,
+  writeFloats,
+} from "@elastic-attention/tensor";
+import { type RouterLinear, routerParameters, type RouterWeights } from "../router-weights.js";
 import { applyLinear, hasActivation, hostLinear, routerLinears } from "./reference-router-mlp.js";
+import { routerLogitsBackward } from "./router-logits-backward.js";
 import { pooledRanges, poolKeys, type RouterPooling } from "./router-pooling.js";
 
 export interface RouterLogitsCall {
@@ -16,8 +25,37 @@ export interface RouterLogitsCall {
   readonly output: Tensor;
 }
 
+const routerLogitsGradient: GradientRule<RouterLogitsCall> = {
+  inputs: ({ keys, weights }) => [keys, ...routerParameters(weights)],
+  outputs: ({ output }) => [output],
+  keepsInputs: (call) => routerLogitsGradient.inputs(call),
+  backward({ keys, offsets, weights, pooling, output }, gradients) {
+    const logitsGradient = gradients.incoming(output);
+    if (logitsGradient === undefined) return;
+    const linear = ({ weight, bias }: RouterLinear) => ({ weight: gradients.addable(weight), bias: gradients.addable(bias) });
+    const [taskIn, taskOut] = weights.taskMlp;
+    const [routerIn, routerMiddle, routerOut] = weights.routerMlp;
+    gradients.backend.kernels.run(routerLogitsBackward, {
+      keys,
+      offsets,
+      weights,
+      pooling,
+      logitsGradient,
+      weightGradients: {
+        taskMlp: [linear(taskIn), linear(taskOut)],
+        routerMlp: [linear(routerIn), linear(routerMiddle), linear(routerOut)],
+      },
+      ...(gradients.wants(keys) ? { keysGradient: gradients.addable(keys) } : {}),
+    });
+  },
+};
+
 /** Logits of the Attention Router: pooled keys through the task MLP and the router MLP, each head on its own. */
-export const routerLogits = defineOperation<RouterLogitsCall>("routerLogits", (call) => {
+export const routerLogits = defineOperation<RouterLogitsCall>("routerLogits", referenceRouterLogits, {
+  gradient: routerLogitsGradient,
+});
+
+function referenceRouterLogits(call: RouterLogitsCall): void {
   const { keys, offsets, weights, output } = call;
   const [tokens, heads, headDim] = [keys.shape[0]!, keys.shape[1] ?? -1, weights.headDim];
   expectShape("routerLogits", "keys", keys, [tokens, heads, headDim]);
@@ -38,4 +76,4 @@ export const routerLogits = defineOperation<RouterLogitsCall>("routerLogits", (c
     }
   }
   writeFloats(output, logits);
-});
+}

@@ -1,7 +1,10 @@
+import type { GradientRule } from "../autograd/gradient-rule.js";
 import { defineOperation } from "../operation.js";
 import { readFloats, writeFloats } from "../reference/floats.js";
 import type { Tensor } from "../tensor.js";
+import { cast } from "./cast.js";
 import { expectShape } from "./expect-shape.js";
+import { headNormBackward } from "./head-norm-backward.js";
 
 export interface HeadNormCall {
   /** [tokens, heads, headDim], normalised in place. */
@@ -11,8 +14,27 @@ export interface HeadNormCall {
   readonly epsilon: number;
 }
 
+const headNormGradient: GradientRule<HeadNormCall, Tensor> = {
+  inputs: () => [],
+  outputs: () => [],
+  updates: ({ heads }) => [heads],
+  save({ heads }, { kernels }, allocate) {
+    const before = allocate(heads.shape, heads.dtype);
+    kernels.run(cast, { input: heads, output: before });
+    return before;
+  },
+  backward({ heads, weight, epsilon }, gradients, before) {
+    const gradient = gradients.incoming(heads);
+    if (gradient === undefined) return;
+    const call = { heads: before, weight, epsilon, outputGradient: gradient, inputGradient: gradient };
+    gradients.backend.kernels.run(headNormBackward, call);
+  },
+};
+
 /** RMSNorm of every head's vector in place: the q/k norm of Qwen3. */
-export const headNorm = defineOperation<HeadNormCall>("headNorm", ({ heads, weight, epsilon }) => {
+export const headNorm = defineOperation<HeadNormCall>("headNorm", referenceHeadNorm, { gradient: headNormGradient });
+
+function referenceHeadNorm({ heads, weight, epsilon }: HeadNormCall): void {
   const headDim = heads.shape[2] ?? -1;
   expectShape("headNorm", "heads", heads, [-1, -1, headDim]);
   expectShape("headNorm", "weight", weight, [headDim]);
@@ -25,4 +47,4 @@ export const headNorm = defineOperation<HeadNormCall>("headNorm", ({ heads, weig
     for (let i = 0; i < headDim; i++) x[start + i] = x[start + i]! * scale * w[i]!;
   }
   writeFloats(heads, x);
-});
+}

@@ -2,7 +2,7 @@ import { defineOperation } from "../operation.js";
 import { newFloats, readFloats, writeFloats } from "../reference/floats.js";
 import type { Tensor } from "../tensor.js";
 import { expectShape } from "./expect-shape.js";
-import { type LinearWeight, referenceWeight } from "./linear.js";
+import { type LinearWeight, referenceWeight } from "./linear-weight.js";
 
 export interface LinearInputGradientCall {
   /** [rows, out]: gradient of the output of `linear`. */

@@ -1,39 +1,12 @@
-import type { Backend } from "../backend.js";
+import type { GradientRule } from "../autograd/gradient-rule.js";
 import type { FloatDType } from "../dtype.js";
-import { DisposedError, ShapeError } from "../errors.js";
+import { ShapeError } from "../errors.js";
 import { defineOperation } from "../operation.js";
 import { newFloats, readFloats, writeFloats } from "../reference/floats.js";
-import { type Storage, Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
 import { expectShape } from "./expect-shape.js";
-
-/** A weight matrix in the layout its backend multiplies fastest; made once at load by {@link packLinear}. */
-export class LinearWeight implements Disposable {
-  constructor(
-    readonly backend: Backend,
-    /** Backend's own form; on the reference backend a dense tensor's storage. */
-    readonly storage: Storage,
-    readonly outFeatures: number,
-    readonly inFeatures: number,
-    /** Type the products are computed from; sums are float32 at least. */
-    readonly dtype: FloatDType,
-  ) {}
-
-  get byteLength(): number {
-    return this.storage.byteLength;
-  }
-
-  assertAlive(): void {
-    if (this.storage.disposed) throw new DisposedError(`A linear weight [${this.outFeatures}, ${this.inFeatures}]`);
-  }
-
-  dispose(): void {
-    this.storage.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-}
+import { linearInputGradient } from "./linear-input-gradient.js";
+import { LinearWeight, referenceWeight } from "./linear-weight.js";
 
 export interface PackLinearCall {
   /** Row-major float matrices [out_i, in], joined along their outputs (fused q, k, v or gate, up). */
@@ -74,8 +47,24 @@ export interface LinearCall {
   readonly accumulate?: boolean;
 }
 
+/** Moves the gradient of the output to the input; weight and bias are frozen. */
+const linearGradient: GradientRule<LinearCall> = {
+  inputs: ({ input }) => [input],
+  outputs: ({ output, accumulate = false }) => (accumulate ? [] : [output]),
+  updates: ({ output, accumulate = false }) => (accumulate ? [output] : []),
+  backward({ input, weight, output }, gradients) {
+    const outputGradient = gradients.incoming(output);
+    if (outputGradient === undefined) return;
+    gradients.accumulate([input], ([inputGradient], accumulate) =>
+      gradients.backend.kernels.run(linearInputGradient, { outputGradient, weight, inputGradient, accumulate }),
+    );
+  },
+};
+
 /** output = input · weightᵀ (+ bias) (+ output), summed in float32 at least and rounded once. */
-export const linear = defineOperation<LinearCall>("linear", ({ input, weight, bias, output, accumulate }) => {
+export const linear = defineOperation<LinearCall>("linear", referenceLinear, { gradient: linearGradient });
+
+function referenceLinear({ input, weight, bias, output, accumulate }: LinearCall): void {
   weight.assertAlive();
   const { inFeatures, outFeatures } = weight;
   expectShape("linear", "input", input, [-1, inFeatures]);
@@ -93,10 +82,4 @@ export const linear = defineOperation<LinearCall>("linear", ({ input, weight, bi
     }
   }
   writeFloats(output, y);
-});
-
-/** The matrix [out, in] behind a weight of the reference backend. */
-export function referenceWeight(weight: LinearWeight): Tensor {
-  const { backend, storage, outFeatures, inFeatures, dtype } = weight;
-  return new Tensor(backend, storage, [outFeatures, inFeatures], dtype, 0, inFeatures, false);
 }

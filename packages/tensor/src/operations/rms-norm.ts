@@ -1,7 +1,10 @@
+import type { GradientRule } from "../autograd/gradient-rule.js";
 import { defineOperation } from "../operation.js";
 import { readFloats, writeFloats } from "../reference/floats.js";
 import type { Tensor } from "../tensor.js";
+import { cast } from "./cast.js";
 import { expectShape } from "./expect-shape.js";
+import { rmsNormBackward } from "./rms-norm-backward.js";
 
 export interface RmsNormCall {
   /** [rows, features]. */
@@ -15,8 +18,31 @@ export interface RmsNormCall {
   readonly residual?: Tensor;
 }
 
+const rmsNormGradient: GradientRule<RmsNormCall> = {
+  inputs: ({ input }) => [input],
+  outputs: ({ output }) => [output],
+  updates: ({ residual }) => (residual === undefined ? [] : [residual]),
+  keepsInputs: ({ input, residual }) => (residual === undefined ? [input] : []),
+  keepsResults: ({ residual }) => (residual === undefined ? [] : [residual]),
+  backward({ input, weight, epsilon, output, residual }, gradients) {
+    const { kernels } = gradients.backend;
+    const outputGradient = gradients.incoming(output);
+    const normalised = residual ?? input;
+    if (outputGradient !== undefined) {
+      gradients.accumulate([normalised], ([inputGradient], accumulate) =>
+        kernels.run(rmsNormBackward, { input: normalised, weight, epsilon, outputGradient, inputGradient, accumulate }),
+      );
+    }
+    const streamGradient = residual === undefined ? undefined : gradients.incoming(residual);
+    if (streamGradient === undefined) return;
+    gradients.overwrite([input], ([inputGradient]) => kernels.run(cast, { input: streamGradient, output: inputGradient }));
+  },
+};
+
 /** output = x / sqrt(mean(x²) + epsilon) · weight per row, in float32 at least, rounded once; x = input (+ residual). */
-export const rmsNorm = defineOperation<RmsNormCall>("rmsNorm", ({ input, weight, epsilon, output, residual }) => {
+export const rmsNorm = defineOperation<RmsNormCall>("rmsNorm", referenceRmsNorm, { gradient: rmsNormGradient });
+
+function referenceRmsNorm({ input, weight, epsilon, output, residual }: RmsNormCall): void {
   const [rows, features] = [input.numRows, input.rowLength];
   expectShape("rmsNorm", "weight", weight, [features]);
   expectShape("rmsNorm", "output", output, input.shape);
@@ -36,4 +62,4 @@ export const rmsNorm = defineOperation<RmsNormCall>("rmsNorm", ({ input, weight,
     for (let i = 0; i < features; i++) x[row * features + i] = x[row * features + i]! * scale * w[i]!;
   }
   writeFloats(output, x);
-});
+}

@@ -1,3 +1,4 @@
+import type { GradientRule } from "../autograd/gradient-rule.js";
 import { ShapeError } from "../errors.js";
 import { defineOperation } from "../operation.js";
 import { readFloats, readIntegers, writeFloats } from "../reference/floats.js";
@@ -19,8 +20,20 @@ export interface RotaryCall {
   readonly inverse?: boolean;
 }
 
+const rotaryGradient: GradientRule<RotaryCall> = {
+  inputs: () => [],
+  outputs: () => [],
+  updates: ({ heads }) => [heads],
+  backward(call, gradients) {
+    const heads = gradients.incoming(call.heads);
+    if (heads !== undefined) gradients.backend.kernels.run(rotary, { ...call, heads, inverse: !(call.inverse ?? false) });
+  },
+};
+
 /** Rotary position embedding in place, half-split (NeoX) layout: element i pairs with element i + headDim / 2. */
-export const rotary = defineOperation<RotaryCall>("rotary", ({ heads, positions, cosine, sine, inverse = false }) => {
+export const rotary = defineOperation<RotaryCall>("rotary", referenceRotary, { gradient: rotaryGradient });
+
+function referenceRotary({ heads, positions, cosine, sine, inverse = false }: RotaryCall): void {
   const [tokens, numHeads, headDim] = [heads.shape[0]!, heads.shape[1] ?? -1, heads.shape[2] ?? -1];
   const half = headDim / 2;
   expectShape("rotary", "heads", heads, [tokens, numHeads, headDim]);
@@ -46,4 +59,4 @@ export const rotary = defineOperation<RotaryCall>("rotary", ({ heads, positions,
     }
   }
   writeFloats(heads, x);
-});
+}
