@@ -36,7 +36,8 @@ export interface RouterTensorSource {
   read(name: string): Uint8Array;
 }
 
-const linearNames = [
+/** Names of a router's linear layers in the published layout, in the order of {@link RouterWeights}; each has `.weight` and `.bias`. */
+export const routerLinearNames = [
   "cls_feat_extractor.0",
   "cls_feat_extractor.2",
   "cls_router_head_agnostic.0",
@@ -46,7 +47,7 @@ const linearNames = [
 
 /** Whether a checkpoint holds router tensors under a prefix such as `model.layers.0.self_attn.mask_allocator.`. */
 export function hasRouterWeights(source: RouterTensorSource, prefix: string): boolean {
-  return source.has(`${prefix}${linearNames[0]}.weight`);
+  return source.has(`${prefix}${routerLinearNames[0]}.weight`);
 }
 
 /**
@@ -75,8 +76,8 @@ export function loadRouterWeights(
     return tensor;
   };
   const linear = (index: number, outFeatures: number | undefined, inFeatures: number): RouterLinear => {
-    const weight = read(`${prefix}${linearNames[index]}.weight`, [outFeatures, inFeatures]);
-    return { weight, bias: read(`${prefix}${linearNames[index]}.bias`, [weight.numRows]) };
+    const weight = read(`${prefix}${routerLinearNames[index]}.weight`, [outFeatures, inFeatures]);
+    return { weight, bias: read(`${prefix}${routerLinearNames[index]}.bias`, [weight.numRows]) };
   };
   try {
     const taskIn = linear(0, undefined, headDim);

@@ -1,4 +1,4 @@
-import type { RouterPooling } from "@elastic-attention/router";
+import { pooledRanges, type RouterPooling } from "@elastic-attention/router";
 import type { TrainingPack } from "@elastic-attention/transformer";
 import { TrainingDataError } from "../errors.js";
 import type { RowSource } from "./row-source.js";
@@ -116,18 +116,9 @@ export function packExamples(
     const first = lossTokens === "all" ? 1 : Math.max(1, example.answerStart);
     // A row's target is the token after it; the last row of a segment has none.
     for (let token = first; token < example.tokens.length; token++) targets[start + token - 1] = example.tokens[token]!;
-    ranges.push(boundaryRanges(pooling, start, start + (pooledTurn === "user" ? example.userEnd : example.answerStart)));
+    ranges.push(pooledRanges(pooling, start, start + (pooledTurn === "user" ? example.userEnd : example.answerStart)));
     offsets.push(start + example.tokens.length);
   }
   const pack = { tokens, targets, offsets, pooledRanges: ranges };
   return { pack, taskIds: examples.map(({ task }) => task), rows: examples.map(({ where }) => where) };
-}
-
-/** As the router pools at inference: a turn below twice the boundary counts its middle twice. */
-function boundaryRanges(pooling: PackOptions["pooling"], start: number, end: number): readonly (readonly [number, number])[] {
-  if (pooling.kind === "mean") return [[start, end]];
-  return [
-    [start, Math.min(end, start + pooling.tokens)],
-    [Math.max(start, end - pooling.tokens), end],
-  ];
 }
