@@ -15,6 +15,7 @@ export * from "./relaxation/temperature.js";
 export * from "./step/training-stepper.js";
 export * from "./routers/router-parameters.js";
 export * from "./routers/router-policy.js";
+export * from "./routers/save-routers.js";
 export * from "./routers/two-classes.js";
 export * from "./trainer/gate-policy.js";
 export * from "./trainer/step-report.js";

@@ -1,4 +1,5 @@
 import type { AttentionMode } from "@elastic-attention/attention";
+import type { RouterPooling } from "@elastic-attention/router";
 import type { ModelConfig } from "./model-config.js";
 
 /** The elastic keys of a published checkpoint (reference semantics 2.1), with the class defaults where absent. */
@@ -58,6 +59,17 @@ export function parseElastic(config: ModelConfig): ElasticSpec | undefined {
     retrievalMode: retrieval === "full" ? modes.full : modes.xattention,
     sparseMode: toggle === "streaming" ? modes.streaming : modes.xattention,
   };
+}
+
+/**
+ * What the routers average: the first and last 100 tokens as published, or what `router_pooling_tokens` says (a number,
+ * or 0 for all tokens). The key is ours; published configs do not carry it.
+ */
+export function parseRouterPooling(config: ModelConfig): RouterPooling {
+  if (!config.has("router_pooling_tokens")) return { kind: "boundary", tokens: 100 };
+  const tokens = config.number("router_pooling_tokens");
+  if (tokens === 0) return { kind: "mean" };
+  return { kind: "boundary", tokens: config.count("router_pooling_tokens") };
 }
 
 /** The three modes at given sizes. */

@@ -11,6 +11,7 @@ export * from "./pretrained-model.js";
 export * from "./prompt-error.js";
 export * from "./rope-spec.js";
 export * from "./rotary-table.js";
+export * from "./router-file.js";
 export * from "./sample-logits.js";
 export type { PrefillSequence } from "./sequence-batch.js";
 export * from "./token-sampler.js";

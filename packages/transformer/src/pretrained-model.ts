@@ -1,14 +1,14 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { AttentionMode } from "@elastic-attention/attention";
-import { hasRouterWeights, LearnedRouter, loadRouterWeights, type RouterWeights } from "@elastic-attention/router";
+import { hasRouterWeights, LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
 import { type Backend, type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
 import { DecoderModel } from "./decoder-model.js";
-import { elasticSizes, type ElasticSizes } from "./elastic-spec.js";
-import { hostFloats } from "./host-floats.js";
+import { elasticSizes, type ElasticSizes, parseRouterPooling } from "./elastic-spec.js";
 import { findModelAdapter, type ModelAdapter } from "./model-adapter.js";
 import { ModelConfig } from "./model-config.js";
 import type { ModelSpec } from "./model-spec.js";
+import { type LoadedRouters, loadRouterFile, loadRouters } from "./router-file.js";
 
 export interface OpenModelOptions {
   /** Folder with config.json and safetensors, or a .safetensors file beside a config.json. */
@@ -17,6 +17,8 @@ export interface OpenModelOptions {
   /** Default: bf16 for 16-bit checkpoints, else f32. */
   readonly dtype?: FloatDType;
   readonly adapter?: ModelAdapter;
+  /** Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. */
+  readonly routers?: string;
   readonly roundRotaryTables?: boolean;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   readonly signal?: AbortSignal;
@@ -31,6 +33,7 @@ export class PretrainedModel implements Disposable {
     readonly sizes: ElasticSizes,
     readonly decoder: DecoderModel,
     private readonly routerWeights: readonly RouterWeights[] | undefined,
+    private readonly pooling: RouterPooling,
   ) {}
 
   /** @throws ModelConfigError, SafetensorsFormatError, CheckpointLayoutError, MissingTensorError, ShapeError, OutOfMemoryError */
@@ -43,19 +46,14 @@ export class PretrainedModel implements Disposable {
     const spec = adapter.spec(config);
     const dtype = options.dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
     const decoder = await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype });
-    const loaded: RouterWeights[] = [];
     try {
-      const prefixes = Array.from({ length: spec.numLayers }, (_, layer) => adapter.weightName("router", layer));
-      const published = config.architecture.startsWith("Paw");
-      if (published || hasRouterWeights(checkpoint, prefixes[0]!)) {
-        for (const prefix of prefixes) loaded.push(loadRouterWeights(checkpoint, prefix, backend, spec.headDim, hostFloats));
-      }
+      const { layers, elastic } = routersOf(options, config, checkpoint, adapter, spec);
+      const own = elastic ?? { spec: spec.elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
+      return new PretrainedModel(directory, config, { ...spec, elastic: own.spec }, own.sizes, decoder, layers.length > 0 ? layers : undefined, own.pooling);
     } catch (error) {
-      for (const weights of loaded) weights[Symbol.dispose]();
       decoder[Symbol.dispose]();
       throw error;
     }
-    return new PretrainedModel(directory, config, spec, elasticSizes(config), decoder, loaded.length > 0 ? loaded : undefined);
   }
 
   get hasLearnedRouter(): boolean {
@@ -65,11 +63,25 @@ export class PretrainedModel implements Disposable {
   /** The checkpoint's own router between two modes; undefined when it has none. Shares the model's weights: not to be disposed. */
   learnedRouter(retrievalMode: AttentionMode, sparseMode: AttentionMode, tieRule: "float32" | "bfloat16" = "float32") {
     if (this.routerWeights === undefined) return undefined;
-    return new LearnedRouter({ layers: this.routerWeights, retrievalMode, sparseMode, tieRule });
+    return new LearnedRouter({ layers: this.routerWeights, retrievalMode, sparseMode, tieRule, pooling: this.pooling });
   }
 
   [Symbol.dispose](): void {
     this.decoder[Symbol.dispose]();
     for (const weights of this.routerWeights ?? []) weights[Symbol.dispose]();
   }
+}
+
+/** From the file that was asked for, else from the checkpoint; no layers when it has none. */
+function routersOf(
+  { routers, backend }: OpenModelOptions,
+  config: ModelConfig,
+  checkpoint: SafetensorsCheckpoint,
+  adapter: ModelAdapter,
+  spec: ModelSpec,
+): LoadedRouters {
+  if (routers !== undefined) return loadRouterFile(routers, adapter, spec, backend);
+  const published = config.architecture.startsWith("Paw");
+  const has = published || hasRouterWeights(checkpoint, adapter.weightName("router", 0));
+  return { layers: has ? loadRouters(checkpoint, adapter, spec, backend) : [], elastic: undefined };
 }

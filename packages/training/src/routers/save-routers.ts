@@ -1,0 +1,149 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { AttentionMode } from "@elastic-attention/attention";
+import { SafetensorsCheckpoint, toBFloat16, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
+import { type ModelAdapter, routerFileFormat } from "@elastic-attention/transformer";
+import type { PackOptions } from "../data/pack-stream.js";
+import { TrainingConfigError } from "../errors.js";
+import type { SparsityObjective } from "../objective/sparsity-objective.js";
+import type { RouterParameters } from "./router-parameters.js";
+import { inferenceTensors } from "./two-classes.js";
+
+/** What routers were trained between. */
+export interface RouterModes {
+  readonly retrievalMode: AttentionMode;
+  readonly sparseMode: AttentionMode;
+  readonly pooling: PackOptions["pooling"];
+}
+
+export interface SaveRoutersOptions extends RouterModes {
+  readonly parameters: RouterParameters;
+  readonly adapter: Pick<ModelAdapter, "weightName">;
+  /** Default "f32". */
+  readonly dtype?: "f32" | "bf16";
+}
+
+/**
+ * Writes the routers alone: a small safetensors file with the published tensor names, which any base checkpoint of the
+ * same shape takes. The modes and sizes stand in its metadata as config.json would name them.
+ */
+export function saveRouterFile(path: string, options: SaveRoutersOptions, description = ""): void {
+  writeSafetensors(path, routerTensors(options), { format: routerFileFormat, elastic: JSON.stringify(elasticKeys(options)), description });
+}
+
+export interface SavePawOptions extends SaveRoutersOptions {
+  /** Folder of the base model. */
+  readonly base: string;
+  readonly objective?: SparsityObjective;
+}
+
+/**
+ * Writes a whole checkpoint in the published layout (reference semantics 2): the base model's files, the routers in a
+ * shard of their own, and config.json with the elastic keys under the `Paw` architecture. The folder appears complete or
+ * not at all.
+ * @throws TrainingConfigError when the folder exists or the base model's architecture has no published elastic form
+ */
+export function savePawCheckpoint(directory: string, options: SavePawOptions): void {
+  const { base, objective } = options;
+  if (existsSync(directory)) throw new TrainingConfigError(`${directory} exists already.`, "Name a new folder.");
+  const config = JSON.parse(readFileSync(join(base, "config.json"), "utf8")) as Record<string, unknown>;
+  const partial = `${directory}.${process.pid}.partial`;
+  mkdirSync(partial, { recursive: true });
+  try {
+    const architecture = pawArchitecture(config);
+    const weightMap = copyBase(base, partial);
+    const tensors = routerTensors(options);
+    if (objective !== undefined) addMultipliers(tensors, objective);
+    const shard = "model-routers.safetensors";
+    writeSafetensors(join(partial, shard), tensors, { format: "pt" });
+    for (const name of tensors.keys()) {
+      if (weightMap[name] !== undefined) throw new TrainingConfigError(`${base} has routers of its own.`, "Save the routers alone: they take their place.");
+      weightMap[name] = shard;
+    }
+    writeFileSync(join(partial, "model.safetensors.index.json"), JSON.stringify({ metadata: {}, weight_map: weightMap }, undefined, 1));
+    const keys = { ...elasticKeys(options), ...publishedKeys, architectures: [architecture] };
+    writeFileSync(join(partial, "config.json"), `${JSON.stringify({ ...config, ...keys }, undefined, 2)}\n`);
+    renameSync(partial, directory);
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Settings of the published training that inference does not read, as the published configs carry them. */
+const publishedKeys = {
+  pooling_mode: "ctx_q",
+  use_softmax: true,
+  enable_ada_sparsity: true,
+  enable_lambda_task: true,
+  use_task_emb_for_mask: false,
+  disable_linear_regularization_term: false,
+};
+
+function pawArchitecture(config: Readonly<Record<string, unknown>>): string {
+  const architecture = String((config["architectures"] as unknown[] | undefined)?.[0]).replace(/^Paw/, "");
+  if (!["Qwen3ForCausalLM", "LlamaForCausalLM"].includes(architecture)) {
+    throw new TrainingConfigError(`${architecture} has no published elastic form.`, "Save the routers alone instead.");
+  }
+  return `Paw${architecture}`;
+}
+
+/** The keys of reference semantics 2.1 (and ours for what they cannot say) for a pair of modes. */
+export function elasticKeys({ retrievalMode, sparseMode, pooling }: RouterModes): Record<string, unknown> {
+  const keys: Record<string, unknown> = {
+    retrieval_mode: modeKey(retrievalMode, { full: "full", xattention: "xattn" }),
+    toggle_type: modeKey(sparseMode, { streaming: "streaming", xattention: "xattn" }),
+  };
+  for (const mode of [retrievalMode, sparseMode] as readonly Readonly<Record<string, unknown>>[]) {
+    if (mode["blockSize"] !== undefined) keys["block_size"] = mode["blockSize"];
+    if (mode["kind"] === "streaming") Object.assign(keys, { sink_size: mode["sinkTokens"], local_window_size: mode["localTokens"] });
+    if (mode["kind"] === "xattention") Object.assign(keys, { xattn_stride: mode["stride"], xattn_threshold: mode["threshold"] });
+  }
+  const tokens = pooling.kind === "mean" ? 0 : pooling.tokens;
+  if (tokens !== 100) keys["router_pooling_tokens"] = tokens;
+  return keys;
+}
+
+function modeKey({ kind }: AttentionMode, names: Readonly<Record<string, string>>): string {
+  const name = names[kind];
+  if (name === undefined) throw new TrainingConfigError(`The mode "${kind}" has no name in a checkpoint's config.`);
+  return name;
+}
+
+function routerTensors({ parameters, adapter, dtype = "f32" }: SaveRoutersOptions): Map<string, TensorSource> {
+  const tensors = new Map<string, TensorSource>();
+  for (let layer = 0; layer < parameters.shape.numLayers; layer++) {
+    for (const { name, shape, values } of inferenceTensors(parameters, layer)) {
+      const bits = () => (dtype === "f32" ? Float32Array.from(values) : Uint16Array.from(values, toBFloat16));
+      tensors.set(`${adapter.weightName("router", layer)}${name}`, { type: dtype === "f32" ? "F32" : "BF16", shape, bytes: () => bytesOf(bits()) });
+    }
+  }
+  return tensors;
+}
+
+/** The multipliers as the published training keeps them. */
+function addMultipliers(tensors: Map<string, TensorSource>, { linear, quadratic }: SparsityObjective): void {
+  const add = (name: string, values: Float32Array) => tensors.set(name, { type: "F32", shape: [values.length], bytes: () => bytesOf(values) });
+  add("model.sparsity_lambda1_task", linear);
+  add("model.sparsity_lambda2_task", quadratic);
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Uint16Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Copies the base model's files; returns which file holds each of its tensors. */
+function copyBase(base: string, target: string): Record<string, string> {
+  const weightMap: Record<string, string> = {};
+  for (const name of readdirSync(base)) {
+    if (name === "config.json" || name === "heads.json" || name === "model.safetensors.index.json") continue;
+    cpSync(join(base, name), join(target, name), { recursive: true, dereference: true });
+  }
+  const index = join(base, "model.safetensors.index.json");
+  if (existsSync(index)) Object.assign(weightMap, (JSON.parse(readFileSync(index, "utf8")) as { weight_map: Record<string, string> }).weight_map);
+  else {
+    using checkpoint = SafetensorsCheckpoint.open(base);
+    for (const name of checkpoint.names) weightMap[name] = "model.safetensors";
+  }
+  return weightMap;
+}
