@@ -28,6 +28,7 @@ function routingOptions(command: Command): Command {
   return command
     .option("--mode <mode>", "fa-ssa, fa-xa, xa-ssa or full (default: the model's own)", choice("fa-ssa", "fa-xa", "xa-ssa", "full"))
     .option("--sparsity <share>", "target share of sparse heads, 0 to 1 (default: as the router decides)", share)
+    .option("--router <file>", "routers that `train` wrote; they take the place of the model's own")
     .option("--heads <file>", "head list for a model without a trained router");
 }
 

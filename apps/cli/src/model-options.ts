@@ -16,6 +16,7 @@ export interface RoutingOptions {
   readonly mode?: ModeName;
   readonly sparsity?: number;
   readonly heads?: string;
+  readonly router?: string;
 }
 
 /** Options of every command that writes text. */
@@ -47,6 +48,7 @@ export async function openEngine(options: ModelOptions & RoutingOptions, signal:
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(options.heads === undefined ? {} : { headList: options.heads }),
+    ...(options.router === undefined ? {} : { routers: options.router }),
     signal,
     onProgress: (done, total) => progress.update(done, total),
   });

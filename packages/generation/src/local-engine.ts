@@ -25,6 +25,8 @@ export interface LocalEngineOptions {
   readonly threads?: number;
   /** A head list or the path of one, for a model without router weights; default: heads.json in the model's folder. */
   readonly headList?: HeadList | string;
+  /** Safetensors file of trained routers, which take the place of the checkpoint's own. */
+  readonly routers?: string;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   /** Stops the loading; everything loaded is freed. */
   readonly signal?: AbortSignal;

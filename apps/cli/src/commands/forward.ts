@@ -21,6 +21,7 @@ export const forward: CommandFunction<ForwardOptions> = async ({ positional, opt
     backend,
     signal,
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
+    ...(options.router === undefined ? {} : { routers: options.router }),
   });
   const modes = options.mode === undefined ? model.spec.elastic : elasticModes(options.mode, model.sizes);
   const router = modes === undefined ? undefined : model.learnedRouter(modes.retrievalMode, modes.sparseMode, options.tieRule);

@@ -50,7 +50,7 @@ export const inspect: CommandFunction<InspectOptions> = async ({ positional, opt
 
 type Description = ReturnType<typeof describeCheckpoint>;
 
-function describeCheckpoint(path: string, { dtype, tokens }: InspectOptions) {
+function describeCheckpoint(path: string, { dtype, tokens, router }: InspectOptions) {
   using checkpoint = SafetensorsCheckpoint.open(path);
   const config = ModelConfig.read(path);
   const adapter = findModelAdapter(config);
@@ -63,7 +63,7 @@ function describeCheckpoint(path: string, { dtype, tokens }: InspectOptions) {
     adapter: adapter.name,
     parameters: countParameters(spec),
     tensors: names.length,
-    router: names.some((name) => name.includes("mask_allocator.cls_router_head_agnostic")) ? "trained" : "none in the checkpoint",
+    router: router ?? (names.some((name) => name.includes("mask_allocator.cls_router_head_agnostic")) ? "trained" : "none in the checkpoint"),
     memory: { tokens, dtype: computed, ...predictPrefillMemory(spec, computed, tokens) },
   };
 }

@@ -12,6 +12,7 @@ export interface WorkerSettings {
   readonly dtype?: "f32" | "bf16" | "f16";
   readonly threads?: number;
   readonly headList?: string;
+  readonly routers?: string;
 }
 
 /** A request without what cannot leave the thread. */
