@@ -35,6 +35,8 @@ export interface SavePawOptions extends SaveRoutersOptions {
   /** Folder of the base model. */
   readonly base: string;
   readonly objective?: SparsityObjective;
+  /** Takes the place of a folder that is there, once the new one is complete. */
+  readonly replace?: boolean;
 }
 
 /**
@@ -44,8 +46,8 @@ export interface SavePawOptions extends SaveRoutersOptions {
  * @throws TrainingConfigError when the folder exists or the base model's architecture has no published elastic form
  */
 export function savePawCheckpoint(directory: string, options: SavePawOptions): void {
-  const { base, objective } = options;
-  if (existsSync(directory)) throw new TrainingConfigError(`${directory} exists already.`, "Name a new folder.");
+  const { base, objective, replace = false } = options;
+  if (existsSync(directory) && !replace) throw new TrainingConfigError(`${directory} exists already.`, "Name a new folder.");
   const config = JSON.parse(readFileSync(join(base, "config.json"), "utf8")) as Record<string, unknown>;
   const partial = `${directory}.${process.pid}.partial`;
   mkdirSync(partial, { recursive: true });
@@ -63,6 +65,7 @@ export function savePawCheckpoint(directory: string, options: SavePawOptions): v
     writeFileSync(join(partial, "model.safetensors.index.json"), JSON.stringify({ metadata: {}, weight_map: weightMap }, undefined, 1));
     const keys = { ...elasticKeys(options), ...publishedKeys, architectures: [architecture] };
     writeFileSync(join(partial, "config.json"), `${JSON.stringify({ ...config, ...keys }, undefined, 2)}\n`);
+    if (replace) rmSync(directory, { recursive: true, force: true });
     renameSync(partial, directory);
   } catch (error) {
     rmSync(partial, { recursive: true, force: true });

@@ -1,0 +1,189 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Communicator } from "@elastic-attention/distributed";
+import { Tokenizer } from "@elastic-attention/generation";
+import type { Backend } from "@elastic-attention/tensor";
+import { elasticModes, type ElasticSizes, type ElasticSpec, type ModelAdapter, type ModelSpec } from "@elastic-attention/transformer";
+import { openRows } from "../data/open-rows.js";
+import { PackStream } from "../data/pack-stream.js";
+import type { RowSource } from "../data/row-source.js";
+import { buildExample } from "../data/training-example.js";
+import { parseTrainingRow } from "../data/training-row.js";
+import { TrainingDataError } from "../errors.js";
+import { SparsityObjective } from "../objective/sparsity-objective.js";
+import { relaxationClasses } from "../relaxation/relaxation.js";
+import { TrainingLog } from "../report/training-log.js";
+import { trainingReportHtml, trainingReportSvg } from "../report/training-report.js";
+import { RouterParameters } from "../routers/router-parameters.js";
+import { RouterPolicy } from "../routers/router-policy.js";
+import { savePawCheckpoint, saveRouterFile } from "../routers/save-routers.js";
+import type { TrainingStepper } from "../step/training-stepper.js";
+import type { GatePolicy } from "../trainer/gate-policy.js";
+import type { StepReport } from "../trainer/step-report.js";
+import { Trainer } from "../trainer/trainer.js";
+import type { TrainingConfig } from "./training-config.js";
+
+/** A frozen model that is ready to give gradients. */
+export interface FrozenModel {
+  /** Its folder: config, tokenizer, weights. */
+  readonly directory: string;
+  readonly spec: ModelSpec;
+  readonly sizes: ElasticSizes;
+  readonly adapter: ModelAdapter;
+  readonly backend: Backend;
+  readonly stepper: TrainingStepper;
+  /** See `modelFingerprint`. */
+  readonly fingerprint: string;
+}
+
+export interface TrainRoutersOptions {
+  readonly config: TrainingConfig;
+  readonly model: FrozenModel;
+  readonly communicator: Communicator;
+  /** Go on from the checkpoint in the output folder. */
+  readonly resume: boolean;
+  readonly onStep?: (report: StepReport) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Files of a run, in its output folder. */
+export interface TrainingFiles {
+  readonly routers: string;
+  readonly paw: string;
+  readonly checkpoint: string;
+  readonly log: string;
+  readonly svg: string;
+  readonly html: string;
+}
+
+export function trainingFiles(output: string): TrainingFiles {
+  return {
+    routers: join(output, "routers.safetensors"),
+    paw: join(output, "model"),
+    checkpoint: join(output, "checkpoint.safetensors"),
+    log: join(output, "log.jsonl"),
+    svg: join(output, "report.svg"),
+    html: join(output, "report.html"),
+  };
+}
+
+/** The modes that a configuration trains between, and their sizes. */
+export function trainingModes({ mode, sizes }: Pick<TrainingConfig, "mode" | "sizes">, model: Pick<FrozenModel, "spec" | "sizes">): ElasticSpec {
+  const given = Object.fromEntries(Object.entries(sizes).filter(([, value]) => value !== undefined));
+  const all = { ...model.sizes, ...given };
+  if (mode === undefined && Object.keys(given).length === 0 && model.spec.elastic !== undefined) return model.spec.elastic;
+  return elasticModes(mode ?? "fa-ssa", all);
+}
+
+/** Trains the routers of a frozen model as a configuration says, and saves them. @returns the last step's report */
+export async function trainRouters(options: TrainRoutersOptions): Promise<StepReport | undefined> {
+  const { config, model } = options;
+  const { numLayers, headDim } = model.spec;
+  const shape = { numLayers, headDim, width: config.router.width * headDim, classes: relaxationClasses(config.router.relaxation) };
+  const parameters = RouterParameters.initialize(shape, config.seed, config.router.initializerRange);
+  using policy = new RouterPolicy(model.backend, parameters, config.router.relaxation);
+  return trainPolicy(options, policy, (objective) => saveResult(options, parameters, objective));
+}
+
+/** Trains any policy under a configuration; `save` runs at the end, on rank 0. */
+export async function trainPolicy(
+  { config, model, communicator, resume, onStep, signal }: TrainRoutersOptions,
+  policy: GatePolicy,
+  save: (objective: SparsityObjective) => void,
+): Promise<StepReport | undefined> {
+  using rows = await openRows(config.data.files);
+  const objective = sparsityObjective(config);
+  const files = trainingFiles(config.output);
+  const log = new TrainingLog(files.log);
+  const writes = communicator.rank === 0;
+  let last: StepReport | undefined;
+  const { optimizer, checkpointEvery } = config;
+  const trainer = new Trainer({
+    ...optimizer,
+    ...trainingModes(config, model),
+    stepper: model.stepper,
+    policy,
+    objective,
+    packs: packStream(config, model, rows),
+    temperature: config.temperature,
+    schedule: { warmUp: optimizer.warmUp, minimum: optimizer.minimum },
+    seed: config.seed,
+    activationCheckpointing: config.activationCheckpointing,
+    communicator,
+    checkpointPath: files.checkpoint,
+    checkpointEvery,
+    identity: { model: model.fingerprint, policy: policy.name, settings: courseOf(config, rows) },
+    onStep: (report) => {
+      last = report;
+      if (writes) log.append(report);
+      onStep?.(report);
+    },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (writes) mkdirSync(config.output, { recursive: true });
+  if (resume) trainer.resume();
+  if (writes) log.keepUntil(trainer.step);
+  try {
+    await trainer.run();
+  } finally {
+    if (writes) writeReports(config, log);
+  }
+  if (writes) save(objective);
+  return last ?? log.read().at(-1);
+}
+
+export function sparsityObjective({ objective, tasks, seed }: TrainingConfig): SparsityObjective {
+  const { form, band, initial, warmUp, multiplierBounds } = objective;
+  return new SparsityObjective({
+    tasks,
+    form,
+    band,
+    initial,
+    seed,
+    ...(warmUp === undefined ? {} : { warmUp }),
+    ...(multiplierBounds === undefined ? {} : { multiplierBounds }),
+  });
+}
+
+/** Packs of the configured data. */
+export function packStream(config: Pick<TrainingConfig, "data" | "tasks" | "seed">, model: Pick<FrozenModel, "directory" | "spec">, rows: RowSource): PackStream {
+  const { data, tasks, seed } = config;
+  const tokenizer = Tokenizer.load(model.directory);
+  const { contextLength, endOfTextIds } = model.spec;
+  const settings = { tokenizer, tasks, layout: data.layout, ...(endOfTextIds[0] === undefined ? {} : { endOfTextId: endOfTextIds[0] }) };
+  const example = (value: unknown, where: string) => {
+    const made = buildExample(parseTrainingRow(value, tasks, where), settings);
+    if (made.tokens.length > contextLength && data.lengths === "error") {
+      throw new TrainingDataError(`${where} has ${made.tokens.length} tokens; the model's context is ${contextLength}.`);
+    }
+    return made;
+  };
+  return new PackStream(rows, example, { ...data, packTokens: data.packTokens, pooling: poolingOf(config), seed });
+}
+
+export function poolingOf({ data }: Pick<TrainingConfig, "data">): { kind: "mean" } | { kind: "boundary"; tokens: number } {
+  return data.pooling === "all" ? { kind: "mean" } : { kind: "boundary", tokens: data.pooling };
+}
+
+/** Settings that a resumed run must share with the one it goes on from. */
+function courseOf(config: TrainingConfig, rows: RowSource): Record<string, unknown> {
+  const { mode, sizes, data, tasks, router, objective, temperature, optimizer, dtype, seed } = config;
+  const named = { ...data, files: data.files.map((file) => basename(file)), rows: rows.numRows };
+  return { mode, sizes, data: named, tasks, router, objective, temperature, optimizer, dtype, seed };
+}
+
+function saveResult({ config, model }: TrainRoutersOptions, parameters: RouterParameters, objective: SparsityObjective): void {
+  const files = trainingFiles(config.output);
+  const options = { ...trainingModes(config, model), parameters, adapter: model.adapter, pooling: poolingOf(config), dtype: config.routerDType };
+  if (config.save !== "paw") saveRouterFile(files.routers, options, `${basename(model.directory)}, ${config.optimizer.steps} steps, seed ${config.seed}`);
+  if (config.save !== "routers") savePawCheckpoint(files.paw, { ...options, base: model.directory, objective, replace: true });
+}
+
+function writeReports({ output }: TrainingConfig, log: TrainingLog): void {
+  const reports = log.read();
+  if (reports.length === 0) return;
+  const files = trainingFiles(output);
+  const title = `Router training: ${basename(output)}`;
+  writeFileSync(files.svg, trainingReportSvg(reports, title));
+  writeFileSync(files.html, trainingReportHtml(reports, title));
+}
