@@ -38,7 +38,7 @@ export class PretrainedModel implements Disposable {
 
   /** @throws ModelConfigError, SafetensorsFormatError, CheckpointLayoutError, MissingTensorError, ShapeError, OutOfMemoryError */
   static async open(options: OpenModelOptions): Promise<PretrainedModel> {
-    const { path, backend } = options;
+    const { path } = options;
     using checkpoint = SafetensorsCheckpoint.open(path);
     const directory = statSync(path).isDirectory() ? path : dirname(path);
     const config = ModelConfig.read(directory);

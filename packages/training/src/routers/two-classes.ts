@@ -1,4 +1,4 @@
-import { RouterParameters, type RouterTensor } from "./router-parameters.js";
+import type { RouterParameters, RouterTensor } from "./router-parameters.js";
 
 /**
  * A layer's tensors as inference reads them: always two classes. A sigmoid router's one logit becomes the lead of class 1
