@@ -34,6 +34,10 @@ function logits(tape: Tape, pooling: RouterPooling): readonly Tensor[] {
   return [output];
 }
 
+/** Inputs whose gradient is not what finite differences say. */
+const wrong = (inputs: readonly Tensor[], pooling: RouterPooling) =>
+  checkGradients({ inputs, run: (tape) => logits(tape, pooling) }).filter(({ relative }) => !(relative < tolerance));
+
 describe("gradients of the router by finite differences in float64", () => {
   const poolings: readonly RouterPooling[] = [
     { kind: "mean" },
@@ -44,15 +48,11 @@ describe("gradients of the router by finite differences in float64", () => {
   test.each(poolings)("every parameter and the keys, pooled by $kind", (pooling) => {
     const inputs = [...routerParameters(weights), keys];
     expect(inputs.length).toBe(11);
-    for (const error of checkGradients({ inputs, run: (tape) => logits(tape, pooling) })) {
-      expect(error.relative, JSON.stringify(error)).toBeLessThan(tolerance);
-    }
+    expect(wrong(inputs, pooling)).toEqual([]);
   });
 
   test("of one frozen part are left out", () => {
-    for (const error of checkGradients({ inputs: [keys], run: (tape) => logits(tape, { kind: "mean" }) })) {
-      expect(error.relative).toBeLessThan(tolerance);
-    }
+    expect(wrong([keys], { kind: "mean" })).toEqual([]);
   });
 });
 

@@ -8,7 +8,7 @@ export interface GradientCheckOptions {
   /** Tensors on a {@link ReferenceBackend} of precision "f64" whose gradients are checked. */
   readonly inputs: readonly Tensor[];
   /** Computes results from the inputs by steps of the tape; called many times, must do the same each time. */
-  run(tape: Tape): readonly Tensor[];
+  readonly run: (tape: Tape) => readonly Tensor[];
   /** Elements of each input that are checked, spread evenly. Default: all. */
   readonly samples?: number;
   /** Distance of the finite differences, for values around 1. Default 1e-4. */

@@ -114,7 +114,7 @@ export class GradientStore implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const storage of [...this.#entries.keys()]) this.free(storage);
+    for (const storage of this.#entries.keys()) this.free(storage);
   }
 
   #open(tensor: Tensor): { entry: Entry; width: number; region: Region } {
