@@ -9,6 +9,8 @@ export interface AggregationRule {
   readonly average: "samples" | "tasks";
   /** Order of tasks in tables; tasks that are not in it come last. */
   readonly taskOrder: readonly string[];
+  /** Order of length buckets that have no number in their names. */
+  readonly lengthOrder?: readonly string[];
   /** Further groups by a value in the samples' metadata: group name to metadata key. */
   readonly groups?: Readonly<Record<string, string>>;
 }
@@ -19,9 +21,11 @@ export function aggregateRecords<R extends ScoredRecord>(
   rule: AggregationRule,
   value: (record: R) => number = (record) => record.score,
 ): SuiteSummary {
-  const position = (task: string) => (rule.taskOrder.includes(task) ? rule.taskOrder.indexOf(task) : rule.taskOrder.length);
+  const position = (task: string) => orderOf(rule.taskOrder, task);
   const tasks = taskScores(records, value).toSorted((left, right) => position(left.name) - position(right.name));
-  const buckets = [...groupBy(records, (record) => record.lengthBucket)].toSorted(([left], [right]) => compareLengths(left, right));
+  const buckets = [...groupBy(records, (record) => record.lengthBucket)].toSorted(
+    ([left], [right]) => orderOf(rule.lengthOrder, left) - orderOf(rule.lengthOrder, right) || compareLengths(left, right),
+  );
   const lengths = buckets.map(([name, group]) => {
     const score = rule.average === "samples" ? mean(group.map(value)) : mean(taskScores(group, value).map((task) => task.score));
     return { name, score, samples: group.length };
@@ -47,6 +51,11 @@ export function aggregateRecords<R extends ScoredRecord>(
       ]),
     ),
   };
+}
+
+/** Position in an order; what is not in it comes last. */
+function orderOf(order: readonly string[] = [], name: string): number {
+  return order.includes(name) ? order.indexOf(name) : order.length;
 }
 
 function taskScores<R extends ScoredRecord>(records: readonly R[], value: (record: R) => number): TaskScore[] {

@@ -1,8 +1,9 @@
+import { fillTemplate } from "../fill-template.js";
 import type { Haystack } from "../texts/haystack.js";
 import type { WordLists } from "../texts/word-lists.js";
 import type { SeededRandom } from "../seeded-random.js";
 import { type Draft, type DraftRequest, requireRoom } from "../tokens/fit-samples.js";
-import { fill, fillTemplate, needleSentence, noiseLine, oneNeedle, severalNeedles } from "./templates.js";
+import { fillParts, needleSentence, noiseLine, oneNeedle, severalNeedles } from "./templates.js";
 
 export type NeedleKind = "numbers" | "words" | "uuids";
 
@@ -42,11 +43,11 @@ export function needleDraft(name: string, settings: NeedleSettings, sources: Nee
     key: fresh(settings.keyKind),
     values: Array.from({ length: settings.values }, () => fresh(settings.valueKind)),
   }));
-  const sentence = (key: string, value: string) => fill(needleSentence, { values: settings.valueKind, key, value });
+  const sentence = (key: string, value: string) => fillTemplate(needleSentence, { values: settings.valueKind, key, value });
   const needles = random.shuffle(pairs.flatMap(({ key, values }) => values.map((value) => sentence(key, value))));
   const asked = random.sample(pairs, settings.queries);
   const single = settings.queries * settings.values === 1;
-  const template = fillTemplate(single ? oneNeedle : severalNeedles, {
+  const template = fillParts(single ? oneNeedle : severalNeedles, {
     values: single ? settings.valueKind.slice(0, -1) : settings.valueKind,
     query: listing(asked.map(({ key }) => key)),
   });
@@ -81,8 +82,13 @@ interface Filled {
 /** Needles between the sentences of a text, at random depths, in the order given. */
 function hideInEssay(needles: readonly string[], haystack: Haystack, room: number, depth: number | undefined, request: DraftRequest): Filled {
   const { sentences, tokens } = haystack.take(request.counter, room);
-  const percents = depth === undefined ? request.random.sample(depths, needles.length) : [depth * 100];
-  const places = percents.map((percent) => Math.floor((sentences.length * percent) / 100)).toSorted((left, right) => left - right);
+  const places =
+    depth === undefined
+      ? request.random
+          .sample(depths, needles.length)
+          .map((percent) => Math.floor((sentences.length * percent) / 100))
+          .toSorted((left, right) => left - right)
+      : [placeAtDepth(sentences, depth)];
   const parts: string[] = [];
   let from = 0;
   for (const [index, place] of places.entries()) {
@@ -91,6 +97,18 @@ function hideInEssay(needles: readonly string[], haystack: Haystack, room: numbe
   }
   parts.push(...sentences.slice(from));
   return { context: parts.join(" "), tokens };
+}
+
+/** Number of sentences in front of a depth, 0 to 1, by characters. */
+function placeAtDepth(sentences: readonly string[], depth: number): number {
+  const total = sentences.reduce((sum, sentence) => sum + sentence.length + 1, 0);
+  let before = 0;
+  for (const [place, sentence] of sentences.entries()) {
+    const next = before + sentence.length + 1;
+    if (depth * total - before < next - depth * total) return place;
+    before = next;
+  }
+  return sentences.length;
 }
 
 /**

@@ -1,6 +1,7 @@
+import { fillTemplate } from "../fill-template.js";
 import { type Draft, type DraftRequest, requireRoom } from "../tokens/fit-samples.js";
 import type { QuestionSet } from "./question-set.js";
-import { fill, questionAnswering } from "./templates.js";
+import { questionAnswering } from "./templates.js";
 
 const paragraphEnd = "x.\n\n";
 
@@ -8,7 +9,7 @@ const paragraphEnd = "x.\n\n";
 export function questionAnsweringDraft(name: string, set: QuestionSet, request: DraftRequest): Draft {
   const { counter, random } = request;
   const question = set.questions[request.index % set.questions.length]!;
-  const after = fill(questionAnswering.after, { query: question.question });
+  const after = fillTemplate(questionAnswering.after, { query: question.question });
   const fixed =
     counter.count(questionAnswering.before) + counter.measure(after) + counter.count(questionAnswering.answerPrefix, "x?");
   const list = new DocumentList(fixed, request);

@@ -1,3 +1,5 @@
+import { fillTemplate } from "../fill-template.js";
+
 /**
  * The wording of RULER's tasks, kept to the letter, because scores depend on it: NVIDIA, "RULER: What's the Real Context
  * Size of Your Long-Context Language Models?", github.com/NVIDIA/RULER, Apache-2.0. Names in braces are filled in.
@@ -58,16 +60,11 @@ export const questionAnswering: Template = {
   answerPrefix: " Answer:",
 };
 
-/** Puts values in place of the names in braces; text that is put in is not looked at again. */
-export function fill(template: string, values: Readonly<Record<string, string>>): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
-}
-
-/** The same for all parts of a template. */
-export function fillTemplate(template: Template, values: Readonly<Record<string, string>>): Template {
+/** The parts of a template with values in place of the names in braces. */
+export function fillParts(template: Template, values: Readonly<Record<string, string>>): Template {
   return {
-    before: fill(template.before, values),
-    after: fill(template.after, values),
-    answerPrefix: fill(template.answerPrefix, values),
+    before: fillTemplate(template.before, values),
+    after: fillTemplate(template.after, values),
+    answerPrefix: fillTemplate(template.answerPrefix, values),
   };
 }

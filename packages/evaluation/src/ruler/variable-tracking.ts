@@ -1,6 +1,6 @@
 import { type Draft, type DraftRequest, requireRoom } from "../tokens/fit-samples.js";
 import { noiseLines } from "./needles.js";
-import { fillTemplate, variables } from "./templates.js";
+import { fillParts, variables } from "./templates.js";
 
 const capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const lineEnd = "x.\n";
@@ -44,7 +44,7 @@ function chain(letters: number, hops: number, { random }: DraftRequest): Chain {
 /** The chain's lines in order between lines of noise, with room for `room` tokens in all. */
 function task({ names, value, lines }: Chain, room: number, request: DraftRequest) {
   const { counter, random } = request;
-  const template = fillTemplate(variables, { query: value, count: String(names.length) });
+  const template = fillParts(variables, { query: value, count: String(names.length) });
   const fixed =
     counter.count(template.before) +
     counter.measure(template.after) +
