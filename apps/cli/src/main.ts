@@ -67,6 +67,7 @@ routingOptions(modelOptions(program.command("inspect [prompt]")))
   .option("-f, --file <path...>", "documents put before the prompt")
   .option("--raw", "no chat template")
   .option("--tokens <n>", "prompt length that memory is predicted for", count, 8192)
+  .option("--memory", "what a prompt of that length needs, part by part, at --sparsity")
   .option("--svg <file>", "write the head map of the prompt as a picture")
   .action(runCommand(async () => (await import("./commands/inspect.js")).inspect));
 

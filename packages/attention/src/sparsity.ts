@@ -1,8 +1,8 @@
 import { ShapeError } from "@elastic-attention/tensor";
 import type { AttentionMode } from "./modes/attention-mode.js";
-import type { BlockMask, BlockPattern } from "./modes/block-pattern.js";
+import type { BlockPattern } from "./modes/block-pattern.js";
 import { attentionModeDefinition } from "./modes/mode-registry.js";
-import { maskRow, visitedRanges, visitsBlock } from "./modes/visited-blocks.js";
+import { visitedRanges } from "./modes/visited-blocks.js";
 
 /** One sequence's routing: [layer][kvHead] index into `modes`, of which `modes[0]` is the retrieval mode. */
 export interface HeadMap {
@@ -42,33 +42,31 @@ export interface BlockCount {
 }
 
 /**
- * Blocks of one key-value head in a prefill of `tokens`, counted in blocks of `blockSize`; a "selected" head averages
- * over its group's query heads.
- * @throws ShapeError for a "selected" pattern without the selection
+ * Blocks of one key-value head in a prefill of `tokens`, counted in blocks of `blockSize`, without walking over them: a
+ * million tokens have 33 million pairs of blocks.
+ *
+ * @param selectedBlocks for "selected": blocks that the head's query heads visit on average, in blocks of the pattern.
+ * @throws ShapeError for a "selected" pattern without them
  */
-export function countBlocks(
-  pattern: BlockPattern,
-  tokens: number,
-  blockSize: number,
-  selection?: { readonly mask: BlockMask; readonly visited: Uint8Array; readonly queryHeads: readonly number[] },
-): BlockCount {
-  const blocks = Math.ceil(tokens / blockSize);
-  const causal = (blocks * (blocks + 1)) / 2;
+export function countBlocks(pattern: BlockPattern, tokens: number, blockSize: number, selectedBlocks?: number): BlockCount {
+  const causal = triangle(Math.ceil(tokens / blockSize));
   if (pattern.type === "full") return { visited: causal, causal };
-  if (pattern.type === "selected" && (selection === undefined || selection.queryHeads.length === 0)) {
+  if (pattern.type === "selected" && selectedBlocks === undefined) {
     throw new ShapeError('countBlocks: a "selected" pattern is counted from the blocks that were selected.');
   }
-  let visited = 0;
-  const heads = pattern.type === "selected" ? selection!.queryHeads : [undefined];
   const ownBlocks = Math.ceil(tokens / pattern.blockSize);
-  const ownCausal = (ownBlocks * (ownBlocks + 1)) / 2;
-  for (const head of heads) {
-    for (let row = 0; row < ownBlocks; row++) {
-      const chosen = head === undefined ? undefined : maskRow(selection!.mask, selection!.visited, head, row);
-      for (let column = 0; column <= row; column++) if (visitsBlock(pattern, row, column, chosen)) visited += 1;
-    }
-  }
-  return { visited: (visited / heads.length / ownCausal) * causal, causal };
+  const visited = pattern.type === "selected" ? selectedBlocks! : streamingBlocks(ownBlocks, pattern.sinkBlocks + pattern.localBlocks);
+  return { visited: ownBlocks === 0 ? 0 : (visited / triangle(ownBlocks)) * causal, causal };
+}
+
+/** Row i of a streaming pattern visits min(i + 1, sink + local) blocks: where the two overlap, they cover everything. */
+function streamingBlocks(rows: number, window: number): number {
+  const growing = Math.min(rows, window);
+  return triangle(growing) + (rows - growing) * window;
+}
+
+function triangle(rows: number): number {
+  return (rows * (rows + 1)) / 2;
 }
 
 /** ESR over everything computed: 1 - visited blocks / causal blocks, over all heads of all layers. */

@@ -1,5 +1,5 @@
 import { test } from "vitest";
-import { type BackendUnderTest, describeAttentionKernels, describeFloatKernels, describeLinearKernels, describeRouterKernels } from "@elastic-attention/conformance";
+import { type BackendUnderTest, describeAttentionKernels, describeFloatKernels, describeLinearKernels, describePreparationKernels, describeRouterKernels } from "@elastic-attention/conformance";
 import { createCudaBackend, cudaProblems } from "../src/index.js";
 import { describeCudaBackend } from "./cuda-backend.js";
 import { describeTiles } from "./tiles.js";
@@ -13,6 +13,7 @@ if (problems.length > 0) {
   describeLinearKernels(subject);
   describeAttentionKernels(subject);
   describeRouterKernels(subject);
+  describePreparationKernels(subject);
   describeTiles(subject);
   describeCudaBackend();
 }

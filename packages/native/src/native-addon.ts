@@ -9,6 +9,9 @@ export interface NativeAddon {
   read(tensor: Float64Array, data: Uint8Array): void;
   /** Waits until all work is done, where calls return before it. */
   synchronize?(): void;
+  /** Marks the end of the work issued so far, where calls return before it is done. @returns the number of the fence */
+  recordFence?(values: Float64Array): number;
+  fenceReached?(values: Float64Array): boolean;
   packedWeightBytes(values: Float64Array): number;
   packLinear: NativeKernel;
   linear: NativeKernel;
@@ -26,4 +29,7 @@ export interface NativeAddon {
   hybridAttention: NativeKernel;
   xattentionEstimate: NativeKernel;
   routerLogits: NativeKernel;
+  rotaryTables: NativeKernel;
+  fillNormal: NativeKernel;
+  countVisitedBlocks: NativeKernel;
 }

@@ -1,11 +1,14 @@
+import { setImmediate, setTimeout } from "node:timers/promises";
 import {
   type Backend,
   type DeviceInformation,
   type DType,
   dtypeByteSize,
+  type Fence,
   KernelRegistry,
   MemoryAccount,
   type MemoryReport,
+  reachedFence,
   ShapeError,
   type Storage,
   Tensor,
@@ -103,6 +106,19 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
       }
       throw error;
     }
+  }
+
+  fence(): Fence {
+    const { addon } = this;
+    const number = addon.recordFence?.(new Float64Array(0));
+    if (number === undefined) return reachedFence;
+    const reached = () => addon.fenceReached!(Float64Array.of(number));
+    return {
+      async wait() {
+        // Work is a matter of microseconds or of seconds: turns of the event loop first, then a timer.
+        for (let turn = 0; !reached(); turn++) await (turn < 500 ? setImmediate() : setTimeout(1));
+      },
+    };
   }
 
   async synchronize(): Promise<void> {

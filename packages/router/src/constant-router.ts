@@ -18,5 +18,9 @@ export class ConstantRouter implements Router {
     return HeadPlan.fromHost(backend, this.modes, Array.from({ length: offsets.length - 1 }, () => row));
   }
 
+  expectedSparseHeads(numLayers: number, numKeyValueHeads: number): readonly number[] {
+    return Array.from({ length: numLayers }, () => (this.#index === 0 ? 0 : numKeyValueHeads));
+  }
+
   [Symbol.dispose](): void {}
 }

@@ -17,6 +17,11 @@ export interface Router extends Disposable {
   readonly name: string;
   /** The modes its plans choose from; index 0 is the retrieval mode. */
   readonly modes: readonly AttentionMode[];
+  /**
+   * How many heads of each layer it will give to another than the retrieval mode, where that is known before it sees a
+   * prompt: what memory is predicted from.
+   */
+  expectedSparseHeads?(numLayers: number, numKeyValueHeads: number): readonly number[];
   /** The caller owns the plan. Must decide each sequence from its own rows only. */
   route(input: RouterInput): HeadPlan;
 }

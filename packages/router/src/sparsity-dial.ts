@@ -46,6 +46,10 @@ export class SparsityDial implements Router {
     return HeadPlan.fromHost(input.backend, this.modes, rows);
   }
 
+  expectedSparseHeads(_numLayers: number, numKeyValueHeads: number): readonly number[] {
+    return layerQuotas(this.options, numKeyValueHeads);
+  }
+
   /** The wrapped router stays its owner's. */
   [Symbol.dispose](): void {}
 }

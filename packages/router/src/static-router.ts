@@ -48,6 +48,10 @@ export class StaticRouter implements ScoringRouter {
     return all;
   }
 
+  expectedSparseHeads(): readonly number[] {
+    return this.assignment.map((row) => row.reduce((sum, mode) => sum + mode, 0));
+  }
+
   [Symbol.dispose](): void {}
 
   #row(layer: number, heads: number): Uint8Array {

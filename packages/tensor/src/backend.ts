@@ -22,6 +22,15 @@ export interface MemoryReport {
   readonly peakBytes: number;
 }
 
+/** A point in the order of a backend's work. */
+export interface Fence {
+  /** Resolves when everything issued before the fence is done, whatever was issued since; the event loop goes on. */
+  wait(): Promise<void>;
+}
+
+/** The fence of a backend whose calls return when the work is done. */
+export const reachedFence: Fence = { wait: async () => {} };
+
 /**
  * Something that holds tensors and runs operations on them. Work is ordered as issued; on the host backends it is
  * done when the call returns, on a GPU when `synchronize` resolves or a `download` returns.
@@ -41,6 +50,8 @@ export interface Backend extends Disposable {
   /** Dense copy of the elements on the host, aligned for any typed array. */
   download(tensor: Tensor): Uint8Array;
   synchronize(): Promise<void>;
+  /** Marks the end of the work issued so far. */
+  fence(): Fence;
   memory(): MemoryReport;
   /** Resets `peakBytes` to `liveBytes`. */
   resetPeak(): void;

@@ -45,9 +45,12 @@ export class OutOfMemoryError extends ElasticAttentionError {
     readonly requestedBytes: number,
     readonly liveBytes: number,
     readonly limitBytes: number | undefined,
+    /** What was asked for, where it is more than one allocation: refused before any work. */
+    readonly purpose?: string,
   ) {
     const limit = limitBytes === undefined ? "" : ` of at most ${limitBytes}`;
-    super("OUT_OF_MEMORY", `${backendName}: cannot allocate ${requestedBytes} bytes (${liveBytes}${limit} in use).`, {
+    const problem = purpose === undefined ? `cannot allocate ${requestedBytes} bytes` : `${purpose} needs ${requestedBytes} bytes more`;
+    super("OUT_OF_MEMORY", `${backendName}: ${problem} (${liveBytes}${limit} in use).`, {
       hint: "Shorten the prompt, lower the batch, or raise the sparsity so that more heads drop their keys and values.",
     });
   }

@@ -1,32 +1,31 @@
 import { setImmediate } from "node:timers/promises";
-import type { AttentionMode, BlockCount, SequenceCache } from "@elastic-attention/attention";
-import type { AttentionObserver } from "@elastic-attention/router";
+import type { DecodePolicy, SequenceCache } from "@elastic-attention/attention";
+import type { Router } from "@elastic-attention/router";
 import {
   type Backend,
-  cast,
-  embedding,
+  type Fence,
   type FloatDType,
-  linear,
   MemoryScope,
   OutOfMemoryError,
-  rmsNorm,
   type SafetensorsCheckpoint,
   ShapeError,
   type Tensor,
 } from "@elastic-attention/tensor";
-import { attentionBlock, type AttentionContext } from "./attention-block.js";
-import type { DecoderWeights } from "./decoder-weights.js";
+import { attentionBlock } from "./attention-block.js";
+import { beginForward, checkTokens, type DecoderCore, lastLogits } from "./decoder-core.js";
+import { type DecoderWeights, weightBytes } from "./decoder-weights.js";
 import { loadWeights } from "./load-weights.js";
-import { defaultChunkRows, predictPrefillMemory } from "./memory-prediction.js";
+import { type MemoryPrediction, predictMemory } from "./memory-prediction.js";
 import { mlpBlock } from "./mlp-block.js";
 import type { ModelAdapter } from "./model-adapter.js";
 import type { ModelSpec } from "./model-spec.js";
-import { PromptError } from "./prompt-error.js";
+import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill.js";
+import { makeRandomWeights } from "./random-weights.js";
 import { RotaryTable } from "./rotary-table.js";
 import { sampleLogits } from "./sample-logits.js";
-import { layOut, type PrefillSequence, type SequenceBatch } from "./sequence-batch.js";
+import type { PrefillSequence } from "./sequence-batch.js";
 import type { TokenSampler } from "./token-sampler.js";
-import { Workspace } from "./workspace.js";
+import { chunkRowsOf } from "./workspace.js";
 
 export interface LoadOptions {
   readonly backend: Backend;
@@ -41,44 +40,45 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface PrefillOptions {
-  readonly sequences: readonly PrefillSequence[];
-  /** Rows of logits for each sequence, counted from its end; default 1, at most its tokens. */
-  readonly logitsRows?: number;
-  readonly observer?: AttentionObserver;
+export interface RandomModelOptions {
+  readonly backend: Backend;
+  readonly spec: ModelSpec;
+  readonly dtype: FloatDType;
+  /** Default 1. */
+  readonly seed?: number;
+}
+
+/** A prompt whose memory is asked for. */
+export interface PromptMemoryOptions {
+  readonly tokens: number;
+  /** Default 0. */
+  readonly reserveTokens?: number;
+  readonly decode?: DecodePolicy;
+  /** Decides the modes; none: every head full. */
+  readonly router?: Router | undefined;
+  /** Share of sparse heads; default: what the router says of itself. */
+  readonly sparsity?: number | undefined;
+}
+
+export interface PrefillOptions extends PrefillSettings {
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Routing of one sequence over all layers. */
-export interface SequenceRouting {
-  /** [layer][kvHead]. */
-  readonly modes: readonly (readonly AttentionMode[])[];
-  /** [layer][kvHead]: 0 is the retrieval mode. */
-  readonly assignment: readonly (readonly number[])[];
-  /** One for each layer, summed over heads. */
-  readonly blocks: readonly BlockCount[];
-}
-
-export interface PrefillResult {
-  /** f32 [rows, vocabulary]: the last `logitsRows` rows of each sequence, in order. The caller disposes it. */
-  readonly logits: Tensor;
-  readonly routing: readonly SequenceRouting[];
-}
-
 /** A decoder-only language model on a backend. */
 export class DecoderModel implements Disposable {
-  readonly #rotary: RotaryTable;
+  readonly #core: DecoderCore;
 
   private constructor(
     readonly backend: Backend,
     readonly spec: ModelSpec,
     readonly dtype: FloatDType,
-    private readonly weights: DecoderWeights,
+    weights: DecoderWeights,
     private readonly scope: MemoryScope,
     roundRotaryTables: boolean,
   ) {
-    this.#rotary = scope.track(new RotaryTable(backend, spec.rope, spec.headDim, roundRotaryTables));
+    const rotaryTable = scope.track(new RotaryTable(backend, spec.rope, spec.headDim, spec.contextLength, roundRotaryTables));
+    this.#core = { backend, spec, dtype, weights, rotaryTable };
   }
 
   /** Reads and packs all weights; on failure or abort all memory is given back. See `loadWeights` for errors. */
@@ -89,6 +89,36 @@ export class DecoderModel implements Disposable {
     return new DecoderModel(backend, spec, dtype, weights, scope.move(), roundRotaryTables);
   }
 
+  /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
+  static random({ backend, spec, dtype, seed = 1 }: RandomModelOptions): DecoderModel {
+    using scope = new MemoryScope();
+    const weights = makeRandomWeights(backend, spec, dtype, seed, scope);
+    return new DecoderModel(backend, spec, dtype, weights, scope.move(), false);
+  }
+
+  /** Bytes that the weights take on the backend. */
+  get weightBytes(): number {
+    return weightBytes(this.#core.weights);
+  }
+
+  /**
+   * Memory of a prefill of one new sequence here. Where a router cannot say how many heads it will make sparse, the
+   * prediction takes all of them: what is needed at least.
+   */
+  predictMemory({ router, sparsity, ...prompt }: PromptMemoryOptions): MemoryPrediction {
+    const { numLayers, numKeyValueHeads } = this.spec;
+    const [retrievalMode, sparseMode] = router?.modes ?? [];
+    const known = sparsity === undefined ? router?.expectedSparseHeads?.(numLayers, numKeyValueHeads) : undefined;
+    return predictMemory(this.spec, {
+      ...prompt,
+      dtype: this.dtype,
+      chunkRows: chunkRowsOf(this.backend.device.kind),
+      weightBytes: this.weightBytes,
+      ...(retrievalMode === undefined ? {} : { retrievalMode }),
+      ...(sparseMode === undefined ? {} : { sparseMode, sparseHeads: known, sparsity: sparsity ?? 1 }),
+    });
+  }
+
   /**
    * Runs whole prompts layer by layer. New sequences are routed; a sequence whose cache already holds tokens goes on
    * under its plan. Between layers the event loop gets a turn and `signal` is obeyed.
@@ -96,14 +126,32 @@ export class DecoderModel implements Disposable {
    * On any failure the caches of all sequences are emptied.
    * @throws PromptError before any work, OutOfMemoryError, the signal's reason
    */
-  async prefill(options: PrefillOptions): Promise<PrefillResult> {
-    this.#admit(options.sequences);
-    try {
-      return await this.#prefill(options);
-    } catch (error) {
-      for (const { cache } of options.sequences) cache.dispose();
-      throw error;
+  async prefill({ onProgress, signal, ...settings }: PrefillOptions): Promise<PrefillResult> {
+    using prefill = this.startPrefill(settings);
+    const fences: Fence[] = [];
+    let layersDone = 0;
+    while (prefill.step()) {
+      signal?.throwIfAborted();
+      if (prefill.layersDone === layersDone) continue;
+      layersDone = prefill.layersDone;
+      // On a GPU the calls of a layer return long before its work is done: one layer ahead is enough, and an abort
+      // then ends within one.
+      fences.push(prefill.fence());
+      if (fences.length > 1) await fences.shift()!.wait();
+      onProgress?.(layersDone, prefill.layersTotal);
+      await setImmediate();
+      signal?.throwIfAborted();
     }
+    return prefill.result;
+  }
+
+  /**
+   * A prefill to be run slice by slice; see {@link Prefill}. Nothing is computed yet.
+   * @throws PromptError, OutOfMemoryError when it cannot fit whatever is routed
+   */
+  startPrefill(settings: PrefillSettings): Prefill {
+    this.#admit(settings.sequences);
+    return new Prefill(this.#core, settings);
   }
 
   /**
@@ -112,15 +160,15 @@ export class DecoderModel implements Disposable {
    */
   decode(tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
     const sequences = caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
-    this.#admit(sequences);
+    checkTokens(this.spec, sequences);
     using scope = new MemoryScope();
-    const context = this.#begin(sequences, scope);
-    for (const [layer, weights] of this.weights.layers.entries()) {
-      attentionBlock(context, weights, layer, "decode");
+    const context = beginForward(this.#core, sequences, scope);
+    for (const [layer, weights] of this.#core.weights.layers.entries()) {
+      attentionBlock(context, weights, layer);
       for (const chunk of context.workspace.chunks()) mlpBlock(this.backend, this.spec, weights, context.workspace, chunk);
     }
     for (const cache of caches) cache.advance(1);
-    return this.#logits(context, 1);
+    return lastLogits(this.#core, context, 1);
   }
 
   /**
@@ -138,96 +186,18 @@ export class DecoderModel implements Disposable {
     this.scope.dispose();
   }
 
-  async #prefill(options: PrefillOptions): Promise<PrefillResult> {
-    const { sequences, signal, onProgress, observer, logitsRows = 1 } = options;
-    using scope = new MemoryScope();
-    const context = { ...this.#begin(sequences, scope), ...(observer === undefined ? {} : { observer }) };
-    const { batch, workspace } = context;
-    const routing = sequences.map(() => ({
-      modes: [] as (readonly AttentionMode[])[],
-      assignment: [] as (readonly number[])[],
-      blocks: [] as BlockCount[],
-    }));
-    for (const [layer, weights] of this.weights.layers.entries()) {
-      signal?.throwIfAborted();
-      const result = attentionBlock(context, weights, layer, "prefill")!;
-      for (const chunk of workspace.chunks()) {
-        signal?.throwIfAborted();
-        mlpBlock(this.backend, this.spec, weights, workspace, chunk);
-      }
-      for (const [index, cache] of batch.caches.entries()) {
-        cache.settle(layer, result.modes[index]!);
-        routing[index]!.modes.push(result.modes[index]!);
-        routing[index]!.assignment.push(result.assignment[index]!);
-        routing[index]!.blocks.push(result.blocks[index]!);
-      }
-      onProgress?.(layer + 1, this.weights.layers.length);
-      await setImmediate();
-    }
-    for (const { cache, tokens } of sequences) cache.advance(tokens.length);
-    return { logits: this.#logits(context, logitsRows), routing };
-  }
-
   /** Everything that can be known before any work: empty or overlong prompts, foreign token ids, memory. */
   #admit(sequences: readonly PrefillSequence[]): void {
-    const { contextLength, vocabularySize } = this.spec;
-    for (const { tokens, cache } of sequences) {
-      if (tokens.length === 0) throw new PromptError("The prompt is empty.", "Give at least one token.");
-      const total = cache.length + tokens.length;
-      if (total > contextLength) {
-        throw new PromptError(
-          `The sequence would have ${total} tokens; the model's context is ${contextLength}.`,
-          "Shorten the prompt or choose a model with a longer context.",
-        );
-      }
-      for (let i = 0; i < tokens.length; i++) {
-        const id = tokens[i]!;
-        if (!(Number.isInteger(id) && id >= 0 && id < vocabularySize)) {
-          throw new PromptError(`Token id ${id} at position ${i} is outside the vocabulary of ${vocabularySize}.`);
-        }
-      }
+    checkTokens(this.spec, sequences);
+    let [needed, rows] = [0, 0];
+    for (const { tokens, cache, router } of sequences) {
+      rows += tokens.length;
+      needed += this.predictMemory({ tokens: tokens.length, decode: cache.decode, router }).requestBytes;
     }
-    const rows = sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
-    const { activationBytes, fullCacheBytes } = predictPrefillMemory(this.spec, this.dtype, rows);
     const { liveBytes } = this.backend.memory();
     const { memoryBytes } = this.backend.device;
-    if (liveBytes + activationBytes + fullCacheBytes > memoryBytes) {
-      throw new OutOfMemoryError(this.backend.name, activationBytes + fullCacheBytes, liveBytes, memoryBytes);
-    }
-  }
-
-  #begin(sequences: readonly PrefillSequence[], scope: MemoryScope): AttentionContext {
-    const { backend, spec, dtype } = this;
-    const batch: SequenceBatch = layOut(backend, sequences);
-    scope.track(batch.ids);
-    scope.track(batch.positions);
-    const workspace = scope.track(new Workspace(backend, spec, dtype, batch.numTokens, defaultChunkRows));
-    backend.kernels.run(embedding, { ids: batch.ids, table: this.weights.embedding, output: workspace.hidden });
-    return { backend, spec, batch, workspace, rotaryTable: this.#rotary };
-  }
-
-  /** Final norm and output projection of the last rows of each sequence. */
-  #logits({ batch, workspace }: AttentionContext, rowsPerSequence: number): Tensor {
-    const { backend, spec, weights } = this;
-    const ranges = batch.caches.map((_, index) => {
-      const end = batch.offsets[index + 1]!;
-      return [Math.max(batch.offsets[index]!, end - rowsPerSequence), end] as const;
-    });
-    const numRows = ranges.reduce((sum, [start, end]) => sum + end - start, 0);
-    using rows = backend.allocate([numRows, spec.hiddenSize], this.dtype);
-    let at = 0;
-    for (const [start, end] of ranges) {
-      backend.kernels.run(cast, { input: workspace.hidden.rows(start, end), output: rows.rows(at, at + end - start) });
-      at += end - start;
-    }
-    backend.kernels.run(rmsNorm, { input: rows, weight: weights.finalNorm, epsilon: spec.rmsNormEpsilon, output: rows });
-    const logits = backend.allocate([numRows, spec.vocabularySize], "f32");
-    try {
-      backend.kernels.run(linear, { input: rows, ...weights.output, output: logits });
-      return logits;
-    } catch (error) {
-      logits.dispose();
-      throw error;
+    if (liveBytes + needed > memoryBytes) {
+      throw new OutOfMemoryError(this.backend.name, needed, liveBytes, memoryBytes, `a prefill of ${rows} tokens`);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { type Backend, fromBFloat16, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
+import { type Backend, fromBFloat16, MemoryScope, rotaryTables, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
 import { inverseFrequencies, type RopeSpec } from "./rope-spec.js";
 
 /** Cosines and sines of a model's rotary embedding, shared by all layers, grown when longer prompts come. */
@@ -10,16 +10,20 @@ export class RotaryTable implements Disposable {
     private readonly backend: Backend,
     private readonly rope: RopeSpec,
     private readonly headDim: number,
+    private readonly contextLength: number,
     /** Rounds the tables to bf16 as the published bf16 models do (reference semantics 2.3), for parity with them. */
     private readonly roundToBFloat16 = false,
   ) {}
 
   /** f32 tables [at least `positions`, headDim / 2]. @throws OutOfMemoryError */
   tables(positions: number): { cosine: Tensor; sine: Tensor } {
-    if (this.#cosine === undefined || this.#sine === undefined || this.#cosine.numRows < positions) {
-      this.#grow(Math.max(256, 2 ** Math.ceil(Math.log2(positions))));
-    }
+    if (this.#cosine === undefined || this.#sine === undefined || this.#cosine.numRows < positions) this.#grow(positions);
     return { cosine: this.#cosine!, sine: this.#sine! };
+  }
+
+  /** Bytes that the tables take now. */
+  get byteLength(): number {
+    return (this.#cosine?.storage.byteLength ?? 0) + (this.#sine?.storage.byteLength ?? 0);
   }
 
   [Symbol.dispose](): void {
@@ -28,21 +32,43 @@ export class RotaryTable implements Disposable {
     this.#cosine = this.#sine = undefined;
   }
 
-  #grow(positions: number): void {
+  #grow(needed: number): void {
     this[Symbol.dispose]();
+    const positions = tablePositions(needed, this.contextLength);
     const frequencies = inverseFrequencies(this.rope, this.headDim);
     const scale = this.rope.type === "yarn" ? this.rope.attentionFactor : 1;
-    const round = this.roundToBFloat16 ? (value: number) => fromBFloat16(toBFloat16(value)) : Math.fround;
-    const half = frequencies.length;
-    const [cosine, sine] = [new Float32Array(positions * half), new Float32Array(positions * half)];
-    for (let position = 0; position < positions; position++) {
-      for (let pair = 0; pair < half; pair++) {
-        const angle = Math.fround(position * frequencies[pair]!);
-        cosine[position * half + pair] = round(Math.cos(angle) * scale);
-        sine[position * half + pair] = round(Math.sin(angle) * scale);
-      }
+    const shape = [positions, frequencies.length];
+    using scope = new MemoryScope();
+    const cosine = scope.track(this.backend.allocate(shape, "f32"));
+    const sine = scope.track(this.backend.allocate(shape, "f32"));
+    if (this.roundToBFloat16) {
+      const rounded = roundedTables(positions, frequencies, scale);
+      this.backend.write(cosine, rounded.cosine);
+      this.backend.write(sine, rounded.sine);
+    } else {
+      using radians = this.backend.upload(frequencies, [frequencies.length], "f32");
+      this.backend.kernels.run(rotaryTables, { frequencies: radians, scale, cosine, sine });
     }
-    this.#cosine = this.backend.upload(cosine, [positions, half], "f32");
-    this.#sine = this.backend.upload(sine, [positions, half], "f32");
+    scope.move();
+    [this.#cosine, this.#sine] = [cosine, sine];
   }
+}
+
+/** Rows of the tables when `needed` positions are asked for: powers of two, the context at most. */
+export function tablePositions(needed: number, contextLength: number): number {
+  return Math.max(needed, Math.min(contextLength, Math.max(256, 2 ** Math.ceil(Math.log2(needed)))));
+}
+
+function roundedTables(positions: number, frequencies: ArrayLike<number>, scale: number) {
+  const round = (value: number) => fromBFloat16(toBFloat16(value));
+  const half = frequencies.length;
+  const [cosine, sine] = [new Float32Array(positions * half), new Float32Array(positions * half)];
+  for (let position = 0; position < positions; position++) {
+    for (let pair = 0; pair < half; pair++) {
+      const angle = Math.fround(position * frequencies[pair]!);
+      cosine[position * half + pair] = round(Math.cos(angle) * scale);
+      sine[position * half + pair] = round(Math.sin(angle) * scale);
+    }
+  }
+  return { cosine, sine };
 }

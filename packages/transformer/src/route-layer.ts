@@ -2,27 +2,26 @@ import {
   attentionModeDefinition,
   type AttentionMode,
   type AttentionSequence,
-  type BlockCount,
   type BlockMask,
   type BlockPattern,
-  countBlocks,
   InvalidModeError,
   type SequenceCache,
 } from "@elastic-attention/attention";
 import { MemoryScope, type Tensor } from "@elastic-attention/tensor";
-import type { AttentionContext } from "./attention-block.js";
-import type { SequenceBatch } from "./sequence-batch.js";
+import { PendingBlockCount } from "./pending-block-count.js";
+import type { PrefillContext } from "./prefill-layer.js";
 
 /** What routing did in one layer of a prefill, one entry for each sequence. */
 export interface RoutingResult {
   readonly modes: readonly (readonly AttentionMode[])[];
   /** Index of each head's mode in its plan: 0 is the retrieval mode. */
   readonly assignment: readonly (readonly number[])[];
-  readonly blocks: readonly BlockCount[];
+  /** Counted when asked for: what was selected is still on the device. */
+  readonly blocks: readonly PendingBlockCount[];
 }
 
 /** Decides the modes of every sequence that has none yet; sequences that go on keep theirs. */
-export function prefillSequences(context: AttentionContext, key: Tensor, layer: number): LayerRouting {
+export function routeLayer(context: PrefillContext, key: Tensor, layer: number, pending: MemoryScope): LayerRouting {
   const { batch, spec, backend, observer } = context;
   const modes: (readonly AttentionMode[] | undefined)[] = batch.caches.map((cache) => cache.modes(layer));
   const assignment: number[][] = batch.caches.map(() => Array.from({ length: spec.numKeyValueHeads }, () => 0));
@@ -45,17 +44,7 @@ export function prefillSequences(context: AttentionContext, key: Tensor, layer: 
     }
     first = end;
   }
-  return new LayerRouting(context, layer, modes, assignment);
-}
-
-/** Patterns of a decode step: what each cache was routed to. */
-export function decodeSequences(batch: SequenceBatch, layer: number): AttentionSequence[] {
-  return batch.caches.map((cache, index) => ({
-    start: batch.offsets[index]!,
-    length: batch.offsets[index + 1]! - batch.offsets[index]!,
-    cache: cache.layer(layer),
-    patterns: cache.decodePatterns(layer),
-  }));
+  return new LayerRouting(context, layer, modes, assignment, pending);
 }
 
 const full: AttentionMode = { kind: "full" };
@@ -63,24 +52,26 @@ const full: AttentionMode = { kind: "full" };
 /** The routing of one layer while its attention runs; owns the block masks. */
 export class LayerRouting implements Disposable {
   readonly #scope = new MemoryScope();
-  #blocks: readonly BlockCount[] = [];
+  #blocks: readonly PendingBlockCount[] = [];
 
   constructor(
-    private readonly context: AttentionContext,
+    private readonly context: PrefillContext,
     private readonly layer: number,
     private readonly modes: readonly (readonly AttentionMode[] | undefined)[],
     private readonly assignment: readonly (readonly number[])[],
+    /** Owns the counts, which outlive the layer. */
+    private readonly pending: MemoryScope,
   ) {}
 
   /** The attention call's sequences; modes that choose blocks choose them now, for the heads that were routed to them. */
   select(query: Tensor, scale: number): AttentionSequence[] {
     const { batch } = this.context;
-    const blocks: BlockCount[] = [];
+    const blocks: PendingBlockCount[] = [];
     const sequences = batch.caches.map((cache, index) => {
       const [start, end] = [batch.offsets[index]!, batch.offsets[index + 1]!];
       const patterns = this.#patterns(cache, index);
       const selection = this.#selection(query.rows(start, end), cache, index, patterns, scale);
-      blocks.push(...this.#count(patterns, cache.layer(this.layer).length, query.shape[1]!, selection));
+      blocks.push(this.pending.track(new PendingBlockCount(patterns, cache.layer(this.layer).length, query.shape[1]!, selection)));
       const mask = selection === undefined ? {} : { mask: selection };
       return { start, length: end - start, cache: cache.layer(this.layer), patterns, ...mask };
     });
@@ -125,32 +116,4 @@ export class LayerRouting implements Disposable {
       definition.select({ mode, layer: this.layer, query, cache: cache.layer(this.layer), keyValueHeads, scale }),
     );
   }
-
-  /** One count a sequence, summed over its heads; equal patterns are counted once. */
-  #count(patterns: readonly BlockPattern[], tokens: number, numQueryHeads: number, mask: BlockMask | undefined): BlockCount[] {
-    const group = numQueryHeads / patterns.length;
-    const visitedBytes = mask?.visited.download();
-    const known = new Map<string, BlockCount>();
-    let [visited, causal] = [0, 0];
-    for (const [head, pattern] of patterns.entries()) {
-      const key = pattern.type === "selected" ? `selected ${head}` : JSON.stringify(pattern);
-      let count = known.get(key);
-      if (count === undefined) {
-        const queryHeads = Array.from({ length: group }, (_, i) => head * group + i);
-        const selection = mask === undefined ? undefined : { mask, visited: visitedBytes!, queryHeads };
-        count = countBlocks(pattern, tokens, blockSizeOf(patterns), selection);
-        known.set(key, count);
-      }
-      visited += count.visited;
-      causal += count.causal;
-    }
-    return [{ visited, causal }];
-  }
 }
-
-/** The unit that blocks are counted in: the plan's block size, 128 where nothing has blocks. */
-function blockSizeOf(patterns: readonly BlockPattern[]): number {
-  for (const pattern of patterns) if (pattern.type !== "full") return pattern.blockSize;
-  return 128;
-}
-

@@ -1,13 +1,16 @@
-import { type Backend, type FloatDType, MemoryScope, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, type DeviceInformation, type FloatDType, MemoryScope, type Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "./model-spec.js";
 
-/** Activations of one forward pass, allocated once and used by every layer in turn. */
+/**
+ * Activations of one forward pass, allocated once and used by every layer in turn. Only the residual stream and one
+ * layer's queries, keys and values have a row for every token; the attention's output takes the place of the queries.
+ */
 export class Workspace implements Disposable {
   /** The residual stream [tokens, hidden]. */
   readonly hidden: Tensor;
   /** [tokens, (queryHeads + 2 · keyValueHeads) · headDim]. */
   readonly queryKeyValue: Tensor;
-  /** [tokens, queryHeads · headDim]. */
+  /** [tokens, queryHeads · headDim]: the query columns of `queryKeyValue`, or memory of its own. */
   readonly attention: Tensor;
   /** [chunk, hidden]. */
   readonly normed: Tensor;
@@ -22,6 +25,8 @@ export class Workspace implements Disposable {
     readonly numTokens: number,
     /** Rows that norms, projections and the MLP take at a time. */
     readonly chunkRows: number,
+    /** Whether the queries must outlive the attention: for those who look at them afterwards. */
+    keepQueries = false,
   ) {
     const { hiddenSize, intermediateSize, headDim, numQueryHeads, numKeyValueHeads } = spec;
     const chunk = Math.min(chunkRows, numTokens);
@@ -29,7 +34,8 @@ export class Workspace implements Disposable {
     try {
       this.hidden = allocate(numTokens, hiddenSize);
       this.queryKeyValue = allocate(numTokens, (numQueryHeads + 2 * numKeyValueHeads) * headDim);
-      this.attention = allocate(numTokens, numQueryHeads * headDim);
+      const queries = numQueryHeads * headDim;
+      this.attention = keepQueries ? allocate(numTokens, queries) : this.queryKeyValue.columns(0, queries);
       this.normed = allocate(chunk, hiddenSize);
       this.gateUp = allocate(chunk, 2 * intermediateSize);
     } catch (error) {
@@ -48,4 +54,12 @@ export class Workspace implements Disposable {
   [Symbol.dispose](): void {
     this.#scope.dispose();
   }
+}
+
+/**
+ * Rows that norms, projections and the MLP take at a time: enough to fill the device, few enough that a chunk's
+ * activations stay small (and, on a CPU, in its caches).
+ */
+export function chunkRowsOf(device: DeviceInformation["kind"]): number {
+  return device === "cuda" ? 8192 : 1024;
 }

@@ -18,6 +18,16 @@ export interface BenchmarkOptions {
   readonly tokens: readonly number[] | undefined;
   /** Weight types of the llama.cpp peer; undefined: each benchmark's own. */
   readonly types: readonly string[] | undefined;
+  /** Pairs of modes with a share of sparse heads, as in fa-ssa:0.70; undefined: each benchmark's own. */
+  readonly modes?: readonly string[] | undefined;
+  /** Cache lengths of decode steps; undefined: each benchmark's own. */
+  readonly caches?: readonly number[] | undefined;
+  /** Sequences that decode together; undefined: each benchmark's own. */
+  readonly batches?: readonly number[] | undefined;
+  /** JSON that a peer program of `peers/` wrote; undefined: no peer. */
+  readonly peerFile?: string | undefined;
+  /** XAttention's threshold; undefined: the published one. */
+  readonly threshold?: number | undefined;
 }
 
 export interface CommandLine {
@@ -33,8 +43,13 @@ export const usage = `Usage: pnpm bench NAME|all [options]
   --backend NAME     cpu (default), cuda or reference
   --threads N        threads of both sides, default 2
   --rounds N         rounds of alternation between the sides
-  --shape A,B        model shapes: small, 1b
+  --shape A,B        model shapes: small, 1b; for large: llama-3.1-8b, qwen3-4b, qwen3-8b
   --tokens A,B       prompt or cache lengths
+  --modes A,B        full, fa-ssa:0.70, fa-xa:0.75, xa-ssa:0.75: modes with their share of sparse heads
+  --cache A,B        cache lengths of decode steps; 0 for none
+  --batch A,B        sequences that decode together
+  --peer-file FILE   what a program of peers/ has measured
+  --threshold T      of XAttention, 0 to 1
   --types A,B        weight types of the llama.cpp peer: bf16, f16, q8_0
   --no-peers         ours alone
   --tiny             seconds instead of minutes, to try the harness; the figures mean nothing
@@ -53,6 +68,11 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       shape: { type: "string" },
       tokens: { type: "string" },
       types: { type: "string" },
+      modes: { type: "string" },
+      cache: { type: "string" },
+      batch: { type: "string" },
+      "peer-file": { type: "string" },
+      threshold: { type: "string" },
       "no-peers": { type: "boolean", default: false },
       tiny: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
@@ -73,6 +93,11 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       shapes: list(values.shape),
       tokens: list(values.tokens)?.map((value) => count("--tokens", value)),
       types: list(values.types),
+      modes: list(values.modes),
+      caches: list(values.cache)?.filter((value) => value !== "0").map((value) => count("--cache", value)),
+      batches: list(values.batch)?.map((value) => count("--batch", value)),
+      peerFile: values["peer-file"],
+      threshold: values.threshold === undefined ? undefined : Number(values.threshold),
     },
   };
 }

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
-import { SafetensorsCheckpoint } from "@elastic-attention/tensor";
-import { countParameters, findModelAdapter, ModelConfig, predictPrefillMemory } from "@elastic-attention/transformer";
+import { type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
+import { chunkRowsOf, countParameters, elasticModes, elasticSizes, findModelAdapter, ModelConfig, type ModelSpec, predictMemory } from "@elastic-attention/transformer";
 import { promptInput, readPrompt } from "../documents/read-prompt.js";
 import { modelPath, type ModelOptions, openEngine, type RoutingOptions } from "../model-options.js";
 import registerPackages from "../register-packages.js";
@@ -13,6 +13,7 @@ type InspectOptions = ModelOptions & RoutingOptions & {
   readonly file?: readonly string[];
   readonly raw?: boolean;
   readonly tokens: number;
+  readonly memory?: boolean;
   readonly svg?: string;
 };
 
@@ -21,7 +22,7 @@ export const inspect: CommandFunction<InspectOptions> = async ({ positional, opt
   registerPackages();
   const checkpoint = describeCheckpoint(modelPath(options), options);
   const asked = positional[0] !== undefined || options.file !== undefined || options.svg !== undefined;
-  if (!options.json) console.log(checkpointText(checkpoint));
+  if (!options.json) console.log(options.memory === true ? memoryText(checkpoint) : checkpointText(checkpoint));
   if (!asked) {
     if (options.json) console.log(JSON.stringify({ checkpoint }, undefined, 2));
     return 0;
@@ -50,22 +51,44 @@ export const inspect: CommandFunction<InspectOptions> = async ({ positional, opt
 
 type Description = ReturnType<typeof describeCheckpoint>;
 
-function describeCheckpoint(path: string, { dtype, tokens, router }: InspectOptions) {
+function describeCheckpoint(path: string, options: InspectOptions) {
   using checkpoint = SafetensorsCheckpoint.open(path);
   const config = ModelConfig.read(path);
   const adapter = findModelAdapter(config);
   const spec = adapter.spec(config);
   const names = [...checkpoint.names];
-  const computed = dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
+  const computed = options.dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
+  const memory = promptMemory(spec, config, computed, options);
   return {
     path,
     spec,
     adapter: adapter.name,
     parameters: countParameters(spec),
     tensors: names.length,
-    router: router ?? (names.some((name) => name.includes("mask_allocator.cls_router_head_agnostic")) ? "trained" : "none in the checkpoint"),
-    memory: { tokens, dtype: computed, ...predictPrefillMemory(spec, computed, tokens) },
+    router: options.router ?? (names.some((name) => name.includes("mask_allocator.cls_router_head_agnostic")) ? "trained" : "none in the checkpoint"),
+    memory,
   };
+}
+
+/** What a prompt would need: the prediction by which the engine admits requests. */
+function promptMemory(spec: ModelSpec, config: ModelConfig, dtype: FloatDType, options: InspectOptions) {
+  const { tokens, sparsity = 0, mode, backend } = options;
+  const { retrievalMode, sparseMode } = mode === undefined ? (spec.elastic ?? elasticModes("fa-ssa", elasticSizes(config))) : elasticModes(mode, elasticSizes(config));
+  const chunkRows = chunkRowsOf(backend === "cuda" ? "cuda" : "cpu");
+  return { tokens, dtype, sparsity, ...predictMemory(spec, { tokens, dtype, sparsity, retrievalMode, sparseMode, chunkRows }) };
+}
+
+function memoryText({ memory }: Description): string {
+  const rows: readonly (readonly [string, number])[] = [
+    ["weights", memory.weightBytes],
+    ["rotary tables", memory.tableBytes],
+    ["activations", memory.activationBytes],
+    ["keys and values", memory.keyValueBytes],
+    ["  with every head full", memory.fullKeyValueBytes],
+    ["highest sum at once", memory.peakBytes],
+  ];
+  const head = `memory of a prompt of ${memory.tokens} tokens in ${memory.dtype}, ${(100 * memory.sparsity).toFixed(0)}% of the heads sparse`;
+  return [head, ...rows.map(([label, bytes]) => `  ${label.padEnd(24)}${formatBytes(bytes).padStart(10)}`)].join("\n");
 }
 
 function checkpointText({ path, spec, adapter, parameters, tensors, router, memory }: Description): string {
@@ -77,6 +100,6 @@ function checkpointText({ path, spec, adapter, parameters, tensors, router, memo
     `  heads          ${spec.numQueryHeads} query, ${spec.numKeyValueHeads} key-value, head dimension ${spec.headDim}`,
     `  context        ${spec.contextLength} tokens, vocabulary ${spec.vocabularySize}${spec.tiedEmbeddings ? ", tied output" : ""}`,
     `  elastic modes  ${modes}; router: ${router}`,
-    `  memory         at ${memory.tokens} tokens in ${memory.dtype}: activations ${formatBytes(memory.activationBytes)}, keys and values with every head full ${formatBytes(memory.fullCacheBytes)}`,
+    `  memory         at ${memory.tokens} tokens in ${memory.dtype}: weights ${formatBytes(memory.weightBytes)}, activations ${formatBytes(memory.activationBytes)}, keys and values ${formatBytes(memory.keyValueBytes)}, at most ${formatBytes(memory.peakBytes)} at once`,
   ].join("\n");
 }

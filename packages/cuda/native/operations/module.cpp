@@ -5,6 +5,7 @@
 #include "addon/exports.h"
 #include "core/check.h"
 #include "core/device.h"
+#include "core/fences.h"
 #include "gemm/cublas_lt.h"
 
 namespace elastic {
@@ -35,10 +36,20 @@ Napi::Value synchronize(const Napi::CallbackInfo& info) {
   }
 }
 
+Napi::Value record_fence_value(const Napi::CallbackInfo& info) {
+  return guarded_value(info, [&](Call&) { return Napi::Number::New(info.Env(), static_cast<double>(record_fence())); });
+}
+
+Napi::Value fence_reached_value(const Napi::CallbackInfo& info) {
+  return guarded_value(info, [&](Call& call) { return Napi::Boolean::New(info.Env(), fence_reached(call.integer("fence"))); });
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_operations(env, exports);
   exports.Set("deviceInformation", Napi::Function::New(env, device_information));
   exports.Set("synchronize", Napi::Function::New(env, synchronize));
+  exports.Set("recordFence", Napi::Function::New(env, record_fence_value));
+  exports.Set("fenceReached", Napi::Function::New(env, fence_reached_value));
   return exports;
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/floats.cuh"
+#include "operations/vector_kernels.h"
 
 namespace elastic {
 namespace {
@@ -87,25 +88,6 @@ __global__ void swiglu_rows(Rows<T> gate, Rows<T> up, Rows<T> output, int64_t co
   const int64_t row = index / columns, column = index % columns;
   const float g = to_float(gate[row][column]);
   output[row][column] = from_float<T>(g / (1.0f + expf(-g)) * to_float(up[row][column]));
-}
-
-/** 8 neighbouring 16-bit elements a thread. */
-template <typename T>
-__global__ void swiglu_vectors(Rows<T> gate, Rows<T> up, Rows<T> output, int64_t columns, int64_t total) {
-  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (index >= total) return;
-  const int64_t row = index / columns, column = index % columns * 8;
-  const uint4 gates = *reinterpret_cast<const uint4*>(gate[row] + column);
-  const uint4 ups = *reinterpret_cast<const uint4*>(up[row] + column);
-  uint4 results;
-  const T *g = reinterpret_cast<const T*>(&gates), *u = reinterpret_cast<const T*>(&ups);
-  T* y = reinterpret_cast<T*>(&results);
-#pragma unroll
-  for (int i = 0; i < 8; ++i) {
-    const float value = to_float(g[i]);
-    y[i] = from_float<T>(value / (1.0f + __expf(-value)) * to_float(u[i]));
-  }
-  *reinterpret_cast<uint4*>(output[row] + column) = results;
 }
 
 template <typename T>
@@ -192,15 +174,20 @@ __global__ void argmax_rows(Rows<In> input, int32_t* output, int64_t columns) {
   if (threadIdx.x == 0) output[blockIdx.x] = places[0] == INT_MAX ? 0 : places[0];
 }
 
-__global__ void copy_span_rows(char* const source, int64_t source_stride, char* const destination,
-                               int64_t destination_stride, int64_t row_bytes, const int32_t* spans) {
+/** Rows of whole units; rows without gaps are copied as one piece. */
+template <typename Unit>
+__global__ void copy_span_rows(const char* source, int64_t source_stride, char* destination, int64_t destination_stride,
+                               int64_t row_bytes, const int32_t* spans) {
   const int32_t* span = spans + 3 * blockIdx.y;
-  for (int64_t row = blockIdx.x; row < span[2]; row += gridDim.x) {
-    const char* from = source + (span[0] + row) * source_stride;
-    char* to = destination + (span[1] + row) * destination_stride;
-    for (int64_t i = threadIdx.x; i < row_bytes / 2; i += blockDim.x) {
-      reinterpret_cast<uint16_t*>(to)[i] = reinterpret_cast<const uint16_t*>(from)[i];
-    }
+  const char* from = source + span[0] * source_stride;
+  char* to = destination + span[1] * destination_stride;
+  const int64_t units = row_bytes / static_cast<int64_t>(sizeof(Unit)), total = span[2] * units;
+  const bool dense = source_stride == row_bytes && destination_stride == row_bytes;
+  const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < total; i += step) {
+    const int64_t row = dense ? 0 : i / units, unit = dense ? i : i % units;
+    reinterpret_cast<Unit*>(to + row * destination_stride)[unit] =
+        reinterpret_cast<const Unit*>(from + row * source_stride)[unit];
   }
 }
 
@@ -211,6 +198,7 @@ int64_t blocks_for(int64_t total) { return (total + kThreads - 1) / kThreads; }
 void launch_rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual,
                      float epsilon, cudaStream_t stream) {
   if (input.rows == 0 || input.columns == 0) return;
+  if (try_rms_norm_vectors(input, weight, output, residual, epsilon, stream)) return;
   const int columns = static_cast<int>(input.columns);
   with_float_type(input.dtype, [&]<typename In>(In*) {
     with_float_type(weight.dtype, [&]<typename Weight>(Weight*) {
@@ -229,7 +217,7 @@ void launch_rms_norm(const Matrix& input, const Matrix& weight, const Matrix& ou
 void launch_head_norm(const Matrix& heads, const Matrix& weight, float epsilon, cudaStream_t stream) {
   const int head_dim = static_cast<int>(weight.columns), num_heads = static_cast<int>(heads.columns / head_dim);
   const int64_t total = heads.rows * num_heads;
-  if (total == 0) return;
+  if (total == 0 || try_head_norm_vectors(heads, weight, epsilon, stream)) return;
   with_float_type(heads.dtype, [&]<typename T>(T*) {
     with_float_type(weight.dtype, [&]<typename Weight>(Weight*) {
       head_norm_rows<<<static_cast<unsigned>(blocks_for(total * 32)), kThreads, 0, stream>>>(
@@ -243,7 +231,7 @@ void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& c
                    cudaStream_t stream) {
   const int half = static_cast<int>(cosine.columns);
   const int64_t total = heads.rows * heads.columns / 2;
-  if (total == 0) return;
+  if (total == 0 || try_rotary_vectors(heads, positions, cosine, sine, stream)) return;
   with_float_type(heads.dtype, [&]<typename T>(T*) {
     rotate_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(
         rows_of<T>(heads), reinterpret_cast<const int32_t*>(positions.data), rows_of<float>(cosine),
@@ -254,19 +242,10 @@ void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& c
 
 void launch_swiglu(const Matrix& gate, const Matrix& up, const Matrix& output, cudaStream_t stream) {
   const int64_t total = gate.rows * gate.columns;
-  if (total == 0) return;
-  const auto aligned = [](const Matrix& m) {
-    return reinterpret_cast<uintptr_t>(m.data) % 16 == 0 && m.row_stride % 8 == 0;
-  };
-  const bool vectors = gate.dtype != DType::F32 && gate.columns % 8 == 0 && aligned(gate) && aligned(up) && aligned(output);
+  if (total == 0 || try_swiglu_vectors(gate, up, output, stream)) return;
   with_float_type(gate.dtype, [&]<typename T>(T*) {
-    if (vectors) {
-      swiglu_vectors<<<static_cast<unsigned>(blocks_for(total / 8)), kThreads, 0, stream>>>(
-          rows_of<T>(gate), rows_of<T>(up), rows_of<T>(output), gate.columns / 8, total / 8);
-    } else {
-      swiglu_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(
-          rows_of<T>(gate), rows_of<T>(up), rows_of<T>(output), gate.columns, total);
-    }
+    swiglu_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(
+        rows_of<T>(gate), rows_of<T>(up), rows_of<T>(output), gate.columns, total);
   });
   check(cudaGetLastError(), "swiglu");
 }
@@ -340,12 +319,18 @@ void launch_argmax(const Matrix& input, const Matrix& output, cudaStream_t strea
 void launch_copy_spans(const Matrix& source, const Matrix& destination, const int32_t* spans, int64_t count,
                        cudaStream_t stream) {
   if (count == 0) return;
-  const int64_t size = byte_size(source.dtype);
+  const int64_t size = byte_size(source.dtype), row_bytes = source.columns * size;
+  const auto wide = [&](const Matrix& matrix) {
+    return reinterpret_cast<uintptr_t>(matrix.data) % 16 == 0 && matrix.row_stride * size % 16 == 0;
+  };
+  const auto kernel = row_bytes % 16 == 0 && wide(source) && wide(destination) ? copy_span_rows<uint4> : size % 2 == 0 ? copy_span_rows<uint16_t> : copy_span_rows<uint8_t>;
   constexpr int64_t kMostSpans = 65535;
   for (int64_t first = 0; first < count; first += kMostSpans) {
-    const dim3 grid(256, static_cast<unsigned>(std::min(kMostSpans, count - first)));
-    copy_span_rows<<<grid, 64, 0, stream>>>(source.data, source.row_stride * size, destination.data,
-                                            destination.row_stride * size, source.columns * size, spans + 3 * first);
+    const int64_t some = std::min(kMostSpans, count - first);
+    // Few spans are long ones.
+    const dim3 grid(some < 64 ? 256 : 16, static_cast<unsigned>(some));
+    kernel<<<grid, kThreads, 0, stream>>>(source.data, source.row_stride * size, destination.data,
+                                          destination.row_stride * size, row_bytes, spans + 3 * first);
   }
   check(cudaGetLastError(), "copySpans");
 }

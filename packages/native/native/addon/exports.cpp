@@ -2,6 +2,7 @@
 
 #include "addon/buffers.h"
 #include "addon/checked_operations.h"
+#include "addon/preparation.h"
 
 namespace elastic {
 namespace {
@@ -22,6 +23,7 @@ Napi::Value packed_weight_bytes(const Napi::CallbackInfo& info) {
 
 void export_operations(Napi::Env env, Napi::Object exports) {
   export_buffers(env, exports);
+  export_preparation(env, exports);
   exports.Set("packedWeightBytes", Napi::Function::New(env, packed_weight_bytes));
   set<checked::rms_norm>(env, exports, "rmsNorm");
   set<checked::head_norm>(env, exports, "headNorm");

@@ -2,6 +2,7 @@ import type { NativeBackend } from "../native-backend.js";
 import { registerAttentionKernels } from "./attention-kernels.js";
 import { registerFloatKernels } from "./float-kernels.js";
 import { registerLinearKernels } from "./linear-kernels.js";
+import { registerPreparationKernels } from "./preparation-kernels.js";
 import { registerRouterKernels } from "./router-kernels.js";
 
 /** Registers every kernel of the addon with a backend. */
@@ -10,4 +11,5 @@ export function registerNativeKernels(backend: NativeBackend): void {
   registerLinearKernels(backend);
   registerAttentionKernels(backend);
   registerRouterKernels(backend);
+  registerPreparationKernels(backend);
 }

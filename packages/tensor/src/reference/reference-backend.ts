@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from "node:os";
-import type { Backend, DeviceInformation, MemoryReport } from "../backend.js";
+import { type Backend, type DeviceInformation, type Fence, type MemoryReport, reachedFence } from "../backend.js";
 import { type DType, dtypeByteSize, type HostArray, hostArray } from "../dtype.js";
 import { ShapeError } from "../errors.js";
 import { KernelRegistry } from "../kernel-registry.js";
@@ -77,6 +77,10 @@ export class ReferenceBackend implements Backend {
   }
 
   async synchronize(): Promise<void> {}
+
+  fence(): Fence {
+    return reachedFence;
+  }
 
   memory(): MemoryReport {
     return this.#account.report();

@@ -1,0 +1,17 @@
+// Row-wise kernels for 16-bit floats in aligned rows, eight elements a thread. Each returns false when it does not serve
+// a call; the kernels of row_kernels.h then do.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include "addon/numeric.h"
+
+namespace elastic {
+
+bool try_rms_norm_vectors(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual,
+                          float epsilon, cudaStream_t stream);
+bool try_head_norm_vectors(const Matrix& heads, const Matrix& weight, float epsilon, cudaStream_t stream);
+bool try_rotary_vectors(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine,
+                        cudaStream_t stream);
+bool try_swiglu_vectors(const Matrix& gate, const Matrix& up, const Matrix& output, cudaStream_t stream);
+
+}  // namespace elastic

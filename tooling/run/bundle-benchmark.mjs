@@ -1,0 +1,43 @@
+// Bundles one benchmark into one file, for machines without npm:
+//   node tooling/run/bundle-benchmark.mjs OUT.mjs NAME      then there: node OUT.mjs NAME [options]
+import { createRequire } from "node:module";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const fromRoot = createRequire(resolve(root, "package.json"));
+const fromTsup = createRequire(createRequire(resolve(root, "tooling/tsup/package.json")).resolve("tsup"));
+const { build } = fromTsup("esbuild");
+
+const [out, name] = process.argv.slice(2);
+if (out === undefined || name === undefined) {
+  console.error("Usage: node tooling/run/bundle-benchmark.mjs OUT.mjs NAME");
+  process.exit(1);
+}
+const source = resolve(root, "tooling/benchmarks/src");
+const contents = `
+import { benchmark } from ${JSON.stringify(resolve(source, `${name}.bench.ts`))};
+import { parseCommandLine } from ${JSON.stringify(resolve(source, "command-line.ts"))};
+import { describeMachine, formatReport } from ${JSON.stringify(resolve(source, "report.ts"))};
+import { writeFileSync } from "node:fs";
+const { options, json, output } = parseCommandLine(process.argv.slice(2));
+const machine = describeMachine();
+const begun = performance.now();
+const result = await benchmark.run(options, (line) => console.error(line));
+const report = { benchmark: ${JSON.stringify(name)}, machine, seconds: (performance.now() - begun) / 1000, ...result };
+console.log(json ? JSON.stringify(report, null, 2) : formatReport(report));
+if (output !== undefined) writeFileSync(output, JSON.stringify([report], null, 2) + "\\n");
+`;
+await build({
+  stdin: { contents, resolveDir: fromRoot.resolve("./package.json").replace(/package\.json$/, "") },
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  outfile: out,
+  conditions: ["source"],
+  banner: { js: 'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);' },
+  // Packages register themselves when they are imported, whatever their manifests say.
+  ignoreAnnotations: true,
+  logLevel: "warning",
+});
