@@ -2,21 +2,41 @@ import { type Backend, ShapeError, type Tensor } from "@elastic-attention/tensor
 import type { AttentionMode } from "./modes/attention-mode.js";
 import { attentionModeDefinition } from "./modes/mode-registry.js";
 
+/** An assignment that was made on the host: uploading it would make a GPU's stream wait, and few ask for it there. */
+export interface HostAssignment {
+  readonly backend: Backend;
+  /** [sequences * kvHeads]. */
+  readonly bytes: Uint8Array;
+  readonly shape: readonly [sequences: number, keyValueHeads: number];
+}
+
 /**
  * One layer's routing: which mode each key-value head of each sequence is in. `modes[0]` is the retrieval mode; model
  * sparsity counts the heads that are in any other. Made once, at prefill, and carried with the cache.
  */
 export class HeadPlan implements Disposable {
+  #assignment: Tensor | undefined;
   #host: Uint8Array | undefined;
+  readonly #upload: (() => Tensor) | undefined;
+  /** Sequences and key-value heads. */
+  readonly #shape: readonly [number, number];
 
+  /** @param assignment u8 [sequences, kvHeads], owned by the plan; or the same on the host, uploaded when it is asked for. */
   constructor(
     readonly modes: readonly AttentionMode[],
-    /** u8 [sequences, kvHeads]: index into `modes`. Stays on the device; owned by the plan. */
-    readonly assignment: Tensor,
+    assignment: Tensor | HostAssignment,
     /** f32 [sequences, kvHeads, classes]: what a learned router decided from, if it did; owned by the plan. */
     readonly logits?: Tensor,
   ) {
     validateModes(modes);
+    if ("bytes" in assignment) {
+      this.#host = assignment.bytes;
+      this.#shape = assignment.shape;
+      this.#upload = () => assignment.backend.upload(assignment.bytes, assignment.shape, "u8");
+    } else {
+      this.#assignment = assignment;
+      this.#shape = [assignment.shape[0]!, assignment.shape[1]!];
+    }
   }
 
   /**
@@ -39,9 +59,7 @@ export class HeadPlan implements Disposable {
       if (outside !== undefined) throw new ShapeError(`Mode index ${outside} in a plan of ${modes.length} modes.`);
       flat.set(Array.from(row), sequence * numKeyValueHeads);
     }
-    const plan = new HeadPlan(modes, backend.upload(flat, [rows.length, numKeyValueHeads], "u8"), logits);
-    plan.#host = flat;
-    return plan;
+    return new HeadPlan(modes, { backend, bytes: flat, shape: [rows.length, numKeyValueHeads] }, logits);
   }
 
   /** Every head of every sequence in one mode. */
@@ -49,12 +67,17 @@ export class HeadPlan implements Disposable {
     return HeadPlan.fromHost(backend, [mode], Array.from({ length: sequences }, () => new Uint8Array(numKeyValueHeads)));
   }
 
+  /** u8 [sequences, kvHeads]: index into `modes`. */
+  get assignment(): Tensor {
+    return (this.#assignment ??= this.#upload!());
+  }
+
   get numSequences(): number {
-    return this.assignment.shape[0]!;
+    return this.#shape[0];
   }
 
   get numKeyValueHeads(): number {
-    return this.assignment.shape[1]!;
+    return this.#shape[1];
   }
 
   /** Mode indices on the host, [sequences * kvHeads]; on a GPU the first call waits for the router. */
@@ -68,7 +91,7 @@ export class HeadPlan implements Disposable {
   }
 
   dispose(): void {
-    this.assignment.dispose();
+    this.#assignment?.dispose();
     this.logits?.dispose();
   }
 

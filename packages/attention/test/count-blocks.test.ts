@@ -1,5 +1,5 @@
 import { ReferenceBackend } from "@elastic-attention/tensor";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { blockMaskFromHost, type BlockPattern, countBlocks, countVisitedBlocks, visitsBlock } from "../src/index.js";
 
