@@ -12,7 +12,7 @@ import { type Figure, figure } from "./figure.js";
 import { type Summary, median } from "./statistics.js";
 
 /** The attention of Llama-3.1-8B. */
-const shape = { numQueryHeads: 32, numKeyValueHeads: 8, headDim: 128 } as const;
+export const shape = { numQueryHeads: 32, numKeyValueHeads: 8, headDim: 128 } as const;
 const streaming: AttentionMode = { kind: "streaming", sinkTokens: 128, localTokens: 2048, blockSize: 128 };
 
 export const benchmark: Benchmark = {
@@ -38,7 +38,7 @@ export const benchmark: Benchmark = {
 };
 
 /** Seconds of one call: many are queued, and the wait for all is divided. */
-async function seconds(backend: Backend, run: () => void, rounds = 5): Promise<number[]> {
+export async function seconds(backend: Backend, run: () => void, rounds = 5): Promise<number[]> {
   run();
   await backend.synchronize();
   const start = performance.now();
@@ -55,7 +55,7 @@ async function seconds(backend: Backend, run: () => void, rounds = 5): Promise<n
   return samples;
 }
 
-function summary(name: string, samples: readonly number[], value: (seconds: number) => number): Summary {
+export function summary(name: string, samples: readonly number[], value: (seconds: number) => number): Summary {
   const values = samples.map(value);
   return { name, best: value(Math.min(...samples)), median: median(values), samples: samples.length };
 }

@@ -1,7 +1,9 @@
 #include "attention/forward_call.h"
 
 #include <cstring>
+#include <stdexcept>
 
+#include "attention/forward_mma.h"
 #include "core/check.h"
 #include "core/tensor_map.h"
 
@@ -25,9 +27,24 @@ void write_forward_tables(const ForwardCall& call, void* host) {
   std::memcpy(static_cast<char*>(host) + sequence_bytes(call), call.heads.data(), call.heads.size() * sizeof(HeadEntry));
 }
 
-void run_forward_sm90(const ForwardCall& call, void* workspace, int multiprocessors, cudaStream_t stream) {
+void run_forward(const ForwardCall& call, void* workspace, int capability, int multiprocessors, cudaStream_t stream) {
   const int num_sequences = static_cast<int>(call.sequences.size());
   auto* tables = static_cast<char*>(workspace);
+  const auto* sequences = reinterpret_cast<const SequenceEntry*>(tables);
+  const auto* heads = reinterpret_cast<const HeadEntry*>(tables + sequence_bytes(call));
+  const Schedule schedule = schedule_in(tables + forward_table_bytes(call), num_sequences, call.num_key_value_heads);
+  const float scale_log2 = call.scale * 1.44269504088896341f;
+  check(launch_schedule(schedule, sequences, heads, num_sequences, call.num_key_value_heads,
+                        call.num_query_heads / call.num_key_value_heads, call.head_dim * 2, stream),
+        "attention schedule");
+  if (capability != 90) {
+    if (call.sparse_output != nullptr) throw std::invalid_argument("the dual forward needs compute capability 9.0");
+    const MmaForwardParameters parameters{call.query, call.query_stride, call.output, call.output_stride, call.log_sum_exp,
+                                          sequences, heads, schedule, call.num_query_heads, call.num_key_value_heads,
+                                          scale_log2};
+    check(launch_forward_mma(parameters, call.head_dim, call.type, multiprocessors, stream), "attention forward");
+    return;
+  }
   ForwardParameters parameters{};
   parameters.query = interleaved_heads_map(call.query, call.type, call.tokens, call.num_query_heads, call.head_dim,
                                            call.query_stride);
@@ -36,9 +53,9 @@ void run_forward_sm90(const ForwardCall& call, void* workspace, int multiprocess
     parameters.keys[i] = head_rows_map(sequence.keys, call.type, sequence.num_slots, call.head_dim);
     parameters.values[i] = head_rows_map(sequence.values, call.type, sequence.num_slots, call.head_dim);
   }
-  parameters.sequences = reinterpret_cast<const SequenceEntry*>(tables);
-  parameters.heads = reinterpret_cast<const HeadEntry*>(tables + sequence_bytes(call));
-  parameters.schedule = schedule_in(tables + forward_table_bytes(call), num_sequences, call.num_key_value_heads);
+  parameters.sequences = sequences;
+  parameters.heads = heads;
+  parameters.schedule = schedule;
   parameters.output = call.output;
   parameters.output_stride = call.output_stride;
   parameters.log_sum_exp = call.log_sum_exp;
@@ -46,11 +63,7 @@ void run_forward_sm90(const ForwardCall& call, void* workspace, int multiprocess
   parameters.sparse_log_sum_exp = call.sparse_log_sum_exp;
   parameters.num_query_heads = call.num_query_heads;
   parameters.num_key_value_heads = call.num_key_value_heads;
-  parameters.scale_log2 = call.scale * 1.44269504088896341f;
-  check(launch_schedule(parameters.schedule, parameters.sequences, parameters.heads, num_sequences,
-                        call.num_key_value_heads, call.num_query_heads / call.num_key_value_heads, call.head_dim * 2,
-                        stream),
-        "attention schedule");
+  parameters.scale_log2 = scale_log2;
   check(launch_forward_sm90(parameters, call.head_dim, call.type, multiprocessors, stream), "attention forward");
 }
 

@@ -33,7 +33,10 @@ size_t forward_workspace_bytes(const ForwardCall& call);
 size_t forward_table_bytes(const ForwardCall& call);
 /** Writes what belongs at the start of the workspace. */
 void write_forward_tables(const ForwardCall& call, void* host);
-/** Launches the call; its tables must be in the workspace by stream order. */
-void run_forward_sm90(const ForwardCall& call, void* workspace, int multiprocessors, cudaStream_t stream);
+/**
+ * Launches the call by the kernel for this compute capability; its tables must be in the workspace by stream order.
+ * Devices other than Hopper have no dual forward.
+ */
+void run_forward(const ForwardCall& call, void* workspace, int capability, int multiprocessors, cudaStream_t stream);
 
 }  // namespace elastic

@@ -212,6 +212,11 @@ __device__ void consume(const ForwardParameters& parameters, ForwardShared<Trait
   const auto release = [&](ptx::Barrier& barrier) {
     if (lane == 0) barrier.arrive();
   };
+  // One lane arrives for its warp, whose reads of `work` must be behind it.
+  const auto release_query = [&] {
+    __syncwarp();
+    release(shared.query_free);
+  };
   if (consumer == 1) ptx::named_barrier_arrive(turn, 256);
 
   float scores[kTile / 2];
@@ -233,8 +238,7 @@ __device__ void consume(const ForwardParameters& parameters, ForwardShared<Trait
     if (Traits::dual && work.sparse_empty) sparse_target.template store_nothing<Traits::head_dim>();
     if (uniform(work.empty)) {
       target.template store_nothing<Traits::head_dim>();
-      __syncwarp();
-      release(shared.query_free);
+      release_query();
       continue;
     }
 #pragma unroll
@@ -264,7 +268,7 @@ __device__ void consume(const ForwardParameters& parameters, ForwardShared<Trait
     ptx::matrix_wait<0>();
     ptx::keep_in_place(scores);
     release(shared.keys_free[stage]);
-    if (flags & kLast) release(shared.query_free);
+    if (flags & kLast) release_query();
     if (flags & kDiagonal) hide_future(stage, phase);
     rows.template begin(scores);
     pack_probabilities<Element>(probabilities, scores);
@@ -292,7 +296,7 @@ __device__ void consume(const ForwardParameters& parameters, ForwardShared<Trait
       ptx::matrix_wait<1>();
       ptx::keep_in_place(scores);
       release(shared.keys_free[stage]);
-      if (next_flags & kLast) release(shared.query_free);
+      if (next_flags & kLast) release_query();
       if (Traits::dual && (flags & kSnapshot)) {
         ptx::matrix_wait<0>();
         ptx::keep_in_place(output);

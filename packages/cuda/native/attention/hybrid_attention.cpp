@@ -1,10 +1,11 @@
-// The hybrid attention call: long sequences go to the Hopper kernel, everything else to the row kernel.
+// The hybrid attention call: long sequences go to a kernel of tiles, everything else to the row kernel.
 #include <algorithm>
 #include <climits>
 #include <stdexcept>
 
 #include "addon/operations.h"
 #include "attention/forward_call.h"
+#include "attention/forward_mma.h"
 #include "attention/row_attention.h"
 #include "core/check.h"
 #include "core/device.h"
@@ -47,10 +48,11 @@ bool aligned(const Matrix& matrix) {
   return reinterpret_cast<uintptr_t>(matrix.data) % 16 == 0 && matrix.row_stride * byte_size(matrix.dtype) % 16 == 0;
 }
 
-/** Whether the Hopper kernel takes this sequence. */
+/** Whether a kernel of tiles takes this sequence. */
 bool tiles_serve(const AttentionCall& call, const AttentionSequence& sequence) {
   const bool half = call.query.dtype == DType::BF16 || call.query.dtype == DType::F16;
-  if (Device::instance().capability != 90 || !half || !forward_sm90_has(static_cast<int>(call.head_dim))) return false;
+  const auto head_dim = static_cast<int>(call.head_dim);
+  if (!half || !(Device::instance().capability == 90 ? forward_sm90_has(head_dim) : forward_mma_has(head_dim))) return false;
   if (call.output.dtype != call.query.dtype || sequence.keys.dtype != call.query.dtype) return false;
   if (!aligned(call.query) || !aligned(call.output) || !aligned(sequence.keys) || !aligned(sequence.values)) return false;
   if (sequence.keys.row_stride != call.head_dim || sequence.values.row_stride != call.head_dim) return false;
@@ -79,7 +81,7 @@ void run_tiles(const AttentionCall& call, const std::vector<const AttentionSeque
   std::vector<char> tables(forward_table_bytes(forward));
   write_forward_tables(forward, tables.data());
   upload_small(workspace.data(), tables.data(), tables.size(), Device::instance().stream);
-  run_forward_sm90(forward, workspace.data(), device.multiprocessors, device.stream);
+  run_forward(forward, workspace.data(), device.capability, device.multiprocessors, device.stream);
 }
 
 /** Keys that a head's rows read at most. */

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "attention/forward_call.h"
+#include "core/capability.h"
 #include "core/check.h"
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -13,6 +14,7 @@ struct Prepared {
   elastic::ForwardCall call;
   void* workspace = nullptr;
   int multiprocessors = 0;
+  int capability = 0;
   ~Prepared() { cudaFree(workspace); }
 };
 
@@ -47,6 +49,10 @@ EXPORT void* elastic_forward_create(const void* query, int64_t query_stride, int
   int device = 0;
   elastic::check(cudaGetDevice(&device), "cudaGetDevice");
   elastic::check(cudaDeviceGetAttribute(&prepared->multiprocessors, cudaDevAttrMultiProcessorCount, device), "attribute");
+  int major = 0, minor = 0;
+  elastic::check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "attribute");
+  elastic::check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "attribute");
+  prepared->capability = elastic::limited_capability(10 * major + minor);
   elastic::check(cudaMalloc(&prepared->workspace, elastic::forward_workspace_bytes(call)), "cudaMalloc");
   std::vector<char> tables(elastic::forward_table_bytes(call));
   elastic::write_forward_tables(call, tables.data());
@@ -59,7 +65,7 @@ EXPORT void* elastic_forward_create(const void* query, int64_t query_stride, int
 
 EXPORT int elastic_forward_run(void* prepared, cudaStream_t stream) try {
   auto* p = static_cast<Prepared*>(prepared);
-  elastic::run_forward_sm90(p->call, p->workspace, p->multiprocessors, stream);
+  elastic::run_forward(p->call, p->workspace, p->capability, p->multiprocessors, stream);
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());

@@ -4,6 +4,7 @@
 
 #include "addon/backend.h"
 #include "addon/buffer_table.h"
+#include "core/capability.h"
 #include "core/check.h"
 
 namespace elastic {
@@ -28,7 +29,7 @@ Device start() {
   cudaDeviceProp properties;
   check(cudaGetDeviceProperties(&properties, id), "cudaGetDeviceProperties");
   device.multiprocessors = properties.multiProcessorCount;
-  device.capability = properties.major * 10 + properties.minor;
+  device.capability = limited_capability(properties.major * 10 + properties.minor);
   device.memory_bytes = properties.totalGlobalMem;
   device.name = properties.name;
   if (device.capability < 80) {

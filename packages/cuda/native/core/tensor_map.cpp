@@ -12,7 +12,7 @@ PFN_cuTensorMapEncodeTiled_v12000 encoder();
 
 CUtensorMap encode(const void* data, HalfType type, int head_dim, int rank, const cuuint64_t* sizes,
                    const cuuint64_t* strides, const cuuint32_t* box) {
-  constexpr cuuint32_t steps[3] = {1, 1, 1};
+  constexpr cuuint32_t steps[4] = {1, 1, 1, 1};
   CUtensorMap map;
   const CUresult status = encoder()(
       &map, type == HalfType::BFloat16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16,
@@ -53,6 +53,25 @@ CUtensorMap interleaved_heads_map(const void* data, HalfType type, int64_t rows,
   const cuuint64_t strides[2] = {static_cast<cuuint64_t>(head_dim) * 2, static_cast<cuuint64_t>(row_stride) * 2};
   const cuuint32_t box[3] = {static_cast<cuuint32_t>(box_columns(head_dim)), 1, kTile};
   return encode(data, type, head_dim, 3, sizes, strides, box);
+}
+
+CUtensorMap grouped_rows_map(const void* data, HalfType type, int64_t groups, int64_t stride, int head_dim, int box_groups) {
+  const cuuint64_t row_bytes = static_cast<cuuint64_t>(head_dim) * 2;
+  const cuuint64_t sizes[3] = {static_cast<cuuint64_t>(head_dim), static_cast<cuuint64_t>(stride),
+                               static_cast<cuuint64_t>(groups > 0 ? groups : 1)};
+  const cuuint64_t strides[2] = {row_bytes, row_bytes * static_cast<cuuint64_t>(stride)};
+  const cuuint32_t box[3] = {static_cast<cuuint32_t>(box_columns(head_dim)), 1, static_cast<cuuint32_t>(box_groups)};
+  return encode(data, type, head_dim, 3, sizes, strides, box);
+}
+
+CUtensorMap grouped_heads_map(const void* data, HalfType type, int64_t groups, int64_t stride, int64_t heads, int head_dim,
+                              int64_t row_stride, int box_groups) {
+  const cuuint64_t row_bytes = static_cast<cuuint64_t>(row_stride) * 2;
+  const cuuint64_t sizes[4] = {static_cast<cuuint64_t>(head_dim), static_cast<cuuint64_t>(heads),
+                               static_cast<cuuint64_t>(stride), static_cast<cuuint64_t>(groups > 0 ? groups : 1)};
+  const cuuint64_t strides[3] = {static_cast<cuuint64_t>(head_dim) * 2, row_bytes, row_bytes * static_cast<cuuint64_t>(stride)};
+  const cuuint32_t box[4] = {static_cast<cuuint32_t>(box_columns(head_dim)), 1, 1, static_cast<cuuint32_t>(box_groups)};
+  return encode(data, type, head_dim, 4, sizes, strides, box);
 }
 
 }  // namespace elastic

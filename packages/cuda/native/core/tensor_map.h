@@ -15,4 +15,14 @@ CUtensorMap head_rows_map(const void* data, HalfType type, int64_t rows, int hea
 CUtensorMap interleaved_heads_map(const void* data, HalfType type, int64_t rows, int heads, int head_dim,
                                   int64_t row_stride);
 
+/**
+ * Rows of one head in groups of `stride`: [groups, stride, head_dim], read in boxes of one row of each of `box_groups`
+ * groups. Groups there are none of arrive as zeros.
+ */
+CUtensorMap grouped_rows_map(const void* data, HalfType type, int64_t groups, int64_t stride, int head_dim, int box_groups);
+
+/** The same of heads side by side: [groups, stride, heads, head_dim], rows `row_stride` elements apart. */
+CUtensorMap grouped_heads_map(const void* data, HalfType type, int64_t groups, int64_t stride, int64_t heads, int head_dim,
+                              int64_t row_stride, int box_groups);
+
 }  // namespace elastic

@@ -27,4 +27,22 @@ __device__ inline void copy_box(void* destination, const CUtensorMap& map, Barri
       : "memory");
 }
 
+__device__ inline void copy_box(void* destination, const CUtensorMap& map, Barrier& barrier, int x, int y, int z, int w) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], "
+      "[%2];" ::"r"(shared_address(destination)),
+      "l"(reinterpret_cast<uint64_t>(&map)), "r"(shared_address(&barrier)), "r"(x), "r"(y), "r"(z), "r"(w)
+      : "memory");
+}
+
+/** Copies one box to the same place of several blocks of a cluster, by bits, and tells the same barrier of each. */
+__device__ inline void copy_box_to_cluster(void* destination, const CUtensorMap& map, Barrier& barrier, uint16_t blocks,
+                                           int x, int y, int z) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], "
+      "[%1, {%4, %5, %6}], [%2], %3;" ::"r"(shared_address(destination)),
+      "l"(reinterpret_cast<uint64_t>(&map)), "r"(shared_address(&barrier)), "h"(blocks), "r"(x), "r"(y), "r"(z)
+      : "memory");
+}
+
 }  // namespace elastic::ptx

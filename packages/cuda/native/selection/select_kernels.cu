@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/floats.cuh"
+#include "selection/estimate_sm90.h"
 
 namespace elastic {
 namespace {
@@ -27,6 +28,8 @@ __global__ void gather_queries(const Unit* query, Unit* target, int64_t row_stri
 
 struct Choice {
   const float* scores;
+  /** Instead of scores, where they were reduced already. */
+  EstimateParts parts;
   int64_t score_stride;
   /** Rows of a head in the scores. */
   int64_t rows;
@@ -65,26 +68,14 @@ __device__ inline bool comes_first(float mass_a, int a, float mass_b, int b) {
   return mass_a > mass_b || (mass_a == mass_b && a < b);
 }
 
-/** One thread block for a block of query groups. */
-__global__ void __launch_bounds__(kThreads) choose_blocks(const Choice choice) {
-  extern __shared__ float memory[];
-  __shared__ double reduced[kThreads / 32];
-  const int64_t group_zero = choice.first_group + static_cast<int64_t>(blockIdx.x) * choice.groups_per_block;
-  // Heads of a group lie one after another, in the scores and in the mask.
-  const int row = static_cast<int>(group_zero / choice.groups_per_block);
+/** Adds the masses of a block of query groups from their scores. */
+__device__ void add_score_masses(const Choice& choice, int64_t group_zero, int row, float* mass, float* memory) {
   const int per_block = choice.groups_per_block;
-  float* mass = memory;
-  auto* order = reinterpret_cast<int*>(memory + choice.sorted);
-  for (int block = threadIdx.x; block < choice.sorted; block += kThreads) {
-    mass[block] = 0;
-    order[block] = block;
-  }
-  __syncthreads();
   // A warp takes a group of queries; blocks that follow one another are lanes side by side. Masses of the groups lie
   // apart and add up in one order.
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   for (int base = 0; base < per_block; base += choice.warps) {
-    float* masses = memory + 2 * choice.sorted + warp * choice.sorted;
+    float* masses = memory + warp * choice.sorted;
     const int member = base + warp;
     const int64_t group = group_zero + member;
     const bool there = warp < choice.warps && member < per_block && group < choice.groups;
@@ -125,11 +116,64 @@ __global__ void __launch_bounds__(kThreads) choose_blocks(const Choice choice) {
     __syncthreads();
     const int members = static_cast<int>(min(static_cast<int64_t>(min(choice.warps, per_block - base)), choice.groups - group_zero - base));
     for (int block = threadIdx.x; block <= row; block += kThreads) {
-      for (int other = 0; other < members; ++other) mass[block] += memory[2 * choice.sorted + other * choice.sorted + block];
+      for (int other = 0; other < members; ++other) mass[block] += memory[other * choice.sorted + block];
     }
     __syncthreads();
   }
+}
+
+/** The same from parts: what every column tile is relative to differs from group to group. */
+__device__ void add_part_masses(const Choice& choice, int64_t group_zero, int row, float* mass, float* shares) {
+  const EstimateParts& parts = choice.parts;
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  constexpr int tile_blocks = kEstimateColumns / kEstimateBlock;
+  const int tiles = row / tile_blocks + 1;
+  const auto members = static_cast<int>(min(static_cast<int64_t>(kEstimateBlock), choice.groups - group_zero));
+  const int64_t first = blockIdx.y * parts.rows + group_zero - parts.first_group;
+  static_assert(kWarps == kEstimateBlock, "a warp takes a group of queries");
+  if (warp < members) {
+    const auto* sums = reinterpret_cast<const float2*>(parts.sums) + (first + warp) * parts.tiles;
+    float highest = -INFINITY, total = 0;
+    for (int tile = lane; tile < tiles; tile += 32) highest = fmaxf(highest, sums[tile].x);
+    highest = warp_max(highest);
+    for (int tile = lane; tile < tiles; tile += 32) {
+      const float share = exp2_fast((sums[tile].x - highest) * choice.scale_log2);
+      shares[warp * parts.tiles + tile] = share;
+      total = fmaf(share, sums[tile].y, total);
+    }
+    const float inverse = 1.0f / warp_sum(total);
+    for (int tile = lane; tile < tiles; tile += 32) shares[warp * parts.tiles + tile] *= inverse;
+  }
   __syncthreads();
+  const float* masses = parts.masses + first * parts.tiles * tile_blocks;
+  for (int block = threadIdx.x; block <= row; block += kThreads) {
+    float sum = 0;
+#pragma unroll
+    for (int member = 0; member < kEstimateBlock; ++member) {
+      if (member >= members) break;
+      sum = fmaf(masses[member * parts.tiles * tile_blocks + block], shares[member * parts.tiles + block / tile_blocks], sum);
+    }
+    mass[block] = sum;
+  }
+  __syncthreads();
+}
+
+/** One thread block for a block of query groups. */
+__global__ void __launch_bounds__(kThreads) choose_blocks(const Choice choice) {
+  extern __shared__ float memory[];
+  __shared__ double reduced[kThreads / 32];
+  const int64_t group_zero = choice.first_group + static_cast<int64_t>(blockIdx.x) * choice.groups_per_block;
+  // Heads of a group lie one after another, in the scores and in the mask.
+  const int row = static_cast<int>(group_zero / choice.groups_per_block);
+  float* mass = memory;
+  auto* order = reinterpret_cast<int*>(memory + choice.sorted);
+  for (int block = threadIdx.x; block < choice.sorted; block += kThreads) {
+    mass[block] = 0;
+    order[block] = block;
+  }
+  __syncthreads();
+  if (choice.scores != nullptr) add_score_masses(choice, group_zero, row, mass, memory + 2 * choice.sorted);
+  else add_part_masses(choice, group_zero, row, mass, memory + 2 * choice.sorted);
   double part = 0;
   for (int block = threadIdx.x; block <= row; block += kThreads) {
     mass[block] = round_score(mass[block], choice.round_bf16);
@@ -212,18 +256,15 @@ void launch_gather_queries(const Estimate& estimate, int64_t head, int64_t heads
   check(cudaGetLastError(), "xattentionEstimate, queries");
 }
 
-void launch_choose_blocks(const Estimate& estimate, int64_t head, int64_t heads, int64_t first, int64_t rows,
-                          const float* scores, int64_t stride, cudaStream_t stream) {
-  const int64_t per_block = estimate.block_size / estimate.stride;
+namespace {
+
+Choice choice_of(const Estimate& estimate, int64_t head, int64_t first) {
   Choice choice{};
-  choice.scores = scores;
-  choice.score_stride = stride;
   choice.visited = reinterpret_cast<uint8_t*>(estimate.visited.row(head * estimate.blocks()));
   choice.visited_stride = estimate.visited.row_stride;
-  choice.rows = rows;
   choice.first_group = first;
   choice.groups = estimate.groups();
-  choice.groups_per_block = static_cast<int>(per_block);
+  choice.groups_per_block = static_cast<int>(estimate.block_size / estimate.stride);
   choice.blocks = static_cast<int>(estimate.blocks());
   choice.sorted = 2;
   while (choice.sorted < choice.blocks) choice.sorted *= 2;
@@ -231,18 +272,42 @@ void launch_choose_blocks(const Estimate& estimate, int64_t head, int64_t heads,
                                                                static_cast<double>(estimate.stride)));
   choice.threshold = estimate.threshold;
   choice.round_bf16 = estimate.round_bf16;
-  const size_t line = static_cast<size_t>(choice.sorted) * sizeof(float);
-  constexpr size_t most_shared = 160 * 1024;
-  if (3 * line > most_shared) throw std::range_error("a prompt has too many blocks for XAttention on this device");
-  choice.warps = static_cast<int>(std::min<size_t>(kWarps, most_shared / line - 2));
-  const size_t shared = (2 + static_cast<size_t>(choice.warps)) * line;
+  return choice;
+}
+
+void launch_choice(const Choice& choice, int64_t rows, int64_t heads, size_t shared, cudaStream_t stream) {
   if (shared > 40 * 1024) {
     check(cudaFuncSetAttribute(choose_blocks, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
           "cudaFuncSetAttribute");
   }
-  const dim3 grid(static_cast<unsigned>((rows + per_block - 1) / per_block), static_cast<unsigned>(heads));
-  choose_blocks<<<grid, kThreads, shared, stream>>>(choice);
+  const int64_t blocks = (rows + choice.groups_per_block - 1) / choice.groups_per_block;
+  choose_blocks<<<dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(heads)), kThreads, shared, stream>>>(choice);
   check(cudaGetLastError(), "xattentionEstimate, choice");
+}
+
+constexpr size_t kMostShared = 160 * 1024;
+
+}  // namespace
+
+void launch_choose_blocks(const Estimate& estimate, int64_t head, int64_t heads, int64_t first, int64_t rows,
+                          const float* scores, int64_t stride, cudaStream_t stream) {
+  Choice choice = choice_of(estimate, head, first);
+  choice.scores = scores;
+  choice.score_stride = stride;
+  choice.rows = rows;
+  const size_t line = static_cast<size_t>(choice.sorted) * sizeof(float);
+  if (3 * line > kMostShared) throw std::range_error("a prompt has too many blocks for XAttention on this device");
+  choice.warps = static_cast<int>(std::min<size_t>(kWarps, kMostShared / line - 2));
+  launch_choice(choice, rows, heads, (2 + static_cast<size_t>(choice.warps)) * line, stream);
+}
+
+void launch_choose_blocks(const Estimate& estimate, int64_t head, int64_t heads, const EstimateParts& parts,
+                          cudaStream_t stream) {
+  Choice choice = choice_of(estimate, head, parts.first_group);
+  choice.parts = parts;
+  const size_t shared = static_cast<size_t>(2 * choice.sorted + kWarps * parts.tiles) * sizeof(float);
+  if (shared > kMostShared) throw std::range_error("a prompt has too many blocks for XAttention on this device");
+  launch_choice(choice, std::min(parts.rows, estimate.groups() - parts.first_group), heads, shared, stream);
 }
 
 }  // namespace elastic

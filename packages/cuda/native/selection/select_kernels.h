@@ -3,6 +3,7 @@
 #include <cuda_runtime_api.h>
 
 #include "addon/operations.h"
+#include "selection/estimate_sm90.h"
 
 namespace elastic {
 
@@ -21,5 +22,9 @@ void launch_gather_queries(const Estimate& estimate, int64_t head, int64_t heads
  */
 void launch_choose_blocks(const Estimate& estimate, int64_t head, int64_t heads, int64_t first, int64_t rows,
                           const float* scores, int64_t stride, cudaStream_t stream);
+
+/** The same from what the Hopper kernel leaves, for all groups of the parts. */
+void launch_choose_blocks(const Estimate& estimate, int64_t head, int64_t heads, const EstimateParts& parts,
+                          cudaStream_t stream);
 
 }  // namespace elastic

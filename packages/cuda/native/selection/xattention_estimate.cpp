@@ -1,4 +1,5 @@
-// XAttention: antidiagonal scores are a matrix product of groups of rows; a bounded piece of them exists at a time.
+// XAttention: antidiagonal scores are a matrix product of groups of rows. On Hopper one kernel reduces them as they come;
+// elsewhere a bounded piece of them exists at a time.
 #include <algorithm>
 
 #include "addon/operations.h"
@@ -13,9 +14,43 @@ namespace {
 /** Scores kept at a time, in bytes: enough rows for every multiprocessor, few enough to skip most later keys. */
 constexpr int64_t kScoreBytes = int64_t{64} << 20;
 
+/** Parts kept at a time, in bytes: several heads of a short prompt, some rows of a head of a long one. */
+constexpr int64_t kPartBytes = int64_t{256} << 20;
+
+void estimate_by_parts(const Estimate& estimate) {
+  const Device& device = Device::instance();
+  const int64_t groups = estimate.groups(), tiles = (groups + kEstimateColumns - 1) / kEstimateColumns;
+  constexpr int64_t tile_floats = kEstimateColumns / kEstimateBlock + 2;
+  const int64_t head_row_bytes = estimate.group * tiles * tile_floats * 4;
+  const int64_t all_rows = (groups + kEstimateRows - 1) / kEstimateRows * kEstimateRows;
+  const auto most_heads = static_cast<size_t>(std::clamp<int64_t>(kPartBytes / (head_row_bytes * all_rows), 1, kEstimateHeads));
+  const size_t heads = std::min(most_heads, estimate.heads.size());
+  const int64_t wanted = std::max<int64_t>(1, kPartBytes / head_row_bytes / kEstimateRows) * kEstimateRows;
+  const int64_t rows = heads > 1 ? all_rows : std::min(all_rows, wanted);
+  const int64_t num_tiles = static_cast<int64_t>(heads) * estimate.group * rows * tiles;
+  const Scratch scratch(static_cast<size_t>(num_tiles * tile_floats * 4));
+  EstimateParts parts{0, rows, tiles, reinterpret_cast<float*>(scratch.data()), nullptr};
+  parts.sums = parts.masses + num_tiles * (tile_floats - 2);
+  for (size_t first = 0; first < estimate.heads.size(); first += heads) {
+    const size_t count = std::min(heads, estimate.heads.size() - first);
+    for (parts.first_group = 0; parts.first_group < groups; parts.first_group += rows) {
+      launch_estimate_sm90(estimate, first, count, parts, device.multiprocessors, device.stream);
+      for (size_t i = 0; i < count; ++i) {
+        EstimateParts of_head = parts;
+        const int64_t before = static_cast<int64_t>(i) * estimate.group * rows * tiles;
+        of_head.masses += before * (tile_floats - 2);
+        of_head.sums += before * 2;
+        launch_choose_blocks(estimate, estimate.heads[first + i].key_value_head * estimate.group, estimate.group, of_head,
+                             device.stream);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void backend::xattention_estimate(const Estimate& estimate) {
+  if (estimate_sm90_serves(estimate, Device::instance().capability)) return estimate_by_parts(estimate);
   const cudaStream_t stream = Device::instance().stream;
   const DType dtype = estimate.keys.dtype;
   const int64_t groups = estimate.groups(), per_block = estimate.block_size / estimate.stride;
