@@ -23,6 +23,7 @@ export * from "./modes/streaming.js";
 export * from "./modes/visited-blocks.js";
 export * from "./modes/xattention.js";
 export * from "./operations/attention-backward.js";
+export * from "./operations/attention-gradient.js";
 export * from "./operations/cache-append.js";
 export * from "./operations/cache-gather.js";
 export * from "./operations/cache-gradients.js";

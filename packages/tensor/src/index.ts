@@ -6,6 +6,7 @@ export * from "./backend.js";
 export * from "./backend-registry.js";
 export * from "./dtype.js";
 export * from "./errors.js";
+export * from "./float-transfer.js";
 export * from "./growable-tensor.js";
 export * from "./kernel-registry.js";
 export * from "./memory-account.js";

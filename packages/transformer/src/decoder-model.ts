@@ -182,6 +182,11 @@ export class DecoderModel implements Disposable {
     return sampleLogits(logits, samplers);
   }
 
+  /** What another forward pass over the same model shares; it stays this model's. */
+  get core(): DecoderCore {
+    return this.#core;
+  }
+
   [Symbol.dispose](): void {
     this.scope.dispose();
   }

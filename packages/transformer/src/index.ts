@@ -17,5 +17,8 @@ export * from "./router-file.js";
 export * from "./sample-logits.js";
 export type { PrefillSequence } from "./sequence-batch.js";
 export * from "./token-sampler.js";
+export * from "./training/training-memory.js";
+export * from "./training/training-model.js";
+export * from "./training/training-pack-error.js";
 export * from "./training/training-step.js";
 export { chunkRowsOf } from "./workspace.js";

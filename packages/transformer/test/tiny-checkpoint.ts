@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { huggingFaceSpec, huggingFaceWeightName, type ModelAdapter } from "../src/index.js";
 
-/** Qwen3-like, so that norms of queries and keys are in. */
+/** Qwen3-like, so that norms of queries and keys are in; `query_key_norm: false` makes it Llama-like. */
 export const tinyAdapter: ModelAdapter = {
   name: "tiny",
   architectures: ["TinyForCausalLM"],
   matches: (config) => config.architecture === "TinyForCausalLM",
   spec: (config) =>
-    huggingFaceSpec(config, { queryKeyValueBias: config.boolean("bias", false), attentionOutputBias: false, mlpBias: false, queryKeyNorm: true }),
+    huggingFaceSpec(config, { queryKeyValueBias: config.boolean("bias", false), attentionOutputBias: false, mlpBias: false, queryKeyNorm: config.boolean("query_key_norm", true) }),
   weightName: huggingFaceWeightName,
 };
 

@@ -41,6 +41,7 @@ export function addAttentionGradients(gradients: Gradients, attention: ComputedA
 /** Whether every query row belongs to a sequence and every slot of the caches holds a token. */
 function writesEverything(query: Tensor, sequences: readonly AttentionSequence[]): boolean {
   const rows = sequences.reduce((sum, { length }) => sum + length, 0);
-  const isFull = ({ cache }: AttentionSequence) => cache.keys.shape[0] === cache.length * cache.numKeyValueHeads;
+  const isFull = ({ cache }: AttentionSequence) =>
+    cache.pages === undefined && cache.keys.shape[0] === cache.length * cache.numKeyValueHeads;
   return rows === query.shape[0] && sequences.every(isFull);
 }

@@ -49,6 +49,8 @@ export interface TrainingStepOptions {
   gateLoss(gates: readonly FloatArray[]): GateLoss;
   /** Keep only each layer's input and compute the rest again on the way back. Default true. */
   readonly checkpointing?: boolean;
+  /** The same bits in every run also where a faster kernel adds in the order in which results come. Default false. */
+  readonly deterministic?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }

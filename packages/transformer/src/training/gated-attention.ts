@@ -1,0 +1,100 @@
+import { addAttentionGradients, dualAttention, type DualAttentionSequence, gateGradient, gateMix, retrievalSide } from "@elastic-attention/attention";
+import type { Gradients, Tape, Tensor } from "@elastic-attention/tensor";
+import type { LayerDecision } from "./layer-decision.js";
+
+export interface GatedAttentionOptions {
+  /** [rows, numQueryHeads, headDim], rotated. */
+  readonly query: Tensor;
+  /** Keys and values of all segments: what the sequences' caches look into. */
+  readonly keys: Tensor;
+  readonly values: Tensor;
+  readonly sequences: readonly DualAttentionSequence[];
+  /** Segment i is rows offsets[i] to offsets[i + 1]. */
+  readonly offsets: readonly number[];
+  /** f32 [segments, kvHeads]. */
+  readonly gates: Tensor;
+  readonly decision: LayerDecision;
+  readonly scale: number;
+  readonly deterministic: boolean;
+}
+
+/** Both outputs of the attention and their log-sum-exp. */
+interface Sides {
+  readonly fullOutput: Tensor;
+  readonly sparseOutput: Tensor;
+  readonly fullLogSumExp: Tensor;
+  readonly sparseLogSumExp: Tensor;
+}
+
+/**
+ * The attention of a layer in training (reference semantics 5): both modes for every head, mixed by the gates. The
+ * gradient of a gate is the inner product of the output's gradient with O_full − O_sparse; queries, keys and values get
+ * theirs through the mode that was chosen, in one pass where every gate is 0 or 1.
+ *
+ * @returns the mixed output, of the shape of `query`; the tape's.
+ */
+export function gatedAttention(tape: Tape, options: GatedAttentionOptions): Tensor {
+  const { query, keys, values, sequences, offsets, gates, scale } = options;
+  const { kernels } = tape.backend;
+  const output = () => tape.allocate(query.shape, query.dtype);
+  const logSumExp = () => tape.allocate([query.shape[0]!, query.shape[1]!], "f32");
+  const sides: Sides = {
+    fullOutput: output(),
+    sparseOutput: output(),
+    fullLogSumExp: logSumExp(),
+    sparseLogSumExp: logSumExp(),
+  };
+  const mixed = output();
+  const results = [mixed, ...Object.values(sides)];
+  tape.apply({
+    name: "gatedAttention",
+    inputs: [query, keys, values, gates],
+    outputs: results,
+    keepsInputs: [query, keys, values, gates],
+    keepsResults: results,
+    run() {
+      kernels.run(dualAttention, { query, ...sides, sequences, scale });
+      kernels.run(gateMix, { ...outputsOf(sides), gates, offsets, output: mixed });
+    },
+    backward: (gradients) => gatedAttentionBackward(gradients, options, sides, mixed),
+  });
+  return mixed;
+}
+
+function gatedAttentionBackward(gradients: Gradients, options: GatedAttentionOptions, sides: Sides, mixed: Tensor): void {
+  const { query, keys, values, sequences, offsets, gates, decision, scale, deterministic } = options;
+  const { kernels } = gradients.backend;
+  const outputGradient = gradients.incoming(mixed);
+  if (outputGradient === undefined) return;
+  gradients.overwrite([gates], ([target]) =>
+    kernels.run(gateGradient, { outputGradient, ...outputsOf(sides), offsets, gateGradient: target }),
+  );
+  if (![query, keys, values].some((input) => gradients.wants(input))) return;
+  const common = { query, scale, deterministic };
+  const chosen = decision.chosen(sequences);
+  if (chosen !== undefined) {
+    const [rows, heads] = sides.fullLogSumExp.shape as [number, number];
+    const logSumExp = gradients.temporary([rows, heads], "f32");
+    const asHeads = (tensor: Tensor) => tensor.reshape([rows, heads, 1]);
+    kernels.run(gateMix, {
+      fullOutput: asHeads(sides.fullLogSumExp),
+      sparseOutput: asHeads(sides.sparseLogSumExp),
+      gates,
+      offsets,
+      output: asHeads(logSumExp),
+    });
+    return addAttentionGradients(gradients, { ...common, sequences: chosen, output: mixed, logSumExp, outputGradient });
+  }
+  const none = gradients.zeros(mixed.shape, mixed.dtype);
+  const share = gradients.temporary(mixed.shape, mixed.dtype);
+  kernels.run(gateMix, { fullOutput: outputGradient, sparseOutput: none, gates, offsets, output: share });
+  const full = { sequences: sequences.map(retrievalSide), output: sides.fullOutput, logSumExp: sides.fullLogSumExp };
+  addAttentionGradients(gradients, { ...common, ...full, outputGradient: share });
+  kernels.run(gateMix, { fullOutput: none, sparseOutput: outputGradient, gates, offsets, output: share });
+  const sparse = { sequences, output: sides.sparseOutput, logSumExp: sides.sparseLogSumExp };
+  addAttentionGradients(gradients, { ...common, ...sparse, outputGradient: share });
+}
+
+function outputsOf({ fullOutput, sparseOutput }: Sides) {
+  return { fullOutput, sparseOutput };
+}

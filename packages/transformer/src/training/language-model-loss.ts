@@ -1,0 +1,58 @@
+import { crossEntropy, downloadFloats, linear, MemoryScope, rmsNorm, rmsNormBackward, linearInputGradient, type Tape, type Tensor } from "@elastic-attention/tensor";
+import type { DecoderWeights } from "../decoder-weights.js";
+import type { ModelSpec } from "../model-spec.js";
+import type { TrainingBatch } from "./training-batch.js";
+
+/** Rows whose logits exist at once. */
+export const lossChunkRows = 1024;
+
+/**
+ * Mean next-token cross-entropy in nats over the rows with a target, and its gradient as the seed of `hidden`. Logits
+ * exist for one chunk of rows at a time, and their gradient is passed on at once: nothing of them is kept or computed
+ * again.
+ */
+export function languageModelLoss(
+  tape: Tape,
+  { finalNorm, output }: DecoderWeights,
+  spec: ModelSpec,
+  batch: TrainingBatch,
+  hidden: Tensor,
+  signal?: AbortSignal,
+): number {
+  const { backend } = tape;
+  const { kernels } = backend;
+  const { rmsNormEpsilon: epsilon, hiddenSize, vocabularySize } = spec;
+  const { targets } = batch.pack;
+  const count = targets.reduce((sum, target) => sum + (target >= 0 ? 1 : 0), 0);
+  using scope = new MemoryScope();
+  const chunk = Math.min(lossChunkRows, batch.numRows);
+  const normed = scope.track(backend.allocate([chunk, hiddenSize], hidden.dtype));
+  const normedGradient = scope.track(backend.allocate([chunk, hiddenSize], hidden.dtype));
+  const logits = scope.track(backend.allocate([chunk, vocabularySize], "f32"));
+  // Products take inputs of the weights' type; logits keep float32 for the softmax.
+  const logitsGradient = hidden.dtype === "f32" ? logits : scope.track(backend.allocate([chunk, vocabularySize], hidden.dtype));
+  const losses = scope.track(backend.allocate([batch.numRows], "f32"));
+  let sum = 0;
+  const computed: (readonly [number, number])[] = [];
+  for (const [start, end] of batch.chunks(lossChunkRows)) {
+    if (!targets.subarray(start, end).some((target) => target >= 0)) continue;
+    signal?.throwIfAborted();
+    const [input, rows] = [hidden.rows(start, end), (tensor: Tensor) => tensor.rows(0, end - start)];
+    kernels.run(rmsNorm, { input, weight: finalNorm, epsilon, output: rows(normed) });
+    kernels.run(linear, { input: rows(normed), ...output, output: rows(logits) });
+    kernels.run(crossEntropy, {
+      logits: rows(logits),
+      targets: batch.targets.rows(start, end),
+      losses: losses.rows(start, end),
+      logitsGradient: rows(logitsGradient),
+      gradientScale: 1 / count,
+    });
+    kernels.run(linearInputGradient, { outputGradient: rows(logitsGradient), weight: output.weight, inputGradient: rows(normedGradient) });
+    tape.seed(input, (inputGradient, accumulate) =>
+      kernels.run(rmsNormBackward, { input, weight: finalNorm, epsilon, outputGradient: rows(normedGradient), inputGradient, accumulate }),
+    );
+    computed.push([start, end]);
+  }
+  for (const [start, end] of computed) for (const loss of downloadFloats(losses.rows(start, end))) sum += loss;
+  return sum / count;
+}

@@ -1,0 +1,123 @@
+import {
+  attentionModeDefinition,
+  type AttentionMode,
+  type AttentionSequence,
+  type BlockMask,
+  type DualAttentionSequence,
+  InvalidModeError,
+  type LayerCache,
+} from "@elastic-attention/attention";
+import { type FloatArray, MemoryScope, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import type { ModelSpec } from "../model-spec.js";
+import type { TrainingBatch } from "./training-batch.js";
+import type { GateDecision, TrainingStepOptions } from "./training-step.js";
+
+/**
+ * What one layer decided in its first forward pass: its gates, and the blocks of modes that choose some. A layer that is
+ * computed again finds it here.
+ */
+export class LayerDecision implements Disposable {
+  /** Gradient of the gates' own term of the objective; known after the forward pass. */
+  gateLossGradient: FloatArray | undefined;
+  #gates: GateDecision | undefined;
+  #sequences: readonly { readonly retrieval?: BlockMask; readonly sparse?: BlockMask }[] | undefined;
+  readonly #scope = new MemoryScope();
+
+  constructor(
+    private readonly layer: number,
+    private readonly options: Pick<TrainingStepOptions, "decide" | "retrievalMode" | "sparseMode">,
+    private readonly spec: ModelSpec,
+    private readonly batch: TrainingBatch,
+  ) {}
+
+  get gates(): FloatArray {
+    return this.#gates!.gates;
+  }
+
+  /** The gates; `logits` is asked for the first time only. @throws ShapeError when the relaxation gives another number of them */
+  decide(logits: () => FloatArray): FloatArray {
+    if (this.#gates === undefined) {
+      const decision = this.options.decide(this.layer, logits());
+      this.#expectCount(decision.gates, 1, "gates");
+      this.#gates = decision;
+    }
+    return this.#gates.gates;
+  }
+
+  /** Gradient of the router's logits from that of the gates, the gates' own term added. */
+  backward(gateGradients: FloatArray): FloatArray {
+    if (this.gateLossGradient !== undefined) {
+      this.#expectCount(this.gateLossGradient, 1, "gradients of gates");
+      for (let i = 0; i < gateGradients.length; i++) gateGradients[i]! += this.gateLossGradient[i]!;
+    }
+    const gradient = this.#gates!.backward(gateGradients);
+    this.#expectCount(gradient, 2, "gradients of router logits");
+    return gradient;
+  }
+
+  /** The sequences of a dual attention call; modes that choose blocks choose them the first time, for all heads. */
+  sequences(query: Tensor, caches: readonly LayerCache[], scale: number): DualAttentionSequence[] {
+    const { retrievalMode, sparseMode } = this.options;
+    const segments = this.batch.segments();
+    this.#sequences ??= segments.map(([start, end], index) => {
+      const rows = query.rows(start, end);
+      const retrieval = this.#select(retrievalMode, rows, caches[index]!, scale);
+      const sparse = this.#select(sparseMode, rows, caches[index]!, scale);
+      return { ...(retrieval === undefined ? {} : { retrieval }), ...(sparse === undefined ? {} : { sparse }) };
+    });
+    return segments.map(([start, end], index) => {
+      const { retrieval, sparse } = this.#sequences![index]!;
+      return {
+        start,
+        length: end - start,
+        cache: caches[index]!,
+        patterns: this.#patterns(sparseMode),
+        retrievalPatterns: this.#patterns(retrievalMode),
+        ...(sparse === undefined ? {} : { mask: sparse }),
+        ...(retrieval === undefined ? {} : { retrievalMask: retrieval }),
+      };
+    });
+  }
+
+  /**
+   * The sequences of the attention that the gates chose, each head by its own pattern; undefined where no single call
+   * can say it: gates between 0 and 1, or both modes choosing blocks.
+   */
+  chosen(sequences: readonly DualAttentionSequence[]): AttentionSequence[] | undefined {
+    const { gates } = this;
+    if (!gates.every((gate: number) => gate === 0 || gate === 1)) return undefined;
+    if (sequences.some(({ mask, retrievalMask }) => mask !== undefined && retrievalMask !== undefined)) return undefined;
+    return sequences.map(({ start, length, cache, patterns, retrievalPatterns, mask, retrievalMask }, segment) => {
+      const chosenMask = mask ?? retrievalMask;
+      return {
+        start,
+        length,
+        cache,
+        patterns: patterns.map((pattern, head) => (gates[segment * patterns.length + head] === 1 ? retrievalPatterns![head]! : pattern)),
+        ...(chosenMask === undefined ? {} : { mask: chosenMask }),
+      };
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#scope.dispose();
+  }
+
+  #patterns(mode: AttentionMode) {
+    const pattern = attentionModeDefinition(mode).pattern(mode);
+    return Array.from({ length: this.spec.numKeyValueHeads }, () => pattern);
+  }
+
+  #select(mode: AttentionMode, query: Tensor, cache: LayerCache, scale: number): BlockMask | undefined {
+    const definition = attentionModeDefinition(mode);
+    if (definition.pattern(mode).type !== "selected") return undefined;
+    if (definition.select === undefined) throw new InvalidModeError(`Mode "${mode.kind}" has a "selected" pattern but no select().`);
+    const keyValueHeads = Array.from({ length: this.spec.numKeyValueHeads }, (_, head) => head);
+    return this.#scope.track(definition.select({ mode, layer: this.layer, query, cache, keyValueHeads, scale }));
+  }
+
+  #expectCount(values: FloatArray, perGate: number, what: string): void {
+    const expected = this.batch.numSegments * this.spec.numKeyValueHeads * perGate;
+    if (values.length !== expected) throw new ShapeError(`Layer ${this.layer}: ${expected} ${what} expected, found ${values.length}.`);
+  }
+}

@@ -1,0 +1,161 @@
+import { setImmediate } from "node:timers/promises";
+import { attentionModeDefinition } from "@elastic-attention/attention";
+import { routerParameters, type RouterWeights } from "@elastic-attention/router";
+import {
+  type Backend,
+  downloadFloats,
+  embedding,
+  type FloatArray,
+  MemoryScope,
+  OutOfMemoryError,
+  ShapeError,
+  Tape,
+  type Tensor,
+  uploadFloats,
+} from "@elastic-attention/tensor";
+import { DecoderModel, type LoadOptions } from "../decoder-model.js";
+import type { ModelSpec } from "../model-spec.js";
+import { checkPack } from "./check-pack.js";
+import { languageModelLoss } from "./language-model-loss.js";
+import { LayerDecision } from "./layer-decision.js";
+import { TrainingBatch } from "./training-batch.js";
+import { runTrainingLayer } from "./training-layer.js";
+import { defaultTrainingChunkRows, predictTrainingMemory } from "./training-memory.js";
+import type { TrainingStepOptions, TrainingStepResult } from "./training-step.js";
+
+export interface TrainingModelOptions {
+  /** Rows that norms, projections and the MLP take at a time. Default 4096. */
+  readonly chunkRows?: number;
+}
+
+/**
+ * A frozen decoder and the gradients of its routers. Nothing else is trained: no weight of the decoder has a gradient,
+ * and none flows below the first layer's router.
+ */
+export class TrainingModel implements Disposable {
+  private constructor(
+    private readonly decoder: DecoderModel,
+    private readonly isOwner: boolean,
+    private readonly options: TrainingModelOptions,
+  ) {}
+
+  /** Loads a decoder for training alone; see `DecoderModel.load`. */
+  static async load(options: LoadOptions & TrainingModelOptions): Promise<TrainingModel> {
+    return new TrainingModel(await DecoderModel.load(options), true, options);
+  }
+
+  /** Trains on the weights of a decoder that also generates; it stays its owner's. */
+  static share(decoder: DecoderModel, options: TrainingModelOptions = {}): TrainingModel {
+    return new TrainingModel(decoder, false, options);
+  }
+
+  get backend(): Backend {
+    return this.decoder.backend;
+  }
+
+  get spec(): ModelSpec {
+    return this.decoder.spec;
+  }
+
+  /**
+   * Loss of one pack and the gradients of all routers. The memory of the step is given back when it ends, also by an
+   * error or `signal`, which is obeyed between layers.
+   *
+   * @throws TrainingPackError, ShapeError, OutOfMemoryError before any work where that can be known; the signal's reason
+   */
+  async step(options: TrainingStepOptions): Promise<TrainingStepResult> {
+    this.#admit(options);
+    const { backend, spec } = this;
+    const { pack, routers, signal, checkpointing = true, deterministic = false } = options;
+    const { weights, rotaryTable } = this.decoder.core;
+    using scope = new MemoryScope();
+    const batch = scope.track(new TrainingBatch(backend, pack, this.options.chunkRows ?? defaultTrainingChunkRows));
+    const gradients = routers.map((router) => zeroGradients(router, scope));
+    using tape = new Tape(backend);
+    for (const [layer, router] of routers.entries()) {
+      for (const [index, parameter] of routerParameters(router).entries()) tape.watch(parameter, gradients[layer]![index]!);
+    }
+    const progress = this.#progress(options);
+    let hidden = tape.allocate([batch.numRows, spec.hiddenSize], this.decoder.dtype);
+    tape.run(embedding, { ids: batch.ids, table: weights.embedding, output: hidden });
+    const decisions: LayerDecision[] = [];
+    for (const [layer, router] of routers.entries()) {
+      const decision = scope.track(new LayerDecision(layer, options, spec, batch));
+      decisions.push(decision);
+      const next = tape.allocate(hidden.shape, hidden.dtype);
+      const parts = { spec, batch, rotaryTable, weights: weights.layers[layer]!, router, decision };
+      runTrainingLayer(tape, { ...parts, checkpointing, deterministic }, hidden, next);
+      hidden = next;
+      await progress();
+    }
+    const { loss: gateLoss, gradients: gateGradients } = options.gateLoss(decisions.map(({ gates }) => gates));
+    for (const [layer, decision] of decisions.entries()) decision.gateLossGradient = gateGradients[layer]!;
+    const loss = languageModelLoss(tape, weights, spec, batch, hidden, signal);
+    await progress();
+    for (let steps = tape.numSteps; tape.stepBack(); steps--) {
+      if (checkpointing) await progress();
+      else if (steps % 16 === 0) await yieldTo(signal);
+    }
+    return {
+      languageModelLoss: loss,
+      gateLoss,
+      gates: decisions.map(({ gates }) => gates),
+      routerGradients: gradients.map(joined),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    if (this.isOwner) this.decoder[Symbol.dispose]();
+  }
+
+  #admit({ pack, routers, retrievalMode, sparseMode, checkpointing = true }: TrainingStepOptions): void {
+    const { backend, spec } = this;
+    for (const mode of [retrievalMode, sparseMode]) attentionModeDefinition(mode).validate(mode);
+    if (routers.length !== spec.numLayers) throw new ShapeError(`${routers.length} routers for ${spec.numLayers} layers.`);
+    const foreign = routers.find(({ headDim }) => headDim !== spec.headDim);
+    if (foreign !== undefined) throw new ShapeError(`A router for heads of ${foreign.headDim}; the model's have ${spec.headDim}.`);
+    checkPack(pack, spec);
+    if (!checkpointing) return;
+    const needed = predictTrainingMemory(spec, this.decoder.dtype, pack.tokens.length, this.options.chunkRows);
+    const { liveBytes } = backend.memory();
+    const { memoryBytes } = backend.device;
+    if (liveBytes + needed > memoryBytes) throw new OutOfMemoryError(backend.name, needed, liveBytes, memoryBytes);
+  }
+
+  /** Counts what is done (each layer there and back, and the loss) and gives the event loop and the signal their turn. */
+  #progress({ onProgress, signal }: TrainingStepOptions): () => Promise<void> {
+    const total = 2 * this.spec.numLayers + 1;
+    let done = 0;
+    return async () => {
+      done += 1;
+      onProgress?.(Math.min(done, total), total);
+      await yieldTo(signal);
+    };
+  }
+}
+
+async function yieldTo(signal: AbortSignal | undefined): Promise<void> {
+  await setImmediate();
+  signal?.throwIfAborted();
+}
+
+/** A zero for every parameter of a router, in their order. */
+function zeroGradients(router: RouterWeights, scope: MemoryScope): Tensor[] {
+  return routerParameters(router).map((parameter) => {
+    const gradient = scope.track(parameter.backend.allocate(parameter.shape, "f32"));
+    uploadFloats(gradient, new Float32Array(gradient.numElements));
+    return gradient;
+  });
+}
+
+function joined(tensors: readonly Tensor[]): FloatArray {
+  const parts = tensors.map(downloadFloats);
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const flat = parts[0] instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
+  let at = 0;
+  for (const part of parts) {
+    flat.set(part, at);
+    at += part.length;
+  }
+  return flat;
+}

@@ -1,0 +1,294 @@
+import type { AttentionMode } from "@elastic-attention/attention";
+import { routerParameters } from "@elastic-attention/router";
+import { OutOfMemoryError, readFloats, ReferenceBackend, ShapeError, writeFloats } from "@elastic-attention/tensor";
+import { describe, expect, test } from "vitest";
+import {
+  elasticModeSettings, forward, PretrainedModel, registerModelAdapter, TrainingModel, type TrainingPack, TrainingPackError, type TrainingStepOptions,
+} from "../src/index.js";
+import { tinyAdapter, tinyCheckpoint } from "./tiny-checkpoint.js";
+import { gateLoss, randomRouters, RelaxationDouble, trainingPack } from "./training-doubles.js";
+
+registerModelAdapter(tinyAdapter);
+
+/** The figure to meet, relative. */
+const tolerance = 1e-6;
+const modes = elasticModeSettings({ sinkTokens: 2, localTokens: 2, blockSize: 2, stride: 2, threshold: 0.7 });
+const pairs: Record<string, readonly [AttentionMode, AttentionMode]> = {
+  "FA-SSA": [modes.full, modes.streaming],
+  "FA-XA": [modes.full, modes.xattention],
+  "XA-SSA": [modes.xattention, modes.streaming],
+};
+
+interface Setup {
+  readonly backend: ReferenceBackend;
+  readonly model: TrainingModel;
+  /** A step of FA-SSA with straight-through gates. */
+  readonly options: TrainingStepOptions;
+}
+
+async function withModel(
+  work: (setup: Setup) => Promise<void>,
+  { precision = "f64", config = {}, lengths = [7, 5] }: { precision?: "f32" | "f64"; config?: Record<string, unknown>; lengths?: number[] } = {},
+): Promise<void> {
+  using folder = tinyCheckpoint({ config });
+  const backend = new ReferenceBackend({ precision });
+  {
+    using pretrained = await PretrainedModel.open({ path: folder.path, backend });
+    using model = TrainingModel.share(pretrained.decoder, { chunkRows: 4 });
+    const routers = randomRouters(backend, 2, 8);
+    const [retrievalMode, sparseMode] = pairs["FA-SSA"]!;
+    const { decide } = new RelaxationDouble("straight");
+    await work({ backend, model, options: { pack: trainingPack(lengths), routers, retrievalMode, sparseMode, decide, gateLoss } });
+    for (const router of routers) router[Symbol.dispose]();
+  }
+  expect(backend.memory().liveAllocations).toBe(0);
+}
+
+/**
+ * Router parameters whose gradient is not what finite differences say: each tensor of each layer along two random
+ * directions, so that every element counts.
+ */
+async function wrongGradients(model: TrainingModel, options: TrainingStepOptions): Promise<string[]> {
+  const { routerGradients } = await model.step(options);
+  const objective = async () => {
+    const result = await model.step(options);
+    return result.languageModelLoss + result.gateLoss;
+  };
+  const wrong: string[] = [];
+  for (const [layer, router] of options.routers.entries()) {
+    let at = 0;
+    for (const [index, parameter] of routerParameters(router).entries()) {
+      const values = readFloats(parameter);
+      const gradient = routerGradients[layer]!.subarray(at, at + values.length);
+      at += values.length;
+      for (const seed of [1, 2]) {
+        const direction = Float64Array.from(values, (_, i) => Math.sin(seed * 7.77 + i * 2.3));
+        const moved = async (distance: number) => {
+          writeFloats(parameter, direction.map((step, i) => values[i]! + distance * step));
+          return objective();
+        };
+        const h = 1e-3;
+        const difference = (8 * ((await moved(h)) - (await moved(-h))) - ((await moved(2 * h)) - (await moved(-2 * h)))) / (12 * h);
+        const along = direction.reduce((sum, step, i) => sum + step * gradient[i]!, 0);
+        const largest = Math.max(...Array.from(gradient, Math.abs));
+        const relative = Math.abs(along - difference) / Math.max(Math.abs(along), Math.abs(difference), largest / 1000);
+        if (!(relative < tolerance)) wrong.push(`layer ${layer} parameter ${index}: ${along} and ${difference}`);
+      }
+      writeFloats(parameter, values);
+    }
+    expect(at).toBe(router.parameters);
+  }
+  return wrong;
+}
+
+describe("gradients of the routers by finite differences in float64", () => {
+  test("a Qwen3 with its head norms, FA-SSA, straight-through gates", async () => {
+    await withModel(async ({ model, options }) => {
+      expect(await wrongGradients(model, options)).toEqual([]);
+    });
+  });
+
+  test.each(["FA-SSA", "FA-XA", "XA-SSA"])("a Llama, %s", async (pair) => {
+    await withModel(
+      async ({ model, options }) => {
+        const [retrievalMode, sparseMode] = pairs[pair]!;
+        expect(await wrongGradients(model, { ...options, retrievalMode, sparseMode })).toEqual([]);
+      },
+      { config: { query_key_norm: false } },
+    );
+  });
+
+  test("gates between 0 and 1 give both branches their share", async () => {
+    await withModel(async ({ model, options }) => {
+      const { decide } = new RelaxationDouble("soft");
+      expect(await wrongGradients(model, { ...options, decide })).toEqual([]);
+      // Both modes choose blocks: no single attention call can say what the gates chose.
+      const both = { retrievalMode: modes.xattention, sparseMode: { ...modes.xattention, threshold: 0.1 } };
+      expect(await wrongGradients(model, { ...options, ...both })).toEqual([]);
+    });
+  });
+});
+
+describe("a training step", () => {
+  test("is the same bit for bit with and without checkpoints, and asks each layer's relaxation once", async () => {
+    await withModel(
+      async ({ model, options }) => {
+        const relaxation = new RelaxationDouble("straight");
+        const stored = await model.step({ ...options, decide: relaxation.decide });
+        expect(relaxation.decided).toEqual([0, 1]);
+        const plain = await model.step({ ...options, checkpointing: false });
+        expect(plain).toEqual(stored);
+        for (const gradient of plain.routerGradients) expect(gradient.some((value: number) => value !== 0)).toBe(true);
+      },
+      { precision: "f32" },
+    );
+  });
+
+  test("of several segments is the sum of each alone", async () => {
+    await withModel(
+      async ({ model, options }) => {
+        const lengths = [9, 1, 6, 13];
+        const whole = await model.step({ ...options, pack: trainingPack(lengths), decide: new RelaxationDouble("straight").decide });
+        const pack = trainingPack(lengths);
+        const parts = [];
+        for (const [index] of lengths.entries()) {
+          const { decide } = new RelaxationDouble("straight", [index]);
+          const part = segmentOf(pack, index);
+          if (!part.targets.some((target) => target >= 0)) continue;
+          parts.push({ index, count: part.targets.filter((target) => target >= 0).length, result: await model.step({ ...options, pack: part, decide, gateLoss: noGateLoss }) });
+        }
+        const withoutGateLoss = await model.step({ ...options, pack, decide: new RelaxationDouble("straight").decide, gateLoss: noGateLoss });
+        expect(withoutGateLoss.gates).toEqual(whole.gates);
+        const total = parts.reduce((sum, { count }) => sum + count, 0);
+        const loss = parts.reduce((sum, { count, result }) => sum + (count / total) * result.languageModelLoss, 0);
+        expect(withoutGateLoss.languageModelLoss).toBeCloseTo(loss, 12);
+        for (const [layer, gradient] of withoutGateLoss.routerGradients.entries()) {
+          const largest = Math.max(...Array.from(gradient, Math.abs));
+          for (const [i, value] of gradient.entries()) {
+            const sum = parts.reduce((partial, { count, result }) => partial + (count / total) * result.routerGradients[layer]![i]!, 0);
+            expect(Math.abs(value - sum)).toBeLessThan(1e-12 * Math.max(1, largest));
+          }
+        }
+      },
+      { lengths: [5] },
+    );
+  });
+
+  test("computes the loss that the decoder's logits give, every gate 1", async () => {
+    using folder = tinyCheckpoint();
+    const backend = new ReferenceBackend();
+    using pretrained = await PretrainedModel.open({ path: folder.path, backend });
+    using model = TrainingModel.share(pretrained.decoder);
+    const pack = trainingPack([12]);
+    const decide = (_layer: number, logits: { readonly length: number }) => {
+      const gates = new Float32Array(logits.length / 2).fill(1);
+      return { gates, backward: () => new Float32Array(logits.length) };
+    };
+    const routers = randomRouters(backend, 2, 8);
+    const { languageModelLoss, gates } = await model.step({ pack, routers, retrievalMode: modes.full, sparseMode: modes.streaming, decide, gateLoss: noGateLoss });
+    expect(gates).toEqual([new Float32Array(2).fill(1), new Float32Array(2).fill(1)]);
+    const { logits } = await forward(pretrained.decoder, pack.tokens, 12);
+    const losses = Array.from(pack.targets).flatMap((target, row) => {
+      if (target < 0) return [];
+      const values = Array.from(logits.subarray(row * 50, (row + 1) * 50));
+      const largest = Math.max(...values);
+      return [largest + Math.log(values.reduce((sum, value) => sum + Math.exp(value - largest), 0)) - values[target]!];
+    });
+    expect(languageModelLoss).toBeCloseTo(losses.reduce((a, b) => a + b, 0) / losses.length, 5);
+    for (const router of routers) router[Symbol.dispose]();
+  });
+
+  test("leaves nothing behind when any allocation fails, and the next step works", async () => {
+    await withModel(
+      async ({ backend, model, options }) => {
+        const expected = await model.step(options);
+        const before = backend.memory().liveAllocations;
+        const allocate = backend.allocate.bind(backend);
+        let [count, failAt] = [0, Infinity];
+        backend.allocate = (shape, dtype) => {
+          count += 1;
+          if (count === failAt) throw new OutOfMemoryError("test", 1, 1, undefined);
+          return allocate(shape, dtype);
+        };
+        await model.step(options);
+        const total = count;
+        expect(total).toBeGreaterThan(150);
+        for (failAt = 1; failAt <= total; failAt += failAt < 60 ? 1 : 7) {
+          count = 0;
+          await expect(model.step(options)).rejects.toThrow(OutOfMemoryError);
+          expect(backend.memory().liveAllocations).toBe(before);
+        }
+        failAt = Infinity;
+        expect(await model.step(options)).toEqual(expected);
+      },
+      { precision: "f32" },
+    );
+  });
+
+  test("ends at an abort, on the way there and back, and gives its memory back", async () => {
+    await withModel(
+      async ({ backend, model, options }) => {
+        const seen: number[] = [];
+        await model.step({ ...options, onProgress: (done, total) => void seen.push(done / total) });
+        // The rope tables stay: they belong to the model.
+        const before = backend.memory().liveAllocations;
+        expect(seen).toEqual([0.2, 0.4, 0.6, 0.8, 1]);
+        for (const stop of [1, 3, 4]) {
+          const controller = new AbortController();
+          const onProgress = (done: number) => done === stop && controller.abort(new Error("enough"));
+          await expect(model.step({ ...options, onProgress, signal: controller.signal })).rejects.toThrow("enough");
+          expect(backend.memory().liveAllocations).toBe(before);
+        }
+      },
+      { precision: "f32" },
+    );
+  });
+
+  test("in bf16 gives nearly the gradients of float32", async () => {
+    const gradients: number[][] = [];
+    for (const dtype of ["f32", "bf16"] as const) {
+      using folder = tinyCheckpoint();
+      const backend = new ReferenceBackend();
+      using pretrained = await PretrainedModel.open({ path: folder.path, backend, dtype });
+      using model = TrainingModel.share(pretrained.decoder);
+      const routers = randomRouters(backend, 2, 8);
+      const { decide } = new RelaxationDouble("straight");
+      const { routerGradients } = await model.step({ pack: trainingPack([9, 6]), routers, retrievalMode: modes.full, sparseMode: modes.streaming, decide, gateLoss });
+      gradients.push(routerGradients.flatMap((layer) => Array.from(layer)));
+      for (const router of routers) router[Symbol.dispose]();
+    }
+    const [exact, rounded] = gradients as [number[], number[]];
+    const squares = (values: number[]) => values.reduce((sum, value) => sum + value ** 2, 0);
+    // Some 20 roundings to 8 bits on the way.
+    expect(squares(rounded.map((value, i) => value - exact[i]!)) / squares(exact)).toBeLessThan(0.05 ** 2);
+  });
+});
+
+describe("what is refused before any work", () => {
+  const pack = trainingPack([5, 4]);
+  const broken: [message: RegExp, change: Partial<TrainingPack>][] = [
+    [/Offsets must run from 0 to the 9 rows/, { offsets: [0, 5] }],
+    [/8 targets for 9 rows/, { targets: pack.targets.subarray(1) }],
+    [/Segment 1 is empty/, { offsets: [0, 5, 5, 9], pooledRanges: [[[0, 1]], [[5, 6]], [[5, 6]]] }],
+    [/Token id 50 of row 0/, { tokens: pack.tokens.map((id, row) => (row === 0 ? 50 : id)) }],
+    [/Target 60 of row 8/, { targets: pack.targets.map((id, row) => (row === 8 ? 60 : id)) }],
+    [/No row of the pack has a target/, { targets: new Int32Array(9).fill(-1) }],
+    [/Pooled ranges of 1 segments in a pack of 2/, { pooledRanges: [[[0, 1]]] }],
+    [/rows 4 to 6 leave sequence 0/, { pooledRanges: [[[4, 6]], [[6, 7]]] }],
+  ];
+  test.each(broken)("a pack: %s", async (message, change) => {
+    await withModel(async ({ model, options }) => {
+      const step = model.step({ ...options, pack: { ...pack, ...change } });
+      await expect(step).rejects.toThrow(TrainingPackError);
+      await expect(step).rejects.toThrow(message);
+    });
+  });
+
+  test("routers of another model, and relaxations that give another number of gates", async () => {
+    await withModel(async ({ backend, model, options }) => {
+      await expect(model.step({ ...options, routers: options.routers.slice(1) })).rejects.toThrow(/1 routers for 2 layers/);
+      const wide = randomRouters(backend, 2, 16);
+      await expect(model.step({ ...options, routers: wide })).rejects.toThrow(/heads of 16; the model's have 8/);
+      for (const router of wide) router[Symbol.dispose]();
+      const decide = () => ({ gates: new Float32Array(3), backward: () => new Float32Array(6) });
+      await expect(model.step({ ...options, decide })).rejects.toThrow(ShapeError);
+      await expect(model.step({ ...options, decide })).rejects.toThrow(/Layer 0: 4 gates expected, found 3/);
+    });
+  });
+});
+
+const noGateLoss: TrainingStepOptions["gateLoss"] = (gates) => ({
+  loss: 0,
+  gradients: gates.map((layer) => new Float64Array(layer.length)),
+});
+
+/** One segment of a pack as a pack of its own. */
+function segmentOf({ tokens, offsets, targets, pooledRanges }: TrainingPack, segment: number): TrainingPack {
+  const [start, end] = [offsets[segment]!, offsets[segment + 1]!];
+  return {
+    tokens: tokens.slice(start, end),
+    targets: targets.slice(start, end),
+    offsets: [0, end - start],
+    pooledRanges: [pooledRanges[segment]!.map(([first, last]) => [first - start, last - start] as const)],
+  };
+}
