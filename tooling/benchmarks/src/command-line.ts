@@ -43,7 +43,8 @@ export const usage = `Usage: pnpm bench NAME|all [options]
   --backend NAME     cpu (default), cuda or reference
   --threads N        threads of both sides, default 2
   --rounds N         rounds of alternation between the sides
-  --shape A,B        model shapes: small, 1b; for large: llama-3.1-8b, qwen3-4b, qwen3-8b
+  --shape A,B        model shapes: small, 1b; for large: llama-3.1-8b, qwen3-4b, qwen3-8b; for ruler: folders with a
+                     tokenizer
   --tokens A,B       prompt or cache lengths
   --modes A,B        full, fa-ssa:0.70, fa-xa:0.75, xa-ssa:0.75: modes with their share of sparse heads
   --cache A,B        cache lengths of decode steps; 0 for none
