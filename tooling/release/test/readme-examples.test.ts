@@ -8,17 +8,22 @@ import { expect, test } from "vitest";
 const workspace = fileURLToPath(new URL("../../..", import.meta.url));
 const packages = readdirSync(join(workspace, "packages"));
 
-/** The first JavaScript block of a README. */
-function example(name: string): string | undefined {
-  return /```js\n([\s\S]*?)```/.exec(readFileSync(join(workspace, "packages", name, "README.md"), "utf8"))?.[1];
+/** The JavaScript blocks of a README, each a program of its own. */
+function examples(name: string): string[] {
+  const text = readFileSync(join(workspace, "packages", name, "README.md"), "utf8");
+  return Array.from(text.matchAll(/```js\n([\s\S]*?)```/g), (block) => block[1]!);
 }
 
 // The examples run against the build, from the command line's folder, which has every package.
-test.each(packages)("the README of %s has an example that runs", async (name) => {
-  const source = example(name);
-  expect(source).toBeDefined();
+test.each(packages)("the README of %s has examples that run", async (name) => {
+  const sources = examples(name);
+  expect(sources.length).toBeGreaterThan(0);
+  for (const source of sources) await run(name, source);
+});
+
+async function run(name: string, source: string): Promise<void> {
   const path = join(workspace, "apps/cli/node_modules", `.readme-${name}.mjs`);
-  writeFileSync(path, source!);
+  writeFileSync(path, source);
   try {
     const environment = Object.fromEntries(Object.entries(process.env).filter(([key]) => key !== "NODE_OPTIONS"));
     const { stdout } = await promisify(execFile)(process.execPath, [path], { env: environment });
@@ -26,4 +31,4 @@ test.each(packages)("the README of %s has an example that runs", async (name) =>
   } finally {
     rmSync(path);
   }
-});
+}
