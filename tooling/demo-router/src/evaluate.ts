@@ -1,0 +1,98 @@
+import { SequenceCache } from "@elastic-attention/attention";
+import type { Tokenizer } from "@elastic-attention/generation";
+import type { Router } from "@elastic-attention/router";
+import type { PretrainedModel } from "@elastic-attention/transformer";
+import type { DataRow } from "./generate-rows.js";
+
+/** Scores of one family of prompts at one length. */
+export interface FamilyScore {
+  readonly family: string;
+  readonly task: string;
+  readonly length: number;
+  readonly samples: number;
+  /** Share of prompts whose greedy answer is exactly the expected one. */
+  readonly exact: number;
+  /** Share of answer tokens that are the most likely ones after what precedes them. */
+  readonly tokens: number;
+  /** Mean share of sparse heads. */
+  readonly sparsity: number;
+}
+
+/** What to tell of a set of scores. */
+export interface ScoreSummary {
+  readonly exact: number;
+  readonly tokens: number;
+  readonly sparsity: number;
+  /** Mean share of sparse heads by task. */
+  readonly sparsityByTask: Readonly<Record<string, number>>;
+}
+
+/**
+ * Scores held-out rows under a router (none: every head full). The prompt is prefilled and routed alone; the answer then
+ * goes on under its plan, so routers never see it. It is exact iff every token is the most likely one after the ones
+ * before: what greedy decoding would write.
+ */
+export async function scoreRows(model: PretrainedModel, tokenizer: Tokenizer, rows: readonly DataRow[], router: Router | undefined): Promise<FamilyScore[]> {
+  const groups = new Map<string, { row: DataRow; exact: number[]; tokens: number[]; sparsity: number[] }>();
+  for (const row of rows) {
+    const { family, length } = row.metadata;
+    const key = `${family} ${length}`;
+    const group = groups.get(key) ?? { row, exact: [], tokens: [], sparsity: [] };
+    groups.set(key, group);
+    const { hits, sparsity } = await scoreRow(model, tokenizer, row, router);
+    group.exact.push(hits.every(Boolean) ? 1 : 0);
+    group.tokens.push(mean(hits.map(Number)));
+    group.sparsity.push(sparsity);
+  }
+  return [...groups.values()].map(({ row: { metadata }, exact, tokens, sparsity }) => ({
+    family: metadata.family,
+    task: metadata.task,
+    length: metadata.length,
+    samples: exact.length,
+    exact: mean(exact),
+    tokens: mean(tokens),
+    sparsity: mean(sparsity),
+  }));
+}
+
+export function summarize(scores: readonly FamilyScore[]): ScoreSummary {
+  const tasks = [...new Set(scores.map(({ task }) => task))];
+  const of = (task: string) => mean(scores.filter((score) => score.task === task).map(({ sparsity }) => sparsity));
+  return {
+    exact: mean(scores.map(({ exact }) => exact)),
+    tokens: mean(scores.map(({ tokens }) => tokens)),
+    sparsity: mean(scores.map(({ sparsity }) => sparsity)),
+    sparsityByTask: Object.fromEntries(tasks.map((task) => [task, of(task)])),
+  };
+}
+
+async function scoreRow(model: PretrainedModel, tokenizer: Tokenizer, row: DataRow, router: Router | undefined): Promise<{ hits: boolean[]; sparsity: number }> {
+  const { decoder, spec } = model;
+  const user = { role: "user", content: `${row.context}\n${row.question}` } as const;
+  const prompt = tokenizer.encodeChat([user]);
+  const whole = tokenizer.encodeChat([user, { role: "assistant", content: row.answer }], { addGenerationPrompt: false });
+  // Up to the end of the turn, which is part of a right answer; the template's line break after it is not.
+  const answer = whole.slice(prompt.length, whole.lastIndexOf(spec.endOfTextIds[0]!) + 1);
+  const { numLayers, numKeyValueHeads, headDim } = spec;
+  using cache = new SequenceCache({ backend: decoder.backend, numLayers, numKeyValueHeads, headDim, dtype: decoder.dtype });
+  const first = await decoder.prefill({ sequences: [{ tokens: prompt, cache, ...(router === undefined ? {} : { router }) }] });
+  using firstLogits = first.logits;
+  const rest = await decoder.prefill({ sequences: [{ tokens: answer.slice(0, -1), cache }], logitsRows: answer.length - 1 });
+  using restLogits = rest.logits;
+  const likely = [...argmaxRows(firstLogits.toFloat32(), 1), ...argmaxRows(restLogits.toFloat32(), answer.length - 1)];
+  const assignment = first.routing[0]!.assignment.flat();
+  return { hits: [...answer].map((id, index) => likely[index] === id), sparsity: mean(assignment.map((mode) => (mode === 0 ? 0 : 1))) };
+}
+
+function argmaxRows(logits: Float32Array, rows: number): number[] {
+  const width = logits.length / rows;
+  return Array.from({ length: rows }, (_, row) => {
+    let best = row * width;
+    for (let i = best + 1; i < (row + 1) * width; i++) if (logits[i]! > logits[best]!) best = i;
+    return best - row * width;
+  });
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+}

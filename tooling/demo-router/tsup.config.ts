@@ -1,0 +1,3 @@
+import { application } from "@elastic-attention/tsup-config";
+
+export default application({ main: "src/main.ts" });
