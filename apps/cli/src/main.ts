@@ -97,6 +97,14 @@ modelOptions(program.command("heads"))
   .action(runCommand(async () => (await import("./commands/heads.js")).heads));
 
 program
+  .command("train")
+  .description("train the routers of a frozen model (paper, sections 3 and 4)")
+  .requiredOption("--config <file>", "JSON; the training package ships its schema and an example")
+  .option("--resume", "go on from the checkpoint in the output folder")
+  .option("--json", "one JSON document on standard output at the end")
+  .action(runCommand(async () => (await import("./commands/train.js")).train));
+
+program
   .command("doctor")
   .description("what was found here, what is missing, and what to do")
   .option("--json", "one JSON document on standard output")

@@ -1,3 +1,5 @@
+export * from "./baselines/head-lists.js";
+export * from "./baselines/static-gates.js";
 export * from "./data/open-rows.js";
 export * from "./data/pack-stream.js";
 export * from "./data/row-source.js";
@@ -20,6 +22,7 @@ export * from "./routers/router-policy.js";
 export * from "./routers/save-routers.js";
 export * from "./routers/two-classes.js";
 export * from "./run/model-fingerprint.js";
+export * from "./run/open-frozen-model.js";
 export * from "./run/parse-training-config.js";
 export * from "./run/train-routers.js";
 export * from "./run/training-config.js";

@@ -1,0 +1,44 @@
+import { demoModelDirectory } from "@elastic-attention/demo-model";
+import { runRanks } from "@elastic-attention/distributed";
+import { createBackend } from "@elastic-attention/tensor";
+import { openFrozenModel, readTrainingConfig, type StepReport, trainRouters, trainingFiles } from "@elastic-attention/training";
+import registerPackages from "../register-packages.js";
+import type { CommandFunction } from "../run-command.js";
+import { Progress } from "../terminal/progress.js";
+import { TrainingView } from "../terminal/training-view.js";
+
+interface TrainOptions {
+  readonly config: string;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+}
+
+/** `train`: routers for a frozen model, as a configuration file says; under mpirun every rank takes its share of the packs. */
+export const train: CommandFunction<TrainOptions> = async ({ options, signal }) => {
+  registerPackages();
+  const config = readTrainingConfig(options.config);
+  const files = trainingFiles(config.output);
+  await runRanks(async (communicator) => {
+    using backend = await createBackend(config.backend, config.threads === undefined ? {} : { threads: config.threads });
+    using progress = new Progress("Loading");
+    using model = await openFrozenModel({
+      path: config.model === "demo" ? demoModelDirectory() : config.model,
+      backend,
+      signal,
+      ...(config.dtype === undefined ? {} : { dtype: config.dtype }),
+      onProgress: (done, total) => progress.update(done, total),
+    });
+    progress[Symbol.dispose]();
+    using view = new TrainingView();
+    const shows = communicator.rank === 0;
+    const onStep = (report: StepReport) => {
+      if (shows) view.update(report);
+    };
+    const last = await trainRouters({ config, model, communicator, resume: options.resume === true, onStep, signal });
+    view[Symbol.dispose]();
+    if (!shows) return;
+    if (options.json) console.log(JSON.stringify({ files, last }, undefined, 2));
+    else console.error(`Wrote ${config.save === "paw" ? files.paw : files.routers}; log, report and checkpoint are beside it.`);
+  }, config.communicator);
+  return 0;
+};
