@@ -82,7 +82,7 @@ export async function trainRouters(options: TrainRoutersOptions): Promise<StepRe
   const shape = { numLayers, headDim, width: config.router.width * headDim, classes: relaxationClasses(config.router.relaxation) };
   const parameters = RouterParameters.initialize(shape, config.seed, config.router.initializerRange);
   using policy = new RouterPolicy(model.backend, parameters, config.router.relaxation);
-  return trainPolicy(options, policy, (objective) => saveResult(options, parameters, objective));
+  return await trainPolicy(options, policy, (objective) => saveResult(options, parameters, objective));
 }
 
 /** Trains any policy under a configuration; `save` runs at the end, on rank 0. */
