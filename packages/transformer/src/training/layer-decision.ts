@@ -25,7 +25,7 @@ export class LayerDecision implements Disposable {
 
   constructor(
     private readonly layer: number,
-    private readonly options: Pick<TrainingStepOptions, "decide" | "retrievalMode" | "sparseMode">,
+    private readonly options: Pick<TrainingStepOptions, "decide" | "retrievalMode" | "sparseMode" | "routers">,
     private readonly spec: ModelSpec,
     private readonly batch: TrainingBatch,
   ) {}
@@ -51,7 +51,7 @@ export class LayerDecision implements Disposable {
       for (let i = 0; i < gateGradients.length; i++) gateGradients[i]! += this.gateLossGradient[i]!;
     }
     const gradient = this.#gates!.backward(gateGradients);
-    this.#expectCount(gradient, 2, "gradients of router logits");
+    this.#expectCount(gradient, this.options.routers[this.layer]!.classes, "gradients of router logits");
     return gradient;
   }
 

@@ -1,0 +1,119 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SingleProcess } from "@elastic-attention/distributed";
+import { registerQwen } from "@elastic-attention/model-qwen";
+import { ReferenceBackend } from "@elastic-attention/tensor";
+import { forward, PretrainedModel } from "@elastic-attention/transformer";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  openFrozenModel,
+  parseTrainingConfig,
+  TrainingCheckpointError,
+  type TrainingConfig,
+  TrainingDataError,
+  trainingFiles,
+  TrainingLog,
+  trainRouters,
+  type TrainRoutersOptions,
+} from "../src/index.js";
+import { writeTinyModel } from "./tiny-model.js";
+
+registerQwen();
+let folder: string;
+let model: ReturnType<typeof writeTinyModel>;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "train-routers-"));
+  model = writeTinyModel();
+  const tasks = ["Single QA", "Code"];
+  const rows = Array.from({ length: 6 }, (_, i) => ({
+    context: Array.from({ length: 12 }, (_, word) => `word${(7 * i + word) % 10}`).join(i % 2 === 0 ? " " : "\n"),
+    question: "Which is it?",
+    answer: `word${i}`,
+    metadata: { task: tasks[i % 2], is_prefix: false },
+  }));
+  writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+  model[Symbol.dispose]();
+});
+
+function configure(output: string, changes: object = {}): TrainingConfig {
+  return parseTrainingConfig({
+    output: join(folder, output),
+    data: { files: [join(folder, "rows.jsonl")], layout: "plain", packTokens: 130, minimumTokens: 10, pooling: 8 },
+    router: { width: 1 },
+    optimizer: { steps: 4, packsPerStep: 1, routerLearningRate: 0.01 },
+    activationCheckpointing: true,
+    checkpointEvery: 2,
+    ...changes,
+  });
+}
+
+async function train(config: TrainingConfig, path = model.path, options: Partial<TrainRoutersOptions> = {}) {
+  using backend = new ReferenceBackend();
+  const last = await (async () => {
+    using frozen = await openFrozenModel({ path, backend });
+    return await trainRouters({ config, model: frozen, communicator: new SingleProcess(), resume: false, ...options });
+  })();
+  expect(backend.memory().liveAllocations).toBe(0);
+  return last;
+}
+
+describe("a training run", () => {
+  test("writes routers that the model takes, a published checkpoint, a log and a report", async () => {
+    const config = configure("whole", { save: "both" });
+    const last = await train(config);
+    expect([last!.step, last!.tasks[0]!.name]).toEqual([4, "Single QA"]);
+    expect(Number.isFinite(last!.loss)).toBe(true);
+    const files = trainingFiles(config.output);
+    expect(new TrainingLog(files.log).read()).toHaveLength(4);
+    expect(readFileSync(files.html, "utf8")).toContain("4 of 4 steps");
+    using backend = new ReferenceBackend();
+    const logits: Float32Array[] = [];
+    for (const options of [{ path: model.path, routers: files.routers }, { path: files.paw }]) {
+      using opened = await PretrainedModel.open({ ...options, backend });
+      const { retrievalMode, sparseMode } = opened.spec.elastic!;
+      expect(sparseMode).toEqual({ kind: "streaming", sinkTokens: 4, localTokens: 8, blockSize: 4 });
+      logits.push((await forward(opened.decoder, [5, 6, 7, 8], 1, opened.learnedRouter(retrievalMode, sparseMode))).routerLogits!);
+    }
+    expect(logits[0]).toEqual(logits[1]);
+  });
+
+  test("resumes bit for bit, and refuses another model", async () => {
+    const whole = configure("uninterrupted");
+    await train(whole);
+    const config = configure("resumed");
+    const controller = new AbortController();
+    const stop = { signal: controller.signal, onStep: ({ step }: { step: number }) => step === 3 && controller.abort(new Error("Ctrl-C")) };
+    await expect(train(config, model.path, stop)).rejects.toThrow("Ctrl-C");
+    expect(existsSync(trainingFiles(config.output).routers)).toBe(false);
+    using other = writeTinyModel(2);
+    await expect(train(config, other.path, { resume: true })).rejects.toThrow(TrainingCheckpointError);
+    await expect(train(configure("resumed", { seed: 3 }), model.path, { resume: true })).rejects.toThrow(/seed = 42, now it is 3/);
+    await train(config, model.path, { resume: true });
+    const read = ({ output }: TrainingConfig) => readFileSync(trainingFiles(output).routers);
+    // Names of folders stand in the metadata; the tensors behind the header must be the same bytes.
+    expect(read(config).subarray(-2000).equals(read(whole).subarray(-2000))).toBe(true);
+    const losses = ({ output }: TrainingConfig) => new TrainingLog(trainingFiles(output).log).read().map(({ loss }) => loss);
+    expect(losses(config)).toEqual(losses(whole));
+  });
+
+  test("names the row that is longer than the model's context", async () => {
+    writeFileSync(join(folder, "long.jsonl"), JSON.stringify({ context: "word ".repeat(400), question: "?", answer: "word", metadata: { task: "Code" } }));
+    const data = { files: [join(folder, "long.jsonl")], packTokens: 2000, minimumTokens: 10 };
+    await expect(train(configure("long", { data }))).rejects.toThrow(TrainingDataError);
+  });
+
+  test.each(["fa-xa", "xa-ssa"] as const)("trains %s", async (mode) => {
+    const config = configure(mode, { mode, sizes: { blockSize: 8, stride: 4, sinkTokens: 8, localTokens: 8 }, optimizer: { steps: 1, packsPerStep: 1 } });
+    const last = await train(config);
+    expect(Number.isFinite(last!.loss)).toBe(true);
+  });
+
+  test("trains the sigmoid relaxation", async () => {
+    const config = configure("sigmoid", { router: { relaxation: "sigmoid", width: 1 }, optimizer: { steps: 1, packsPerStep: 1 } });
+    expect(Number.isFinite((await train(config))!.loss)).toBe(true);
+  });
+});
