@@ -77,9 +77,9 @@ describe("prompts longer than the context", () => {
     const tokenizer = demoTokenizer();
     for (const name of ["multifieldqa_en", "lcc"]) {
       const [task] = await tasks({ dataDirectory: folder, tasks: [name] });
-      const samples = await samplesOf(task!, { contextLength: 2048 });
+      const samples = await samplesOf(task!, { contextLength: 2048, samplesPerTask: 3 });
       const cut = samples.filter(({ truncated }) => truncated);
-      expect(cut.length).toBeGreaterThan(3);
+      expect(cut.length).toBeGreaterThan(1);
       for (const sample of cut) {
         const tokens = sampleTokens(sample, tokenizer).length;
         expect(tokens + sample.maxNewTokens).toBeLessThanOrEqual(2048);

@@ -1,4 +1,5 @@
-import { basename } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { type EvaluationSample, type EvaluationTask, type EvaluationTokenizer, findSuite, sampleTokens } from "@elastic-attention/evaluation";
 import { Tokenizer } from "@elastic-attention/generation";
@@ -16,7 +17,9 @@ export const benchmark: Benchmark = {
     const figures: Figure[] = [];
     const lengths = options.tokens ?? (options.tiny ? [2048] : [4096, 8192, 16_384, 32_768, 65_536, 131_072]);
     const samples = options.rounds ?? (options.tiny ? 1 : 3);
-    for (const folder of options.shapes ?? [demoModelDirectory()]) {
+    // Other benchmarks' shapes are names; a run of all of them gets the demo model here.
+    const folders = (options.shapes ?? []).filter((shape) => existsSync(join(shape, "tokenizer.json")));
+    for (const folder of folders.length > 0 ? folders : [demoModelDirectory()]) {
       const tokenizer = Tokenizer.load(folder);
       const name = folder === demoModelDirectory() ? "demo model" : basename(folder);
       const tasks = await findSuite("ruler").tasks({});

@@ -28,19 +28,21 @@ export function readDataJson(path: string): unknown {
 }
 
 /**
- * Rows of a data file: JSON lines, a JSON array, an object with an array `data`, or an object of numbered rows.
+ * Rows of a data file: JSON lines, a JSON array, an object with an array `data`, or an object of numbered rows. JSON lines
+ * may also be called `.json`.
  *
  * @throws DatasetError naming file and line of what is not a row
  */
 export function readDataRows(path: string): readonly unknown[] {
   const text = readDataText(path);
-  const lines = text.split(/\r?\n/);
-  const first = lines.find((line) => line.trim() !== "")!.trim();
-  if (first.startsWith("{") && first.endsWith("}") && isJson(first)) {
-    const rows = lines.flatMap((line, index) => (line.trim() === "" ? [] : [parse(line, `${path}, line ${index + 1}`)]));
-    if (rows.length > 1) return rows;
+  if (path.endsWith(".jsonl")) return readLines(text, path);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    if (isJson(text.slice(0, text.search(/\r?\n|$/)))) return readLines(text, path);
+    throw notJson(path, cause);
   }
-  const value = parse(text, path);
   if (Array.isArray(value)) return value;
   if (typeof value === "object" && value !== null) {
     const record = value as Record<string, unknown>;
@@ -50,6 +52,10 @@ export function readDataRows(path: string): readonly unknown[] {
     return [record];
   }
   throw new DatasetError(`${path} holds no rows.`, { hint: "Expected JSON lines or a JSON array of objects." });
+}
+
+function readLines(text: string, path: string): unknown[] {
+  return text.split(/\r?\n/).flatMap((line, index) => (line.trim() === "" ? [] : [parse(line, `${path}, line ${index + 1}`)]));
 }
 
 /** A row in the published form. @throws DatasetError naming the file, the row and what is wrong with it */
@@ -102,8 +108,12 @@ function parse(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new DatasetError(`${where} is not JSON: ${(cause as Error).message}.`, { hint: again, cause });
+    throw notJson(where, cause);
   }
+}
+
+function notJson(where: string, cause: unknown): DatasetError {
+  return new DatasetError(`${where} is not JSON: ${(cause as Error).message}.`, { hint: again, cause });
 }
 
 function isJson(text: string): boolean {

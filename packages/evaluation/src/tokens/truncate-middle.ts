@@ -1,6 +1,6 @@
 import { SampleError } from "../errors.js";
 import { presentPrompt } from "../prompt-format.js";
-import { sampleTokens } from "../sample-tokens.js";
+import { sampleText, sampleTokens } from "../sample-tokens.js";
 import type { EvaluationSample, SampleOptions } from "../suite.js";
 
 /**
@@ -15,6 +15,9 @@ export function truncateMiddle(text: string, most: number, { tokenizer }: Pick<S
   const last = tokens.subarray(tokens.length - (joined ? Math.ceil(most / 2) : Math.floor(most / 2)));
   return joined ? tokenizer.decode([...first, ...last]) : tokenizer.decode(first) + tokenizer.decode(last);
 }
+
+/** More than any tokenizer puts around a text. */
+const specialTokens = 16;
 
 /** A sample whose prompt is given. */
 export interface GivenPrompt {
@@ -41,6 +44,8 @@ export function fitToContext({ sample, text, chat, joined }: GivenPrompt, option
   });
   let promptTokens = 0;
   const whole = present(text, false);
+  // No vocabulary has more tokens than a text has bytes: what is far below the limit need not be encoded.
+  if (Buffer.byteLength(sampleText(whole, tokenizer)) + specialTokens <= most) return whole;
   promptTokens = sampleTokens(whole, tokenizer).length;
   if (promptTokens <= most) return whole;
   if (strict || most < 16) {
