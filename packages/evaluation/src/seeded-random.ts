@@ -22,10 +22,18 @@ export class SeededRandom {
 
   /** `count` different items in random order (all of them when there are fewer). */
   sample<T>(items: readonly T[], count: number): T[] {
-    // Partial Fisher-Yates on the indices that were touched, so that few of many cost little.
+    if (count * 8 > items.length) {
+      const moved = [...items];
+      for (let index = 0; index < Math.min(count, items.length); index++) {
+        const other = index + this.integer(items.length - index);
+        [moved[index], moved[other]] = [moved[other]!, moved[index]!];
+      }
+      return moved.slice(0, count);
+    }
+    // Few of many: the same exchanges, of which only the touched places are kept.
     const moved = new Map<number, number>();
     const chosen: T[] = [];
-    for (let index = 0; index < Math.min(count, items.length); index++) {
+    for (let index = 0; index < count; index++) {
       const other = index + this.integer(items.length - index);
       chosen.push(items[moved.get(other) ?? other]!);
       moved.set(other, moved.get(index) ?? index);

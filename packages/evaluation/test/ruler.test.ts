@@ -236,6 +236,7 @@ describe("data of the user", () => {
 test("unknown tasks, lengths beyond the context, and lengths too short are refused", async () => {
   await expect(suite.tasks({ tasks: ["niah_singel_1"] })).rejects.toThrow('Did you mean "niah_single_1"?');
   await expect(samplesOf(await task("vt"), { lengths: [32_768], samplesPerTask: 1 })).rejects.toThrow("longer than the model's context of 16384");
+  await expect(samplesOf(await task("vt"), { contextLength: 2048 })).rejects.toThrow("shorter than every length of ruler");
   for (const name of rulerTaskNames) {
     await expect(samplesOf(await task(name), { lengths: [140], samplesPerTask: 1 })).rejects.toThrow(/needs more than 140 tokens|no three most frequent/);
   }

@@ -5,7 +5,7 @@ import { needleDraft } from "../ruler/needles.js";
 import { loadHaystack, loadWords } from "../ruler/ruler-sources.js";
 import { selectTasks } from "../select-tasks.js";
 import type { EvaluationSuite, GenerationTask } from "../suite.js";
-import { fittedSamples } from "../tokens/fit-samples.js";
+import { chosenLengths, fittedSamples } from "../tokens/fit-samples.js";
 
 /** Places of the needle: 0, 10, … 100% of the haystack's sentences. */
 export const gridDepths: readonly number[] = Array.from({ length: 11 }, (_, index) => index / 10);
@@ -40,8 +40,8 @@ export const needleGridSuite: EvaluationSuite = {
       name: taskName,
       category,
       *samples(sampleOptions) {
-        const { lengths = gridLengths.filter((length) => length <= sampleOptions.contextLength), samplesPerTask = 1 } = sampleOptions;
-        for (const length of lengths) {
+        const { samplesPerTask = 1 } = sampleOptions;
+        for (const length of chosenLengths("needle-grid", gridLengths, sampleOptions)) {
           // One series of samples through all depths of a length: their counts are checked once.
           const cells = gridDepths.length * samplesPerTask;
           const draft = (request: Parameters<typeof needleDraft>[3]) =>

@@ -3,7 +3,7 @@ import { checkRoles } from "../datasets/read-file.js";
 import { matchAll, matchAny } from "../metrics/string-match.js";
 import { selectTasks } from "../select-tasks.js";
 import type { EvaluationSample, EvaluationSuite, GenerationTask } from "../suite.js";
-import { type Draft, type DraftRequest, fittedSamples } from "../tokens/fit-samples.js";
+import { chosenLengths, type Draft, type DraftRequest, fittedSamples } from "../tokens/fit-samples.js";
 import { commonWordsDraft } from "./common-words.js";
 import { frequentWordsDraft } from "./frequent-words.js";
 import { needleDraft, type NeedleSettings } from "./needles.js";
@@ -94,8 +94,7 @@ function rulerTask(
     category,
     score,
     *samples(options) {
-      const lengths = options.lengths ?? defaultLengths.filter((length) => length <= options.contextLength);
-      for (const length of lengths) {
+      for (const length of chosenLengths("ruler", defaultLengths, options)) {
         yield* fittedSamples({ name, category, maxNewTokens, draft }, length, options.samplesPerTask ?? defaultSamples, options);
       }
     },

@@ -36,6 +36,18 @@ export interface FittedTask {
   draft(request: DraftRequest): Draft;
 }
 
+/**
+ * The lengths that are asked for, else those of the suite that the context holds.
+ *
+ * @throws SampleError for a context that holds none of them
+ */
+export function chosenLengths(suite: string, own: readonly number[], { lengths, contextLength }: SampleOptions): readonly number[] {
+  if (lengths !== undefined) return lengths;
+  const fitting = own.filter((length) => length <= contextLength);
+  if (fitting.length > 0) return fitting;
+  throw new SampleError(`The model's context of ${contextLength} tokens is shorter than every length of ${suite}.`, `Choose lengths up to ${contextLength}.`);
+}
+
 /** Share of the room that is left free, so that a count that is off by as much still fits. */
 const slack = 0.004;
 /** Counts off by less than this share of the length are believed; others are corrected sample by sample. */
