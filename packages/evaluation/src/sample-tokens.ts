@@ -13,7 +13,8 @@ export function sampleTokens(sample: EvaluationSample, tokenizer: EvaluationToke
 
 /**
  * The text of that input. A prefix that begins with a space loses it behind a template that ends in white space:
- * `<|assistant|>\n`.
+ * `<|assistant|>\n`. Templates that can open a turn of thinking (Qwen3) do not: answers are short, and the paper's harness
+ * turns it off too.
  *
  * @throws SampleError as `sampleTokens`
  */
@@ -25,7 +26,7 @@ export function sampleText(sample: EvaluationSample, tokenizer: EvaluationTokeni
       'Make the samples with chatFormat "none", or put a chat_template.jinja into the model\'s folder.',
     );
   }
-  return withPrefix(tokenizer.applyChatTemplate(sample.messages), sample.answerPrefix);
+  return withPrefix(tokenizer.applyChatTemplate(sample.messages, { variables: { enable_thinking: false } }), sample.answerPrefix);
 }
 
 /** Text followed by an answer prefix. */

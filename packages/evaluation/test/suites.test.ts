@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findSuite, nearestName, sampleText, sampleTokens } from "../src/index.js";
+import { type EvaluationTokenizer, findSuite, nearestName, sampleText, sampleTokens } from "../src/index.js";
 import { demoTokenizer, plainTokenizer } from "./demo-tokenizer.js";
 
 test("an unknown suite is refused", () => {
@@ -19,6 +19,12 @@ test("a conversation needs a chat template; an answer prefix loses its space beh
   expect(sampleText({ ...sample, messages }, demoTokenizer())).toBe("<|bos|><|user|>\nQuestion?<|end|>\n<|assistant|>\nThe answer is");
   expect(sampleText({ ...sample, prompt: "Question?" }, demoTokenizer())).toBe("Question? The answer is");
   expect(() => sampleText({ ...sample, messages }, plainTokenizer())).toThrow("the tokenizer has no chat template");
+  const thinking: EvaluationTokenizer = {
+    ...plainTokenizer(),
+    hasChatTemplate: true,
+    applyChatTemplate: (_, options) => (options?.variables?.["enable_thinking"] === false ? "<think>\n\n</think>\n\n" : "<think>\n"),
+  };
+  expect(sampleText({ ...sample, messages }, thinking)).toBe("<think>\n\n</think>\n\nThe answer is");
   const tokens = Int32Array.of(1, 2, 3);
   expect(sampleTokens({ ...sample, tokens }, demoTokenizer())).toBe(tokens);
 });

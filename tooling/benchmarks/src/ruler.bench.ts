@@ -67,7 +67,7 @@ async function speed(tasks: readonly EvaluationTask[], tokenizer: Tokenizer, nam
     encode: (text, options) => tokenizer.encode(text, options),
     decode: (ids, options) => tokenizer.decode(ids, options),
     hasChatTemplate: tokenizer.hasChatTemplate,
-    applyChatTemplate: (messages) => tokenizer.applyChatTemplate(messages),
+    applyChatTemplate: (messages, options) => tokenizer.applyChatTemplate(messages, options),
   };
   const share = Math.ceil(timedSamples / tasks.length);
   const seconds: number[] = [];
