@@ -6,10 +6,6 @@
 namespace elastic::checked {
 namespace {
 
-void require_same(const Call& call, const Matrix& a, const Matrix& b, const char* message) {
-  call.require(a.rows == b.rows && a.columns == b.columns, message);
-}
-
 bool is_float(const Matrix& matrix) { return matrix.dtype <= DType::F16; }
 
 constexpr int64_t kLargestSide = int64_t{1} << 31;
@@ -28,7 +24,12 @@ int64_t bytes_of(const WeightArgument& weight) {
   return backend::packed_weight_bytes(weight.outputs, weight.inputs, weight.dtype);
 }
 
-/** The weight argument: its buffer as bytes, then its shape. */
+}  // namespace
+
+void require_same(const Call& call, const Matrix& a, const Matrix& b, const char* message) {
+  call.require(a.rows == b.rows && a.columns == b.columns, message);
+}
+
 WeightArgument read_weight(Call& call) {
   const Matrix buffer = call.tensor("weight");
   WeightArgument weight = read_weight_shape(call);
@@ -37,8 +38,6 @@ WeightArgument read_weight(Call& call) {
   weight.data = buffer.data;
   return weight;
 }
-
-}  // namespace
 
 void rms_norm(Call& call) {
   const Matrix input = call.tensor("input"), weight = call.tensor("weight"), output = call.tensor("output");

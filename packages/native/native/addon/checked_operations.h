@@ -1,8 +1,14 @@
 #pragma once
 #include "addon/call.h"
+#include "addon/operations.h"
 
 /** Operations over packed arguments; see `operations.h`. @throws Napi::Error (TypeError, RangeError) */
 namespace elastic::checked {
+
+/** Raises a RangeError unless two matrices have one shape. */
+void require_same(const Call& call, const Matrix& a, const Matrix& b, const char* message);
+/** The next weight: its buffer as bytes, then its shape. */
+WeightArgument read_weight(Call& call);
 
 void rms_norm(Call& call);
 void head_norm(Call& call);

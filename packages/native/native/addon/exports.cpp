@@ -7,11 +7,6 @@
 namespace elastic {
 namespace {
 
-template <void (*function)(Call&)>
-void set(Napi::Env env, Napi::Object exports, const char* name) {
-  exports.Set(name, Napi::Function::New(env, guarded<function>));
-}
-
 /** Bytes of a packed weight: (outputs, inputs, dtype) -> number. */
 Napi::Value packed_weight_bytes(const Napi::CallbackInfo& info) {
   return guarded_value(info, [&](Call& call) {
@@ -25,22 +20,22 @@ void export_operations(Napi::Env env, Napi::Object exports) {
   export_buffers(env, exports);
   export_preparation(env, exports);
   exports.Set("packedWeightBytes", Napi::Function::New(env, packed_weight_bytes));
-  set<checked::rms_norm>(env, exports, "rmsNorm");
-  set<checked::head_norm>(env, exports, "headNorm");
-  set<checked::rotary>(env, exports, "rotary");
-  set<checked::swiglu>(env, exports, "swiglu");
-  set<checked::embedding>(env, exports, "embedding");
-  set<checked::add>(env, exports, "add");
-  set<checked::cast>(env, exports, "cast");
-  set<checked::softmax>(env, exports, "softmax");
-  set<checked::argmax>(env, exports, "argmax");
-  set<checked::pack_linear>(env, exports, "packLinear");
-  set<checked::linear>(env, exports, "linear");
-  set<checked::copy_spans>(env, exports, "copySpans");
-  set<checked::cache_append>(env, exports, "cacheAppend");
-  set<checked::hybrid_attention>(env, exports, "hybridAttention");
-  set<checked::xattention_estimate>(env, exports, "xattentionEstimate");
-  set<checked::router_logits>(env, exports, "routerLogits");
+  export_operation<checked::rms_norm>(env, exports, "rmsNorm");
+  export_operation<checked::head_norm>(env, exports, "headNorm");
+  export_operation<checked::rotary>(env, exports, "rotary");
+  export_operation<checked::swiglu>(env, exports, "swiglu");
+  export_operation<checked::embedding>(env, exports, "embedding");
+  export_operation<checked::add>(env, exports, "add");
+  export_operation<checked::cast>(env, exports, "cast");
+  export_operation<checked::softmax>(env, exports, "softmax");
+  export_operation<checked::argmax>(env, exports, "argmax");
+  export_operation<checked::pack_linear>(env, exports, "packLinear");
+  export_operation<checked::linear>(env, exports, "linear");
+  export_operation<checked::copy_spans>(env, exports, "copySpans");
+  export_operation<checked::cache_append>(env, exports, "cacheAppend");
+  export_operation<checked::hybrid_attention>(env, exports, "hybridAttention");
+  export_operation<checked::xattention_estimate>(env, exports, "xattentionEstimate");
+  export_operation<checked::router_logits>(env, exports, "routerLogits");
 }
 
 }  // namespace elastic
