@@ -7,5 +7,6 @@ export const levels = instructionSets.slice(0, instructionSets.indexOf(detectedI
 export const subjects: readonly BackendUnderTest[] = levels.map((level) => ({
   name: `the cpu at level ${level}`,
   dtypes: ["f32", "bf16"],
+  dualEqualsHybrid: true,
   create: () => createCpuBackend({ instructionSet: level, threads: 2 }),
 }));

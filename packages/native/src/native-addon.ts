@@ -1,8 +1,27 @@
 /** A kernel of the addon: its arguments packed by {@link CallArguments}. Throws TypeError, RangeError or Error. */
 export type NativeKernel = (values: Float64Array) => void;
 
-/** What every addon exports. */
-export interface NativeAddon {
+/** Operations of a training step; an addon has them or not, and their kernels are registered where it has. */
+export interface NativeTrainingOperations {
+  linearInputGradient: NativeKernel;
+  rmsNormBackward: NativeKernel;
+  headNormBackward: NativeKernel;
+  swigluBackward: NativeKernel;
+  crossEntropy: NativeKernel;
+  cacheGather: NativeKernel;
+  gateMix: NativeKernel;
+  gateGradient: NativeKernel;
+  routerLogitsBackward: NativeKernel;
+}
+
+/** Attention of a training step, likewise. */
+export interface NativeTrainingAttention {
+  dualAttention: NativeKernel;
+  attentionBackward: NativeKernel;
+}
+
+/** What every addon exports, and what it may. */
+export interface NativeAddon extends Partial<NativeTrainingOperations>, Partial<NativeTrainingAttention> {
   allocate(values: Float64Array): number;
   release(values: Float64Array): boolean;
   write(tensor: Float64Array, data: Uint8Array): void;

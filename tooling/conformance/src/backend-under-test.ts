@@ -6,5 +6,7 @@ export interface BackendUnderTest {
   readonly name: string;
   /** Types that its kernels compute with. */
   readonly dtypes: readonly FloatDType[];
+  /** Whether both sides of dual attention come from the kernel of hybrid attention, bit for bit. */
+  readonly dualEqualsHybrid?: boolean;
   create(): Backend;
 }

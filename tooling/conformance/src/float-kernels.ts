@@ -1,33 +1,18 @@
 import {
   add,
   argmax,
-  type Backend,
   cast,
   embedding,
   headNorm,
-  MemoryScope,
-  ReferenceBackend,
   rmsNorm,
   rotary,
   softmax,
   swiglu,
-  type Tensor,
 } from "@elastic-attention/tensor";
-import { describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
+import { expectAgreement } from "./agreement.js";
 import type { BackendUnderTest } from "./backend-under-test.js";
-import { poisoned, randomTensor, relativeError, tolerances, uploadFloats } from "./random-tensors.js";
-
-/** Runs the same work on both backends and compares what it returns. */
-function expectAgreement(subject: BackendUnderTest, tolerance: number, work: (backend: Backend, scope: MemoryScope) => Tensor): void {
-  const results = [subject.create(), new ReferenceBackend()].map((backend) => {
-    using scope = new MemoryScope();
-    const values = scope.track(work(backend, scope)).toFloat32();
-    scope.dispose();
-    expect(backend.memory().liveAllocations).toBe(0);
-    return values;
-  });
-  expect(relativeError(results[0]!, results[1]!)).toBeLessThanOrEqual(tolerance);
-}
+import { poisoned, randomTensor, tolerances, uploadFloats } from "./random-tensors.js";
 
 const shapes = [[1, 1], [1, 31], [3, 64], [70, 257], [5, 4096]] as const;
 

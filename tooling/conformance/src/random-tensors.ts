@@ -48,3 +48,9 @@ export function relativeError(actual: Float32Array, expected: Float32Array): num
  * sums fall next to a rounding boundary, and two right results are one unit apart.
  */
 export const tolerances = { f32: 2e-5, bf16: 2 ** -8, f16: 2 ** -10 } as const;
+
+/**
+ * The same for gradients, whose terms cancel: a float32 sum that is off in its last bits may fall on the other side of a
+ * rounding boundary, and two right results in 16 bits are one unit apart.
+ */
+export const gradientTolerances = { f32: 2e-5, bf16: 2 ** -7, f16: 2 ** -10 } as const;

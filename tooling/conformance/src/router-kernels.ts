@@ -21,7 +21,7 @@ export function describeRouterKernels(subject: BackendUnderTest): void {
 /** Logits of three sequences (one shorter than the pooled ends) and three heads. */
 function route(backend: Backend, dtype: FloatDType, rounding: "float32" | "bfloat16"): Float32Array {
   using scope = new MemoryScope();
-  const weights = randomWeights(backend, 16, 24, scope);
+  const weights = randomRouterWeights(backend, 16, 24, scope);
   const keys = scope.track(randomTensor(backend, [400, 3 * 16], dtype, 50)).reshape([400, 3, 16]);
   const output: Tensor = scope.track(backend.allocate([3, 3, 2], "f32"));
   const pooling = { kind: "boundary", tokens: 100 } as const;
@@ -29,7 +29,8 @@ function route(backend: Backend, dtype: FloatDType, rounding: "float32" | "bfloa
   return output.toFloat32();
 }
 
-function randomWeights(backend: Backend, headDim: number, width: number, scope: MemoryScope): RouterWeights {
+/** A router of random weights. */
+export function randomRouterWeights(backend: Backend, headDim: number, width: number, scope: MemoryScope): RouterWeights {
   let seed = 60;
   const layer = (outputs: number, inputs: number): RouterLinear => ({
     weight: scope.track(randomTensor(backend, [outputs, inputs], "f32", seed++)),

@@ -11,7 +11,7 @@ void hybrid_attention(const AttentionCall& attention) {
     if (decode_serves(attention, sequence)) {
       few.push_back(&sequence);
     } else {
-      prefill_attention(attention, sequence);
+      prefill_attention({{&attention, &sequence}});
     }
   }
   if (!few.empty()) decode_attention(attention, few);

@@ -1,8 +1,8 @@
-#include "attention/visited_ranges.h"
-#include "core/host_memory.h"
 #include "attention/prefill.h"
+#include "core/host_memory.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "addon/buffer_table.h"
 #include "core/instruction_set.h"
@@ -14,67 +14,6 @@ namespace {
 /** Blocks of 32 positions that one task packs. */
 constexpr int64_t kPackGroup = 8;
 
-struct HeadWork {
-  std::vector<PrefillTile> tiles;
-  std::vector<Range> ranges;
-};
-
-/** Cuts the query rows of one key-value head's group into tiles, the longest first. */
-HeadWork plan_head(const AttentionSequence& sequence, int64_t head, int64_t group) {
-  HeadWork work;
-  const HeadPattern& pattern = sequence.patterns[static_cast<std::size_t>(head)];
-  const bool shared = pattern.type != HeadPattern::Type::Selected;
-  const int64_t block = pattern.type == HeadPattern::Type::Full ? kTileRows : pattern.block_size;
-  for (int64_t row = 0; row < sequence.length;) {
-    const int64_t position = sequence.position(row), in_block = position % block;
-    const int64_t until = std::min((in_block / kTileRows + 1) * kTileRows, block) - in_block;
-    const int64_t rows = std::min(until, sequence.length - row);
-    std::size_t first = work.ranges.size();
-    for (int64_t member = 0; member < group; ++member) {
-      const int64_t query_head = head * group + member;
-      if (member == 0 || !shared) {
-        first = work.ranges.size();
-        visited_ranges(sequence, query_head, head, position, position + rows, work.ranges);
-      }
-      int64_t cost = 0;
-      for (std::size_t i = first; i < work.ranges.size(); ++i) cost += work.ranges[i].end - work.ranges[i].start;
-      work.tiles.push_back({query_head, sequence.start + row, position, rows, first, work.ranges.size(), cost});
-    }
-    row += rows;
-  }
-  std::stable_sort(work.tiles.begin(), work.tiles.end(),
-                   [](const PrefillTile& a, const PrefillTile& b) { return a.cost > b.cost; });
-  return work;
-}
-
-/** Which positions any tile reads, rounded up to whole blocks. */
-std::vector<char> needed_positions(const HeadWork& work, int64_t blocks) {
-  std::vector<int32_t> change(static_cast<std::size_t>(blocks * kKeyBlock + 1), 0);
-  for (const Range& range : work.ranges) {
-    if (range.start >= range.end) continue;
-    change[static_cast<std::size_t>(range.start)] += 1;
-    change[static_cast<std::size_t>(range.end)] -= 1;
-  }
-  std::vector<char> needed(change.size(), 0);
-  int32_t open = 0;
-  for (std::size_t i = 0; i < change.size(); ++i) {
-    open += change[i];
-    needed[i] = open > 0;
-  }
-  return needed;
-}
-
-/**
- * The rows of a block; none for positions that nothing reads: a ring that has grown has slots that were never written,
- * and a weight of 0 does not make a NaN go away.
- */
-CacheRows cache_rows(const Matrix& matrix, const HeadStore& store, int64_t first, const char* needed) {
-  CacheRows result;
-  result.dtype = matrix.dtype;
-  for (int64_t i = 0; i < kKeyBlock; ++i) result.rows[i] = needed[first + i] ? matrix.row(store.slot(first + i)) : nullptr;
-  return result;
-}
-
 const PrefillKernel& choose(const AttentionCall& call, const AttentionSequence& sequence) {
 #if defined(__x86_64__)
   const bool bf16 = call.query.dtype == DType::BF16 && sequence.keys.dtype == DType::BF16;
@@ -83,28 +22,92 @@ const PrefillKernel& choose(const AttentionCall& call, const AttentionSequence& 
   return generic_prefill_kernel();
 }
 
+/** A tile on one side; `copy` is the side that gets the same results. */
+struct Job {
+  const QueryTile* tile;
+  const Range* ranges;
+  const AttentionCall* call;
+  const AttentionCall* copy;
+};
+
+bool same_keys(const HeadTiles& a, const QueryTile& x, const HeadTiles& b, const QueryTile& y) {
+  return x.row == y.row && x.rows == y.rows && x.query_head == y.query_head &&
+         std::equal(a.ranges.begin() + static_cast<std::ptrdiff_t>(x.first_range),
+                    a.ranges.begin() + static_cast<std::ptrdiff_t>(x.last_range),
+                    b.ranges.begin() + static_cast<std::ptrdiff_t>(y.first_range),
+                    b.ranges.begin() + static_cast<std::ptrdiff_t>(y.last_range),
+                    [](const Range& p, const Range& q) { return p.start == q.start && p.end == q.end; });
+}
+
+/** The tiles of all sides, the longest first. */
+std::vector<Job> jobs_of(const std::vector<HeadTiles>& tiles, const std::vector<PrefillSide>& sides) {
+  std::vector<Job> jobs;
+  std::size_t previous = 0;
+  for (std::size_t side = 0; side < sides.size(); ++side) {
+    const std::size_t first = jobs.size();
+    std::size_t candidate = previous;
+    for (const QueryTile& tile : tiles[side].tiles) {
+      // Both sides are in the order of rows, then of query heads.
+      const auto before = [](const QueryTile& a, const QueryTile& b) {
+        return a.row != b.row ? a.row < b.row : a.query_head < b.query_head;
+      };
+      while (candidate < first && before(*jobs[candidate].tile, tile)) ++candidate;
+      const bool shared = side > 0 && candidate < first && jobs[candidate].copy == nullptr &&
+                          sides[side].call->output.dtype == jobs[candidate].call->output.dtype &&
+                          same_keys(tiles[side - 1], *jobs[candidate].tile, tiles[side], tile);
+      if (shared) {
+        jobs[candidate].copy = sides[side].call;
+      } else {
+        jobs.push_back({&tile, tiles[side].ranges.data(), sides[side].call, nullptr});
+      }
+    }
+    previous = first;
+  }
+  std::stable_sort(jobs.begin(), jobs.end(), [](const Job& a, const Job& b) { return a.tile->cost > b.tile->cost; });
+  return jobs;
+}
+
+void copy_results(const Job& job) {
+  const Matrix &from = job.call->output, &to = job.copy->output;
+  const Matrix &from_sums = job.call->log_sum_exp, &to_sums = job.copy->log_sum_exp;
+  const int64_t head = job.tile->query_head, bytes = job.call->head_dim * byte_size(from.dtype);
+  for (int64_t row = job.tile->row; row < job.tile->row + job.tile->rows; ++row) {
+    std::memcpy(to.row(row) + head * bytes, from.row(row) + head * bytes, static_cast<std::size_t>(bytes));
+    if (to_sums.data != nullptr) to_sums.floats(row)[head] = from_sums.floats(row)[head];
+  }
+}
+
 }  // namespace
 
-void prefill_attention(const AttentionCall& call, const AttentionSequence& sequence) {
+void prefill_attention(const std::vector<PrefillSide>& sides) {
+  const AttentionCall& call = *sides.front().call;
+  const AttentionSequence& sequence = *sides.front().sequence;
   const PrefillKernel& kernel = choose(call, sequence);
   const auto heads = static_cast<int64_t>(sequence.patterns.size());
   const int64_t blocks = (sequence.cache_length + kKeyBlock - 1) / kKeyBlock;
   const auto bytes = static_cast<std::size_t>(blocks * kKeyBlock * kernel.position_bytes(call.head_dim));
   const PackedHead packed{thread_scratch(6, bytes), thread_scratch(7, bytes), call.head_dim, blocks};
   for (int64_t head = 0; head < heads; ++head) {
-    const HeadWork work = plan_head(sequence, head, call.num_query_heads / heads);
-    const std::vector<char> needed = needed_positions(work, blocks);
+    std::vector<HeadTiles> tiles;
+    std::vector<char> needed(static_cast<std::size_t>(blocks * kKeyBlock + 1), 0);
+    for (const PrefillSide& side : sides) {
+      tiles.push_back(head_tiles(*side.sequence, head, call.num_query_heads / heads, kTileRows));
+      const std::vector<char> read = needed_positions(tiles.back(), blocks);
+      for (std::size_t i = 0; i < read.size(); ++i) needed[i] = needed[i] | read[i];
+    }
+    const std::vector<Job> jobs = jobs_of(tiles, sides);
     const HeadStore& store = sequence.stores[static_cast<std::size_t>(head)];
     parallel_rows(blocks, kPackGroup, [&](int64_t first, int64_t last) {
       for (int64_t block = first; block < last; ++block) {
-        const int64_t position = block * kKeyBlock;
-        if (std::find(needed.data() + position, needed.data() + position + kKeyBlock, 1) == needed.data() + position + kKeyBlock) continue;
-        kernel.pack_keys(cache_rows(sequence.keys, store, position, needed.data()), block, packed);
-        kernel.pack_values(cache_rows(sequence.values, store, position, needed.data()), block, packed);
+        if (!block_needed(needed, block)) continue;
+        kernel.pack_keys(cache_rows(sequence.keys, store, block * kKeyBlock, needed), block, packed);
+        kernel.pack_values(cache_rows(sequence.values, store, block * kKeyBlock, needed), block, packed);
       }
     });
-    parallel_for(static_cast<int64_t>(work.tiles.size()), [&](int64_t index) {
-      kernel.attend(call, work.tiles[static_cast<std::size_t>(index)], work.ranges.data(), packed);
+    parallel_for(static_cast<int64_t>(jobs.size()), [&](int64_t index) {
+      const Job& job = jobs[static_cast<std::size_t>(index)];
+      kernel.attend(*job.call, *job.tile, job.ranges, packed);
+      if (job.copy != nullptr) copy_results(job);
     });
   }
 }

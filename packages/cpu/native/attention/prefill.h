@@ -1,29 +1,13 @@
 #pragma once
-#include "attention/visited_ranges.h"
 #include "addon/attention_call.h"
+#include "attention/query_tiles.h"
 
 namespace elastic {
 
 /** Query rows that are computed together. */
 constexpr int64_t kTileRows = 32;
-/** Keys that are packed together; key positions of a step start at a multiple of it. */
-constexpr int64_t kKeyBlock = 32;
 /** Keys of one step of the online softmax. */
 constexpr int64_t kStepKeys = 128;
-
-/** Consecutive query rows of one head that read the same blocks: they never cross a block boundary of the pattern. */
-struct PrefillTile {
-  int64_t query_head;
-  /** Row in the query tensor, and position of that row. */
-  int64_t row;
-  int64_t position;
-  int64_t rows;
-  /** Indices into the ranges of the head. */
-  std::size_t first_range;
-  std::size_t last_range;
-  /** Keys to read. */
-  int64_t cost;
-};
 
 /** Keys and values of one key-value head, by position, in the layout of a kernel. */
 struct PackedHead {
@@ -34,19 +18,13 @@ struct PackedHead {
   int64_t blocks;
 };
 
-/** Up to 32 rows of a cache; null where a position is not retained. */
-struct CacheRows {
-  const char* rows[kKeyBlock];
-  DType dtype;
-};
-
 /** How an instruction set packs blocks of 32 positions of a head and attends over them. */
 struct PrefillKernel {
   /** Bytes of keys, and of values, of one position. */
   int64_t (*position_bytes)(int64_t head_dim);
   void (*pack_keys)(const CacheRows& source, int64_t block, const PackedHead& head);
   void (*pack_values)(const CacheRows& source, int64_t block, const PackedHead& head);
-  void (*attend)(const AttentionCall& call, const PrefillTile& tile, const Range* ranges, const PackedHead& head);
+  void (*attend)(const AttentionCall& call, const QueryTile& tile, const Range* ranges, const PackedHead& head);
 };
 
 /**
@@ -54,7 +32,7 @@ struct PrefillKernel {
  * of the range count. Internal linkage: each instruction set has its own.
  */
 template <typename Step>
-static inline void for_each_step(const PrefillTile& tile, const Range* ranges, const Step& step) {
+static inline void for_each_step(const QueryTile& tile, const Range* ranges, const Step& step) {
   for (std::size_t index = tile.first_range; index < tile.last_range; ++index) {
     const Range& range = ranges[index];
     for (int64_t start = range.start / kKeyBlock * kKeyBlock; start < range.end; start += kStepKeys) {
@@ -64,8 +42,17 @@ static inline void for_each_step(const PrefillTile& tile, const Range* ranges, c
   }
 }
 
-/** Attention of one sequence with many queries. */
-void prefill_attention(const AttentionCall& call, const AttentionSequence& sequence);
+/** One set of patterns under which a sequence with many queries is computed. */
+struct PrefillSide {
+  const AttentionCall* call;
+  const AttentionSequence* sequence;
+};
+
+/**
+ * Attention of one sequence with many queries, on one side or on several, which differ in patterns and outputs only: keys
+ * and values are packed once, and a tile that reads the same keys on the side before it is computed once.
+ */
+void prefill_attention(const std::vector<PrefillSide>& sides);
 
 /** Float kernels of every instruction set, any head dimension, f32 and bf16. */
 const PrefillKernel& generic_prefill_kernel();

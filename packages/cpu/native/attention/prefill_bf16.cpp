@@ -64,7 +64,7 @@ struct TileState {
   PanelProduct multiply;
 };
 
-TileState begin(const AttentionCall& call, const PrefillTile& tile) {
+TileState begin(const AttentionCall& call, const QueryTile& tile) {
   const int64_t head_dim = call.head_dim;
   const int64_t bytes = kTileRows * (kStepKeys * 6 + head_dim * 6);
   char* scratch = thread_scratch(5, static_cast<std::size_t>(bytes));
@@ -86,7 +86,7 @@ TileState begin(const AttentionCall& call, const PrefillTile& tile) {
 }
 
 /** One step: `keys` keys from a position that is a multiple of 32, of which those of the range count. */
-void step(const AttentionCall& call, const PrefillTile& tile, const PackedHead& head, int64_t start, int64_t keys,
+void step(const AttentionCall& call, const QueryTile& tile, const PackedHead& head, int64_t start, int64_t keys,
           const Range& range, TileState& state) {
   const FloatKernels& kernels = float_kernels();
   const int64_t head_dim = call.head_dim, first = start / kKeyBlock;
@@ -113,7 +113,7 @@ void step(const AttentionCall& call, const PrefillTile& tile, const PackedHead& 
   }
 }
 
-void attend(const AttentionCall& call, const PrefillTile& tile, const Range* ranges, const PackedHead& head) {
+void attend(const AttentionCall& call, const QueryTile& tile, const Range* ranges, const PackedHead& head) {
   TileState state = begin(call, tile);
   for_each_step(tile, ranges, [&](const Range& range, int64_t start, int64_t keys) {
     step(call, tile, head, start, keys, range, state);

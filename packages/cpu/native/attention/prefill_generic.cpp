@@ -64,7 +64,7 @@ struct TileState {
   float sum[kTileRows];
 };
 
-TileState begin(const AttentionCall& call, const PrefillTile& tile) {
+TileState begin(const AttentionCall& call, const QueryTile& tile) {
   const int64_t width = padded(call.head_dim);
   const int64_t floats = kTileRows * (padded(call.head_dim) + kStepKeys + width);
   auto* scratch = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(floats * 4)));
@@ -84,7 +84,7 @@ TileState begin(const AttentionCall& call, const PrefillTile& tile) {
 }
 
 /** One step: `keys` keys from a position that is a multiple of 32, of which [low, high) belong to the range. */
-void step(const AttentionCall& call, const PrefillTile& tile, const PackedHead& head, int64_t start, int64_t keys,
+void step(const AttentionCall& call, const QueryTile& tile, const PackedHead& head, int64_t start, int64_t keys,
           const Range& range, TileState& state) {
   const FloatKernels& kernels = float_kernels();
   const int64_t head_dim = call.head_dim, width = padded(head_dim);
@@ -106,7 +106,7 @@ void step(const AttentionCall& call, const PrefillTile& tile, const PackedHead& 
   }
 }
 
-void attend(const AttentionCall& call, const PrefillTile& tile, const Range* ranges, const PackedHead& head) {
+void attend(const AttentionCall& call, const QueryTile& tile, const Range* ranges, const PackedHead& head) {
   TileState state = begin(call, tile);
   for_each_step(tile, ranges, [&](const Range& range, int64_t start, int64_t keys) {
     step(call, tile, head, start, keys, range, state);

@@ -41,7 +41,7 @@ char* thread_scratch(int slot, std::size_t bytes) {
     std::unique_ptr<char, Free> data;
     std::size_t bytes = 0;
   };
-  thread_local std::array<Scratch, 8> scratches;
+  thread_local std::array<Scratch, kScratchSlots> scratches;
   Scratch& scratch = scratches.at(static_cast<std::size_t>(slot));
   if (scratch.bytes < bytes) {
     scratch.data.reset();

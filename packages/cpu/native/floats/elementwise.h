@@ -83,7 +83,7 @@ static void add(const char* a, const char* b, char* out, DType dtype, int64_t n)
   })
 }
 
-static void rotate(char* x, DType dtype, const float* cosine, const float* sine, int64_t half) {
+static void rotate(char* x, DType dtype, const float* cosine, const float* sine, float direction, int64_t half) {
   const char* c = reinterpret_cast<const char*>(cosine);
   const char* s = reinterpret_cast<const char*>(sine);
   ELASTIC_WITH_DTYPE(dtype, kType, {
@@ -91,12 +91,12 @@ static void rotate(char* x, DType dtype, const float* cosine, const float* sine,
       const int64_t n = half - i;
       if (n >= kLanes) {
         const Vector a = load<kType>(x, i), b = load<kType>(x, half + i);
-        const Vector cos = load<DType::F32>(c, i), sin = load<DType::F32>(s, i);
+        const Vector cos = load<DType::F32>(c, i), sin = load<DType::F32>(s, i) * direction;
         store<kType>(x, i, a * cos - b * sin);
         store<kType>(x, half + i, b * cos + a * sin);
       } else {
         const Vector a = load_first<kType>(x, i, n), b = load_first<kType>(x, half + i, n);
-        const Vector cos = load_first<DType::F32>(c, i, n), sin = load_first<DType::F32>(s, i, n);
+        const Vector cos = load_first<DType::F32>(c, i, n), sin = load_first<DType::F32>(s, i, n) * direction;
         store_first<kType>(x, i, n, a * cos - b * sin);
         store_first<kType>(x, half + i, n, b * cos + a * sin);
       }

@@ -25,8 +25,8 @@ struct FloatKernels {
   void (*add_into)(const char* x, DType from, char* sum, DType to, int64_t n);
   /** out = a + b. */
   void (*add)(const char* a, const char* b, char* out, DType dtype, int64_t n);
-  /** Half-split rotation of one head in place. */
-  void (*rotate)(char* x, DType dtype, const float* cosine, const float* sine, int64_t half);
+  /** Half-split rotation of one head in place; direction is 1, or -1 to rotate backwards. */
+  void (*rotate)(char* x, DType dtype, const float* cosine, const float* sine, float direction, int64_t half);
   /** out = silu(gate) · up. */
   void (*swiglu)(const char* gate, const char* up, char* out, DType dtype, int64_t n);
   /** Softmax of a row. */

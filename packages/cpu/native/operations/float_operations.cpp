@@ -1,31 +1,14 @@
 // Norms, rotation, activation and other row-wise work.
-#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "addon/operations.h"
+#include "core/row_tasks.h"
 #include "core/thread_pool.h"
 #include "floats/kernel_table.h"
 
-namespace elastic {
-namespace {
-
-/** Elements of one task: enough work to be worth a thread. */
-constexpr int64_t kTaskElements = 16384;
-
-int64_t rows_per_task(int64_t columns) { return std::max<int64_t>(1, kTaskElements / std::max<int64_t>(1, columns)); }
-
-/** A vector of any float dtype as floats. */
-std::vector<float> widened(const Matrix& vector) {
-  std::vector<float> result(static_cast<std::size_t>(vector.columns));
-  float_kernels().convert(vector.row(0), vector.dtype, reinterpret_cast<char*>(result.data()), DType::F32, vector.columns);
-  return result;
-}
-
-}  // namespace
-
-namespace backend {
+namespace elastic::backend {
 
 void rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual, float epsilon) {
   const std::vector<float> weights = widened(weight);
@@ -57,7 +40,7 @@ void head_norm(const Matrix& heads, const Matrix& weight, float epsilon) {
   });
 }
 
-void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine) {
+void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, bool inverse) {
   const int64_t half = cosine.columns;
   const int32_t* rows = positions.integers(0);
   for (int64_t token = 0; token < heads.rows; ++token) {
@@ -73,7 +56,7 @@ void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, 
     for (int64_t token = first; token < last; ++token) {
       char* head = heads.row(token);
       for (int64_t i = 0; i < heads.columns; i += 2 * half, head += bytes) {
-        kernels.rotate(head, heads.dtype, cosine.floats(rows[token]), sine.floats(rows[token]), half);
+        kernels.rotate(head, heads.dtype, cosine.floats(rows[token]), sine.floats(rows[token]), inverse ? -1.0f : 1.0f, half);
       }
     }
   });
@@ -140,5 +123,4 @@ void argmax(const Matrix& input, const Matrix& output) {
   });
 }
 
-}  // namespace backend
-}  // namespace elastic
+}  // namespace elastic::backend

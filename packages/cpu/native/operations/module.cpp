@@ -5,6 +5,8 @@
 #include "addon/exports.h"
 #include "core/instruction_set.h"
 #include "core/thread_pool.h"
+#include "training/training_attention.h"
+#include "training/training_operations.h"
 
 namespace elastic {
 namespace {
@@ -32,6 +34,8 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_operations(env, exports);
+  export_training_operations(env, exports);
+  export_training_attention(env, exports);
   exports.Set("detectedInstructionSet", Napi::Function::New(env, detected_level));
   exports.Set("limitInstructionSet", Napi::Function::New(env, limit_level));
   exports.Set("setThreads", Napi::Function::New(env, set_threads));

@@ -66,6 +66,7 @@ void head_norm(Call& call) {
 void rotary(Call& call) {
   const Matrix heads = call.tensor("heads"), positions = call.tensor("positions");
   const Matrix cosine = call.tensor("cosine"), sine = call.tensor("sine");
+  const bool inverse = call.flag("inverse");
   call.require_float(heads, "heads");
   call.require_dtype(positions, DType::I32, "positions");
   call.require_dtype(cosine, DType::F32, "cosine");
@@ -74,7 +75,7 @@ void rotary(Call& call) {
   require_same(call, cosine, sine, "cosine and sine differ in shape");
   call.require(half > 0 && heads.columns % (2 * half) == 0, "the tables do not fit the heads");
   call.require(positions.columns == heads.rows && positions.rows == 1, "positions do not fit the heads");
-  backend::rotary(heads, positions, cosine, sine);
+  backend::rotary(heads, positions, cosine, sine, inverse);
 }
 
 void swiglu(Call& call) {

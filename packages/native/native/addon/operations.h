@@ -103,7 +103,8 @@ void linear(const Matrix& input, const WeightArgument& weight, const Matrix& bia
 /** output = norm(input) · weight; with a residual: residual += input first, and that is normalised. */
 void rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual, float epsilon);
 void head_norm(const Matrix& heads, const Matrix& weight, float epsilon);
-void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine);
+/** `inverse` rotates backwards. */
+void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, bool inverse);
 void swiglu(const Matrix& gate, const Matrix& up, const Matrix& output);
 void embedding(const Matrix& ids, const Matrix& table, const Matrix& output);
 void add(const Matrix& a, const Matrix& b, const Matrix& output);

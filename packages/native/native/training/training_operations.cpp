@@ -1,5 +1,7 @@
 #include "training/training_operations.h"
 
+#include <algorithm>
+
 #include "addon/checked_operations.h"
 #include "addon/exports.h"
 
@@ -125,8 +127,8 @@ void cache_gather(Call& call) {
     const HeadStore& store = gather.stores.back();
     const bool all = store.ring_tokens == 0;
     call.require(!all || length <= store.num_slots, "a store holds fewer tokens than the cache has seen");
-    const bool retained = all || tokens == 0 || length <= store.sink_tokens || gather.position >= length - store.ring_tokens ||
-                          length - store.ring_tokens <= store.sink_tokens;
+    // A ring has lost what lies between its sink and its oldest position.
+    const bool retained = all || tokens == 0 || std::max(gather.position, store.sink_tokens) >= length - store.ring_tokens;
     call.require(retained, "a position is no longer in its ring");
   }
   backend::cache_gather(gather);

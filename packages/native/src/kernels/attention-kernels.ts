@@ -1,18 +1,9 @@
-import {
-  type AttentionSequence,
-  type BlockPattern,
-  cacheAppend,
-  createBlockMask,
-  hybridAttention,
-  patternBlockSize,
-  xattentionEstimate,
-} from "@elastic-attention/attention";
+import { cacheAppend, createBlockMask, hybridAttention, xattentionEstimate } from "@elastic-attention/attention";
 import { copySpans, expectShape, ShapeError } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
+import { pushAttention } from "./pack-attention.js";
 import { computeFloats } from "./requirements.js";
-
-const patternCodes: Record<BlockPattern["type"], number> = { full: 0, streaming: 1, selected: 2 };
 
 /** The hybrid attention call and what surrounds it: cache rows and XAttention's choice of blocks. */
 export function registerAttentionKernels(backend: NativeBackend): void {
@@ -25,20 +16,8 @@ export function registerAttentionKernels(backend: NativeBackend): void {
       ...requireComputeFloats({ query, output }),
       ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
     ],
-    run({ query, output, sequences, scale, logSumExp }) {
-      const [tokens, numQueryHeads, headDim] = [query.shape[0]!, query.shape[1] ?? -1, query.shape[2] ?? -1];
-      expectShape("hybridAttention", "query", query, [tokens, numQueryHeads, headDim]);
-      expectShape("hybridAttention", "output", output, query.shape);
-      const call = new CallArguments().tensor(query).tensor(output);
-      if (logSumExp === undefined) {
-        call.missing();
-      } else {
-        expectShape("hybridAttention", "logSumExp", logSumExp, [tokens, numQueryHeads]);
-        call.tensor(logSumExp);
-      }
-      call.number(numQueryHeads, headDim, scale, sequences.length);
-      for (const sequence of sequences) pushSequence(call, sequence, numQueryHeads);
-      backend.call("hybridAttention", addon.hybridAttention, call);
+    run(call) {
+      backend.call("hybridAttention", addon.hybridAttention, pushAttention("hybridAttention", new CallArguments(), call));
     },
   });
 
@@ -88,22 +67,4 @@ export function registerAttentionKernels(backend: NativeBackend): void {
       }
     },
   });
-}
-
-function pushSequence(call: CallArguments, sequence: AttentionSequence, numQueryHeads: number): void {
-  const { start, length, cache, patterns, mask } = sequence;
-  const fits = patterns.length === cache.numKeyValueHeads && numQueryHeads % cache.numKeyValueHeads === 0;
-  if (!fits) throw new ShapeError("hybridAttention: the heads of query, cache and patterns do not fit together.");
-  call.number(start, length, cache.length).tensor(cache.keys).tensor(cache.values);
-  if (mask === undefined) call.missing().number(0);
-  else call.tensor(mask.visited).number(mask.queryBlocks);
-  call.number(patterns.length);
-  for (const [head, pattern] of patterns.entries()) {
-    const streaming = pattern.type === "streaming" ? pattern : { sinkBlocks: 0, localBlocks: 0 };
-    if (pattern.type === "selected" && mask?.blockSize !== pattern.blockSize) {
-      throw new ShapeError('hybridAttention: a "selected" pattern needs a mask of its block size.');
-    }
-    call.number(patternCodes[pattern.type], streaming.sinkBlocks, streaming.localBlocks, patternBlockSize(pattern));
-    call.store(cache.heads[head]!);
-  }
 }

@@ -47,18 +47,15 @@ export function registerFloatKernels(backend: NativeBackend): void {
 
   kernels.register(rotary, {
     name,
-    supports: ({ heads, inverse = false }) => [
-      ...requireComputeFloats({ heads }),
-      ...(inverse ? ["the kernel does not rotate backwards yet"] : []),
-    ],
-    run({ heads, positions, cosine, sine }) {
+    supports: ({ heads }) => requireComputeFloats({ heads }),
+    run({ heads, positions, cosine, sine, inverse = false }) {
       const half = (heads.shape[2] ?? -2) / 2;
       expectShape("rotary", "heads", heads, [-1, -1, 2 * half]);
       expectShape("rotary", "positions", positions, [heads.shape[0]!]);
       expectShape("rotary", "cosine", cosine, [-1, half]);
       expectShape("rotary", "sine", sine, cosine.shape);
       const call = new CallArguments().tensor(heads).vector(positions).tensor(cosine).tensor(sine);
-      backend.call("rotary", addon.rotary, call);
+      backend.call("rotary", addon.rotary, call.flag(inverse));
     },
   });
 

@@ -4,6 +4,9 @@ import { registerFloatKernels } from "./float-kernels.js";
 import { registerLinearKernels } from "./linear-kernels.js";
 import { registerPreparationKernels } from "./preparation-kernels.js";
 import { registerRouterKernels } from "./router-kernels.js";
+import { registerTrainingAttentionKernels } from "./training-attention-kernels.js";
+import { registerTrainingFloatKernels } from "./training-float-kernels.js";
+import { registerTrainingGateKernels } from "./training-gate-kernels.js";
 
 /** Registers every kernel of the addon with a backend. */
 export function registerNativeKernels(backend: NativeBackend): void {
@@ -12,4 +15,7 @@ export function registerNativeKernels(backend: NativeBackend): void {
   registerAttentionKernels(backend);
   registerRouterKernels(backend);
   registerPreparationKernels(backend);
+  registerTrainingFloatKernels(backend);
+  registerTrainingGateKernels(backend);
+  registerTrainingAttentionKernels(backend);
 }

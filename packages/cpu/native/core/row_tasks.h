@@ -1,0 +1,24 @@
+// How row-wise work is split.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "addon/numeric.h"
+#include "floats/kernel_table.h"
+
+namespace elastic {
+
+/** Elements of one task: enough work to be worth a thread. */
+constexpr int64_t kTaskElements = 16384;
+
+inline int64_t rows_per_task(int64_t columns) { return std::max<int64_t>(1, kTaskElements / std::max<int64_t>(1, columns)); }
+
+/** A vector of any float dtype as floats. */
+inline std::vector<float> widened(const Matrix& vector) {
+  std::vector<float> result(static_cast<std::size_t>(vector.columns));
+  float_kernels().convert(vector.row(0), vector.dtype, reinterpret_cast<char*>(result.data()), DType::F32, vector.columns);
+  return result;
+}
+
+}  // namespace elastic

@@ -1,0 +1,199 @@
+// Attention's backward in bf16: products by AMX tiles or AVX-512 dot products, float32 sums. Weights and score gradients
+// are rounded to bf16 for the products that follow.
+#include "training/attention_backward.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "core/host_memory.h"
+#include "core/instruction_set.h"
+#include "floats/attention_gradients.h"
+#include "floats/kernel_table.h"
+#include "floats/vector.h"
+#include "gemm/panel_product.h"
+
+namespace elastic {
+namespace {
+
+/** Elements of a square in tile layout. */
+constexpr int64_t kSquareElements = kKeyBlock * kPanel;
+static_assert(kKeyBlock == kPanel && kKeyBlock == kTileDepth && kKeyBlock == kGradientSquare);
+
+uint16_t* halves(char* data) { return reinterpret_cast<uint16_t*>(data); }
+
+/** Two rows side by side, element by element: a row of the tile layout for products that sum over rows. */
+ELASTIC_INLINE BitVector paired(HalfVector low, HalfVector high) {
+  return __builtin_convertvector(low, BitVector) | (__builtin_convertvector(high, BitVector) << 16);
+}
+
+HalfVector load_halves(const uint16_t* x) { return *reinterpret_cast<const UnalignedHalves*>(x); }
+
+void pack_keys(const CacheRows& keys, const CacheRows& values, int64_t block, int64_t head_dim, const BackwardKeys& packed) {
+  const int64_t first = block * kKeyBlock;
+  const auto bytes = static_cast<std::size_t>(2 * head_dim);
+  uint16_t* key_rows = halves(packed.keys) + first * head_dim;
+  uint16_t* value_rows = halves(packed.values) + first * head_dim;
+  uint16_t* columns = halves(packed.key_columns) + first / kBackwardKeys * kBackwardKeys * head_dim + first % kBackwardKeys;
+  __builtin_memset(key_rows, 0, kKeyBlock * bytes);
+  __builtin_memset(value_rows, 0, kKeyBlock * bytes);
+  for (int64_t i = 0; i < kKeyBlock; ++i) {
+    if (keys.rows[i] != nullptr) __builtin_memcpy(key_rows + i * head_dim, keys.rows[i], bytes);
+    if (values.rows[i] != nullptr) __builtin_memcpy(value_rows + i * head_dim, values.rows[i], bytes);
+    for (int64_t element = 0; element < head_dim; ++element) columns[element * kBackwardKeys + i] = key_rows[i * head_dim + element];
+  }
+}
+
+/**
+ * A tile: its statistics, then queries and output gradients as panels of 32 rows [squares][width / 32][square] for
+ * products with keys, and as panels of 32 elements [width / 32][squares][square] for products with weights.
+ */
+struct PackedTile {
+  uint16_t* query_panels;
+  uint16_t* gradient_panels;
+  uint16_t* query_rows;
+  uint16_t* gradient_rows;
+
+  explicit PackedTile(const BackwardTile& tile) {
+    const int64_t size = tile.padded_rows * tile.width;
+    query_panels = halves(tile.packed + sizeof(RowStatistics));
+    gradient_panels = query_panels + size;
+    query_rows = gradient_panels + size;
+    gradient_rows = query_rows + size;
+  }
+};
+
+int64_t tile_bytes(int64_t padded_rows, int64_t width) {
+  return static_cast<int64_t>(sizeof(RowStatistics)) + 4 * padded_rows * width * 2;
+}
+
+void pack_rows(const Matrix& source, const BackwardTile& tile, uint16_t* panels, uint16_t* rows) {
+  const int64_t width = tile.width, squares = tile.padded_rows / kPanel;
+  const auto row_at = [&](int64_t r) {
+    return r < tile.tile->rows ? source.halves(tile.tile->row + r) + tile.tile->query_head * width : nullptr;
+  };
+  for (int64_t r = 0; r < tile.padded_rows; ++r) {
+    const uint16_t* row = row_at(r);
+    auto* words = reinterpret_cast<uint32_t*>(panels + r / kPanel * kPanel * width) + r % kPanel / 16 * 256 + r % 16;
+    for (int64_t pair = 0; pair < width / 2; ++pair) {
+      uint32_t word = 0;
+      if (row != nullptr) __builtin_memcpy(&word, row + 2 * pair, 4);
+      words[pair / 16 * 512 + pair % 16 * 16] = word;
+    }
+  }
+  for (int64_t r = 0; r < tile.padded_rows; r += 2) {
+    const uint16_t *even = row_at(r), *odd = row_at(r + 1);
+    for (int64_t i = 0; i < width; i += kLanes) {
+      uint16_t* target = rows + (i / kPanel * squares + r / kPanel) * kSquareElements + i % kPanel / kLanes * 512 + r % kPanel * 16;
+      const BitVector words = paired(even != nullptr ? load_halves(even + i) : HalfVector{}, odd != nullptr ? load_halves(odd + i) : HalfVector{});
+      *reinterpret_cast<UnalignedBits*>(target) = words;
+    }
+  }
+}
+
+void pack_tile(const AttentionBackward& backward, const BackwardTile& tile) {
+  row_statistics(backward, tile);
+  const PackedTile packed(tile);
+  pack_rows(backward.forward.query, tile, packed.query_panels, packed.query_rows);
+  pack_rows(backward.output_gradient, tile, packed.gradient_panels, packed.gradient_rows);
+}
+
+/** Buffers of one step. */
+struct Work {
+  float* scores;        // [32 keys][kBackwardRows]
+  float* products;      // [32 keys][kBackwardRows]
+  uint16_t* weights;    // [32 keys][kBackwardRows]
+  uint16_t* gradients;  // [32 keys][kBackwardRows]
+  uint16_t* panels;     // [squares of rows][squares of keys][square]: score gradients, for products that sum over keys
+};
+
+Work step_buffers(int64_t keys) {
+  constexpr int64_t kRow = kKeyBlock * kBackwardRows;
+  Work work;
+  work.scores = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(kRow * 12 + keys * kBackwardRows * 2)));
+  work.products = work.scores + kRow;
+  work.weights = reinterpret_cast<uint16_t*>(work.products + kRow);
+  work.gradients = work.weights + kRow;
+  work.panels = work.gradients + kRow;
+  return work;
+}
+
+ELASTIC_INLINE HalfVector rounded(Vector value) {
+  const __m256bh halves = _mm512_cvtneps_pbh(reinterpret_cast<__m512>(value));
+  HalfVector result;
+  __builtin_memcpy(&result, &halves, 32);
+  return result;
+}
+
+/** Weights and score gradients of one square, rounded. */
+void square_gradients(const Work& work, int64_t row, uint16_t* panel, const RowStatistics& statistics, float factor, int64_t low,
+                      int64_t high, int64_t diagonal) {
+  for (int64_t half = 0; half < kPanel; half += kLanes) {
+    const Vector lse = *reinterpret_cast<const UnalignedVector*>(statistics.log_sum_exp + row + half);
+    const Vector delta = *reinterpret_cast<const UnalignedVector*>(statistics.delta + row + half);
+    for (int64_t key = 0; key < kKeyBlock; key += 2) {
+      HalfVector gradients[2];
+#pragma GCC unroll 2
+      for (int64_t i = 0; i < 2; ++i) {
+        const int64_t at = (key + i) * kBackwardRows + row + half;
+        const int64_t seen = key + i < low || key + i >= high ? kLanes : key + i - diagonal - half;
+        const RowGradients result = row_gradients(*reinterpret_cast<const UnalignedVector*>(work.scores + at),
+                                                  *reinterpret_cast<const UnalignedVector*>(work.products + at), lse, delta, factor, seen);
+        gradients[i] = rounded(result.gradients);
+        *reinterpret_cast<UnalignedHalves*>(work.weights + at) = rounded(result.weights);
+        *reinterpret_cast<UnalignedHalves*>(work.gradients + at) = gradients[i];
+      }
+      *reinterpret_cast<UnalignedBits*>(panel + half / kLanes * 512 + key * 16) = paired(gradients[0], gradients[1]);
+    }
+  }
+}
+
+void step(const BackwardTile& tile, const BackwardKeys& keys, float scale, const BackwardStep& step) {
+  const PanelProduct multiply = instruction_set() == InstructionSet::Amx ? multiply_panel_tiles : multiply_panel_dot;
+  const int64_t width = tile.width, padded = tile.padded_rows, squares = padded / kPanel, key_squares = step.keys / kPanel;
+  const PackedTile packed(tile);
+  const auto& statistics = *reinterpret_cast<const RowStatistics*>(tile.packed);
+  const Work work = step_buffers(step.keys);
+  for (int64_t block = 0; block < key_squares; ++block) {
+    const int64_t key = step.start + block * kPanel, first = first_square(*tile.tile, key);
+    const uint16_t* key_rows = halves(keys.keys) + key * width;
+    const uint16_t* value_rows = halves(keys.values) + key * width;
+    for (int64_t square = first; square < squares; ++square) {
+      const int64_t row = square * kPanel;
+      multiply(key_rows, width, kPanel, packed.query_panels + row * width, width, work.scores + row, kBackwardRows, false);
+      multiply(value_rows, width, kPanel, packed.gradient_panels + row * width, width, work.products + row, kBackwardRows, false);
+      square_gradients(work, row, work.panels + (square * key_squares + block) * kSquareElements, statistics, scale * kLog2E,
+                       step.low - key, step.high - key, tile.tile->position + row - key);
+    }
+    const int64_t row = first * kPanel, depth = padded - row;
+    if (depth <= 0) continue;
+    float* value_gradients = step.value_gradients + block * kPanel * width;
+    float* key_gradients = step.key_gradients + block * kPanel * width;
+    for (int64_t i = 0; i < width; i += kPanel) {
+      const int64_t at = (i / kPanel * squares + first) * kSquareElements;
+      multiply(work.weights + row, kBackwardRows, kPanel, packed.gradient_rows + at, depth, value_gradients + i, width, true);
+      multiply(work.gradients + row, kBackwardRows, kPanel, packed.query_rows + at, depth, key_gradients + i, width, true);
+    }
+  }
+  const int64_t in_group = step.start % kBackwardKeys;
+  const uint16_t* columns = halves(keys.key_columns) + (step.start - in_group) * width + in_group;
+  for (int64_t square = 0; square < squares; ++square) {
+    // Squares of keys behind the last row of this square of rows were not computed.
+    const int64_t seen = (tile.tile->position + (square + 1) * kPanel - step.start + kPanel - 1) / kPanel * kPanel;
+    const int64_t depth = seen < step.keys ? seen : step.keys;
+    if (depth <= 0) continue;
+    for (int64_t i = 0; i < width; i += kPanel) {
+      multiply(columns + i * kBackwardKeys, kBackwardKeys, kPanel, work.panels + square * key_squares * kSquareElements, depth,
+               step.query_gradient + i * padded + square * kPanel, padded, true);
+    }
+  }
+}
+
+}  // namespace
+
+const BackwardKernel& bf16_backward_kernel() {
+  static constexpr BackwardKernel kernel = {2, pack_keys, tile_bytes, pack_tile, step};
+  return kernel;
+}
+
+}  // namespace elastic
+#endif

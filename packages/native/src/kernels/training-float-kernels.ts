@@ -1,0 +1,90 @@
+import {
+  crossEntropy,
+  expectShape,
+  headNormBackward,
+  linearInputGradient,
+  rmsNormBackward,
+  swigluBackward,
+} from "@elastic-attention/tensor";
+import { CallArguments } from "../call-arguments.js";
+import type { NativeBackend } from "../native-backend.js";
+import { registerPacked } from "./packed-kernel.js";
+import { computeFloats, requireFloats, requireSameDType } from "./requirements.js";
+
+/** Gradients of products, norms and activations, and the loss, where the addon has them. */
+export function registerTrainingFloatKernels(backend: NativeBackend): void {
+  const { addon } = backend;
+  const requireComputeFloats = computeFloats(backend.traits.computeDTypes);
+  const name = "rows";
+
+  registerPacked(backend, linearInputGradient, addon.linearInputGradient, {
+    name: "panels",
+    supports: ({ outputGradient, inputGradient }) => requireComputeFloats({ outputGradient, inputGradient }),
+    pack({ outputGradient, weight, inputGradient, accumulate = false }) {
+      expectShape("linearInputGradient", "outputGradient", outputGradient, [-1, weight.outFeatures]);
+      expectShape("linearInputGradient", "inputGradient", inputGradient, [outputGradient.numRows, weight.inFeatures]);
+      return new CallArguments().tensor(outputGradient).weight(weight).tensor(inputGradient).flag(accumulate);
+    },
+  });
+
+  registerPacked(backend, rmsNormBackward, addon.rmsNormBackward, {
+    name,
+    supports: ({ input, weight, outputGradient, inputGradient }) => [
+      ...requireComputeFloats({ input, outputGradient, inputGradient }),
+      ...requireFloats({ weight }),
+    ],
+    pack({ input, weight, epsilon, outputGradient, inputGradient, accumulate = false }) {
+      expectShape("rmsNormBackward", "weight", weight, [input.rowLength]);
+      expectShape("rmsNormBackward", "outputGradient", outputGradient, input.shape);
+      expectShape("rmsNormBackward", "inputGradient", inputGradient, input.shape);
+      const call = new CallArguments().tensor(input).vector(weight).number(epsilon);
+      return call.tensor(outputGradient).tensor(inputGradient).flag(accumulate);
+    },
+  });
+
+  registerPacked(backend, headNormBackward, addon.headNormBackward, {
+    name,
+    supports: ({ heads, weight, outputGradient, inputGradient }) => [
+      ...requireComputeFloats({ heads, outputGradient, inputGradient }),
+      ...requireFloats({ weight }),
+    ],
+    pack({ heads, weight, epsilon, outputGradient, inputGradient }) {
+      const headDim = heads.shape[2] ?? -1;
+      expectShape("headNormBackward", "heads", heads, [-1, -1, headDim]);
+      expectShape("headNormBackward", "weight", weight, [headDim]);
+      expectShape("headNormBackward", "outputGradient", outputGradient, heads.shape);
+      expectShape("headNormBackward", "inputGradient", inputGradient, heads.shape);
+      return new CallArguments().tensor(heads).vector(weight).number(epsilon).tensor(outputGradient).tensor(inputGradient);
+    },
+  });
+
+  registerPacked(backend, swigluBackward, addon.swigluBackward, {
+    name,
+    supports: ({ gate, up, outputGradient, gateGradient, upGradient }) => [
+      ...requireComputeFloats({ gate }),
+      ...requireSameDType({ gate, up, outputGradient, gateGradient, upGradient }),
+    ],
+    pack({ gate, up, outputGradient, gateGradient, upGradient }) {
+      const call = new CallArguments().tensor(gate);
+      for (const [operand, tensor] of Object.entries({ up, outputGradient, gateGradient, upGradient })) {
+        expectShape("swigluBackward", operand, tensor, gate.shape);
+        call.tensor(tensor);
+      }
+      return call;
+    },
+  });
+
+  registerPacked(backend, crossEntropy, addon.crossEntropy, {
+    name,
+    supports: ({ logits, logitsGradient }) => requireComputeFloats({ logits, logitsGradient }),
+    pack({ logits, targets, losses, logitsGradient, gradientScale = 1 }) {
+      expectShape("crossEntropy", "logits", logits, [-1, -1]);
+      expectShape("crossEntropy", "targets", targets, [logits.numRows]);
+      expectShape("crossEntropy", "losses", losses, [logits.numRows]);
+      const call = new CallArguments().tensor(logits).vector(targets).vector(losses);
+      if (logitsGradient === undefined) return call.missing().number(gradientScale);
+      expectShape("crossEntropy", "logitsGradient", logitsGradient, logits.shape);
+      return call.tensor(logitsGradient).number(gradientScale);
+    },
+  });
+}

@@ -1,0 +1,25 @@
+import { type Backend, MemoryScope, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { expect } from "vitest";
+import type { BackendUnderTest } from "./backend-under-test.js";
+import { relativeError } from "./random-tensors.js";
+
+/** Work on one backend: makes its operands in the scope and returns what is compared. */
+export type Work = (backend: Backend, scope: MemoryScope) => Tensor | readonly Tensor[];
+
+/** Runs the same work on both backends and compares what it returns; nothing may be left in memory. */
+export function expectAgreement(subject: BackendUnderTest, tolerance: number, work: Work): void {
+  const [actual, expected] = [subject.create(), new ReferenceBackend()].map((backend) => runWork(backend, work));
+  for (const [index, values] of expected!.entries()) {
+    expect(relativeError(actual![index]!, values), `result ${index}`).toBeLessThanOrEqual(tolerance);
+  }
+}
+
+/** The results of some work, in float32. */
+export function runWork(backend: Backend, work: Work): readonly Float32Array[] {
+  using scope = new MemoryScope();
+  const results = [work(backend, scope)].flat();
+  const values = results.map((tensor) => scope.track(tensor).toFloat32());
+  scope.dispose();
+  expect(backend.memory().liveAllocations).toBe(0);
+  return values;
+}
