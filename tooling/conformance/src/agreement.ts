@@ -6,12 +6,26 @@ import { relativeError } from "./random-tensors.js";
 /** Work on one backend: makes its operands in the scope and returns what is compared. */
 export type Work = (backend: Backend, scope: MemoryScope) => Tensor | readonly Tensor[];
 
-/** Runs the same work on both backends and compares what it returns; nothing may be left in memory. */
-export function expectAgreement(subject: BackendUnderTest, tolerance: number, work: Work): void {
-  const [actual, expected] = [subject.create(), new ReferenceBackend()].map((backend) => runWork(backend, work));
-  for (const [index, values] of expected!.entries()) {
-    expect(relativeError(actual![index]!, values), `result ${index}`).toBeLessThanOrEqual(tolerance);
+/**
+ * Runs the same work on both backends and compares what it returns; nothing may be left in memory.
+ *
+ * @param name of work that takes the reference backend long: it does it once for all backends under test.
+ */
+export function expectAgreement(subject: BackendUnderTest, tolerance: number, work: Work, name?: string): void {
+  const expected = (name === undefined ? undefined : references.get(name)) ?? runWork(new ReferenceBackend(), work);
+  if (name !== undefined) references.set(name, expected);
+  const actual = runWork(subject.create(), work);
+  for (const [index, values] of expected.entries()) {
+    expect(relativeError(actual[index]!, values), `result ${index}`).toBeLessThanOrEqual(tolerance);
   }
+}
+
+const references = new Map<string, readonly Float32Array[]>();
+
+/** Compares bits; quicker than a matcher on long arrays. */
+export function sameBits(a: ArrayBufferView, b: ArrayBufferView): boolean {
+  const [left, right] = [a, b].map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength));
+  return left!.equals(right!);
 }
 
 /** The results of some work, in float32. */

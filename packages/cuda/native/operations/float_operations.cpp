@@ -20,8 +20,8 @@ void head_norm(const Matrix& heads, const Matrix& weight, float epsilon) {
   launch_head_norm(heads, weight, epsilon, stream());
 }
 
-void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine) {
-  launch_rotary(heads, positions, cosine, sine, stream());
+void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, bool inverse) {
+  launch_rotary(heads, positions, cosine, sine, inverse, stream());
 }
 
 void swiglu(const Matrix& gate, const Matrix& up, const Matrix& output) { launch_swiglu(gate, up, output, stream()); }

@@ -66,7 +66,7 @@ __global__ void head_norm_rows(Rows<T> heads, const Weight* weight, int num_head
 
 template <typename T>
 __global__ void rotate_rows(Rows<T> heads, const int32_t* positions, Rows<float> cosine, Rows<float> sine,
-                            int64_t positions_known, int half, int num_heads, int64_t total) {
+                            float direction, int64_t positions_known, int half, int num_heads, int64_t total) {
   const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (index >= total) return;
   const int i = static_cast<int>(index % half);
@@ -75,7 +75,7 @@ __global__ void rotate_rows(Rows<T> heads, const int32_t* positions, Rows<float>
   T* x = heads[token] + head % num_heads * 2 * half;
   const int32_t position = positions[token];
   const bool known = position >= 0 && position < positions_known;
-  const float c = known ? cosine[position][i] : NAN, s = known ? sine[position][i] : NAN;
+  const float c = known ? cosine[position][i] : NAN, s = known ? sine[position][i] * direction : NAN;
   const float a = to_float(x[i]), b = to_float(x[half + i]);
   x[i] = from_float<T>(a * c - b * s);
   x[half + i] = from_float<T>(b * c + a * s);
@@ -227,7 +227,7 @@ void launch_head_norm(const Matrix& heads, const Matrix& weight, float epsilon, 
   check(cudaGetLastError(), "headNorm");
 }
 
-void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine,
+void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, bool inverse,
                    cudaStream_t stream) {
   const int half = static_cast<int>(cosine.columns);
   const int64_t total = heads.rows * heads.columns / 2;
@@ -235,7 +235,7 @@ void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& c
   with_float_type(heads.dtype, [&]<typename T>(T*) {
     rotate_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(
         rows_of<T>(heads), reinterpret_cast<const int32_t*>(positions.data), rows_of<float>(cosine),
-        rows_of<float>(sine), cosine.rows, half, static_cast<int>(heads.columns / (2 * half)), total);
+        rows_of<float>(sine), inverse ? -1.0f : 1.0f, cosine.rows, half, static_cast<int>(heads.columns / (2 * half)), total);
   });
   check(cudaGetLastError(), "rotary");
 }

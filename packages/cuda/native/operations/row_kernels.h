@@ -10,8 +10,8 @@ namespace elastic {
 void launch_rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual,
                      float epsilon, cudaStream_t stream);
 void launch_head_norm(const Matrix& heads, const Matrix& weight, float epsilon, cudaStream_t stream);
-/** A position outside of the tables gives NaN. */
-void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine,
+/** A position outside of the tables gives NaN; `inverse` rotates backwards. */
+void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, bool inverse,
                    cudaStream_t stream);
 void launch_swiglu(const Matrix& gate, const Matrix& up, const Matrix& output, cudaStream_t stream);
 /** A token outside of the table gives NaN. */
