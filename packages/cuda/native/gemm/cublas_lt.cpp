@@ -135,7 +135,7 @@ struct Plan {
   }
 };
 
-using PlanKey = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int, int, bool, uint32_t, uint32_t, uint32_t>;
+using PlanKey = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int, int, bool, bool, uint32_t, uint32_t, uint32_t>;
 
 /** The power of two that an address is a multiple of, up to what algorithms ask for at most. */
 uint32_t alignment(const void* data) {
@@ -148,11 +148,17 @@ void prepare(Plan& plan, const MatrixProductCall& call) {
   Library& lt = library();
   const int type = data_type(call.dtype), output_type = data_type(call.output_dtype);
   check_lt(lt.descriptor_create(&plan.descriptor, kCompute32F, data_type(DType::F32)), "cublasLtMatmulDescCreate");
-  const int transpose = kOperationT;
-  check_lt(lt.descriptor_set(plan.descriptor, kDescriptorTransposeA, &transpose, sizeof transpose), "transpose");
+  if (!call.weight_rows_are_inputs) {
+    const int transpose = kOperationT;
+    check_lt(lt.descriptor_set(plan.descriptor, kDescriptorTransposeA, &transpose, sizeof transpose), "transpose");
+  }
   const auto rows = static_cast<uint64_t>(call.rows), inputs = static_cast<uint64_t>(call.inputs);
   const auto outputs = static_cast<uint64_t>(call.outputs);
-  check_lt(lt.layout_create(&plan.weight, type, inputs, outputs, call.inputs), "weight layout");
+  if (call.weight_rows_are_inputs) {
+    check_lt(lt.layout_create(&plan.weight, type, outputs, inputs, call.outputs), "weight layout");
+  } else {
+    check_lt(lt.layout_create(&plan.weight, type, inputs, outputs, call.inputs), "weight layout");
+  }
   check_lt(lt.layout_create(&plan.input, type, inputs, rows, call.input_stride), "input layout");
   check_lt(lt.layout_create(&plan.output, output_type, outputs, rows, call.output_stride), "output layout");
   Preference preference = nullptr;
@@ -180,6 +186,7 @@ const Plan& plan_for(const MatrixProductCall& call) {
   static std::map<PlanKey, Plan> plans;
   const PlanKey key{call.rows,   call.inputs, call.outputs, call.input_stride, call.output_stride,
                     static_cast<int>(call.dtype), static_cast<int>(call.output_dtype), call.accumulate,
+                    call.weight_rows_are_inputs,
                     alignment(call.weight), alignment(call.input), alignment(call.output)};
   const std::lock_guard lock(mutex);
   const auto known = plans.find(key);

@@ -10,7 +10,10 @@
 
 namespace elastic {
 
-/** Row-major product: output [rows, outputs] = input [rows, inputs] · weight [outputs, inputs]ᵀ (+ output). */
+/**
+ * Row-major product: output [rows, outputs] = input [rows, inputs] · weight [outputs, inputs]ᵀ (+ output), or with
+ * `weight_rows_are_inputs` input [rows, inputs] · weight [inputs, outputs].
+ */
 struct MatrixProductCall {
   const void* input;
   int64_t input_stride;
@@ -24,6 +27,7 @@ struct MatrixProductCall {
   DType dtype;
   DType output_dtype;
   bool accumulate;
+  bool weight_rows_are_inputs = false;
 };
 
 /** Why cuBLASLt cannot be used; empty when it can. */

@@ -6,6 +6,7 @@
 #include "core/device.h"
 #include "gemm/cublas_lt.h"
 #include "operations/row_kernels.h"
+#include "training/training_operations.h"
 
 namespace elastic::backend {
 namespace {
@@ -16,10 +17,54 @@ bool must_convert(const Matrix& input, DType dtype) {
          input.row_stride * byte_size(dtype) % 16 != 0;
 }
 
-void multiply_into(const Matrix& input, const WeightArgument& weight, const Matrix& output, bool accumulate) {
-  multiply({input.data, input.row_stride, weight.data, output.data, output.row_stride, input.rows, weight.inputs,
-            weight.outputs, weight.dtype, output.dtype, accumulate},
+/** Which side of a weight is summed over: its inputs, or on the way back its outputs. */
+enum class Direction { Forward, Back };
+
+int64_t depth_of(const WeightArgument& weight, Direction direction) {
+  return direction == Direction::Forward ? weight.inputs : weight.outputs;
+}
+
+void multiply_into(const Matrix& input, const WeightArgument& weight, Direction direction, const Matrix& output, bool accumulate) {
+  const int64_t depth = depth_of(weight, direction);
+  multiply({input.data, input.row_stride, weight.data, output.data, output.row_stride, input.rows, depth, output.columns,
+            weight.dtype, output.dtype, accumulate, direction == Direction::Back},
            Device::instance().stream);
+}
+
+void multiply_any(const Matrix& input, const WeightArgument& weight, Direction direction, const Matrix& bias,
+                  const Matrix& output, bool accumulate) {
+  const cudaStream_t stream = Device::instance().stream;
+  const int64_t depth = depth_of(weight, direction);
+  if (depth == 0) {
+    const auto bytes = [&](int64_t elements) { return static_cast<size_t>(elements * byte_size(output.dtype)); };
+    if (bias.data != nullptr) {
+      launch_add_row(bias, output, accumulate, stream);
+    } else if (!accumulate) {
+      check(cudaMemset2DAsync(output.data, bytes(output.row_stride), 0, bytes(output.columns), static_cast<size_t>(output.rows), stream),
+            "cudaMemset2DAsync");
+    }
+    return;
+  }
+  // Products of 16-bit matrices give float32 or their own type; others go through float32.
+  const bool direct = output.dtype == weight.dtype || output.dtype == DType::F32;
+  if (!direct || (bias.data != nullptr && output.dtype != DType::F32)) {
+    // The sum, bias and residual included, is rounded once.
+    const Scratch wide(static_cast<size_t>(output.rows * output.columns * 4));
+    const Matrix sums{wide.data(), output.rows, output.columns, output.columns, DType::F32};
+    if (accumulate) launch_cast(output, sums, stream);
+    multiply_any(input, weight, direction, bias, sums, accumulate);
+    launch_cast(sums, output, stream);
+    return;
+  }
+  if (bias.data != nullptr) launch_add_row(bias, output, accumulate, stream);
+  const bool adds = accumulate || bias.data != nullptr;
+  if (!must_convert(input, weight.dtype)) return multiply_into(input, weight, direction, output, adds);
+  // Rows start at multiples of 16 bytes.
+  const int64_t unit = 16 / byte_size(weight.dtype), stride = (depth + unit - 1) / unit * unit;
+  const Scratch copy(static_cast<size_t>(input.rows * stride * byte_size(weight.dtype)));
+  const Matrix converted{copy.data(), input.rows, input.columns, stride, weight.dtype};
+  launch_cast(input, converted, stream);
+  multiply_into(converted, weight, direction, output, adds);
 }
 
 }  // namespace
@@ -38,32 +83,12 @@ void pack_linear(const WeightArgument& weight, const std::vector<Matrix>& source
 }
 
 void linear(const Matrix& input, const WeightArgument& weight, const Matrix& bias, const Matrix& output, bool accumulate) {
-  const cudaStream_t stream = Device::instance().stream;
-  if (weight.inputs == 0) {
-    if (bias.data != nullptr) launch_add_row(bias, output, accumulate, stream);
-    else if (!accumulate) check(cudaMemset2DAsync(output.data, static_cast<size_t>(output.row_stride * byte_size(output.dtype)), 0, static_cast<size_t>(output.columns * byte_size(output.dtype)), static_cast<size_t>(output.rows), stream), "cudaMemset2DAsync");
-    return;
-  }
-  // Products of 16-bit matrices give float32 or their own type; others go through float32.
-  const bool direct = output.dtype == weight.dtype || output.dtype == DType::F32;
-  if (!direct || (bias.data != nullptr && output.dtype != DType::F32)) {
-    // The sum, bias and residual included, is rounded once.
-    const Scratch wide(static_cast<size_t>(output.rows * output.columns * 4));
-    const Matrix sums{wide.data(), output.rows, output.columns, output.columns, DType::F32};
-    if (accumulate) launch_cast(output, sums, stream);
-    linear(input, weight, bias, sums, accumulate);
-    launch_cast(sums, output, stream);
-    return;
-  }
-  if (bias.data != nullptr) launch_add_row(bias, output, accumulate, stream);
-  const bool adds = accumulate || bias.data != nullptr;
-  if (!must_convert(input, weight.dtype)) return multiply_into(input, weight, output, adds);
-  // Rows start at multiples of 16 bytes.
-  const int64_t unit = 16 / byte_size(weight.dtype), stride = (weight.inputs + unit - 1) / unit * unit;
-  const Scratch copy(static_cast<size_t>(input.rows * stride * byte_size(weight.dtype)));
-  const Matrix converted{copy.data(), input.rows, input.columns, stride, weight.dtype};
-  launch_cast(input, converted, stream);
-  multiply_into(converted, weight, output, adds);
+  multiply_any(input, weight, Direction::Forward, bias, output, accumulate);
+}
+
+void linear_input_gradient(const Matrix& output_gradient, const WeightArgument& weight, const Matrix& input_gradient,
+                           bool accumulate) {
+  multiply_any(output_gradient, weight, Direction::Back, Matrix{}, input_gradient, accumulate);
 }
 
 }  // namespace elastic::backend

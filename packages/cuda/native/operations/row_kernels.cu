@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "core/block_sums.cuh"
 #include "core/check.h"
 #include "core/floats.cuh"
 #include "operations/vector_kernels.h"
@@ -11,19 +12,6 @@ namespace elastic {
 namespace {
 
 constexpr int kThreads = 256;
-
-__device__ float block_sum(float value) {
-  __shared__ float partial[32];
-  value = warp_sum(value);
-  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = value;
-  __syncthreads();
-  value = threadIdx.x < blockDim.x / 32 ? partial[threadIdx.x] : 0.0f;
-  if (threadIdx.x < 32) partial[0] = warp_sum(value);
-  __syncthreads();
-  const float result = partial[0];
-  __syncthreads();
-  return result;
-}
 
 template <typename In, typename Weight, typename Out, typename Residual>
 __global__ void rms_norm_rows(Rows<In> input, const Weight* weight, Rows<Out> output, Rows<Residual> residual,
@@ -231,7 +219,7 @@ void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& c
                    cudaStream_t stream) {
   const int half = static_cast<int>(cosine.columns);
   const int64_t total = heads.rows * heads.columns / 2;
-  if (total == 0 || try_rotary_vectors(heads, positions, cosine, sine, stream)) return;
+  if (total == 0 || try_rotary_vectors(heads, positions, cosine, sine, inverse, stream)) return;
   with_float_type(heads.dtype, [&]<typename T>(T*) {
     rotate_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(
         rows_of<T>(heads), reinterpret_cast<const int32_t*>(positions.data), rows_of<float>(cosine),

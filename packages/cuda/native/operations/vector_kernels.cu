@@ -1,5 +1,6 @@
 #include "operations/vector_kernels.h"
 
+#include "core/block_sums.cuh"
 #include "core/check.h"
 #include "core/vectors.cuh"
 
@@ -9,17 +10,6 @@ namespace {
 constexpr int kThreads = 256;
 /** Vectors of a row that one thread of a norm keeps in registers. */
 constexpr int kRowVectors = 4;
-
-__device__ float block_sum(float value) {
-  __shared__ float partial[kThreads / 32];
-  value = warp_sum(value);
-  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = value;
-  __syncthreads();
-  float sum = 0;
-#pragma unroll
-  for (int i = 0; i < kThreads / 32; ++i) sum += partial[i];
-  return sum;
-}
 
 /** One thread block for a row, which is read once. */
 template <typename T, bool adds>
@@ -79,7 +69,7 @@ __global__ void head_norm_vectors(Rows<T> heads, const float* weight, unsigned n
 
 template <typename T>
 __global__ void rotate_vectors(Rows<T> heads, const int32_t* positions, Rows<float> cosine, Rows<float> sine,
-                               int64_t positions_known, unsigned parts, unsigned num_heads, unsigned total) {
+                               float direction, int64_t positions_known, unsigned parts, unsigned num_heads, unsigned total) {
   const unsigned index = blockIdx.x * kThreads + threadIdx.x;
   if (index >= total) return;
   const unsigned part = index % parts, head = index / parts, token = head / num_heads;
@@ -93,9 +83,9 @@ __global__ void rotate_vectors(Rows<T> heads, const int32_t* positions, Rows<flo
   const FloatVector s = FloatVector::load(sine[known ? position : 0] + part * kVector);
 #pragma unroll
   for (int k = 0; k < kVector; ++k) {
-    const float x = known ? a.values[k] : NAN, y = b.values[k];
-    a.values[k] = x * c.values[k] - y * s.values[k];
-    b.values[k] = y * c.values[k] + x * s.values[k];
+    const float x = known ? a.values[k] : NAN, y = b.values[k], sine_k = s.values[k] * direction;
+    a.values[k] = x * c.values[k] - y * sine_k;
+    b.values[k] = y * c.values[k] + x * sine_k;
   }
   a.store(low);
   b.store(high);
@@ -156,7 +146,7 @@ bool try_head_norm_vectors(const Matrix& heads, const Matrix& weight, float epsi
   return true;
 }
 
-bool try_rotary_vectors(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine,
+bool try_rotary_vectors(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, bool inverse,
                         cudaStream_t stream) {
   const int64_t half = cosine.columns, total = heads.rows * heads.columns / (2 * kVector);
   const auto aligned = [](const Matrix& table) {
@@ -168,7 +158,7 @@ bool try_rotary_vectors(const Matrix& heads, const Matrix& positions, const Matr
   with_half_type(heads.dtype, [&]<typename T>(T*) {
     rotate_vectors<<<blocks_for(total), kThreads, 0, stream>>>(
         rows_of<T>(heads), reinterpret_cast<const int32_t*>(positions.data), rows_of<float>(cosine), rows_of<float>(sine),
-        cosine.rows, static_cast<unsigned>(half / kVector), static_cast<unsigned>(heads.columns / (2 * half)),
+        inverse ? -1.0f : 1.0f, cosine.rows, static_cast<unsigned>(half / kVector), static_cast<unsigned>(heads.columns / (2 * half)),
         static_cast<unsigned>(total));
   });
   check(cudaGetLastError(), "rotary");

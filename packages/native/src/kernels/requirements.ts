@@ -1,3 +1,4 @@
+import type { LayerCache } from "@elastic-attention/attention";
 import type { DType, Tensor } from "@elastic-attention/tensor";
 
 /** Operands by name; undefined ones are not there. */
@@ -25,4 +26,9 @@ export function requireFloats(operands: Operands): readonly string[] {
   return Object.entries(operands).flatMap(([name, tensor]) =>
     tensor?.dtype === "i32" || tensor?.dtype === "u8" ? [`${name} is ${tensor.dtype}, floats are needed`] : [],
   );
+}
+
+/** Reasons against caches whose slots are not rows. */
+export function requireRows(caches: readonly LayerCache[]): readonly string[] {
+  return caches.some(({ pages }) => pages !== undefined) ? ["the cache lies in pages, the kernel reads rows"] : [];
 }

@@ -4,7 +4,7 @@ import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
 import { pushAttention } from "./pack-attention.js";
 import { registerPacked } from "./packed-kernel.js";
-import { computeFloats } from "./requirements.js";
+import { computeFloats, requireRows } from "./requirements.js";
 
 /** Both sides of attention in one call, and its gradients, where the addon has them. */
 export function registerTrainingAttentionKernels(backend: NativeBackend): void {
@@ -16,6 +16,7 @@ export function registerTrainingAttentionKernels(backend: NativeBackend): void {
     supports: ({ query, fullOutput, sparseOutput, sequences }) => [
       ...requireComputeFloats({ query, fullOutput, sparseOutput }),
       ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
+      ...requireRows(sequences.map(({ cache }) => cache)),
     ],
     pack({ query, fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp, sequences, scale }) {
       const [call, full] = [new CallArguments(), sequences.map(retrievalSide)];
@@ -29,6 +30,7 @@ export function registerTrainingAttentionKernels(backend: NativeBackend): void {
     supports: ({ query, output, outputGradient, queryGradient, sequences, cacheGradients }) => [
       ...requireComputeFloats({ query, output, outputGradient, queryGradient }),
       ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
+      ...requireRows(sequences.map(({ cache }) => cache)),
       ...cacheGradients.flatMap(({ keys, values }) =>
         requireComputeFloats({ "the gradient of the keys": keys, "the gradient of the values": values }),
       ),

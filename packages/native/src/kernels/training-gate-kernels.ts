@@ -4,7 +4,7 @@ import { expectShape, ShapeError, type Tensor } from "@elastic-attention/tensor"
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
 import { registerPacked } from "./packed-kernel.js";
-import { computeFloats, requireSameDType } from "./requirements.js";
+import { computeFloats, requireRows, requireSameDType } from "./requirements.js";
 
 /** The gates between both sides of attention, the router behind them, and the way back from a cache. */
 export function registerTrainingGateKernels(backend: NativeBackend): void {
@@ -39,7 +39,10 @@ export function registerTrainingGateKernels(backend: NativeBackend): void {
   if (gather !== undefined) {
     backend.kernels.register(cacheGather, {
       name: "rows",
-      supports: ({ cache, keys, values }) => requireComputeFloats({ "the cache": cache.keys, keys, values }),
+      supports: ({ cache, keys, values }) => [
+        ...requireComputeFloats({ "the cache": cache.keys, keys, values }),
+        ...requireRows([cache]),
+      ],
       run({ cache, keys, values }) {
         const { numKeyValueHeads, headDim, length, heads } = cache;
         for (const [name, source, target] of [["keys", cache.keys, keys], ["values", cache.values, values]] as const) {
