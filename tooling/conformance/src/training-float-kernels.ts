@@ -131,7 +131,7 @@ export function describeTrainingFloatKernels(subject: BackendUnderTest): void {
 
 /** What a backend that knows the targets before it computes says to one outside of the vocabulary. */
 export function testTargetsOutside(subject: BackendUnderTest): void {
-  test("crossEntropy refuses a target outside of the vocabulary", () => {
+  test(`crossEntropy of ${subject.name} refuses a target outside of the vocabulary`, () => {
     using backend = subject.create();
     using logits = randomTensor(backend, [2, 5], "f32", 1);
     using losses = poisoned(backend, [2], "f32");

@@ -16,8 +16,12 @@ export function registerPacked<Call>(
   backend: NativeBackend,
   operation: Operation<Call, void>,
   native: NativeKernel | undefined,
-  { name, supports, pack }: PackedKernel<Call>,
+  kernel: PackedKernel<Call>,
 ): void {
   if (native === undefined) return;
-  backend.kernels.register(operation, { name, supports, run: (call) => backend.call(operation.name, native, pack(call)) });
+  backend.kernels.register(operation, {
+    name: kernel.name,
+    supports: (call) => kernel.supports(call),
+    run: (call) => backend.call(operation.name, native, kernel.pack(call)),
+  });
 }
