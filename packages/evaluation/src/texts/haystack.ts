@@ -2,6 +2,11 @@ import { DatasetError } from "../errors.js";
 import type { TokenCounter } from "../tokens/token-counter.js";
 import { joinLines, splitSentences } from "./sentences.js";
 
+/** Longer sentences (lists, text without full stops or spaces) are divided, at a space where there is one. */
+const longestSentence = 1000;
+/** Longer words are cut to what fits: in scripts without spaces a word is a paragraph. */
+const longWord = 30;
+
 /** Running text that needles are hidden in. */
 export class Haystack {
   readonly sentences: readonly string[];
@@ -14,7 +19,7 @@ export class Haystack {
     text: string,
     readonly source: string,
   ) {
-    this.sentences = splitSentences(joinLines(text));
+    this.sentences = splitSentences(joinLines(text)).flatMap(divide);
     if (this.sentences.length === 0) throw new DatasetError(`The haystack text (${source}) is empty.`);
   }
 
@@ -29,18 +34,55 @@ export class Haystack {
       const sentence = this.sentences[index % this.sentences.length]!;
       const cost = counter.count(` ${sentence}`);
       if (tokens + cost > room) {
-        const words: string[] = [];
-        for (const word of sentence.split(" ")) {
-          const wordCost = counter.count(` ${word}`);
-          if (tokens + wordCost > room) break;
-          tokens += wordCost;
-          words.push(word);
-        }
-        if (words.length > 0) sentences.push(words.join(" "));
-        return { sentences, tokens };
+        const part = cutSentence(sentence, room - tokens, counter);
+        return part.text === "" ? { sentences, tokens } : { sentences: [...sentences, part.text], tokens: tokens + part.tokens };
       }
       sentences.push(sentence);
       tokens += cost;
     }
   }
+}
+
+/** The first words of a sentence that fit into `room` tokens. */
+function cutSentence(sentence: string, room: number, counter: TokenCounter): { text: string; tokens: number } {
+  const words: string[] = [];
+  let tokens = 0;
+  for (const word of sentence.split(" ")) {
+    const cost = counter.count(` ${word}`);
+    if (tokens + cost <= room) {
+      words.push(word);
+      tokens += cost;
+      continue;
+    }
+    if (word.length > longWord) {
+      const characters = Array.from(word);
+      let [fits, exceeds] = [0, characters.length];
+      const part = (length: number) => ` ${characters.slice(0, length).join("")}`;
+      while (exceeds - fits > 1) {
+        const middle = Math.floor((fits + exceeds) / 2);
+        if (tokens + counter.measure(part(middle)) <= room) fits = middle;
+        else exceeds = middle;
+      }
+      if (fits > 0) {
+        words.push(part(fits).trimStart());
+        tokens += counter.measure(part(fits));
+      }
+    }
+    break;
+  }
+  return { text: words.join(" "), tokens };
+}
+
+function divide(sentence: string): string[] {
+  const parts: string[] = [];
+  let rest = sentence;
+  while (rest.length > longestSentence) {
+    const space = rest.lastIndexOf(" ", longestSentence);
+    // Not between the halves of a character outside the basic plane.
+    const high = /[\ud800-\udbff]/.test(rest[longestSentence - 1]!);
+    const end = space > 0 ? space : longestSentence - (high ? 1 : 0);
+    parts.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return rest === "" ? parts : [...parts, rest];
 }
