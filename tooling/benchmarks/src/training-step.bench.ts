@@ -1,0 +1,169 @@
+import { dualAttention, type DualAttentionCall, hybridAttention, retrievalSide } from "@elastic-attention/attention";
+import { type Backend, type FloatArray, type Kernel, MemoryScope, type Operation } from "@elastic-attention/tensor";
+import {
+  DecoderModel, elasticModes, type ModelSpec, predictTrainingMemory, publishedSizes, TrainingModel, type TrainingPack, type TrainingStepOptions,
+} from "@elastic-attention/transformer";
+import type { Benchmark } from "./benchmark.js";
+import type { BenchmarkOptions } from "./command-line.js";
+import { timed } from "./contenders.js";
+import { type Figure, figure } from "./figure.js";
+import { parseModeRequest } from "./mode-request.js";
+import { publishedShape } from "./published-shapes.js";
+import { randomRouters } from "./random-routers.js";
+import { startBackend } from "./start-backend.js";
+import { duration, rate } from "./statistics.js";
+
+export const benchmark: Benchmark = {
+  description: "One training step of routers over a published model shape with random weights, one pack of one segment",
+  async run(options, progress) {
+    using backend = await startBackend(options);
+    const figures: Figure[] = [];
+    for (const name of options.tiny ? ["tiny"] : (options.shapes ?? ["llama-3.1-8b"])) {
+      for (const tokens of options.tokens ?? [options.tiny ? 300 : 65536]) {
+        figures.push(...(await measure(backend, name, tokens, options, progress)));
+      }
+    }
+    return { figures, notes: [`Random weights in bf16 on ${backend.device.description}; every layer in a checkpoint; the share of sparse heads is fixed.`] };
+  },
+};
+
+async function measure(
+  backend: Backend,
+  name: string,
+  tokens: number,
+  options: BenchmarkOptions,
+  progress: (line: string) => void,
+): Promise<Figure[]> {
+  const spec = publishedShape(name, tokens);
+  const rounds = options.rounds ?? 3;
+  using scope = new MemoryScope();
+  const decoder = scope.track(DecoderModel.random({ backend, spec, dtype: "bf16" }));
+  const model = TrainingModel.share(decoder);
+  const routers = randomRouters(backend, spec, scope);
+  const figures: Figure[] = [];
+  for (const request of (options.modes ?? ["fa-ssa:0.50", "fa-ssa:0.70"]).map(parseModeRequest)) {
+    const { retrievalMode, sparseMode } = elasticModes(request.name, publishedSizes);
+    const decide = fixedGates(request.sparsity);
+    const step = (settings: Partial<TrainingStepOptions> = {}) =>
+      model.step({ pack: randomPack(spec, tokens), routers, retrievalMode, sparseMode, decide, gateLoss, ...settings });
+    // Memory is taken from the device once, kernels are chosen once.
+    await step();
+    await backend.synchronize();
+    backend.resetPeak();
+    const before = backend.memory().liveBytes;
+    const seconds: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      seconds.push(
+        await timed(async () => {
+          await step();
+          await backend.synchronize();
+        }),
+      );
+    }
+    const peak = backend.memory().peakBytes;
+    const predicted = before + predictTrainingMemory(spec, "bf16", tokens);
+    const note = [
+      `peak ${(peak / 1e9).toFixed(2)} GB of ${(backend.device.memoryBytes / 1e9).toFixed(0)}`,
+      `predicted ${(100 * (predicted / peak - 1)).toFixed(1)}% off`,
+    ].join(", ");
+    const ours = rate("ours", seconds, tokens);
+    const target = options.tiny ? undefined : ({ bound: "at least", value: 3500 } as const);
+    figures.push(figure({ what: `${name}, ${tokens} tokens, ${request.label}`, unit: "tokens/s", ours, target, higherIsBetter: true, note }));
+    progress(`${name}, ${tokens}, ${request.label}: ${ours.median.toFixed(0)} tokens/s, ${note}`);
+    progress(`by operation: ${await byOperation(backend, step)}`);
+  }
+  figures.push(await dualAgainstBoth(backend, name, tokens, { model, routers, spec, rounds, tiny: options.tiny }, progress));
+  return figures;
+}
+
+/** The whole step with one pass for both sides of the attention, and with a pass for each, in turns. */
+async function dualAgainstBoth(
+  backend: Backend,
+  name: string,
+  tokens: number,
+  { model, routers, spec, rounds, tiny }: { model: TrainingModel; routers: TrainingStepOptions["routers"]; spec: ModelSpec; rounds: number; tiny: boolean },
+  progress: (line: string) => void,
+): Promise<Figure> {
+  const { retrievalMode, sparseMode } = elasticModes("fa-ssa", publishedSizes);
+  let together = true;
+  const both: Kernel<DualAttentionCall, void> = {
+    name: "one pass for each side",
+    supports: () => (together ? ["both sides are computed together"] : []),
+    run({ query, fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp, sequences, scale }, { kernels }) {
+      const full = sequences.map(retrievalSide);
+      kernels.run(hybridAttention, { query, output: fullOutput, logSumExp: fullLogSumExp, sequences: full, scale });
+      kernels.run(hybridAttention, { query, output: sparseOutput, logSumExp: sparseLogSumExp, sequences, scale });
+    },
+  };
+  backend.kernels.register(dualAttention, both, { priority: 100 });
+  const seconds: { dual: number[]; both: number[] } = { dual: [], both: [] };
+  for (let round = 0; round < rounds; round++) {
+    for (const side of ["dual", "both"] as const) {
+      together = side === "dual";
+      seconds[side].push(
+        await timed(async () => {
+          await model.step({ pack: randomPack(spec, tokens), routers, retrievalMode, sparseMode, decide: fixedGates(0.7), gateLoss });
+          await backend.synchronize();
+        }),
+      );
+    }
+    progress(`dual against both: round ${round + 1} of ${rounds}`);
+  }
+  together = true;
+  return figure({
+    what: `${name}, ${tokens} tokens, fa-ssa, whole step, both sides in one pass`,
+    unit: "s",
+    ours: duration("one pass", seconds.dual, 1),
+    peer: duration("two passes", seconds.both, 1),
+    target: tiny ? undefined : { bound: "at least", value: 1.25 },
+    targetIsRatio: true,
+    higherIsBetter: false,
+  });
+}
+
+/** Where the time of a step goes; the device is waited for after every operation, so the sum is more than a step's. */
+async function byOperation(backend: Backend, step: () => Promise<unknown>): Promise<string> {
+  const seconds = new Map<string, number>();
+  const { kernels } = backend;
+  const run = kernels.run.bind(kernels);
+  kernels.run = <Call, Result>(operation: Operation<Call, Result>, call: Call): Result => {
+    const begun = performance.now();
+    const result = run(operation, call);
+    void backend.synchronize();
+    seconds.set(operation.name, (seconds.get(operation.name) ?? 0) + (performance.now() - begun) / 1000);
+    return result;
+  };
+  try {
+    await step();
+  } finally {
+    kernels.run = run;
+  }
+  const sorted = [...seconds].toSorted((a, b) => b[1] - a[1]);
+  return sorted.map(([name, time]) => `${name} ${time.toFixed(3)}`).join(", ");
+}
+
+/** The same heads sparse in every layer, spread evenly, with the gradient of a relaxation. */
+function fixedGates(sparsity: number): TrainingStepOptions["decide"] {
+  return (layer: number, logits: FloatArray) => {
+    const sparse = (count: number) => Math.floor(count * sparsity + 1e-9);
+    const gates = Float32Array.from({ length: logits.length / 2 }, (_, gate) => {
+      const place = layer * (logits.length / 2) + gate;
+      return sparse(place + 1) > sparse(place) ? 0 : 1;
+    });
+    const backward = (gradients: FloatArray) => Float32Array.from(logits, (_, i) => (i % 2 === 0 ? -0.25 : 0.25) * gradients[i >> 1]!);
+    return { gates, backward };
+  };
+}
+
+const gateLoss: TrainingStepOptions["gateLoss"] = (gates) => ({ loss: 0, gradients: gates.map((layer) => new Float32Array(layer.length)) });
+
+function randomPack({ vocabularySize }: ModelSpec, count: number): TrainingPack {
+  let state = 12345;
+  const tokens = Int32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * vocabularySize);
+  });
+  const targets = tokens.map((_, row) => tokens[row + 1] ?? -1);
+  const end = Math.min(100, count);
+  return { tokens, targets, offsets: [0, count], pooledRanges: [[[0, end], [count - end, count]]] };
+}
