@@ -88,6 +88,7 @@ routingOptions(modelOptions(program.command("bench")))
 
 modelOptions(program.command("heads"))
   .description("find retrieval heads with needle prompts and write a head list (paper, appendix C)")
+  .option("--random", "heads at random instead: what any choice must beat")
   .requiredOption("--out <file>", "where the list goes; heads.json in the model's folder is found by itself")
   .option("--haystack <file>", "text that needles are hidden in (default: Moby-Dick)")
   .option("--tokens <n...>", "prompt lengths", counts)
@@ -101,6 +102,8 @@ program
   .description("train the routers of a frozen model (paper, sections 3 and 4)")
   .requiredOption("--config <file>", "JSON; the training package ships its schema and an example")
   .option("--resume", "go on from the checkpoint in the output folder")
+  .option("--baseline <name>", "train static heads instead, on the same data: prulong or duo-attention", choice("prulong", "duo-attention"))
+  .option("--sparsity <share>", "share of sparse heads of a baseline", share, 0.7)
   .option("--json", "one JSON document on standard output at the end")
   .action(runCommand(async () => (await import("./commands/train.js")).train));
 

@@ -1,5 +1,6 @@
 export * from "./baselines/head-lists.js";
 export * from "./baselines/static-gates.js";
+export * from "./baselines/train-baseline.js";
 export * from "./data/open-rows.js";
 export * from "./data/pack-stream.js";
 export * from "./data/row-source.js";

@@ -1,6 +1,6 @@
 import type { AttentionMode } from "@elastic-attention/attention";
 import { routerParameters } from "@elastic-attention/router";
-import { OutOfMemoryError, readFloats, ReferenceBackend, ShapeError, writeFloats } from "@elastic-attention/tensor";
+import { type FloatArray, OutOfMemoryError, readFloats, ReferenceBackend, ShapeError, writeFloats } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
   elasticModeSettings, forward, PretrainedModel, registerModelAdapter, TrainingModel, type TrainingPack, TrainingPackError, type TrainingStepOptions,
@@ -105,6 +105,18 @@ describe("gradients of the routers by finite differences in float64", () => {
       // Both modes choose blocks: no single attention call can say what the gates chose.
       const both = { retrievalMode: modes.xattention, sparseMode: { ...modes.xattention, threshold: 0.1 } };
       expect(await wrongGradients(model, { ...options, ...both })).toEqual([]);
+    });
+  });
+});
+
+describe("distillation", () => {
+  test("has the gradient of the distance to the hidden states of full attention, which is 0 with every gate open", async () => {
+    await withModel(async ({ model, options }) => {
+      const { decide } = new RelaxationDouble("soft");
+      expect(await wrongGradients(model, { ...options, decide, loss: "hidden-states" })).toEqual([]);
+      const open = (_: number, logits: FloatArray) => ({ gates: new Float64Array(logits.length / 2).fill(1), backward: () => new Float64Array(logits.length) });
+      const { languageModelLoss } = await model.step({ ...options, decide: open, loss: "hidden-states" });
+      expect(languageModelLoss).toBe(0);
     });
   });
 });

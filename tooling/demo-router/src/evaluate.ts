@@ -27,19 +27,34 @@ export interface ScoreSummary {
   readonly sparsityByTask: Readonly<Record<string, number>>;
 }
 
+/** A held-out row as the model reads it. */
+export interface TokenizedRow {
+  readonly metadata: DataRow["metadata"];
+  readonly prompt: Int32Array;
+  /** Up to the end of the turn, which is part of a right answer; the template's line break after it is not. */
+  readonly answer: Int32Array;
+}
+
+export function tokenizeRow({ context, question, answer, metadata }: DataRow, tokenizer: Tokenizer, endOfTextId: number): TokenizedRow {
+  const user = { role: "user", content: `${context}\n${question}` } as const;
+  const prompt = tokenizer.encodeChat([user]);
+  const whole = tokenizer.encodeChat([user, { role: "assistant", content: answer }], { addGenerationPrompt: false });
+  return { metadata, prompt, answer: whole.slice(prompt.length, whole.lastIndexOf(endOfTextId) + 1) };
+}
+
 /**
  * Scores held-out rows under a router (none: every head full). The prompt is prefilled and routed alone; the answer then
  * goes on under its plan, so routers never see it. It is exact iff every token is the most likely one after the ones
  * before: what greedy decoding would write.
  */
-export async function scoreRows(model: PretrainedModel, tokenizer: Tokenizer, rows: readonly DataRow[], router: Router | undefined): Promise<FamilyScore[]> {
-  const groups = new Map<string, { row: DataRow; exact: number[]; tokens: number[]; sparsity: number[] }>();
+export async function scoreRows(model: PretrainedModel, rows: readonly TokenizedRow[], router: Router | undefined): Promise<FamilyScore[]> {
+  const groups = new Map<string, { row: TokenizedRow; exact: number[]; tokens: number[]; sparsity: number[] }>();
   for (const row of rows) {
     const { family, length } = row.metadata;
     const key = `${family} ${length}`;
     const group = groups.get(key) ?? { row, exact: [], tokens: [], sparsity: [] };
     groups.set(key, group);
-    const { hits, sparsity } = await scoreRow(model, tokenizer, row, router);
+    const { hits, sparsity } = await scoreRow(model, row, router);
     group.exact.push(hits.every(Boolean) ? 1 : 0);
     group.tokens.push(mean(hits.map(Number)));
     group.sparsity.push(sparsity);
@@ -66,13 +81,8 @@ export function summarize(scores: readonly FamilyScore[]): ScoreSummary {
   };
 }
 
-async function scoreRow(model: PretrainedModel, tokenizer: Tokenizer, row: DataRow, router: Router | undefined): Promise<{ hits: boolean[]; sparsity: number }> {
+async function scoreRow(model: PretrainedModel, { prompt, answer }: TokenizedRow, router: Router | undefined): Promise<{ hits: boolean[]; sparsity: number }> {
   const { decoder, spec } = model;
-  const user = { role: "user", content: `${row.context}\n${row.question}` } as const;
-  const prompt = tokenizer.encodeChat([user]);
-  const whole = tokenizer.encodeChat([user, { role: "assistant", content: row.answer }], { addGenerationPrompt: false });
-  // Up to the end of the turn, which is part of a right answer; the template's line break after it is not.
-  const answer = whole.slice(prompt.length, whole.lastIndexOf(spec.endOfTextIds[0]!) + 1);
   const { numLayers, numKeyValueHeads, headDim } = spec;
   using cache = new SequenceCache({ backend: decoder.backend, numLayers, numKeyValueHeads, headDim, dtype: decoder.dtype });
   const first = await decoder.prefill({ sequences: [{ tokens: prompt, cache, ...(router === undefined ? {} : { router }) }] });

@@ -13,7 +13,7 @@ import { registerQwen } from "@elastic-attention/model-qwen";
 import { parseHeadList, StaticRouter } from "@elastic-attention/router";
 import { createBackend, referenceProvider, registerBackend } from "@elastic-attention/tensor";
 import { PretrainedModel } from "@elastic-attention/transformer";
-import { type FamilyScore, scoreRows, summarize } from "./evaluate.js";
+import { type FamilyScore, scoreRows, summarize, tokenizeRow } from "./evaluate.js";
 import { type DataRow, dataRow, promptFamilies, trainingRow } from "./generate-rows.js";
 import { Haystack } from "./haystack.js";
 import { prepareTexts, type PrepareOptions } from "./prepare-texts.js";
@@ -113,9 +113,10 @@ program
   .action(async (options: EvaluateOptions) => {
     for (const provider of [cpuProvider, cudaProvider, referenceProvider]) registerBackend(provider);
     registerQwen();
-    const rows = readRows(options.rows, Number(options.limit ?? Infinity));
     using backend = await createBackend(options.backend, options.backend === "cpu" ? { threads: Number(options.threads) } : {});
     const tokenizer = Tokenizer.load(options.model);
+    const endOfText = tokenizer.tokenId("<|end|>")!;
+    const rows = readRows(options.rows, Number(options.limit ?? Infinity)).map((row) => tokenizeRow(row, tokenizer, endOfText));
     const results: { system: string; scores: FamilyScore[] }[] = [];
     const record = (system: string, scores: FamilyScore[]) => {
       results.push({ system, scores });
@@ -124,12 +125,12 @@ program
     };
     {
       using model = await PretrainedModel.open({ path: options.model, backend });
-      record("full", await scoreRows(model, tokenizer, rows, undefined));
+      record("full", await scoreRows(model, rows, undefined));
     }
     for (const routers of options.router ?? []) {
       using model = await PretrainedModel.open({ path: options.model, backend, routers });
       const { retrievalMode, sparseMode } = model.spec.elastic!;
-      record(`router ${routers}`, await scoreRows(model, tokenizer, rows, model.learnedRouter(retrievalMode, sparseMode)));
+      record(`router ${routers}`, await scoreRows(model, rows, model.learnedRouter(retrievalMode, sparseMode)));
     }
     const learned = results[1] === undefined ? undefined : summarize(results[1].scores).sparsity;
     using model = await PretrainedModel.open({ path: options.model, backend });
@@ -137,7 +138,7 @@ program
       const list = parseHeadList(JSON.parse(readFileSync(file, "utf8")) as unknown);
       for (const sparsity of options.sparsity?.map(Number) ?? [learned ?? list.sparsity]) {
         const router = new StaticRouter({ list, ...model.spec.elastic!, sparsity });
-        record(`heads ${file} at ${sparsity.toFixed(3)}`, await scoreRows(model, tokenizer, rows, router));
+        record(`heads ${file} at ${sparsity.toFixed(3)}`, await scoreRows(model, rows, router));
       }
     }
   });

@@ -5,7 +5,8 @@ import { demoModelInformation } from "@elastic-attention/demo-model";
 import { RandomStream, Tokenizer } from "@elastic-attention/generation";
 import { type HeadList, RetrievalScores } from "@elastic-attention/router";
 import { createBackend } from "@elastic-attention/tensor";
-import { PretrainedModel } from "@elastic-attention/transformer";
+import { randomHeadList } from "@elastic-attention/training";
+import { findModelAdapter, ModelConfig, PretrainedModel } from "@elastic-attention/transformer";
 import { mobyDickText } from "../documents/moby-dick.js";
 import { cutToTokens, hideNeedle, type NeedleDocument, needlePrompt } from "../documents/needle-document.js";
 import { modelPath, type ModelOptions } from "../model-options.js";
@@ -20,6 +21,7 @@ type HeadsOptions = ModelOptions & {
   readonly samples: number;
   readonly sparsity: number;
   readonly seed: number;
+  readonly random?: boolean;
 };
 
 const keys = ["harbour", "lantern", "orchard", "violin", "compass", "meadow", "anchor", "chimney"];
@@ -28,6 +30,7 @@ const keys = ["harbour", "lantern", "orchard", "violin", "compass", "meadow", "a
 export const heads: CommandFunction<HeadsOptions> = async ({ options, signal }) => {
   registerPackages();
   const path = modelPath(options);
+  if (options.random === true) return writeList(options, randomHeads(path, options));
   using backend = await createBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
   using model = await PretrainedModel.open({ path, backend, signal, ...(options.dtype === undefined ? {} : { dtype: options.dtype }) });
   const tokenizer = Tokenizer.load(path);
@@ -59,11 +62,21 @@ export const heads: CommandFunction<HeadsOptions> = async ({ options, signal }) 
     scores: scores.scores().map((row) => row.map((value) => Number(value.toPrecision(6)))),
     sparsity: options.sparsity,
   };
-  writeFileSync(options.out, `${JSON.stringify(list, undefined, 1)}\n`);
-  if (options.json) console.log(JSON.stringify(list));
-  else console.error(`Wrote ${options.out}: ${list.scores.length} layers of ${list.scores[0]!.length} heads.`);
-  return 0;
+  return writeList(options, list);
 };
+
+function writeList({ out, json }: HeadsOptions, list: HeadList): number {
+  writeFileSync(out, `${JSON.stringify(list, undefined, 1)}\n`);
+  if (json) console.log(JSON.stringify(list));
+  else console.error(`Wrote ${out}: ${list.scores.length} layers of ${list.scores[0]!.length} heads.`);
+  return 0;
+}
+
+function randomHeads(path: string, { sparsity, seed }: HeadsOptions): HeadList {
+  const config = ModelConfig.read(path);
+  const { numLayers, numKeyValueHeads } = findModelAdapter(config).spec(config);
+  return randomHeadList(numLayers, numKeyValueHeads, sparsity, seed);
+}
 
 /** Prefills one needle prompt with every head full and takes its scores. */
 async function score(

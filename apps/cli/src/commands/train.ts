@@ -1,7 +1,9 @@
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { runRanks } from "@elastic-attention/distributed";
 import { createBackend } from "@elastic-attention/tensor";
-import { openFrozenModel, readTrainingConfig, type StepReport, trainRouters, trainingFiles } from "@elastic-attention/training";
+import {
+  openFrozenModel, readTrainingConfig, type StepReport, trainBaseline, type TrainedBaseline, trainRouters, trainingFiles,
+} from "@elastic-attention/training";
 import registerPackages from "../register-packages.js";
 import type { CommandFunction } from "../run-command.js";
 import { Progress } from "../terminal/progress.js";
@@ -10,6 +12,8 @@ import { TrainingView } from "../terminal/training-view.js";
 interface TrainOptions {
   readonly config: string;
   readonly resume?: boolean;
+  readonly baseline?: TrainedBaseline;
+  readonly sparsity: number;
   readonly json?: boolean;
 }
 
@@ -34,7 +38,14 @@ export const train: CommandFunction<TrainOptions> = async ({ options, signal }) 
     const onStep = (report: StepReport) => {
       if (shows) view.update(report);
     };
-    const last = await trainRouters({ config, model, communicator, resume: options.resume === true, onStep, signal });
+    const run = { config, model, communicator, resume: options.resume === true, onStep, signal };
+    if (options.baseline !== undefined) {
+      const list = await trainBaseline(run, options.baseline, options.sparsity);
+      view[Symbol.dispose]();
+      if (shows) console.log(options.json ? JSON.stringify(list) : `Wrote heads.json in ${config.output}.`);
+      return;
+    }
+    const last = await trainRouters(run);
     view[Symbol.dispose]();
     if (!shows) return;
     if (options.json) console.log(JSON.stringify({ files, last }, undefined, 2));

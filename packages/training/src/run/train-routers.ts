@@ -20,7 +20,7 @@ import { savePawCheckpoint, saveRouterFile } from "../routers/save-routers.js";
 import type { TrainingStepper } from "../step/training-stepper.js";
 import type { GatePolicy } from "../trainer/gate-policy.js";
 import type { StepReport } from "../trainer/step-report.js";
-import { Trainer } from "../trainer/trainer.js";
+import { Trainer, type TrainerOptions } from "../trainer/trainer.js";
 import type { TrainingConfig } from "./training-config.js";
 
 /** A frozen model that is ready to give gradients. */
@@ -82,17 +82,25 @@ export async function trainRouters(options: TrainRoutersOptions): Promise<StepRe
   const shape = { numLayers, headDim, width: config.router.width * headDim, classes: relaxationClasses(config.router.relaxation) };
   const parameters = RouterParameters.initialize(shape, config.seed, config.router.initializerRange);
   using policy = new RouterPolicy(model.backend, parameters, config.router.relaxation);
-  return await trainPolicy(options, policy, (objective) => saveResult(options, parameters, objective));
+  return await trainPolicy(options, policy, (objective, isLast) => saveResult(options, parameters, objective, isLast));
 }
 
-/** Trains any policy under a configuration; `save` runs at the end, on rank 0. */
+/** What a policy is trained with besides the configuration. */
+export interface PolicyTraining {
+  /** Default: as the configuration says. */
+  readonly objective?: SparsityObjective;
+  readonly loss?: TrainerOptions["loss"];
+}
+
+/** Trains any policy under a configuration; `save` runs on rank 0, after each checkpoint and at the end. */
 export async function trainPolicy(
   { config, model, communicator, resume, onStep, signal }: TrainRoutersOptions,
   policy: GatePolicy,
-  save: (objective: SparsityObjective) => void,
+  save: (objective: SparsityObjective, isLast: boolean) => void,
+  training: PolicyTraining = {},
 ): Promise<StepReport | undefined> {
   using rows = await openRows(config.data.files);
-  const objective = sparsityObjective(config);
+  const objective = training.objective ?? sparsityObjective(config);
   const files = trainingFiles(config.output);
   const log = new TrainingLog(files.log);
   const writes = communicator.rank === 0;
@@ -118,6 +126,8 @@ export async function trainPolicy(
       if (writes) log.append(report);
       onStep?.(report);
     },
+    onCheckpoint: () => save(objective, false),
+    ...(training.loss === undefined ? {} : { loss: training.loss }),
     ...(signal === undefined ? {} : { signal }),
   });
   if (writes) mkdirSync(config.output, { recursive: true });
@@ -128,7 +138,7 @@ export async function trainPolicy(
   } finally {
     if (writes) writeReports(config, log);
   }
-  if (writes) save(objective);
+  if (writes) save(objective, true);
   return last ?? log.read().at(-1);
 }
 
@@ -172,11 +182,11 @@ function courseOf(config: TrainingConfig, rows: RowSource): Record<string, unkno
   return { mode, sizes, data: named, tasks, router, objective, temperature, optimizer, dtype, seed };
 }
 
-function saveResult({ config, model }: TrainRoutersOptions, parameters: RouterParameters, objective: SparsityObjective): void {
+function saveResult({ config, model }: TrainRoutersOptions, parameters: RouterParameters, objective: SparsityObjective, isLast: boolean): void {
   const files = trainingFiles(config.output);
   const options = { ...trainingModes(config, model), parameters, adapter: model.adapter, pooling: poolingOf(config), dtype: config.routerDType };
   if (config.save !== "paw") saveRouterFile(files.routers, options, `${basename(model.directory)}, ${config.optimizer.steps} steps, seed ${config.seed}`);
-  if (config.save !== "routers") savePawCheckpoint(files.paw, { ...options, base: model.directory, objective, replace: true });
+  if (config.save !== "routers" && isLast) savePawCheckpoint(files.paw, { ...options, base: model.directory, objective, replace: true });
 }
 
 function writeReports({ output }: TrainingConfig, log: TrainingLog): void {

@@ -1,5 +1,6 @@
 import { type Communicator, SingleProcess } from "@elastic-attention/distributed";
 import type { AttentionMode } from "@elastic-attention/attention";
+import type { TrainingStepOptions } from "@elastic-attention/transformer";
 import type { PackedExamples, PackStream } from "../data/pack-stream.js";
 import { NotFiniteLossError, TrainingConfigError } from "../errors.js";
 import type { SparsityLoss, SparsityObjective } from "../objective/sparsity-objective.js";
@@ -32,6 +33,8 @@ export interface TrainerOptions {
   readonly seed: number;
   /** Keep only layer inputs in a step and compute the rest again. */
   readonly activationCheckpointing: boolean;
+  /** Default "next-token"; see `TrainingStepOptions`. */
+  readonly loss?: TrainingStepOptions["loss"];
   /** Default: one process. */
   readonly communicator?: Communicator;
   /** File for checkpoints; without it nothing is saved. */
@@ -40,6 +43,8 @@ export interface TrainerOptions {
   readonly checkpointEvery?: number;
   readonly identity: RunIdentity;
   readonly onStep?: (report: StepReport) => void;
+  /** After each checkpoint but the last, on the rank that wrote it. */
+  readonly onCheckpoint?: () => void;
   readonly signal?: AbortSignal;
 }
 
@@ -104,7 +109,10 @@ export class Trainer {
         this.#saveAfter(error, before);
         throw error;
       }
-      if (this.#step === steps || (checkpointEvery > 0 && this.#step % checkpointEvery === 0)) this.#save(this.#state());
+      if (this.#step === steps || (checkpointEvery > 0 && this.#step % checkpointEvery === 0)) {
+        this.#save(this.#state());
+        if (this.#step < steps && this.#communicator.rank === 0) this.options.onCheckpoint?.();
+      }
     }
   }
 
@@ -152,7 +160,7 @@ export class Trainer {
 
   /** One pack forward and backward; false when a number is not finite. */
   async #accumulate({ pack, taskIds }: PackedExamples, index: number, temperature: number, sums: StepSums): Promise<boolean> {
-    const { stepper, policy, objective, seed, steps, retrievalMode, sparseMode, activationCheckpointing, signal } = this.options;
+    const { stepper, policy, objective, seed, steps, retrievalMode, sparseMode, activationCheckpointing, loss, signal } = this.options;
     let sparsityLoss: SparsityLoss | undefined;
     const result = await stepper.step({
       pack,
@@ -162,6 +170,7 @@ export class Trainer {
       checkpointing: activationCheckpointing,
       decide: (layer, logits) => policy.decide(logits, { seed, step: this.#step, pack: index, layer }, temperature),
       gateLoss: (gates) => (sparsityLoss = objective.evaluate(gates, taskIds, this.#step / steps)),
+      ...(loss === undefined ? {} : { loss }),
       ...(signal === undefined ? {} : { signal }),
     });
     const { linear, quadratic } = sparsityLoss!.multiplierGradients;

@@ -3,6 +3,7 @@ import { attentionModeDefinition } from "@elastic-attention/attention";
 import { routerParameters, type RouterWeights } from "@elastic-attention/router";
 import {
   type Backend,
+  cast,
   downloadFloats,
   embedding,
   type FloatArray,
@@ -16,12 +17,13 @@ import {
 import { DecoderModel, type LoadOptions } from "../decoder-model.js";
 import type { ModelSpec } from "../model-spec.js";
 import { checkPack } from "./check-pack.js";
+import { hiddenStateDistance } from "./hidden-state-distance.js";
 import { languageModelLoss } from "./language-model-loss.js";
 import { LayerDecision } from "./layer-decision.js";
 import { TrainingBatch } from "./training-batch.js";
 import { runTrainingLayer } from "./training-layer.js";
 import { defaultTrainingChunkRows, predictTrainingMemory } from "./training-memory.js";
-import type { TrainingStepOptions, TrainingStepResult } from "./training-step.js";
+import type { GateDecision, TrainingStepOptions, TrainingStepResult } from "./training-step.js";
 
 export interface TrainingModelOptions {
   /** Rows that norms, projections and the MLP take at a time. Default 4096. */
@@ -66,8 +68,7 @@ export class TrainingModel implements Disposable {
   async step(options: TrainingStepOptions): Promise<TrainingStepResult> {
     this.#admit(options);
     const { backend, spec } = this;
-    const { pack, routers, signal, checkpointing = true, deterministic = false } = options;
-    const { weights, rotaryTable } = this.decoder.core;
+    const { pack, routers, signal, checkpointing = true } = options;
     using scope = new MemoryScope();
     const batch = scope.track(new TrainingBatch(backend, pack, this.options.chunkRows ?? defaultTrainingChunkRows));
     const gradients = routers.map((router) => zeroGradients(router, scope));
@@ -76,6 +77,38 @@ export class TrainingModel implements Disposable {
       for (const [index, parameter] of routerParameters(router).entries()) tape.watch(parameter, gradients[layer]![index]!);
     }
     const progress = this.#progress(options);
+    const teacher = options.loss === "hidden-states" ? await this.#teacher(options, batch, scope) : undefined;
+    const { hidden, decisions } = await this.#forward(tape, options, batch, scope, progress);
+    const { loss: gateLoss, gradients: gateGradients } = options.gateLoss(decisions.map(({ gates }) => gates));
+    for (const [layer, decision] of decisions.entries()) decision.gateLossGradient = gateGradients[layer]!;
+    const loss =
+      teacher === undefined
+        ? languageModelLoss(tape, this.decoder.core.weights, spec, batch, hidden, signal)
+        : hiddenStateDistance(tape, batch, hidden, teacher, signal);
+    await progress();
+    for (let steps = tape.numSteps; tape.stepBack(); steps--) {
+      if (checkpointing) await progress();
+      else if (steps % 16 === 0) await yieldTo(signal);
+    }
+    return {
+      languageModelLoss: loss,
+      gateLoss,
+      gates: decisions.map(({ gates }) => gates),
+      routerGradients: gradients.map(joined),
+    };
+  }
+
+  /** All layers; the tape decides what is kept for the way back. */
+  async #forward(
+    tape: Tape,
+    options: TrainingStepOptions,
+    batch: TrainingBatch,
+    scope: MemoryScope,
+    progress: () => Promise<void>,
+  ): Promise<{ hidden: Tensor; decisions: LayerDecision[] }> {
+    const { spec } = this;
+    const { routers, checkpointing = true, deterministic = false } = options;
+    const { weights, rotaryTable } = this.decoder.core;
     let hidden = tape.allocate([batch.numRows, spec.hiddenSize], this.decoder.dtype);
     tape.run(embedding, { ids: batch.ids, table: weights.embedding, output: hidden });
     const decisions: LayerDecision[] = [];
@@ -88,20 +121,20 @@ export class TrainingModel implements Disposable {
       hidden = next;
       await progress();
     }
-    const { loss: gateLoss, gradients: gateGradients } = options.gateLoss(decisions.map(({ gates }) => gates));
-    for (const [layer, decision] of decisions.entries()) decision.gateLossGradient = gateGradients[layer]!;
-    const loss = languageModelLoss(tape, weights, spec, batch, hidden, signal);
-    await progress();
-    for (let steps = tape.numSteps; tape.stepBack(); steps--) {
-      if (checkpointing) await progress();
-      else if (steps % 16 === 0) await yieldTo(signal);
-    }
-    return {
-      languageModelLoss: loss,
-      gateLoss,
-      gates: decisions.map(({ gates }) => gates),
-      routerGradients: gradients.map(joined),
+    return { hidden, decisions };
+  }
+
+  /** Final hidden states with every head in the retrieval mode, which distillation compares with. */
+  async #teacher(options: TrainingStepOptions, batch: TrainingBatch, scope: MemoryScope): Promise<Tensor> {
+    using tape = new Tape(this.backend);
+    const decide = (_layer: number, logits: FloatArray): GateDecision => {
+      const gates = new Float32Array(batch.numSegments * this.spec.numKeyValueHeads).fill(1);
+      return { gates, backward: () => new Float32Array(logits.length) };
     };
+    const { hidden } = await this.#forward(tape, { ...options, decide }, batch, scope, () => yieldTo(options.signal));
+    const copy = scope.track(this.backend.allocate(hidden.shape, hidden.dtype));
+    this.backend.kernels.run(cast, { input: hidden, output: copy });
+    return copy;
   }
 
   [Symbol.dispose](): void {

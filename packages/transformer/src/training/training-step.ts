@@ -47,6 +47,11 @@ export interface TrainingStepOptions {
   decide(layer: number, logits: FloatArray): GateDecision;
   /** Asked once, after the forward pass, with the gates of all layers. */
   gateLoss(gates: readonly FloatArray[]): GateLoss;
+  /**
+   * What the rows with a target are judged by. "next-token" (default): cross-entropy. "hidden-states" (DuoAttention's
+   * distillation): squared distance of the final hidden states to those with every head in the retrieval mode.
+   */
+  readonly loss?: "next-token" | "hidden-states";
   /** Keep only each layer's input and compute the rest again on the way back. Default true. */
   readonly checkpointing?: boolean;
   /** The same bits in every run also where a faster kernel adds in the order in which results come. Default false. */
@@ -56,7 +61,7 @@ export interface TrainingStepOptions {
 }
 
 export interface TrainingStepResult {
-  /** Mean cross-entropy in nats over the rows with a target. */
+  /** Mean over the rows with a target: cross-entropy in nats, or the distance that `loss` names. */
   readonly languageModelLoss: number;
   readonly gateLoss: number;
   /** For each layer [segments · kvHeads]. */
