@@ -24,6 +24,13 @@ export class SampleError extends ElasticAttentionError {
   }
 }
 
+/** An evaluation cannot be started, resumed or compared as it was asked for. */
+export class EvaluationError extends ElasticAttentionError {
+  constructor(message: string, hint?: string) {
+    super("EVALUATION", message, hint === undefined ? {} : { hint });
+  }
+}
+
 /** The known name that takes the fewest changed letters, if these are at most half of it. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();

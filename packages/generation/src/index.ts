@@ -5,6 +5,7 @@ export * from "./errors.js";
 export * from "./generation-request.js";
 export * from "./local-engine.js";
 export * from "./random-stream.js";
+export * from "./request-routing.js";
 export * from "./sampler.js";
 export * from "./stop-filter.js";
 export * from "./tokenizer.js";

@@ -26,7 +26,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   distributed: ["tensor"],
   training: [...engineBelowGeneration, "generation", "distributed"],
   "demo-model": [],
-  evaluation: [...engineBelowGeneration, "generation"],
+  evaluation: [...engineBelowGeneration, "generation", "distributed"],
 };
 
 /**

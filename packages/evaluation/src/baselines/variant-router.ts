@@ -1,0 +1,55 @@
+import { type LocalEngine, RandomStream, routeRequest } from "@elastic-attention/generation";
+import { ConstantRouter, type HeadList, type Router, StaticRouter } from "@elastic-attention/router";
+import { elasticModeSettings } from "@elastic-attention/transformer";
+import { EvaluationError } from "../errors.js";
+import { readHeadScores, requireShape } from "./head-scores-file.js";
+import type { Variant } from "./variant.js";
+
+/**
+ * The router that a variant stands for; undefined is full attention everywhere. It shares the model's weights and needs no
+ * disposal.
+ *
+ * @param seed of random heads
+ * @throws InvalidRequestError for a model without a router, HeadListError, EvaluationError
+ */
+export function variantRouter(variant: Variant, engine: LocalEngine, seed: number): Router | undefined {
+  const { sizes, spec } = engine.pretrained;
+  const { full, streaming, xattention } = elasticModeSettings(sizes);
+  const fixed = (list: HeadList, sparsity = list.sparsity) =>
+    new StaticRouter({ list, retrievalMode: full, sparseMode: streaming, sparsity });
+  switch (variant.kind) {
+    case "full":
+      return undefined;
+    case "xattention":
+      return new ConstantRouter(xattention, full);
+    case "streaming":
+      return new ConstantRouter(streaming, full);
+    case "elastic": {
+      const { mode, sparsity } = variant;
+      const source = { model: engine.pretrained, headList: engine.headList };
+      return routeRequest(source, sparsity === undefined ? { mode } : { mode, sparsity }).router;
+    }
+    case "static":
+      if (engine.headList === undefined) {
+        throw new EvaluationError(
+          `Mode "${variant.name}" needs a head list, and this model has none.`,
+          "Make one with `elastic-attention heads`, or name one: list:FILE.",
+        );
+      }
+      return fixed(engine.headList, variant.sparsity);
+    case "random":
+      return fixed(randomHeads(spec.numLayers, spec.numKeyValueHeads, seed), variant.sparsity);
+    case "list": {
+      const list = readHeadScores(variant.file);
+      requireShape(list, variant.file, spec.numLayers, spec.numKeyValueHeads);
+      return fixed(list, variant.sparsity);
+    }
+  }
+}
+
+/** A head list that says nothing: what any list must beat. */
+export function randomHeads(numLayers: number, numKeyValueHeads: number, seed: number): HeadList {
+  const random = new RandomStream(seed);
+  const scores = Array.from({ length: numLayers }, () => Array.from({ length: numKeyValueHeads }, () => random.next()));
+  return { version: 1, description: `random heads, seed ${seed}`, scores, sparsity: 0.5 };
+}

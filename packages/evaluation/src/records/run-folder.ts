@@ -1,0 +1,103 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { EvaluationError } from "../errors.js";
+import type { RunDescription, RunSettings } from "../run/run-settings.js";
+import { type EvaluationRecord, recordKey } from "./record.js";
+import { readRecords, writeRecords } from "./record-file.js";
+
+const descriptionFile = "run.json";
+const recordsFile = "records.jsonl";
+
+/** The output folder of one run: run.json, records.jsonl, and the files of ranks that have not been merged yet. */
+export class RunFolder {
+  constructor(readonly path: string) {}
+
+  /**
+   * Takes an empty or new folder for a run, or one of the same settings to go on with.
+   *
+   * @param resume whether the folder may hold records
+   * @returns the description in the folder: the given one, or that of the run that goes on
+   * @throws EvaluationError when the folder is another run's, or holds records and `resume` is not set
+   */
+  claim(description: RunDescription, resume: boolean): RunDescription {
+    mkdirSync(this.path, { recursive: true });
+    if (existsSync(join(this.path, descriptionFile))) {
+      const found = this.description();
+      const differences = differingSettings(found.settings, description.settings);
+      if (!resume) {
+        throw new EvaluationError(
+          `${this.path} holds another run.`,
+          `Choose another --out folder, or --resume to go on with it${differences.length === 0 ? "" : ` (its settings differ: ${differences.join("; ")})`}.`,
+        );
+      }
+      if (differences.length > 0) {
+        throw new EvaluationError(
+          `${this.path} holds a run with other settings: ${differences.join("; ")}.`,
+          "Resume with the settings of that run, or choose another --out folder.",
+        );
+      }
+      return found;
+    }
+    const strangers = readdirSync(this.path).filter((name) => !name.startsWith("."));
+    if (strangers.length > 0) {
+      throw new EvaluationError(`${this.path} is not empty and holds no run: ${strangers.slice(0, 3).join(", ")}.`, "Choose another --out folder.");
+    }
+    this.write(descriptionFile, `${JSON.stringify(description, undefined, 2)}\n`);
+    return description;
+  }
+
+  /** @throws EvaluationError when the folder holds no run */
+  description(): RunDescription {
+    const path = join(this.path, descriptionFile);
+    try {
+      return JSON.parse(readFileSync(path, "utf8")) as RunDescription;
+    } catch (error) {
+      throw new EvaluationError(`${this.path} holds no run: ${(error as Error).message}.`, "Name the --out folder of `elastic-attention eval`.");
+    }
+  }
+
+  /** Where a rank writes; a run of one rank writes the merged file itself. */
+  recordsPath(rank: number, size: number): string {
+    return join(this.path, size === 1 ? recordsFile : `records-${rank}.jsonl`);
+  }
+
+  /** All records of the folder, each once, in the order of samples. */
+  records(): EvaluationRecord[] {
+    const names = readdirSync(this.path).filter((name) => /^records(-\d+)?\.jsonl$/.test(name));
+    return uniqueRecords(names.sort().flatMap((name) => readRecords(join(this.path, name))));
+  }
+
+  /** Puts all records into one file and removes this folder's files of ranks. */
+  merge(records: readonly EvaluationRecord[]): void {
+    writeRecords(join(this.path, recordsFile), records);
+    for (const name of readdirSync(this.path)) if (/^records-\d+\.jsonl$/.test(name)) rmSync(join(this.path, name));
+  }
+
+  /** Writes a file at once. @returns its path */
+  write(name: string, text: string): string {
+    const path = join(this.path, name);
+    writeFileSync(`${path}.new`, text);
+    renameSync(`${path}.new`, path);
+    return path;
+  }
+}
+
+/** Each record once, by sample; records of one sample stay in the order they were made. */
+export function uniqueRecords(records: readonly EvaluationRecord[]): EvaluationRecord[] {
+  const unique = new Map<string, EvaluationRecord>();
+  for (const record of records) if (!unique.has(recordKey(record))) unique.set(recordKey(record), record);
+  return Array.from(unique.values()).sort((a, b) => a.index - b.index);
+}
+
+/** Settings whose values differ, with both of them. */
+export function differingSettings(found: RunSettings, asked: RunSettings): string[] {
+  const names = Array.from(new Set([...Object.keys(found), ...Object.keys(asked)])) as (keyof RunSettings)[];
+  return names.flatMap((name) => {
+    const [before, now] = [found[name], asked[name]].map((value) => JSON.stringify(value) ?? "not set");
+    return before === now ? [] : [`${name} is ${shortened(now!)} and was ${shortened(before!)}`];
+  });
+}
+
+function shortened(text: string): string {
+  return text.length <= 120 ? text : `${text.slice(0, 117)}…`;
+}

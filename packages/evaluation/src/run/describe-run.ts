@@ -1,0 +1,88 @@
+import { availableParallelism, cpus } from "node:os";
+import type { Communicator } from "@elastic-attention/distributed";
+import type { LocalEngine } from "@elastic-attention/generation";
+import type { Variant } from "../baselines/variant.js";
+import { packageVersion } from "../package-version.js";
+import type { ChatFormat } from "../suite.js";
+import { hashFile, hashModel } from "./model-hash.js";
+import type { RunDescription } from "./run-settings.js";
+import type { PlannedSuite } from "./sample-plan.js";
+
+/** What a run is asked to do. */
+export interface RunRequest {
+  readonly suites: readonly PlannedSuite[];
+  readonly variants: readonly Variant[];
+  /** Target lengths in tokens; default: each suite's own. */
+  readonly lengths?: readonly number[];
+  /** Samples of each task and length; default: each suite's own number. */
+  readonly samplesPerTask?: number;
+  /** How many of these the sweep is run on; default all. */
+  readonly sweepSamples?: number;
+  /** Of prompts and random heads. */
+  readonly seed: number;
+  readonly chatFormat: ChatFormat;
+  readonly strict: boolean;
+  readonly chainOfThought: boolean;
+  readonly decode: "routed" | "full";
+  /** Where data came from, by suite; for the report. */
+  readonly data: Readonly<Record<string, string>>;
+  /** The command line, for the report. */
+  readonly command?: string;
+}
+
+/** Writes down everything that is needed to repeat a run. Hashes the model, which reads all of it. */
+export async function describeRun(
+  engine: LocalEngine,
+  request: RunRequest,
+  communicator: Communicator,
+  headList: string | undefined,
+  signal?: AbortSignal,
+): Promise<RunDescription> {
+  const { model, pretrained } = engine;
+  const { suites, variants, lengths, samplesPerTask, sweepSamples, data, command } = request;
+  const { seed, chatFormat, strict, chainOfThought, decode } = request;
+  const headListHashes: string[] = [];
+  for (const variant of variants) if (variant.kind === "list") headListHashes.push(await hashFile(variant.file, signal));
+  return {
+    settings: {
+      suites: suites.map(({ suite, tasks }) => ({
+        name: suite.name,
+        tasks: tasks.map(({ name }) => name),
+        ...(data[suite.name] === undefined ? {} : { data: data[suite.name]! }),
+      })),
+      model: model.name,
+      modelHash: await hashModel(pretrained.directory, headList, signal),
+      dtype: model.dtype,
+      backend: model.backend,
+      variants,
+      headListHashes,
+      modeSizes: { ...pretrained.sizes },
+      ...(lengths === undefined ? {} : { lengths }),
+      ...(samplesPerTask === undefined ? {} : { samplesPerTask }),
+      ...(sweepSamples === undefined ? {} : { sweepSamples }),
+      seed,
+      chatFormat,
+      strict,
+      chainOfThought,
+      decode,
+      version: packageVersion,
+    },
+    environment: {
+      startedAt: new Date().toISOString(),
+      device: engine.backend.device.description,
+      node: process.version,
+      platform: `${process.platform} ${process.arch}`,
+      processor: cpus()[0]?.model ?? "unknown",
+      cores: availableParallelism(),
+      ranks: communicator.size,
+      communicator: communicator.name,
+      parameters: model.parameters,
+      architecture: model.architecture,
+      contextLength: model.contextLength,
+      router: model.router,
+      numLayers: model.numLayers,
+      numKeyValueHeads: model.numKeyValueHeads,
+      ...(command === undefined ? {} : { command }),
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import { effectiveSparsity, modelSparsity, attentionModeDefinition } from "@elastic-attention/attention";
+import type { GenerationEvent, LocalEngine } from "@elastic-attention/generation";
+import type { Router } from "@elastic-attention/router";
+import { EvaluationError } from "../errors.js";
+import { type EvaluationRecord, hashPrompt, packHeadMap } from "../records/record.js";
+import { sampleTokens } from "../sample-tokens.js";
+import type { EvaluationSample, GenerationTask, LikelihoodTask, SampleOptions } from "../suite.js";
+import { readText } from "./likelihood.js";
+import type { PlannedSample } from "./sample-plan.js";
+
+/** How a sample is run. */
+export interface SampleRun {
+  readonly engine: LocalEngine;
+  readonly variant: string;
+  /** None: every head full. */
+  readonly router: Router | undefined;
+  readonly decode: "routed" | "full";
+  readonly options: SampleOptions;
+  readonly signal: AbortSignal;
+}
+
+type Finish = Extract<GenerationEvent, { type: "finish" }>;
+
+/** Runs one sample under one variant. @throws the errors of the engine, the signal's reason when it aborts */
+export async function evaluateSample(planned: PlannedSample, run: SampleRun): Promise<EvaluationRecord> {
+  const { task, sample } = planned;
+  run.engine.backend.resetPeak();
+  const tokens = sampleTokens(sample, run.engine.tokenizer);
+  const base = {
+    suite: planned.suite.name,
+    variant: run.variant,
+    id: sample.id,
+    index: planned.index,
+    task: sample.task,
+    category: sample.category,
+    lengthBucket: sample.lengthBucket,
+    kind: task.kind,
+    promptHash: hashPrompt(tokens),
+    promptTokens: tokens.length,
+    references: Array.from(sample.references),
+    truncated: sample.truncated ?? false,
+    metadata: { ...sample.metadata },
+  };
+  const rest = task.kind === "generate" ? await generated(task, sample, tokens, run) : await read(task, sample, tokens, run);
+  return { ...base, ...rest, peakBytes: run.engine.backend.memory().peakBytes };
+}
+
+async function generated(task: GenerationTask, sample: EvaluationSample, tokens: Int32Array, run: SampleRun) {
+  const first = await answer(sample, tokens, run);
+  const second = task.followUp?.(sample, first.text, run.options);
+  const finish = second === undefined ? first : await answer(second, sampleTokens(second, run.engine.tokenizer), run);
+  const { report, text, reason } = finish;
+  const both = second === undefined ? [first.report] : [first.report, report];
+  return {
+    newTokens: sum(both, ({ newTokens }) => newTokens),
+    output: text,
+    ...(second === undefined ? {} : { reasoning: first.text }),
+    score: task.score(second ?? sample, text),
+    finish: reason as Exclude<typeof reason, "aborted">,
+    // Of the first prompt, which holds the document.
+    modelSparsity: first.report.modelSparsity,
+    effectiveSparsity: first.report.effectiveSparsity,
+    modes: Array.from(first.report.modes),
+    headMap: packHeadMap(first.report.headMap),
+    prefillSeconds: sum(both, ({ prefillSeconds }) => prefillSeconds),
+    decodeSeconds: sum(both, ({ newTokens, decodeTokensPerSecond: rate }) => (rate > 0 ? (newTokens - 1) / rate : 0)),
+    keyValueBytes: Math.max(...both.map(({ keyValueBytes }) => keyValueBytes)),
+    fullKeyValueBytes: Math.max(...both.map(({ fullKeyValueBytes }) => fullKeyValueBytes)),
+  };
+}
+
+async function answer(sample: EvaluationSample, tokens: Int32Array, { engine, router, decode, signal }: SampleRun): Promise<Finish> {
+  const request = {
+    tokens,
+    maxNewTokens: sample.maxNewTokens,
+    decode,
+    signal,
+    ...(sample.stop === undefined ? {} : { stop: sample.stop }),
+    ...(router === undefined ? { mode: "full" as const } : { router }),
+  };
+  for await (const event of engine.generate(request)) {
+    if (event.type !== "finish") continue;
+    if (event.reason === "aborted") signal.throwIfAborted();
+    return event;
+  }
+  throw new EvaluationError(`Sample ${sample.id} ended without an answer.`);
+}
+
+async function read(task: LikelihoodTask, sample: EvaluationSample, tokens: Int32Array, { engine, router, signal }: SampleRun) {
+  const { logProbabilities, routing, prefillSeconds, keyValueBytes } = await readText(engine.pretrained, tokens, router, signal);
+  const { score, positions } = task.score(sample, logProbabilities);
+  const modes = router?.modes ?? [{ kind: "full" }];
+  return {
+    newTokens: 0,
+    output: "",
+    score,
+    finish: "read" as const,
+    modelSparsity: modelSparsity({ modes: [], assignment: routing.assignment }),
+    effectiveSparsity: effectiveSparsity(routing.blocks),
+    modes: modes.map((mode) => attentionModeDefinition(mode).label),
+    headMap: packHeadMap(routing.assignment),
+    prefillSeconds,
+    decodeSeconds: 0,
+    keyValueBytes,
+    fullKeyValueBytes: fullBytes(engine, tokens.length),
+    positions: Array.from(positions, (range) => ({ ...range })),
+  };
+}
+
+function fullBytes({ model }: LocalEngine, tokens: number): number {
+  const { numLayers, numKeyValueHeads, headDim, dtype } = model;
+  return tokens * numLayers * numKeyValueHeads * headDim * 2 * (dtype === "f32" ? 4 : 2);
+}
+
+function sum<Item>(items: readonly Item[], value: (item: Item) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}

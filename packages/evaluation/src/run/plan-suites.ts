@@ -1,0 +1,47 @@
+import { DatasetError, EvaluationError, UnknownNameError } from "../errors.js";
+import type { SuiteOptions } from "../suite.js";
+import { findSuite, suiteNames } from "../suites.js";
+import type { PlannedSuite } from "./sample-plan.js";
+
+export interface SuiteChoice {
+  /** Names of suites; "all" stands for every suite whose data are at hand. */
+  readonly suites: readonly string[];
+  /** Names of tasks of any of these suites; default all. */
+  readonly tasks?: readonly string[];
+  readonly data: Omit<SuiteOptions, "tasks">;
+}
+
+export interface ChosenSuites {
+  readonly planned: readonly PlannedSuite[];
+  /** Suites of "all" that were left out, and why. */
+  readonly leftOut: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/**
+ * Finds suites and tasks by name.
+ *
+ * @throws UnknownNameError with the nearest name, DatasetError for missing data of a suite that was named
+ */
+export async function planSuites({ suites, tasks, data }: SuiteChoice): Promise<ChosenSuites> {
+  const all = suites.includes("all");
+  const names = all ? suiteNames() : Array.from(new Set(suites));
+  const chosen = names.map((name) => findSuite(name));
+  const known = chosen.flatMap(({ taskNames }) => taskNames);
+  for (const task of tasks ?? []) if (!known.includes(task)) throw new UnknownNameError("task", task, known);
+  const planned: PlannedSuite[] = [];
+  const leftOut: { name: string; reason: string }[] = [];
+  for (const suite of chosen) {
+    const own = tasks?.filter((task) => suite.taskNames.includes(task));
+    if (own?.length === 0) continue;
+    try {
+      planned.push({ suite, tasks: await suite.tasks({ ...data, ...(own === undefined ? {} : { tasks: own }) }) });
+    } catch (error) {
+      if (!(all && error instanceof DatasetError)) throw error;
+      leftOut.push({ name: suite.name, reason: error.message.split("\n")[0]! });
+    }
+  }
+  if (planned.length === 0) {
+    throw new EvaluationError("There is nothing to evaluate.", leftOut.map(({ name, reason }) => `${name}: ${reason}`).join(" "));
+  }
+  return { planned, leftOut };
+}

@@ -1,0 +1,179 @@
+import type { Communicator } from "@elastic-attention/distributed";
+import type { LocalEngine } from "@elastic-attention/generation";
+import type { Router } from "@elastic-attention/router";
+import { isSweep, type Variant } from "../baselines/variant.js";
+import { variantRouter } from "../baselines/variant-router.js";
+import { parseRecords, RecordWriter } from "../records/record-file.js";
+import { type EvaluationRecord, recordKey } from "../records/record.js";
+import { type RunFolder, uniqueRecords } from "../records/run-folder.js";
+import type { SampleOptions } from "../suite.js";
+import type { RunRequest } from "./describe-run.js";
+import { evaluateSample } from "./evaluate-sample.js";
+import type { RunDescription } from "./run-settings.js";
+import { type PlannedSample, SamplePlan } from "./sample-plan.js";
+
+export interface EvaluationRun {
+  readonly engine: LocalEngine;
+  readonly request: RunRequest;
+  readonly description: RunDescription;
+  readonly folder: RunFolder;
+  /** Whether the folder may hold records of this run. */
+  readonly resume: boolean;
+  readonly communicator: Communicator;
+  readonly signal: AbortSignal;
+  /** While prompts are made. */
+  readonly onPlan?: (tasksDone: number, tasksTotal: number) => void;
+  readonly onProgress?: (progress: EvaluationProgress) => void;
+}
+
+/** Of this rank. */
+export interface EvaluationProgress {
+  /** Work in characters read, the measure of the time left; what was done before a resume is not in it. */
+  readonly done: number;
+  readonly total: number;
+  readonly samplesDone: number;
+  readonly samplesTotal: number;
+  readonly task: string;
+  readonly variant: string;
+}
+
+export interface EvaluationOutcome {
+  /** The run's own description: of its first start, when this one resumed it. */
+  readonly description: RunDescription;
+  /** All records in the order of samples, of all ranks and all starts; on rank 0 only, empty elsewhere. */
+  readonly records: readonly EvaluationRecord[];
+}
+
+/**
+ * Runs every sample under every variant, sample by sample, so that all variants see the same prompts under the same
+ * conditions. Each record is on disk before the next sample begins; samples that have one are not run again.
+ *
+ * Ranks share the samples out; the merged records are those of a single run.
+ *
+ * @throws EvaluationError for another run's folder, the errors of suites and engine, the signal's reason
+ */
+export async function runEvaluation(run: EvaluationRun): Promise<EvaluationOutcome> {
+  const { engine, request, communicator, folder, signal } = run;
+  const description = communicator.rank === 0 ? folder.claim(run.description, run.resume) : run.description;
+  // Nobody reads the folder before rank 0 has looked at it.
+  await communicator.barrier();
+  const routers = new Map(request.variants.map((variant) => [variant, variantRouter(variant, engine, request.seed)]));
+  const options = sampleOptions(run);
+  const plan = await SamplePlan.make(request.suites, options, run.onPlan, signal);
+  const before = await gathered(communicator, communicator.rank === 0 || communicator.size === 1 ? folder.records() : localRecords(folder));
+  const work = new Workload(plan, request, communicator, new Set(before.map(recordKey)));
+  const made: EvaluationRecord[] = [];
+  {
+    using writer = new RecordWriter(folder.recordsPath(communicator.rank, communicator.size));
+    run.onProgress?.(work.progress("", ""));
+    for await (const planned of plan.samples()) {
+      for (const variant of work.open(planned)) {
+        signal.throwIfAborted();
+        const record = await evaluateSample(planned, {
+          engine,
+          variant: variant.name,
+          router: routers.get(variant) as Router | undefined,
+          decode: request.decode,
+          options,
+          signal,
+        });
+        writer.append(record);
+        made.push(record);
+        work.finish(planned);
+        run.onProgress?.(work.progress(planned.sample.task, variant.name));
+      }
+    }
+  }
+  const all = await gathered(communicator, made);
+  if (communicator.rank > 0) {
+    await communicator.barrier();
+    return { description, records: [] };
+  }
+  const records = inPlanOrder(uniqueRecords([...before, ...all]), request.variants);
+  folder.merge(records);
+  await communicator.barrier();
+  return { description, records };
+}
+
+function sampleOptions({ engine, request }: EvaluationRun): SampleOptions {
+  const { lengths, samplesPerTask, seed, strict, chatFormat } = request;
+  return {
+    tokenizer: engine.tokenizer,
+    contextLength: engine.model.contextLength,
+    seed,
+    strict,
+    chatFormat,
+    ...(lengths === undefined ? {} : { lengths }),
+    ...(samplesPerTask === undefined ? {} : { samplesPerTask }),
+  };
+}
+
+/** Records of a rank that may have a disk of its own; another rank may be about to make the folder. */
+function localRecords(folder: RunFolder): EvaluationRecord[] {
+  try {
+    return folder.records();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** The records of all ranks, on all ranks. */
+async function gathered(communicator: Communicator, records: readonly EvaluationRecord[]): Promise<EvaluationRecord[]> {
+  if (communicator.size === 1) return [...records];
+  const own = new TextEncoder().encode(records.map((record) => `${JSON.stringify(record)}\n`).join(""));
+  const all = await communicator.allGather(own);
+  return uniqueRecords(all.flatMap((bytes, rank) => parseRecords(new TextDecoder().decode(bytes), `the records of rank ${rank}`)));
+}
+
+/** Samples in order, and the variants of one sample as they were asked for, whoever ran them. */
+function inPlanOrder(records: readonly EvaluationRecord[], variants: readonly Variant[]): EvaluationRecord[] {
+  const places = new Map(variants.map(({ name }, place) => [name, place]));
+  return Array.from(records).sort((a, b) => a.index - b.index || places.get(a.variant)! - places.get(b.variant)!);
+}
+
+/** What is left to do for this rank. */
+class Workload {
+  readonly #total: number;
+  readonly #samplesTotal: number;
+  #done = 0;
+  #samplesDone = 0;
+
+  constructor(
+    private readonly plan: SamplePlan,
+    private readonly request: RunRequest,
+    private readonly communicator: Communicator,
+    private readonly finished: ReadonlySet<string>,
+  ) {
+    let [characters, samples] = [0, 0];
+    for (const [index, outline] of plan.outlines.entries()) {
+      const open = this.#variants(index, outline).length;
+      characters += open * outline.characters;
+      samples += open;
+    }
+    this.#total = characters;
+    this.#samplesTotal = samples;
+  }
+
+  /** The variants that a sample is still to be run under, here. */
+  open({ index, suite, sample, repetition }: PlannedSample): readonly Variant[] {
+    return this.#variants(index, { suite: suite.name, id: sample.id, repetition });
+  }
+
+  finish({ index }: PlannedSample): void {
+    this.#done += this.plan.outlines[index]!.characters;
+    this.#samplesDone += 1;
+  }
+
+  progress(task: string, variant: string): EvaluationProgress {
+    return { done: this.#done, total: this.#total, samplesDone: this.#samplesDone, samplesTotal: this.#samplesTotal, task, variant };
+  }
+
+  #variants(index: number, { suite, id, repetition }: { readonly suite: string; readonly id: string; readonly repetition: number }): Variant[] {
+    if (index % this.communicator.size !== this.communicator.rank) return [];
+    const { variants, sweepSamples = Infinity } = this.request;
+    return variants.filter(
+      (variant) => !(isSweep(variant) && repetition >= sweepSamples) && !this.finished.has(recordKey({ suite, variant: variant.name, id })),
+    );
+  }
+}

@@ -1,0 +1,54 @@
+import type { Variant } from "../baselines/variant.js";
+import type { ChatFormat } from "../suite.js";
+
+/** Everything that decides what a run's records say; two runs of equal settings are one. */
+export interface RunSettings {
+  readonly suites: readonly { readonly name: string; readonly tasks: readonly string[]; readonly data?: string }[];
+  readonly model: string;
+  /** Of config, tokenizer, head list and weights: see `hashModel`. */
+  readonly modelHash: string;
+  readonly dtype: string;
+  readonly backend: string;
+  readonly variants: readonly Variant[];
+  /** SHA-256 of the files of variants `list:FILE`, in their order. */
+  readonly headListHashes: readonly string[];
+  /** Sizes of the sparse modes, as the model's config gives them. */
+  readonly modeSizes: Readonly<Record<string, number>>;
+  readonly lengths?: readonly number[];
+  readonly samplesPerTask?: number;
+  /** Samples of each task and length that the sweep is run on; default all. */
+  readonly sweepSamples?: number;
+  readonly seed: number;
+  readonly chatFormat: ChatFormat;
+  readonly strict: boolean;
+  readonly chainOfThought: boolean;
+  readonly decode: "routed" | "full";
+  /** Of this package: a later one may make other prompts. */
+  readonly version: string;
+}
+
+/** Where and how a run was started; shown in its report, never compared. */
+export interface RunEnvironment {
+  readonly startedAt: string;
+  readonly device: string;
+  readonly node: string;
+  readonly platform: string;
+  readonly processor: string;
+  readonly cores: number;
+  readonly ranks: number;
+  readonly communicator: string;
+  readonly parameters: number;
+  readonly architecture: string;
+  readonly contextLength: number;
+  readonly router: string;
+  readonly numLayers: number;
+  readonly numKeyValueHeads: number;
+  /** The command that repeats it. */
+  readonly command?: string;
+}
+
+/** Content of run.json. */
+export interface RunDescription {
+  readonly settings: RunSettings;
+  readonly environment: RunEnvironment;
+}
