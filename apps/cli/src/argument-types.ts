@@ -34,3 +34,13 @@ export function choice<Word extends string>(...words: readonly Word[]): (value: 
 export function counts(value: string, before: readonly number[] = []): readonly number[] {
   return [...before, count(value)];
 }
+
+/** Numbers from 0 to 1 between commas. */
+export function shares(value: string): readonly number[] {
+  return words(value).map(share);
+}
+
+/** Words between commas. */
+export function words(value: string): readonly string[] {
+  return value.split(",").map((word) => word.trim()).filter((word) => word !== "");
+}

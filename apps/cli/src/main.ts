@@ -2,7 +2,7 @@
 // The command line. Nothing heavy is imported before a command runs: `--version` and `--help` answer at once.
 import { createRequire } from "node:module";
 import { Command } from "commander";
-import { choice, count, counts, positive, share } from "./argument-types.js";
+import { choice, count, counts, positive, share, shares, words } from "./argument-types.js";
 import { runCommand } from "./run-command.js";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
@@ -10,6 +10,8 @@ const { version } = createRequire(import.meta.url)("../package.json") as { versi
 const program = new Command("elastic-attention")
   .description("Run long-context language models whose attention heads turn sparse as the input allows.")
   .version(version)
+  // Options behind `eval compare` are its own, not `eval`'s.
+  .enablePositionalOptions()
   .showHelpAfterError("(add --help for the options)")
   .addHelpText("after", "\nThe demo model answers when --model is left out. Every command takes --help.");
 
@@ -96,6 +98,31 @@ modelOptions(program.command("heads"))
   .option("--sparsity <share>", "default share of sparse heads written into the list", share, 0.5)
   .option("--seed <n>", "of the needles and their places", count, 1)
   .action(runCommand(async () => (await import("./commands/heads.js")).heads));
+
+modelOptions(program.command("eval [suites...]"))
+  .description("benchmarks under several modes on the same prompts, with a report; `all` takes every suite whose data are at hand")
+  .option("--mode <list>", "modes to compare: full, fa-ssa, fa-xa, xa-ssa, xattention, streaming, static:0.7, random:0.7, list:FILE", "full,fa-ssa")
+  .option("--sparsity <share>", "target share of sparse heads of fa-ssa, fa-xa and xa-ssa (default: as the router decides)", share)
+  .option("--sweep <shares>", "further positions of the sparsity dial, for the retained-score curve: 0,0.25,0.5,0.75,1", shares)
+  .option("--sweep-limit <n>", "samples of each task and length that the sweep runs on (default: all)", count)
+  .option("--heads <file>", "head list for a model without a trained router")
+  .option("--tasks <list>", "names of tasks, between commas (default: all of the suite)", words)
+  .option("--lengths <n...>", "target lengths in tokens (default: the suite's own)", counts)
+  .option("-n, --limit <n>", "samples of each task and length (default: the suite's own)", count)
+  .option("--preset <name>", "tasks, lengths and samples that a suite names: see --list")
+  .option("--seed <n>", "of prompts and random heads", count, 42)
+  .option("--data <dir>", "folder with official data files")
+  .option("--file <role=path...>", "single data files: haystack=essays.txt")
+  .option("--chat <format>", "auto, template or none", choice("auto", "template", "none"), "auto")
+  .option("--cot", "LongBench-v2 with chain of thought")
+  .option("--decode <policy>", "routed: sparse heads drop their keys and values; full: they keep them", choice("routed", "full"), "routed")
+  .option("--out <dir>", "folder for records, summary and report (default: evaluation-SUITE)")
+  .option("--resume", "go on with the run in that folder")
+  .option("--strict", "refuse prompts longer than the model's context instead of cutting out their middle")
+  .option("--open", "open the report in the browser")
+  .option("--list", "show suites, tasks and presets")
+  .enablePositionalOptions()
+  .action(runCommand(async () => (await import("./commands/eval.js")).evaluate));
 
 program
   .command("train")

@@ -29,3 +29,5 @@ export * from "./run/run-settings.js";
 export * from "./run/sample-plan.js";
 export * from "./report/run-summary.js";
 export * from "./report/summarize-run.js";
+export * from "./report/render-report.js";
+export * from "./report/report-document.js";

@@ -16,9 +16,9 @@ registerSuite(readingSuite);
 
 await runRanks(async (communicator) => {
   const engine = await LocalEngine.load({ path: demoModelDirectory(), backend: "cpu", threads: 1 });
-  const { planned } = await planSuites({ suites: ["toy", "reading"], data: {} });
+  const { planned } = await planSuites({ suites: ["toy", "reading"], data: {}, samplesPerTask: 2 });
   const request = {
-    suites: planned, variants: parseVariants("full,fa-ssa,random:0.5", { sweep: [0.25, 0.75] }), samplesPerTask: 2, sweepSamples: 1,
+    suites: planned, variants: parseVariants("full,fa-ssa,random:0.5", { sweep: [0.25, 0.75] }),  sweepSamples: 1,
     seed: 5, chatFormat: "auto", strict: false, chainOfThought: false, decode: "routed", data: {},
   };
   const description = await describeRun(engine, request, communicator);

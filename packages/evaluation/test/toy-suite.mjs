@@ -50,6 +50,7 @@ function suite(name, scoreUnit, tasks) {
     name,
     description: `${name}, for tests`,
     scoreUnit,
+    presets: { tiny: { description: "one of each", lengths: [40], samplesPerTask: 1 } },
     taskNames: tasks.map((task) => task.name),
     async tasks(options) {
       return tasks.filter((task) => options.tasks === undefined || options.tasks.includes(task.name));

@@ -12,11 +12,7 @@ import type { PlannedSuite } from "./sample-plan.js";
 export interface RunRequest {
   readonly suites: readonly PlannedSuite[];
   readonly variants: readonly Variant[];
-  /** Target lengths in tokens; default: each suite's own. */
-  readonly lengths?: readonly number[];
-  /** Samples of each task and length; default: each suite's own number. */
-  readonly samplesPerTask?: number;
-  /** How many of these the sweep is run on; default all. */
+  /** How many samples of each task and length the sweep is run on; default all. */
   readonly sweepSamples?: number;
   /** Of prompts and random heads. */
   readonly seed: number;
@@ -39,15 +35,17 @@ export async function describeRun(
   signal?: AbortSignal,
 ): Promise<RunDescription> {
   const { model, pretrained } = engine;
-  const { suites, variants, lengths, samplesPerTask, sweepSamples, data, command } = request;
+  const { suites, variants, sweepSamples, data, command } = request;
   const { seed, chatFormat, strict, chainOfThought, decode } = request;
   const headListHashes: string[] = [];
   for (const variant of variants) if (variant.kind === "list") headListHashes.push(await hashFile(variant.file, signal));
   return {
     settings: {
-      suites: suites.map(({ suite, tasks }) => ({
+      suites: suites.map(({ suite, tasks, lengths, samplesPerTask }) => ({
         name: suite.name,
         tasks: tasks.map(({ name }) => name),
+        ...(lengths === undefined ? {} : { lengths }),
+        ...(samplesPerTask === undefined ? {} : { samplesPerTask }),
         ...(data[suite.name] === undefined ? {} : { data: data[suite.name]! }),
       })),
       model: model.name,
@@ -57,8 +55,6 @@ export async function describeRun(
       variants,
       headListHashes,
       modeSizes: { ...pretrained.sizes },
-      ...(lengths === undefined ? {} : { lengths }),
-      ...(samplesPerTask === undefined ? {} : { samplesPerTask }),
       ...(sweepSamples === undefined ? {} : { sweepSamples }),
       seed,
       chatFormat,

@@ -4,9 +4,9 @@ import type { Router } from "@elastic-attention/router";
 import { EvaluationError } from "../errors.js";
 import { type EvaluationRecord, hashPrompt, packHeadMap } from "../records/record.js";
 import { sampleTokens } from "../sample-tokens.js";
-import type { EvaluationSample, GenerationTask, LikelihoodTask, SampleOptions } from "../suite.js";
+import type { EvaluationSample, GenerationTask, LikelihoodTask } from "../suite.js";
 import { readText } from "./likelihood.js";
-import type { PlannedSample } from "./sample-plan.js";
+import type { PlannedSample, SharedSampleOptions } from "./sample-plan.js";
 
 /** How a sample is run. */
 export interface SampleRun {
@@ -15,7 +15,8 @@ export interface SampleRun {
   /** None: every head full. */
   readonly router: Router | undefined;
   readonly decode: "routed" | "full";
-  readonly options: SampleOptions;
+  /** What samples are made with, for a second prompt made from the first answer. */
+  readonly options: SharedSampleOptions;
   readonly signal: AbortSignal;
 }
 

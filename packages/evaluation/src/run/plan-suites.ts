@@ -9,6 +9,11 @@ export interface SuiteChoice {
   /** Names of tasks of any of these suites; default all. */
   readonly tasks?: readonly string[];
   readonly data: Omit<SuiteOptions, "tasks">;
+  /** Tasks, lengths and samples that a suite names, for those that have a preset of this name. */
+  readonly preset?: string;
+  /** Target lengths in tokens and samples of each task and length, before the preset's. */
+  readonly lengths?: readonly number[];
+  readonly samplesPerTask?: number;
 }
 
 export interface ChosenSuites {
@@ -22,19 +27,28 @@ export interface ChosenSuites {
  *
  * @throws UnknownNameError with the nearest name, DatasetError for missing data of a suite that was named
  */
-export async function planSuites({ suites, tasks, data }: SuiteChoice): Promise<ChosenSuites> {
+export async function planSuites({ suites, tasks, data, preset, lengths, samplesPerTask }: SuiteChoice): Promise<ChosenSuites> {
   const all = suites.includes("all");
   const names = all ? suiteNames() : Array.from(new Set(suites));
   const chosen = names.map((name) => findSuite(name));
   const known = chosen.flatMap(({ taskNames }) => taskNames);
   for (const task of tasks ?? []) if (!known.includes(task)) throw new UnknownNameError("task", task, known);
+  const presets = chosen.flatMap((suite) => Object.keys(suite.presets));
+  if (preset !== undefined && !presets.includes(preset)) throw new UnknownNameError("preset", preset, Array.from(new Set(presets)));
   const planned: PlannedSuite[] = [];
   const leftOut: { name: string; reason: string }[] = [];
   for (const suite of chosen) {
-    const own = tasks?.filter((task) => suite.taskNames.includes(task));
+    const preselected = preset === undefined ? undefined : suite.presets[preset];
+    const own = tasks?.filter((task) => suite.taskNames.includes(task)) ?? preselected?.tasks;
+    const [ownLengths, ownSamples] = [lengths ?? preselected?.lengths, samplesPerTask ?? preselected?.samplesPerTask];
     if (own?.length === 0) continue;
     try {
-      planned.push({ suite, tasks: await suite.tasks({ ...data, ...(own === undefined ? {} : { tasks: own }) }) });
+      planned.push({
+        suite,
+        tasks: await suite.tasks({ ...data, ...(own === undefined ? {} : { tasks: own }) }),
+        ...(ownLengths === undefined ? {} : { lengths: ownLengths }),
+        ...(ownSamples === undefined ? {} : { samplesPerTask: ownSamples }),
+      });
     } catch (error) {
       if (!(all && error instanceof DatasetError)) throw error;
       leftOut.push({ name: suite.name, reason: error.message.split("\n")[0]! });

@@ -6,11 +6,10 @@ import { variantRouter } from "../baselines/variant-router.js";
 import { parseRecords, RecordWriter } from "../records/record-file.js";
 import { type EvaluationRecord, recordKey } from "../records/record.js";
 import { type RunFolder, uniqueRecords } from "../records/run-folder.js";
-import type { SampleOptions } from "../suite.js";
 import type { RunRequest } from "./describe-run.js";
 import { evaluateSample } from "./evaluate-sample.js";
 import type { RunDescription } from "./run-settings.js";
-import { type PlannedSample, SamplePlan } from "./sample-plan.js";
+import { type PlannedSample, SamplePlan, type SharedSampleOptions } from "./sample-plan.js";
 
 export interface EvaluationRun {
   readonly engine: LocalEngine;
@@ -95,16 +94,14 @@ export async function runEvaluation(run: EvaluationRun): Promise<EvaluationOutco
   return { description, records };
 }
 
-function sampleOptions({ engine, request }: EvaluationRun): SampleOptions {
-  const { lengths, samplesPerTask, seed, strict, chatFormat } = request;
+function sampleOptions({ engine, request }: EvaluationRun): SharedSampleOptions {
+  const { seed, strict, chatFormat } = request;
   return {
     tokenizer: engine.tokenizer,
     contextLength: engine.model.contextLength,
     seed,
     strict,
     chatFormat,
-    ...(lengths === undefined ? {} : { lengths }),
-    ...(samplesPerTask === undefined ? {} : { samplesPerTask }),
   };
 }
 

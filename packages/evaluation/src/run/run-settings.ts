@@ -3,7 +3,7 @@ import type { ChatFormat } from "../suite.js";
 
 /** Everything that decides what a run's records say; two runs of equal settings are one. */
 export interface RunSettings {
-  readonly suites: readonly { readonly name: string; readonly tasks: readonly string[]; readonly data?: string }[];
+  readonly suites: readonly SuiteSettings[];
   readonly model: string;
   /** Of config, tokenizer, head list and weights: see `hashModel`. */
   readonly modelHash: string;
@@ -14,8 +14,6 @@ export interface RunSettings {
   readonly headListHashes: readonly string[];
   /** Sizes of the sparse modes, as the model's config gives them. */
   readonly modeSizes: Readonly<Record<string, number>>;
-  readonly lengths?: readonly number[];
-  readonly samplesPerTask?: number;
   /** Samples of each task and length that the sweep is run on; default all. */
   readonly sweepSamples?: number;
   readonly seed: number;
@@ -25,6 +23,15 @@ export interface RunSettings {
   readonly decode: "routed" | "full";
   /** Of this package: a later one may make other prompts. */
   readonly version: string;
+}
+
+/** One suite of a run; lengths and samples are the suite's own where they are not given. */
+export interface SuiteSettings {
+  readonly name: string;
+  readonly tasks: readonly string[];
+  readonly lengths?: readonly number[];
+  readonly samplesPerTask?: number;
+  readonly data?: string;
 }
 
 /** Where and how a run was started; shown in its report, never compared. */

@@ -4,6 +4,22 @@ import type { EvaluationSample, EvaluationSuite, EvaluationTask, SampleOptions }
 export interface PlannedSuite {
   readonly suite: EvaluationSuite;
   readonly tasks: readonly EvaluationTask[];
+  /** Target lengths in tokens; default: the suite's own. */
+  readonly lengths?: readonly number[];
+  /** Samples of each task and length; default: the suite's own number. */
+  readonly samplesPerTask?: number;
+}
+
+/** What samples of all suites are made with. */
+export type SharedSampleOptions = Omit<SampleOptions, "lengths" | "samplesPerTask">;
+
+/** The options for one suite's samples. */
+export function suiteOptions({ lengths, samplesPerTask }: PlannedSuite, shared: SharedSampleOptions): SampleOptions {
+  return {
+    ...shared,
+    ...(lengths === undefined ? {} : { lengths }),
+    ...(samplesPerTask === undefined ? {} : { samplesPerTask }),
+  };
 }
 
 /** One sample of a run, with its place among all of them. */
@@ -38,7 +54,7 @@ export class SamplePlan {
 
   private constructor(
     private readonly suites: readonly PlannedSuite[],
-    private readonly options: SampleOptions,
+    private readonly options: SharedSampleOptions,
   ) {}
 
   /**
@@ -47,19 +63,20 @@ export class SamplePlan {
    */
   static async make(
     suites: readonly PlannedSuite[],
-    options: SampleOptions,
+    options: SharedSampleOptions,
     onTask: (done: number, total: number) => void = () => {},
     signal?: AbortSignal,
   ): Promise<SamplePlan> {
     const plan = new SamplePlan(suites, options);
     const total = suites.reduce((sum, { tasks }) => sum + tasks.length, 0);
     let [done, characters] = [0, 0];
-    for (const { suite, tasks } of suites) {
+    for (const planned of suites) {
+      const { suite, tasks } = planned;
       for (const task of tasks) {
         onTask(done++, total);
         const samples: EvaluationSample[] = [];
         const repetitions = new Map<string, number>();
-        for await (const sample of task.samples(options)) {
+        for await (const sample of task.samples(suiteOptions(planned, options))) {
           signal?.throwIfAborted();
           const size = textLength(sample);
           plan.outlines.push({ suite: suite.name, id: sample.id, characters: size, repetition: next(repetitions, sample.lengthBucket) });
@@ -78,9 +95,10 @@ export class SamplePlan {
   /** The samples in order, one by one. */
   async *samples(): AsyncGenerator<PlannedSample, void, undefined> {
     let index = 0;
-    for (const { suite, tasks } of this.suites) {
+    for (const planned of this.suites) {
+      const { suite, tasks } = planned;
       for (const task of tasks) {
-        for await (const sample of this.#kept.get(task) ?? task.samples(this.options)) {
+        for await (const sample of this.#kept.get(task) ?? task.samples(suiteOptions(planned, this.options))) {
           yield { suite, task, sample, index, repetition: this.outlines[index]!.repetition };
           index += 1;
         }

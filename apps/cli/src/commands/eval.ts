@@ -1,0 +1,175 @@
+import { availableParallelism } from "node:os";
+import { type Communicator, runRanks } from "@elastic-attention/distributed";
+import {
+  type ChatFormat,
+  describeRun,
+  EvaluationError,
+  findSuite,
+  parseVariants,
+  planSuites,
+  RunFolder,
+  runEvaluation,
+  type RunRequest,
+  suiteNames,
+  summarizeRun,
+} from "@elastic-attention/evaluation";
+import { LocalEngine } from "@elastic-attention/generation";
+import { demoModelInformation } from "@elastic-attention/demo-model";
+import { modelPath, type ModelOptions } from "../model-options.js";
+import registerPackages from "../register-packages.js";
+import { summaryText } from "../report/evaluation-text.js";
+import { writeReport } from "../report/write-report.js";
+import { type CommandFunction, interrupted } from "../run-command.js";
+import { EvaluationBar } from "../terminal/evaluation-bar.js";
+import { openInBrowser } from "../terminal/open-in-browser.js";
+import { Progress } from "../terminal/progress.js";
+
+export type EvalOptions = ModelOptions & {
+  readonly mode: string;
+  readonly sparsity?: number;
+  readonly sweep?: readonly number[];
+  readonly sweepLimit?: number;
+  readonly heads?: string;
+  readonly tasks?: readonly string[];
+  readonly lengths?: readonly number[];
+  readonly limit?: number;
+  readonly preset?: string;
+  readonly seed: number;
+  readonly out?: string;
+  readonly resume?: boolean;
+  readonly strict?: boolean;
+  readonly data?: string;
+  readonly file?: readonly string[];
+  readonly chat: ChatFormat;
+  readonly cot?: boolean;
+  readonly decode: "routed" | "full";
+  readonly open?: boolean;
+  readonly list?: boolean;
+};
+
+/** `eval`: benchmarks under several modes on the same prompts, into a folder with records, summary and report. */
+export const evaluate: CommandFunction<EvalOptions> = async ({ positional, options, signal }) => {
+  const suites = positional[0] as unknown as readonly string[];
+  if (options.list) return list(options);
+  if (suites.length === 0) {
+    throw new EvaluationError("There is no suite to evaluate.", `Name some of ${suiteNames().join(", ")}, or all: elastic-attention eval all.`);
+  }
+  registerPackages();
+  return runRanks((communicator) => evaluateOnRank(communicator, suites, options, signal));
+};
+
+async function evaluateOnRank(communicator: Communicator, suites: readonly string[], options: EvalOptions, signal: AbortSignal): Promise<number> {
+  const first = communicator.rank === 0;
+  const say = (text: string) => {
+    if (first && !options.json) console.error(text);
+  };
+  // What can be wrong is found before a model is loaded.
+  const { mode, sparsity, sweep } = options;
+  const variants = parseVariants(mode, { ...(sparsity === undefined ? {} : { sparsity }), ...(sweep === undefined ? {} : { sweep }) });
+  const { planned, leftOut } = await planSuites({ ...suiteChoice(suites, options) });
+  for (const { name, reason } of leftOut) say(`Left out ${name}: ${reason}`);
+  const folder = new RunFolder(options.out ?? `evaluation-${suites.join("-")}`);
+  await using engine = await loadEngine(options, communicator, signal);
+  const request: RunRequest = {
+    suites: planned,
+    variants,
+    seed: options.seed,
+    chatFormat: options.chat,
+    strict: options.strict ?? false,
+    chainOfThought: options.cot ?? false,
+    decode: options.decode,
+    data: dataSources(planned.map(({ suite }) => suite.name), options),
+    command: ["elastic-attention", ...process.argv.slice(2)].join(" "),
+    ...(options.sweepLimit === undefined ? {} : { sweepSamples: options.sweepLimit }),
+  };
+  const description = await describeRun(engine, request, communicator, options.heads, signal);
+  say(`${engine.model.name}: ${planned.map(({ suite }) => suite.name).join(", ")} under ${variants.map(({ name }) => name).join(", ")}, into ${folder.path}`);
+  try {
+    using bar = new EvaluationBar(first && !options.json);
+    const outcome = await runEvaluation({
+      engine,
+      request,
+      description,
+      folder,
+      resume: options.resume ?? false,
+      communicator,
+      signal,
+      onPlan: (done, total) => bar.planning(done, total),
+      onProgress: (progress) => bar.update(progress),
+    });
+    bar[Symbol.dispose]();
+    if (!first) return 0;
+    const summary = summarizeRun(outcome.description, outcome.records);
+    const report = writeReport(folder, summary);
+    if (options.json) console.log(JSON.stringify(summary));
+    else console.log(`${summaryText(summary)}\nReport: ${report}`);
+    if (options.open) openInBrowser(report);
+    return 0;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    say(`Stopped; what was done is kept. Go on with the same command and --resume.`);
+    if (communicator.size > 1) communicator.abort("interrupted");
+    return interrupted;
+  }
+}
+
+function suiteChoice(suites: readonly string[], options: EvalOptions): Parameters<typeof planSuites>[0] {
+  const { tasks, lengths, limit, preset, data, cot } = options;
+  return {
+    suites,
+    data: {
+      ...(data === undefined ? {} : { dataDirectory: data }),
+      ...(options.file === undefined ? {} : { files: namedFiles(options.file) }),
+      ...(cot === undefined ? {} : { chainOfThought: cot }),
+    },
+    ...(tasks === undefined ? {} : { tasks }),
+    ...(lengths === undefined ? {} : { lengths }),
+    ...(limit === undefined ? {} : { samplesPerTask: limit }),
+    ...(preset === undefined ? {} : { preset }),
+  };
+}
+
+/** `role=path` pairs. @throws EvaluationError */
+function namedFiles(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [, role, path] = /^(\w+)=(.+)$/.exec(pair) ?? [];
+      if (role === undefined) throw new EvaluationError(`--file takes role=path, found "${pair}".`, "For example --file haystack=essays.txt.");
+      return [role, path!];
+    }),
+  );
+}
+
+function dataSources(names: readonly string[], { data, file = [] }: EvalOptions): Record<string, string> {
+  const source = [...(data === undefined ? [] : [data]), ...file].join(", ");
+  return Object.fromEntries(source === "" ? [] : names.map((name) => [name, source]));
+}
+
+/** In this thread: the runner asks for raw numerics and brings routers of its own. */
+function loadEngine(options: EvalOptions, { rank, size }: Communicator, signal: AbortSignal): Promise<LocalEngine> {
+  using progress = new Progress("Loading");
+  const threads = options.threads ?? (size > 1 ? Math.max(1, Math.floor(availableParallelism() / size)) : undefined);
+  return LocalEngine.load({
+    path: modelPath(options),
+    backend: options.backend,
+    signal,
+    ...(options.model === undefined ? { name: demoModelInformation.name } : {}),
+    ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(options.heads === undefined ? {} : { headList: options.heads }),
+    ...(rank > 0 || options.json ? {} : { onProgress: (done: number, total: number) => progress.update(done, total) }),
+  });
+}
+
+function list({ json }: EvalOptions): number {
+  const suites = suiteNames().map((name) => {
+    const { description, taskNames, presets } = findSuite(name);
+    return { name, description, tasks: taskNames, presets };
+  });
+  if (json) console.log(JSON.stringify(suites, undefined, 2));
+  for (const { name, description, tasks, presets } of json ? [] : suites) {
+    console.log(`${name}  ${description}\n  tasks    ${tasks.join(", ")}`);
+    for (const [preset, about] of Object.entries(presets)) console.log(`  --preset ${preset}: ${about.description}`);
+  }
+  return 0;
+}

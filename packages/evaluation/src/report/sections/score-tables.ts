@@ -1,0 +1,105 @@
+import { lengthText, scoreText, sparsityText } from "../figures.js";
+import { element, escapeMarkup } from "../markup.js";
+import type { SuiteReport, VariantResult } from "../run-summary.js";
+import type { SuiteSummary } from "../../suite.js";
+
+type Column = { readonly name: string; readonly of: (summary: SuiteSummary) => number | undefined };
+
+/** The paper's Table 2: a row for each mode, a column for each length. Empty for suites of one length. */
+export function lengthTable(suite: SuiteReport): string {
+  const names = namesIn(suite, ({ lengths }) => lengths);
+  if (names.length < 2) return "";
+  const columns = names.map((name) => ({ name: lengthText(name), of: ({ lengths }: SuiteSummary) => lengths.find((each) => each.name === name)?.score }));
+  return modeTable(suite, "By length in tokens", columns);
+}
+
+/** The paper's Table 1: a row for each mode, a column for each category. */
+export function categoryTable(suite: SuiteReport): string {
+  const names = namesIn(suite, ({ categories }) => categories);
+  const columns = names.map((name) => ({ name, of: ({ categories }: SuiteSummary) => categories.find((each) => each.name === name)?.score }));
+  return modeTable(suite, "By category", columns);
+}
+
+/** Further groups of a suite, such as easy and hard. */
+export function groupTables(suite: SuiteReport): string {
+  const groups = Object.keys(suite.results[0]?.score.groups ?? {});
+  return groups
+    .map((group) => {
+      const names = namesIn(suite, ({ groups }) => groups[group] ?? []);
+      if (names.length < 2 || names.length > 12) return "";
+      const columns = names.map((name) => ({ name, of: ({ groups }: SuiteSummary) => groups[group]?.find((each) => each.name === name)?.score }));
+      return modeTable(suite, `By ${group}`, columns);
+    })
+    .join("");
+}
+
+/** A row for each task, a column for each mode; under each score the share of sparse heads. */
+export function taskTable(suite: SuiteReport): string {
+  const { results, scoreUnit } = suite;
+  const tasks = namesIn(suite, ({ tasks }) => tasks);
+  if (tasks.length < 2) return "";
+  const rows = tasks.map((task) => {
+    const values = results.map(({ score }) => score.tasks.find(({ name }) => name === task)?.score);
+    const best = bestText(values, scoreUnit);
+    const cells = results.map(({ modelSparsity }, index) => {
+      const value = values[index];
+      return scoreCell(value, best, scoreUnit, modelSparsity.tasks.find(({ name }) => name === task)?.score);
+    });
+    const category = results[0]!.score.tasks.find(({ name }) => name === task)?.category ?? "";
+    return element("tr", {}, element("th", { scope: "row" }, escapeMarkup(task), element("small", {}, escapeMarkup(category))), ...cells);
+  });
+  const head = element("tr", {}, element("th", {}, "Task"), ...results.map(({ variant }) => element("th", { scope: "col" }, escapeMarkup(variant))));
+  return table("By task", "Score, and below it the share of sparse heads (MSR); best in bold.", head, rows);
+}
+
+function modeTable(suite: SuiteReport, title: string, columns: readonly Column[]): string {
+  const { results, scoreUnit } = suite;
+  const all: readonly Column[] = [...columns, { name: "Avg", of: ({ average }) => average }];
+  const best = all.map(({ of }) => bestText(results.map(({ score }) => of(score)), scoreUnit));
+  const rows = results.map((result) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, escapeMarkup(result.variant)),
+      ...all.map(({ of }, index) => scoreCell(of(result.score), best[index]!, scoreUnit, showsSparsity(result) ? of(result.modelSparsity) : undefined)),
+      element("td", { class: "aside" }, sparsityText(result.modelSparsity.average)),
+      element("td", { class: "aside" }, sparsityText(result.effectiveSparsity.average)),
+    ),
+  );
+  const names = [...all.map(({ name }) => name), "MSR", "ESR"];
+  const head = element("tr", {}, element("th", {}, "Mode"), ...names.map((name) => element("th", { scope: "col" }, escapeMarkup(name))));
+  return table(title, "", head, rows);
+}
+
+function showsSparsity({ modelSparsity }: VariantResult): boolean {
+  return modelSparsity.average > 0;
+}
+
+function scoreCell(score: number | undefined, best: string, unit: "share" | "nats", sparsity: number | undefined): string {
+  if (score === undefined) return element("td", {}, "–");
+  const text = scoreText(score, unit);
+  const below = sparsity === undefined ? "" : element("small", {}, sparsityText(sparsity));
+  return element("td", {}, text === best ? element("b", {}, text) : text, below);
+}
+
+/** The best score as it is printed, so that equal figures are all bold; none when there is nothing to compare. */
+function bestText(scores: readonly (number | undefined)[], unit: "share" | "nats"): string {
+  const known = scores.filter((score) => score !== undefined && Number.isFinite(score)) as number[];
+  if (known.length < 2) return "";
+  return scoreText(unit === "share" ? Math.max(...known) : Math.min(...known), unit);
+}
+
+function table(title: string, note: string, head: string, rows: readonly string[]): string {
+  return element(
+    "section",
+    { class: "block wide" },
+    element("h3", {}, escapeMarkup(title)),
+    note === "" ? "" : element("p", { class: "note" }, escapeMarkup(note)),
+    element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows))),
+  );
+}
+
+/** Names of groups over all modes, in order. */
+function namesIn(suite: SuiteReport, groups: (summary: SuiteSummary) => readonly { readonly name: string }[]): string[] {
+  return Array.from(new Set(suite.results.flatMap(({ score }) => groups(score).map(({ name }) => name))));
+}
