@@ -99,7 +99,7 @@ modelOptions(program.command("heads"))
   .option("--seed <n>", "of the needles and their places", count, 1)
   .action(runCommand(async () => (await import("./commands/heads.js")).heads));
 
-modelOptions(program.command("eval [suites...]"))
+const evaluation = modelOptions(program.command("eval [suites...]"))
   .description("benchmarks under several modes on the same prompts, with a report; `all` takes every suite whose data are at hand")
   .option("--mode <list>", "modes to compare: full, fa-ssa, fa-xa, xa-ssa, xattention, streaming, static:0.7, random:0.7, list:FILE", "full,fa-ssa")
   .option("--sparsity <share>", "target share of sparse heads of fa-ssa, fa-xa and xa-ssa (default: as the router decides)", share)
@@ -123,6 +123,21 @@ modelOptions(program.command("eval [suites...]"))
   .option("--list", "show suites, tasks and presets")
   .enablePositionalOptions()
   .action(runCommand(async () => (await import("./commands/eval.js")).evaluate));
+
+evaluation
+  .command("compare <runs...>")
+  .description("lay runs side by side: folders that eval wrote")
+  .option("--out <file>", "page to write", "comparison.html")
+  .option("--json", "one JSON document on standard output")
+  .option("--open", "open the page in the browser")
+  .action(runCommand(async () => (await import("./commands/eval-compare.js")).compare));
+
+evaluation
+  .command("report <run>")
+  .description("write summary and report of a run again, also of one that was stopped")
+  .option("--json", "one JSON document on standard output")
+  .option("--open", "open the report in the browser")
+  .action(runCommand(async () => (await import("./commands/eval-report.js")).report));
 
 program
   .command("train")

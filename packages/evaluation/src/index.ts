@@ -31,3 +31,5 @@ export * from "./report/run-summary.js";
 export * from "./report/summarize-run.js";
 export * from "./report/render-report.js";
 export * from "./report/report-document.js";
+export * from "./compare/compare-runs.js";
+export { fullVariantOf } from "./report/variant-colour.js";

@@ -3,10 +3,13 @@ import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type EvaluationRecord, readRecords, recordKey, registerSuite, RunFolder, summarizeRun } from "../src/index.js";
 import { killToy, recordLines, repeatable, runToy } from "./run-children.js";
 import { readingSuite, toySuite } from "./toy-suite.mjs";
+
+// Eight processes that load a model: seconds on an idle machine, minutes on a busy one.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const folder = mkdtempSync(join(tmpdir(), "evaluation-resume-"));
 const records = (name: string): EvaluationRecord[] => readRecords(join(folder, name, "records.jsonl"));
@@ -18,8 +21,8 @@ beforeAll(() => {
   registerSuite(toySuite);
   registerSuite(readingSuite);
   const { status, stderr } = runToy(join(folder, "whole"));
-  expect([status, stderr]).toEqual([0, ""]);
-}, 60_000);
+  if (status !== 0) throw new Error(stderr);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("a run that was killed", () => {
@@ -66,7 +69,7 @@ describe.skipIf(!mpirun)(`ranks${mpirun ? "" : " (skipped: mpirun is not install
     const [one, two] = ["whole", "ranks"].map((name) => {
       const run = new RunFolder(join(folder, name));
       const { suites } = summarizeRun(run.description(), run.records());
-      return suites.map(({ speed: _, ...rest }) => rest);
+      return suites.map((suite) => ({ ...suite, speed: [] }));
     });
     expect(two).toEqual(one);
   });

@@ -13,7 +13,7 @@ export function runToy(folder: string, ranks = 1, ...options: string[]): { statu
   const root = process.getuid?.() === 0 ? ["--allow-run-as-root"] : [];
   const command = ranks === 1 ? [] : ["mpirun", "-n", String(ranks), "--oversubscribe", ...root];
   const [file, ...rest] = [...command, process.execPath, program, folder, ...options];
-  return spawnSync(file!, rest, { encoding: "utf8", env: environment, timeout: 60_000 });
+  return spawnSync(file!, rest, { encoding: "utf8", env: environment, timeout: 200_000 });
 }
 
 /** Kills the run with SIGKILL as soon as its file has so many lines. */

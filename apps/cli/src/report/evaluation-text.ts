@@ -1,7 +1,12 @@
-import type { RunSummary, SuiteReport, VariantResult } from "@elastic-attention/evaluation";
+import { fullVariantOf, type RunSummary, type SuiteReport, type VariantResult } from "@elastic-attention/evaluation";
 
 /** The result of a run for a terminal: a line for each mode of each suite. */
 export function summaryText({ suites }: RunSummary): string {
+  return suitesText(suites);
+}
+
+/** The same for suites of any document. */
+export function suitesText(suites: readonly SuiteReport[]): string {
   return suites.map(suiteText).join("\n\n");
 }
 
@@ -35,10 +40,11 @@ function lengthsText(suite: SuiteReport, { score }: VariantResult): string {
 
 /** Full attention's prefill time by a variant's, over all lengths that both ran. */
 function prefillRatio({ speed }: SuiteReport, variant: string): number | undefined {
-  if (variant === "full") return undefined;
+  const baseline = fullVariantOf(variant);
+  if (variant === baseline) return undefined;
   let [own, full] = [0, 0];
   for (const row of speed) {
-    const other = speed.find(({ variant: name, lengthBucket }) => name === "full" && lengthBucket === row.lengthBucket);
+    const other = speed.find(({ variant: name, lengthBucket }) => name === baseline && lengthBucket === row.lengthBucket);
     if (row.variant !== variant || other === undefined) continue;
     own += row.prefillSeconds;
     full += other.prefillSeconds;

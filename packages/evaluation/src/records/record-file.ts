@@ -14,8 +14,7 @@ export class RecordWriter implements Disposable {
   }
 
   append(record: EvaluationRecord): void {
-    // Through the schema, whose order of keys reading and writing again keeps.
-    const line = Buffer.from(`${JSON.stringify(recordSchema.parse(record))}\n`);
+    const line = Buffer.from(`${JSON.stringify(record)}\n`);
     for (let written = 0; written < line.length; ) written += writeSync(this.#file, line, written);
     fdatasyncSync(this.#file);
   }

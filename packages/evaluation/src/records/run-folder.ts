@@ -21,7 +21,13 @@ export class RunFolder {
    */
   claim(description: RunDescription, resume: boolean): RunDescription {
     mkdirSync(this.path, { recursive: true });
+    const describe = () => {
+      this.write(descriptionFile, `${JSON.stringify(description, undefined, 2)}\n`);
+      return description;
+    };
     if (existsSync(join(this.path, descriptionFile))) {
+      // A start that failed before its first record leaves nothing to lose.
+      if (this.records().length === 0) return describe();
       const found = this.description();
       const differences = differingSettings(found.settings, description.settings);
       if (!resume) {
@@ -42,8 +48,7 @@ export class RunFolder {
     if (strangers.length > 0) {
       throw new EvaluationError(`${this.path} is not empty and holds no run: ${strangers.slice(0, 3).join(", ")}.`, "Choose another --out folder.");
     }
-    this.write(descriptionFile, `${JSON.stringify(description, undefined, 2)}\n`);
-    return description;
+    return describe();
   }
 
   /** @throws EvaluationError when the folder holds no run */
@@ -99,5 +104,5 @@ export function differingSettings(found: RunSettings, asked: RunSettings): strin
 }
 
 function shortened(text: string): string {
-  return text.length <= 120 ? text : `${text.slice(0, 117)}…`;
+  return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
 }

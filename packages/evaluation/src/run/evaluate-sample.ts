@@ -2,7 +2,7 @@ import { effectiveSparsity, modelSparsity, attentionModeDefinition } from "@elas
 import type { GenerationEvent, LocalEngine } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
 import { EvaluationError } from "../errors.js";
-import { type EvaluationRecord, hashPrompt, packHeadMap } from "../records/record.js";
+import { type EvaluationRecord, hashPrompt, packHeadMap, recordSchema } from "../records/record.js";
 import { sampleTokens } from "../sample-tokens.js";
 import type { EvaluationSample, GenerationTask, LikelihoodTask } from "../suite.js";
 import { readText } from "./likelihood.js";
@@ -43,7 +43,8 @@ export async function evaluateSample(planned: PlannedSample, run: SampleRun): Pr
     metadata: { ...sample.metadata },
   };
   const rest = task.kind === "generate" ? await generated(task, sample, tokens, run) : await read(task, sample, tokens, run);
-  return { ...base, ...rest, peakBytes: run.engine.backend.memory().peakBytes };
+  // Through the schema, whose order of keys a record keeps when it is read and written again.
+  return recordSchema.parse({ ...base, ...rest, peakBytes: run.engine.backend.memory().peakBytes });
 }
 
 async function generated(task: GenerationTask, sample: EvaluationSample, tokens: Int32Array, run: SampleRun) {

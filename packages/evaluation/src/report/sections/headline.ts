@@ -5,6 +5,8 @@ import type { SuiteReport, VariantResult } from "../run-summary.js";
 /** The few figures that answer "was it worth it": the first routed mode against full attention. */
 export function headline(suite: SuiteReport): string {
   const { results, scoreUnit } = suite;
+  // Several runs side by side have no one answer.
+  if (results.some(({ variant }) => variant.includes(" "))) return "";
   const full = results.find(({ variant }) => variant === "full");
   const routed = results.find(({ variant, modelSparsity }) => variant !== "full" && modelSparsity.average > 0);
   const cards = [

@@ -1,6 +1,6 @@
 import { lengthText, scoreText, sparsityText } from "../figures.js";
 import { element, escapeMarkup } from "../markup.js";
-import type { SuiteReport, VariantResult } from "../run-summary.js";
+import type { SuiteReport } from "../run-summary.js";
 import type { SuiteSummary } from "../../suite.js";
 
 type Column = { readonly name: string; readonly of: (summary: SuiteSummary) => number | undefined };
@@ -13,16 +13,17 @@ export function lengthTable(suite: SuiteReport): string {
   return modeTable(suite, "By length in tokens", columns);
 }
 
-/** The paper's Table 1: a row for each mode, a column for each category. */
+/** The paper's Table 1: a row for each mode, a column for each category. Empty where another table says it all. */
 export function categoryTable(suite: SuiteReport): string {
   const names = namesIn(suite, ({ categories }) => categories);
+  if (names.length < 2 && namesIn(suite, ({ lengths }) => lengths).length > 1) return "";
   const columns = names.map((name) => ({ name, of: ({ categories }: SuiteSummary) => categories.find((each) => each.name === name)?.score }));
   return modeTable(suite, "By category", columns);
 }
 
-/** Further groups of a suite, such as easy and hard. */
+/** Further groups of a suite, such as easy and hard; depths have a map of their own. */
 export function groupTables(suite: SuiteReport): string {
-  const groups = Object.keys(suite.results[0]?.score.groups ?? {});
+  const groups = Object.keys(suite.results[0]?.score.groups ?? {}).filter((group) => group !== "depth");
   return groups
     .map((group) => {
       const names = namesIn(suite, ({ groups }) => groups[group] ?? []);
@@ -61,7 +62,7 @@ function modeTable(suite: SuiteReport, title: string, columns: readonly Column[]
       "tr",
       {},
       element("th", { scope: "row" }, escapeMarkup(result.variant)),
-      ...all.map(({ of }, index) => scoreCell(of(result.score), best[index]!, scoreUnit, showsSparsity(result) ? of(result.modelSparsity) : undefined)),
+      ...all.map(({ of }, index) => scoreCell(of(result.score), best[index]!, scoreUnit, of(result.modelSparsity))),
       element("td", { class: "aside" }, sparsityText(result.modelSparsity.average)),
       element("td", { class: "aside" }, sparsityText(result.effectiveSparsity.average)),
     ),
@@ -71,14 +72,10 @@ function modeTable(suite: SuiteReport, title: string, columns: readonly Column[]
   return table(title, "", head, rows);
 }
 
-function showsSparsity({ modelSparsity }: VariantResult): boolean {
-  return modelSparsity.average > 0;
-}
-
 function scoreCell(score: number | undefined, best: string, unit: "share" | "nats", sparsity: number | undefined): string {
   if (score === undefined) return element("td", {}, "–");
   const text = scoreText(score, unit);
-  const below = sparsity === undefined ? "" : element("small", {}, sparsityText(sparsity));
+  const below = sparsity === undefined || sparsity === 0 ? "" : element("small", {}, sparsityText(sparsity));
   return element("td", {}, text === best ? element("b", {}, text) : text, below);
 }
 

@@ -38,7 +38,7 @@ function headMapSection({ variant, sparse, modes }: HeadMapSummary): string {
 function taskMapSection({ variant, tasks }: HeadMapSummary): string {
   const layers = tasks[0]?.layers.length ?? 0;
   if (tasks.length < 2) return "";
-  const wide = layers <= 16 ? 34 : 24;
+  const wide = layers <= 16 ? 30 : 24;
   return element(
     "section",
     { class: "block" },
@@ -53,7 +53,7 @@ function taskMapSection({ variant, tasks }: HeadMapSummary): string {
           name: task,
           cells: layers.map((value, layer) => ({
             value,
-            ...(wide >= 34 ? { text: value.toFixed(2).replace(/^0/, "") } : {}),
+            ...(wide >= 30 ? { text: value.toFixed(2).replace(/^0/, "") } : {}),
             title: `${task}, layer ${layer}: MSR ${value.toFixed(2)}`,
           })),
         })),

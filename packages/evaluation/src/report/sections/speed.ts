@@ -2,7 +2,7 @@ import { bytesText, countText, lengthText, secondsText } from "../figures.js";
 import { element, escapeMarkup } from "../markup.js";
 import type { SpeedRow, SuiteReport } from "../run-summary.js";
 import { barChart } from "../svg/bar-chart.js";
-import { variantColour } from "../variant-colour.js";
+import { fullVariantOf, variantColour } from "../variant-colour.js";
 
 /** Prefill times as bars, and a table with decode and memory; each against full attention. */
 export function speedSection(suite: SuiteReport): string {
@@ -57,7 +57,7 @@ export function speedSection(suite: SuiteReport): string {
 }
 
 function full({ speed }: SuiteReport, row: SpeedRow): SpeedRow | undefined {
-  return speed.find(({ variant, lengthBucket }) => variant === "full" && lengthBucket === row.lengthBucket);
+  return speed.find(({ variant, lengthBucket }) => variant === fullVariantOf(row.variant) && lengthBucket === row.lengthBucket);
 }
 
 /** " (1.9×)" against another row; nothing for full attention itself. */

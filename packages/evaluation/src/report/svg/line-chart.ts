@@ -34,7 +34,7 @@ export interface LineChart {
 }
 
 const [width, height] = [520, 300];
-const edge = { left: 50, right: 96, top: 20, bottom: 46 };
+const edge = { left: 50, right: 96, top: 30, bottom: 46 };
 
 /** Lines over a common scale, each named where it ends. */
 export function lineChart(chart: LineChart): string {
@@ -51,15 +51,17 @@ export function lineChart(chart: LineChart): string {
   const digits = tickDigits(ticks);
   const right = width - edge.right;
   const named = series.filter(({ loose, points }) => loose !== true && points.length > 0);
-  const ends = spread(named.map(({ points }) => y(points.at(-1)!.y)), 15, edge.top, height - edge.bottom);
+  // Names at the right edge, the level's among them, without one on the other.
+  const wanted = [...named.map(({ points }) => y(points.at(-1)!.y)), ...(level === undefined ? [] : [y(level.value)])];
+  const ends = spread(wanted, 15, edge.top, height - edge.bottom);
   return element(
     "svg",
     { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img", "aria-label": chart.title },
     ...ticks.map((tick) => gridLine(y(tick), right) + label(edge.left - 8, y(tick) + 4, `${tick.toFixed(digits)}${yUnit}`, { "text-anchor": "end", class: "tick" })),
     ...xTicks.map(({ value, text }) => label(x(value), height - edge.bottom + 18, text, { "text-anchor": "middle", class: "tick" })),
     label((edge.left + right) / 2, height - 8, chart.xLabel, { "text-anchor": "middle", class: "axis" }),
-    label(edge.left - 42, 10, chart.yLabel, { class: "axis" }),
-    level === undefined ? "" : levelLine(y(level.value), right, level.text),
+    label(0, 11, chart.yLabel, { class: "axis" }),
+    level === undefined ? "" : levelLine(y(level.value), right) + label(right + 10, ends.at(-1)! + 4, level.text, { class: "name muted" }),
     ...series.map((each) => drawSeries(each, x, y)),
     ...named.map(({ name, colour }, index) => label(right + 10, ends[index]! + 4, name, { class: `name ink-${colour}` })),
   );
@@ -69,8 +71,8 @@ function gridLine(y: number, right: number): string {
   return element("line", { x1: edge.left, x2: right, y1: short(y), y2: short(y), class: "grid" });
 }
 
-function levelLine(y: number, right: number, text: string): string {
-  return element("line", { x1: edge.left, x2: right, y1: short(y), y2: short(y), class: "level" }) + label(right + 10, y + 4, text, { class: "name muted" });
+function levelLine(y: number, right: number): string {
+  return element("line", { x1: edge.left, x2: right, y1: short(y), y2: short(y), class: "level" });
 }
 
 function drawSeries({ points, colour, loose }: ChartSeries, x: (value: number) => number, y: (value: number) => number): string {

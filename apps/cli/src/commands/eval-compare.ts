@@ -1,0 +1,23 @@
+import { writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { compareRuns, readRuns, renderReport } from "@elastic-attention/evaluation";
+import { suitesText } from "../report/evaluation-text.js";
+import type { CommandFunction } from "../run-command.js";
+import { openInBrowser } from "../terminal/open-in-browser.js";
+
+interface CompareOptions {
+  readonly out: string;
+  readonly open?: boolean;
+  readonly json?: boolean;
+}
+
+/** `eval compare`: several runs side by side, on the terminal and as a page. */
+export const compare: CommandFunction<CompareOptions> = async ({ positional, options }) => {
+  const document = compareRuns(readRuns(positional[0] as unknown as readonly string[]));
+  const path = resolve(options.out);
+  writeFileSync(path, renderReport(document));
+  if (options.json) console.log(JSON.stringify(document));
+  else console.log([...document.notes.map((note) => `Note: ${note}`), suitesText(document.suites), `Report: ${path}`].join("\n"));
+  if (options.open) openInBrowser(path);
+  return 0;
+};

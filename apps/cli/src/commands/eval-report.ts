@@ -1,0 +1,19 @@
+import { EvaluationError, RunFolder, summarizeRun } from "@elastic-attention/evaluation";
+import { summaryText } from "../report/evaluation-text.js";
+import { writeReport } from "../report/write-report.js";
+import type { CommandFunction } from "../run-command.js";
+import { openInBrowser } from "../terminal/open-in-browser.js";
+
+/** `eval report`: summary and report of a run's records again, also of a run that was stopped. */
+export const report: CommandFunction<{ readonly open?: boolean; readonly json?: boolean }> = async ({ positional, options }) => {
+  const folder = new RunFolder(positional[0]!);
+  const description = folder.description();
+  const records = folder.records();
+  if (records.length === 0) throw new EvaluationError(`The run in ${folder.path} has no records yet.`, "Run it first: elastic-attention eval … --resume.");
+  const summary = summarizeRun(description, records);
+  const path = writeReport(folder, summary);
+  if (options.json) console.log(JSON.stringify(summary));
+  else console.log(`${summaryText(summary)}\nReport: ${path}`);
+  if (options.open) openInBrowser(path);
+  return 0;
+};
