@@ -1,0 +1,102 @@
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
+
+const program = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "cli-eval-"));
+// Without vitest's own conditions, as a user runs it.
+const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== "NODE_OPTIONS"));
+
+function cli(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [program, "eval", ...args], { encoding: "utf8", env: environment, input: "", timeout: 200_000, cwd: folder });
+}
+
+const lines = (path: string) => (existsSync(path) ? readFileSync(path, "utf8").split("\n").length - 1 : 0);
+const small = ["ruler", "--tasks", "niah_single_1", "--lengths", "512", "--limit", "1", "--sweep", "0.5", "--out", "first"];
+
+beforeAll(() => {
+  if (!existsSync(program)) throw new Error("Build the command line first: pnpm build.");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("an evaluation", () => {
+  test("writes records, summary and report, and sums up on the terminal", () => {
+    const { status, stdout, stderr } = cli(...small);
+    expect([status, stderr.includes("error")]).toEqual([0, false]);
+    expect(stdout).toMatch(/ruler: 1 prompts\n {2}full +100\.00 {2}MSR 0\.00.*\n {2}fa-ssa +100\.00 {2}MSR 0\.75/);
+    expect(stdout).toContain("fa-ssa at MSR 0.50 keeps 100.0%");
+    expect(stdout).toContain(`Report: ${join(folder, "first", "report.html")}`);
+    expect(lines(join(folder, "first", "records.jsonl"))).toBe(3);
+    expect(readFileSync(join(folder, "first", "report.html"), "utf8")).toMatch(/^<!doctype html>[\s\S]*elastic-attention eval ruler/);
+  });
+
+  test("goes on only when asked to, and only with the same settings", () => {
+    expect(cli(...small)).toMatchObject({ status: 1, stderr: expect.stringMatching(/first holds another run[\s\S]*--resume/) as string });
+    const other = cli(...small, "--resume", "--seed", "7");
+    expect([other.status, other.stderr]).toEqual([1, expect.stringMatching(/other settings: seed is 7 and was 42/) as string]);
+    const again = cli(...small, "--resume", "--json");
+    expect(JSON.parse(again.stdout)).toMatchObject({ records: 3, settings: { seed: 42 } });
+  });
+
+  test("takes official data in the published form", () => {
+    const { stdout } = cli("longbench-e", "--data", "look-alike", "--tasks", "trec", "--mode", "full", "--limit", "1", "--out", "look-alike-run");
+    expect(stdout).toMatch(/longbench-e: \d+ prompts/);
+  });
+
+  test("is laid beside another, and its report is written again", () => {
+    expect(cli("needle-grid", "--lengths", "256", "--limit", "1", "--mode", "full,streaming", "--out", "second").status).toBe(0);
+    rmSync(join(folder, "second", "report.html"));
+    expect(cli("report", "second").stdout).toContain("Report:");
+    expect(existsSync(join(folder, "second", "report.html"))).toBe(true);
+    const { status, stdout } = cli("compare", "first", "second", "--out", "both.html");
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/first full +100\.00[\s\S]*second streaming/) as string]);
+    expect(readFileSync(join(folder, "both.html"), "utf8")).toContain("Evaluations side by side");
+  });
+
+  test("stops at Ctrl-C, keeps what was done, and goes on from there", async () => {
+    const args = ["ruler", "--tasks", "niah_single_1", "--lengths", "768", "--limit", "6", "--out", "stopped"];
+    const child = spawn(process.execPath, [program, "eval", ...args], { env: environment, cwd: folder });
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+    const records = join(folder, "stopped", "records.jsonl");
+    while (child.exitCode === null && lines(records) < 2) await setTimeout(5);
+    child.kill("SIGINT");
+    expect(await ended).toBe(130);
+    expect(stderr).toMatch(/Stopped; what was done is kept.*--resume/);
+    const before = readFileSync(records, "utf8");
+    expect(lines(records)).toBeLessThan(12);
+    expect(cli(...args, "--resume").status).toBe(0);
+    expect(lines(records)).toBe(12);
+    expect(readFileSync(records, "utf8").startsWith(before)).toBe(true);
+  });
+});
+
+test("suites, tasks and presets are listed", () => {
+  const { stdout } = cli("--list");
+  for (const part of ["ruler", "niah_multikey_3", "--preset paper", "longbench-v2", "perplexity"]) expect(stdout).toContain(part);
+});
+
+test.each<[what: string, args: string[], words: RegExp]>([
+  ["no suite", [], /no suite to evaluate[\s\S]*ruler/],
+  ["an unknown suite", ["rulr"], /Did you mean "ruler"/],
+  ["an unknown task", ["ruler", "--tasks", "niah_singel_1"], /Did you mean "niah_single_1"/],
+  ["an unknown mode", ["ruler", "--mode", "fa-sa"], /Did you mean "fa-ssa"/],
+  ["an unknown preset", ["ruler", "--preset", "papre"], /Did you mean "paper"/],
+  ["missing data", ["longbench-e"], /longbench|LongBench/],
+  ["a list of heads that is not there", ["ruler", "--mode", "list:none.json", "--limit", "1"], /none\.json/],
+  ["a file without a role", ["ruler", "--file", "essays.txt"], /role=path/],
+  ["a sweep beyond 1", ["ruler", "--sweep", "0.5,2"], /between 0 and 1/],
+  ["a comparison of one", ["compare", "first"], /two runs or more/],
+  ["a report of no run", ["report", "."], /holds no run/],
+])("%s is an error with a hint, not a stack trace", (_, args, words) => {
+  const { status, stderr } = cli(...args);
+  expect([status, stderr]).toEqual([1, expect.stringMatching(words) as string]);
+  expect(stderr).not.toMatch(/\n\s+at /);
+});
