@@ -60,6 +60,11 @@ struct alignas(1024) EstimateShared {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
 #define ELASTIC_HOPPER 1
 
+/** Tiles of one query head, in pairs of row tiles. */
+__device__ inline int count_tiles(const EstimateParameters& parameters) {
+  return (parameters.end_pair * (parameters.end_pair + 1) - parameters.first_pair * (parameters.first_pair + 1)) / 2;
+}
+
 /** One tile of work: a row tile of a query head against a column tile of its keys. */
 struct Work {
   int head;
@@ -69,28 +74,23 @@ struct Work {
 
   /** Pairs of row tiles see the same column tiles: pair p has p + 1 of them. */
   __device__ Work(const EstimateParameters& parameters, int index, int rank) {
-    const int heads = parameters.num_heads * parameters.group, which = index % heads;
-    const int at = parameters.first_pair * (parameters.first_pair + 1) / 2 + index / heads;
+    // Blocks that work at a time share keys: tiles of one key-value head, all its query heads side by side.
+    const int per_head = count_tiles(parameters) * parameters.group;
+    const int at = parameters.first_pair * (parameters.first_pair + 1) / 2 + index % per_head / parameters.group;
     int pair = static_cast<int>((sqrtf(1.0f + 8.0f * static_cast<float>(at)) - 1.0f) * 0.5f);
     while (pair * (pair + 1) / 2 > at) --pair;
     while ((pair + 1) * (pair + 2) / 2 <= at) ++pair;
-    head = which / parameters.group;
-    member = which % parameters.group;
+    head = index / per_head;
+    member = index % parameters.group;
     row_tile = 2 * pair + rank;
     column_tile = at - pair * (pair + 1) / 2;
   }
 };
 
-__device__ inline int count_work(const EstimateParameters& parameters) {
-  const int before = parameters.first_pair * (parameters.first_pair + 1) / 2;
-  const int end = parameters.end_pair * (parameters.end_pair + 1) / 2;
-  return (end - before) * parameters.num_heads * parameters.group;
-}
-
 template <typename T>
 __device__ void produce(const EstimateParameters& parameters, EstimateShared<T>& shared, int parts, int rank) {
   uint32_t loaded = 0;
-  const int num_work = count_work(parameters);
+  const int num_work = count_tiles(parameters) * parameters.num_heads * parameters.group;
   for (int index = blockIdx.x / kCluster; index < num_work; index += gridDim.x / kCluster) {
     const Work work(parameters, index, rank);
     const int query_head = parameters.query_heads[work.head] + work.member;
@@ -172,7 +172,7 @@ __device__ void consume(const EstimateParameters& parameters, EstimateShared<T>&
     if (lane < kCluster) ptx::arrive_in_cluster(shared.free[stage], lane);
   };
   uint32_t used = 0;
-  const int num_work = count_work(parameters), steps = parameters.stride * parts;
+  const int num_work = count_tiles(parameters) * parameters.num_heads * parameters.group, steps = parameters.stride * parts;
   for (int index = blockIdx.x / kCluster; index < num_work; index += gridDim.x / kCluster) {
     float scores[2][64];
     for (int step = 0; step < steps; ++step, ++used) {
