@@ -1,0 +1,18 @@
+import { test } from "vitest";
+import {
+  type BackendUnderTest,
+  describeTrainingFloatKernels,
+  describeTrainingGateKernels,
+  describeTrainingLinearKernels,
+} from "@elastic-attention/conformance";
+import { createCudaBackend, cudaProblems } from "../src/index.js";
+
+const problems = cudaProblems();
+if (problems.length > 0) {
+  test.skip(`training kernels on cuda are not tested here: ${problems.join("; ")}`, () => {});
+} else {
+  const subject: BackendUnderTest = { name: "cuda", dtypes: ["f32", "bf16", "f16"], create: createCudaBackend };
+  describeTrainingFloatKernels(subject);
+  describeTrainingLinearKernels(subject);
+  describeTrainingGateKernels(subject);
+}
