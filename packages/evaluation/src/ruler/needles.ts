@@ -89,14 +89,8 @@ function hideInEssay(needles: readonly string[], haystack: Haystack, room: numbe
           .map((percent) => Math.floor((sentences.length * percent) / 100))
           .toSorted((left, right) => left - right)
       : [placeAtDepth(sentences, depth)];
-  const parts: string[] = [];
-  let from = 0;
-  for (const [index, place] of places.entries()) {
-    parts.push(...sentences.slice(from, place), needles[index]!);
-    from = place;
-  }
-  parts.push(...sentences.slice(from));
-  return { context: parts.join(" "), tokens };
+  const parts = needles.flatMap((needle, index) => [...sentences.slice(places[index - 1] ?? 0, places[index]), needle]);
+  return { context: [...parts, ...sentences.slice(places.at(-1))].join(" "), tokens };
 }
 
 /** Number of sentences in front of a depth, 0 to 1, by characters. */
@@ -111,9 +105,7 @@ function placeAtDepth(sentences: readonly string[], depth: number): number {
   return sentences.length;
 }
 
-/**
- * Needles between lines: of noise, or of other needles where `distractor` makes them.
- */
+/** Needles between lines: of noise, or of other needles where `distractor` makes them. */
 function hideInLines(needles: readonly string[], room: number, request: DraftRequest, distractor?: () => string): Filled {
   const { lines, tokens } = distractor === undefined ? noiseLines(room, request) : distractorLines(room, request, distractor);
   const places = new Set(request.random.ascending(lines.length + needles.length, needles.length));
@@ -155,8 +147,8 @@ function distractorLines(room: number, { counter }: DraftRequest, distractor: ()
     lines.push(next);
     tokens += next.cost;
   }
-  // What is missing is less than one line: a line that is a little longer than its place had brings it nearer, and where
-  // a longer line is hard to come by, one more line and shorter ones in many places.
+  // Less than one line is missing: lines are exchanged for longer ones. Where more than half a line is missing, one line
+  // too many is put in and lines are exchanged for shorter ones.
   const near = room * 0.004;
   if (room - tokens > near && lines.length > 0) {
     const mean = tokens / lines.length;
