@@ -38,6 +38,7 @@ export function describeTrainingStep(subject: BackendUnderTest): void {
     test.each(subject.dtypes)("in %s is the same bit for bit again, and without checkpoints", async (dtype) => {
       const first = await step(subject.create(), dtype, "FA-SSA");
       expect(await step(subject.create(), dtype, "FA-SSA")).toEqual(first);
+      expect(await step(subject.create(), dtype, "FA-SSA", { attentionMemoryBytes: 0 })).toEqual(first);
       expect(await step(subject.create(), dtype, "FA-SSA", { checkpointing: false })).toEqual(first);
     });
   });

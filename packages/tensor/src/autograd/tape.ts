@@ -240,6 +240,8 @@ export class Tape implements Disposable {
       if (checkpoint.outputs.has(tensor.storage)) {
         throw new TapeError(`${step.name} reads an output of its checkpoint.`, "Keep what is read again in a tensor of the body's tape.");
       }
+    }
+    for (const tensor of step.inputs) {
       const isKnown = checkpoint.inputs.has(tensor.storage) || this.#owned.has(tensor.storage) || this.#written.has(tensor.storage);
       if (!isKnown && this.wants(tensor)) {
         throw new TapeError(`${step.name} reads a tensor that wants a gradient and is no input of its checkpoint.`, "Name it among the inputs.");

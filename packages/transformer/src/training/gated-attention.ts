@@ -1,6 +1,6 @@
 import { addAttentionGradients, dualAttention, type DualAttentionSequence, gateGradient, gateMix, retrievalSide } from "@elastic-attention/attention";
-import type { Gradients, Tape, Tensor } from "@elastic-attention/tensor";
-import type { LayerDecision } from "./layer-decision.js";
+import { type Gradients, MemoryScope, type Tape, type Tensor } from "@elastic-attention/tensor";
+import type { AttentionSides, LayerDecision } from "./layer-decision.js";
 
 export interface GatedAttentionOptions {
   /** [rows, numQueryHeads, headDim], rotated. */
@@ -18,14 +18,6 @@ export interface GatedAttentionOptions {
   readonly deterministic: boolean;
 }
 
-/** Both outputs of the attention and their log-sum-exp. */
-interface Sides {
-  readonly fullOutput: Tensor;
-  readonly sparseOutput: Tensor;
-  readonly fullLogSumExp: Tensor;
-  readonly sparseLogSumExp: Tensor;
-}
-
 /**
  * The attention of a layer in training (reference semantics 5): both modes for every head, mixed by the gates. The
  * gradient of a gate is the inner product of the output's gradient with O_full − O_sparse; queries, keys and values get
@@ -34,17 +26,11 @@ interface Sides {
  * @returns the mixed output, of the shape of `query`; the tape's.
  */
 export function gatedAttention(tape: Tape, options: GatedAttentionOptions): Tensor {
-  const { query, keys, values, sequences, offsets, gates, scale } = options;
+  const { query, keys, values, sequences, offsets, gates, decision, scale } = options;
   const { kernels } = tape.backend;
-  const output = () => tape.allocate(query.shape, query.dtype);
-  const logSumExp = () => tape.allocate([query.shape[0]!, query.shape[1]!], "f32");
-  const sides: Sides = {
-    fullOutput: output(),
-    sparseOutput: output(),
-    fullLogSumExp: logSumExp(),
-    sparseLogSumExp: logSumExp(),
-  };
-  const mixed = output();
+  const known = decision.keptAttention;
+  const sides = known ?? allocateSides(tape, query, decision);
+  const mixed = tape.allocate(query.shape, query.dtype);
   const results = [mixed, ...Object.values(sides)];
   tape.apply({
     name: "gatedAttention",
@@ -53,15 +39,35 @@ export function gatedAttention(tape: Tape, options: GatedAttentionOptions): Tens
     keepsInputs: [query, keys, values, gates],
     keepsResults: results,
     run() {
-      kernels.run(dualAttention, { query, ...sides, sequences, scale });
+      if (known === undefined) kernels.run(dualAttention, { query, ...sides, sequences, scale });
       kernels.run(gateMix, { ...outputsOf(sides), gates, offsets, output: mixed });
     },
-    backward: (gradients) => gatedAttentionBackward(gradients, options, sides, mixed),
+    backward(gradients) {
+      gatedAttentionBackward(gradients, options, sides, mixed);
+      decision.releaseAttention();
+    },
   });
   return mixed;
 }
 
-function gatedAttentionBackward(gradients: Gradients, options: GatedAttentionOptions, sides: Sides, mixed: Tensor): void {
+/** Memory of the tape, or of the decision where the outputs outlive the tape of a checkpoint. */
+function allocateSides(tape: Tape, query: Tensor, decision: LayerDecision): AttentionSides {
+  using scope = new MemoryScope();
+  const allocate = (shape: readonly number[], dtype: Tensor["dtype"]) =>
+    decision.keepsAttention ? scope.track(tape.backend.allocate(shape, dtype)) : tape.allocate(shape, dtype);
+  const logSumExp = [query.shape[0]!, query.shape[1]!];
+  const sides = {
+    fullOutput: allocate(query.shape, query.dtype),
+    sparseOutput: allocate(query.shape, query.dtype),
+    fullLogSumExp: allocate(logSumExp, "f32"),
+    sparseLogSumExp: allocate(logSumExp, "f32"),
+  };
+  if (decision.keepsAttention) decision.keptAttention = sides;
+  scope.move();
+  return sides;
+}
+
+function gatedAttentionBackward(gradients: Gradients, options: GatedAttentionOptions, sides: AttentionSides, mixed: Tensor): void {
   const { query, keys, values, sequences, offsets, gates, decision, scale, deterministic } = options;
   const { kernels } = gradients.backend;
   const outputGradient = gradients.incoming(mixed);
@@ -95,6 +101,6 @@ function gatedAttentionBackward(gradients: Gradients, options: GatedAttentionOpt
   addAttentionGradients(gradients, { ...common, ...sparse, outputGradient: share });
 }
 
-function outputsOf({ fullOutput, sparseOutput }: Sides) {
+function outputsOf({ fullOutput, sparseOutput }: AttentionSides) {
   return { fullOutput, sparseOutput };
 }

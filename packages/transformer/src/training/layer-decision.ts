@@ -12,13 +12,23 @@ import type { ModelSpec } from "../model-spec.js";
 import type { TrainingBatch } from "./training-batch.js";
 import type { GateDecision, TrainingStepOptions } from "./training-step.js";
 
+/** Both outputs of a layer's attention and their log-sum-exp. */
+export interface AttentionSides {
+  readonly fullOutput: Tensor;
+  readonly sparseOutput: Tensor;
+  readonly fullLogSumExp: Tensor;
+  readonly sparseLogSumExp: Tensor;
+}
+
 /**
- * What one layer decided in its first forward pass: its gates, and the blocks of modes that choose some. A layer that is
- * computed again finds it here.
+ * What one layer keeps of its first forward pass: its gates, the blocks of modes that choose some, and the outputs of its
+ * attention where there is memory for them. A layer that is computed again finds it here.
  */
 export class LayerDecision implements Disposable {
   /** Gradient of the gates' own term of the objective; known after the forward pass. */
   gateLossGradient: FloatArray | undefined;
+  /** Outputs of the attention, once computed; only where `keepsAttention`. */
+  keptAttention: AttentionSides | undefined;
   #gates: GateDecision | undefined;
   #sequences: readonly { readonly retrieval?: BlockMask; readonly sparse?: BlockMask }[] | undefined;
   readonly #scope = new MemoryScope();
@@ -28,6 +38,8 @@ export class LayerDecision implements Disposable {
     private readonly options: Pick<TrainingStepOptions, "decide" | "retrievalMode" | "sparseMode" | "routers">,
     private readonly spec: ModelSpec,
     private readonly batch: TrainingBatch,
+    /** Whether the outputs of the attention are kept for the way back. */
+    readonly keepsAttention: boolean,
   ) {}
 
   get gates(): FloatArray {
@@ -99,7 +111,14 @@ export class LayerDecision implements Disposable {
     });
   }
 
+  /** Gives the outputs of the attention back; nothing of the layer is needed after its way back. */
+  releaseAttention(): void {
+    for (const tensor of Object.values(this.keptAttention ?? {}) as Tensor[]) tensor.dispose();
+    this.keptAttention = undefined;
+  }
+
   [Symbol.dispose](): void {
+    this.releaseAttention();
     this.#scope.dispose();
   }
 

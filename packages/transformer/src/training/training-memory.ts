@@ -28,3 +28,8 @@ export function predictTrainingMemory(
   const lossChunk = Math.min(lossChunkRows, rows) * (vocabularySize * (4 + (dtype === "f32" ? 0 : size)) + 2 * hiddenSize * size);
   return rows * (size * (checkpoints + values + gradients) + logSumExp) + Math.max(mlpChunk, lossChunk);
 }
+
+/** Bytes of one layer's outputs of the attention that can be kept rather than computed again. */
+export function keptAttentionBytes({ headDim, numQueryHeads }: ModelSpec, dtype: FloatDType, rows: number): number {
+  return 2 * rows * numQueryHeads * (headDim * dtypeByteSize(dtype) + 4);
+}

@@ -22,8 +22,11 @@ import { languageModelLoss } from "./language-model-loss.js";
 import { LayerDecision } from "./layer-decision.js";
 import { TrainingBatch } from "./training-batch.js";
 import { runTrainingLayer } from "./training-layer.js";
-import { defaultTrainingChunkRows, predictTrainingMemory } from "./training-memory.js";
+import { defaultTrainingChunkRows, keptAttentionBytes, predictTrainingMemory } from "./training-memory.js";
 import type { GateDecision, TrainingStepOptions, TrainingStepResult } from "./training-step.js";
+
+/** Of the memory beside a step, for outputs of the attention that are kept; the rest is for the kernels' own needs. */
+const shareOfWhatIsLeft = 0.8;
 
 export interface TrainingModelOptions {
   /** Rows that norms, projections and the MLP take at a time. Default 4096. */
@@ -66,7 +69,7 @@ export class TrainingModel implements Disposable {
    * @throws TrainingPackError, ShapeError, OutOfMemoryError before any work where that can be known; the signal's reason
    */
   async step(options: TrainingStepOptions): Promise<TrainingStepResult> {
-    this.#admit(options);
+    const keepingLayers = this.#admit(options);
     const { backend, spec } = this;
     const { pack, routers, signal, checkpointing = true } = options;
     using scope = new MemoryScope();
@@ -78,7 +81,7 @@ export class TrainingModel implements Disposable {
     }
     const progress = this.#progress(options);
     const teacher = options.loss === "hidden-states" ? await this.#teacher(options, batch, scope) : undefined;
-    const { hidden, decisions } = await this.#forward(tape, options, batch, scope, progress);
+    const { hidden, decisions } = await this.#forward(tape, options, batch, scope, progress, keepingLayers);
     const { loss: gateLoss, gradients: gateGradients } = options.gateLoss(decisions.map(({ gates }) => gates));
     for (const [layer, decision] of decisions.entries()) decision.gateLossGradient = gateGradients[layer]!;
     const loss =
@@ -98,13 +101,14 @@ export class TrainingModel implements Disposable {
     };
   }
 
-  /** All layers; the tape decides what is kept for the way back. */
+  /** All layers; the tape decides what is kept for the way back, and the last `keepingLayers` keep their attention's outputs. */
   async #forward(
     tape: Tape,
     options: TrainingStepOptions,
     batch: TrainingBatch,
     scope: MemoryScope,
     progress: () => Promise<void>,
+    keepingLayers: number,
   ): Promise<{ hidden: Tensor; decisions: LayerDecision[] }> {
     const { spec } = this;
     const { routers, checkpointing = true, deterministic = false } = options;
@@ -113,7 +117,7 @@ export class TrainingModel implements Disposable {
     tape.run(embedding, { ids: batch.ids, table: weights.embedding, output: hidden });
     const decisions: LayerDecision[] = [];
     for (const [layer, router] of routers.entries()) {
-      const decision = scope.track(new LayerDecision(layer, options, spec, batch));
+      const decision = scope.track(new LayerDecision(layer, options, spec, batch, layer >= spec.numLayers - keepingLayers));
       decisions.push(decision);
       const next = tape.allocate(hidden.shape, hidden.dtype);
       const parts = { spec, batch, rotaryTable, weights: weights.layers[layer]!, router, decision };
@@ -131,7 +135,7 @@ export class TrainingModel implements Disposable {
       const gates = new Float32Array(batch.numSegments * this.spec.numKeyValueHeads).fill(1);
       return { gates, backward: () => new Float32Array(logits.length) };
     };
-    const { hidden } = await this.#forward(tape, { ...options, decide }, batch, scope, () => yieldTo(options.signal));
+    const { hidden } = await this.#forward(tape, { ...options, decide }, batch, scope, () => yieldTo(options.signal), 0);
     const copy = scope.track(this.backend.allocate(hidden.shape, hidden.dtype));
     this.backend.kernels.run(cast, { input: hidden, output: copy });
     return copy;
@@ -141,18 +145,22 @@ export class TrainingModel implements Disposable {
     if (this.isOwner) this.decoder[Symbol.dispose]();
   }
 
-  #admit({ pack, routers, retrievalMode, sparseMode, checkpointing = true }: TrainingStepOptions): void {
+  /** Refuses what can be known to be wrong; returns the number of layers whose attention there is memory to keep. */
+  #admit({ pack, routers, retrievalMode, sparseMode, checkpointing = true, attentionMemoryBytes }: TrainingStepOptions): number {
     const { backend, spec } = this;
     for (const mode of [retrievalMode, sparseMode]) attentionModeDefinition(mode).validate(mode);
     if (routers.length !== spec.numLayers) throw new ShapeError(`${routers.length} routers for ${spec.numLayers} layers.`);
     const foreign = routers.find(({ headDim }) => headDim !== spec.headDim);
     if (foreign !== undefined) throw new ShapeError(`A router for heads of ${foreign.headDim}; the model's have ${spec.headDim}.`);
     checkPack(pack, spec);
-    if (!checkpointing) return;
+    if (!checkpointing) return 0;
     const needed = predictTrainingMemory(spec, this.decoder.dtype, pack.tokens.length, this.options.chunkRows);
     const { liveBytes } = backend.memory();
     const { memoryBytes } = backend.device;
-    if (liveBytes + needed > memoryBytes) throw new OutOfMemoryError(backend.name, needed, liveBytes, memoryBytes);
+    const left = memoryBytes - liveBytes - needed;
+    if (left < 0) throw new OutOfMemoryError(backend.name, needed, liveBytes, memoryBytes);
+    const kept = keptAttentionBytes(spec, this.decoder.dtype, pack.tokens.length);
+    return Math.min(spec.numLayers, Math.floor((attentionMemoryBytes ?? shareOfWhatIsLeft * left) / kept));
   }
 
   /** Counts what is done (each layer there and back, and the loss) and gives the event loop and the signal their turn. */

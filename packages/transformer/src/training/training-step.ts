@@ -54,6 +54,11 @@ export interface TrainingStepOptions {
   readonly loss?: "next-token" | "hidden-states";
   /** Keep only each layer's input and compute the rest again on the way back. Default true. */
   readonly checkpointing?: boolean;
+  /**
+   * Memory for outputs of the attention that are kept rather than computed again, with checkpoints, for as many layers as
+   * it suffices. Default: 80% of what the device has left beside the step.
+   */
+  readonly attentionMemoryBytes?: number;
   /** The same bits in every run also where a faster kernel adds in the order in which results come. Default false. */
   readonly deterministic?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
