@@ -90,7 +90,7 @@ test.each<[what: string, args: string[], words: RegExp]>([
   ["an unknown mode", ["ruler", "--mode", "fa-sa"], /Did you mean "fa-ssa"/],
   ["an unknown preset", ["ruler", "--preset", "papre"], /Did you mean "paper"/],
   ["missing data", ["longbench-e"], /longbench|LongBench/],
-  ["a list of heads that is not there", ["ruler", "--mode", "list:none.json", "--limit", "1"], /none\.json/],
+  ["a list of heads that is not there", ["ruler", "--mode", "list:none.json", "--limit", "1"], /Cannot read the head list none\.json[\s\S]*hint/],
   ["a file without a role", ["ruler", "--file", "essays.txt"], /role=path/],
   ["a sweep beyond 1", ["ruler", "--sweep", "0.5,2"], /between 0 and 1/],
   ["a comparison of one", ["compare", "first"], /two runs or more/],

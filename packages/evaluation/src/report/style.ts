@@ -43,7 +43,8 @@ svg .tick, svg .muted { fill: var(--soft); }
 svg .axis { fill: var(--soft); font-size: 12px; }
 svg .group, svg .name { font-weight: 600; }
 svg .value { font-size: 11.5px; }
-.chart { width: 100%; max-width: 560px; height: auto; overflow: visible; }
+.chart .value { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
+.chart { width: 100%; max-width: 500px; height: auto; overflow: visible; }
 .heat { max-width: none; }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .level { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 4 4; }

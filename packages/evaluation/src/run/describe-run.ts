@@ -1,6 +1,7 @@
 import { availableParallelism, cpus } from "node:os";
 import type { Communicator } from "@elastic-attention/distributed";
 import type { LocalEngine } from "@elastic-attention/generation";
+import { readHeadScores } from "../baselines/head-scores-file.js";
 import type { Variant } from "../baselines/variant.js";
 import { packageVersion } from "../package-version.js";
 import type { ChatFormat } from "../suite.js";
@@ -26,7 +27,7 @@ export interface RunRequest {
   readonly command?: string;
 }
 
-/** Writes down everything that is needed to repeat a run. Hashes the model, which reads all of it. */
+/** Writes down everything that is needed to repeat a run. Hashes the model, which reads all of it. @throws HeadListError */
 export async function describeRun(
   engine: LocalEngine,
   request: RunRequest,
@@ -38,7 +39,12 @@ export async function describeRun(
   const { suites, variants, sweepSamples, data, command } = request;
   const { seed, chatFormat, strict, chainOfThought, decode } = request;
   const headListHashes: string[] = [];
-  for (const variant of variants) if (variant.kind === "list") headListHashes.push(await hashFile(variant.file, signal));
+  for (const variant of variants) {
+    if (variant.kind !== "list") continue;
+    // First as what it should be: its errors say more than the system's.
+    readHeadScores(variant.file);
+    headListHashes.push(await hashFile(variant.file, signal));
+  }
   return {
     settings: {
       suites: suites.map(({ suite, tasks, lengths, samplesPerTask }) => ({

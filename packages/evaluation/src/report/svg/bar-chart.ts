@@ -13,7 +13,7 @@ export interface BarGroup {
   readonly bars: readonly Bar[];
 }
 
-const [width, barHeight, barGap, groupGap] = [520, 16, 4, 30];
+const [width, barHeight, barGap, groupGap] = [440, 16, 4, 30];
 
 /** Horizontal bars in groups; each bar is named, and its value stands at its end. */
 export function barChart(title: string, groups: readonly BarGroup[]): string {

@@ -33,8 +33,8 @@ export interface LineChart {
   readonly yUnit?: string;
 }
 
-const [width, height] = [520, 300];
-const edge = { left: 50, right: 96, top: 30, bottom: 46 };
+const [width, height] = [440, 290];
+const edge = { left: 50, right: 92, top: 30, bottom: 46 };
 
 /** Lines over a common scale, each named where it ends. */
 export function lineChart(chart: LineChart): string {
@@ -75,6 +75,11 @@ function levelLine(y: number, right: number): string {
   return element("line", { x1: edge.left, x2: right, y1: short(y), y2: short(y), class: "level" });
 }
 
+/** Above a point of a line; left of a loose one, whose words are longer. */
+function pointLabel(x: number, y: number, text: string, loose: boolean): string {
+  return loose ? label(x - 9, y + 4, text, { "text-anchor": "end", class: "value" }) : label(x, y - 10, text, { "text-anchor": "middle", class: "value" });
+}
+
 function drawSeries({ points, colour, loose }: ChartSeries, x: (value: number) => number, y: (value: number) => number): string {
   const path = points.map((point, index) => `${index === 0 ? "M" : "L"}${short(x(point.x))} ${short(y(point.y))}`).join("");
   return [
@@ -84,7 +89,7 @@ function drawSeries({ points, colour, loose }: ChartSeries, x: (value: number) =
         "g",
         {},
         element("circle", { cx: short(x(point.x)), cy: short(y(point.y)), r: loose === true ? 5 : 4, class: `dot fill-${colour}` }, `<title>${escapeMarkup(point.title)}</title>`),
-        point.text === undefined ? "" : label(x(point.x), y(point.y) + (loose === true ? 19 : -10), point.text, { "text-anchor": "middle", class: "value" }),
+        point.text === undefined ? "" : pointLabel(x(point.x), y(point.y), point.text, loose === true),
       ),
     ),
   ].join("");
