@@ -5,7 +5,12 @@ import { heatMap } from "../svg/heat-map.js";
 
 /** Where heads are sparse: layers by heads, and tasks by layers. */
 export function sparsityMaps({ headMaps }: SuiteReport): string {
-  return headMaps.map((map) => headMapSection(map) + taskMapSection(map)).join("");
+  // One map by task where all tasks are alike: the next would only repeat it.
+  return headMaps.map((map, index) => headMapSection(map) + (index === 0 || !sameForAllTasks(map) ? taskMapSection(map) : "")).join("");
+}
+
+function sameForAllTasks({ tasks }: HeadMapSummary): boolean {
+  return tasks.every(({ layers }) => layers.every((value, layer) => value === tasks[0]!.layers[layer]));
 }
 
 function headMapSection({ variant, sparse, modes }: HeadMapSummary): string {
