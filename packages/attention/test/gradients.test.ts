@@ -146,4 +146,16 @@ describe("hybridAttention on a tape", () => {
     const output = tape.allocate(query.shape, "f32");
     expect(() => tape.run(hybridAttention, { query, output, sequences, scale: 1 })).toThrow(/its gradient needs logSumExp/);
   });
+
+  test("has no way back from its log-sum-exp", () => {
+    using tape = new Tape(backend);
+    const query = random([tokens, numQueryHeads, headDim], 1);
+    tape.watch(query);
+    using constant = random([tokens, numKeyValueHeads, headDim], 2);
+    const sequences = appended(tape, constant, constant);
+    const [output, logSumExp] = [tape.allocate(query.shape, "f32"), tape.allocate([tokens, numQueryHeads], "f32")];
+    tape.run(hybridAttention, { query, output, sequences, scale: 1, logSumExp });
+    for (const result of [output, logSumExp]) tape.seed(result, (gradient) => writeFloats(gradient, new Float64Array(gradient.numElements)));
+    expect(() => tape.backward()).toThrow(/no way back/);
+  });
 });

@@ -1,4 +1,4 @@
-import type { Gradients, Tensor } from "@elastic-attention/tensor";
+import { type Gradients, TapeError, type Tensor } from "@elastic-attention/tensor";
 import { attentionBackward } from "./attention-backward.js";
 import type { AttentionSequence } from "./hybrid-attention.js";
 
@@ -18,9 +18,15 @@ export interface ComputedAttention {
   readonly deterministic?: boolean;
 }
 
-/** Adds the gradients of queries, keys and values of one computed attention to a tape's. */
+/**
+ * Adds the gradients of queries, keys and values of one computed attention to a tape's.
+ * @throws TapeError where the log-sum-exp itself has a gradient
+ */
 export function addAttentionGradients(gradients: Gradients, attention: ComputedAttention): void {
   const { query, sequences } = attention;
+  if (gradients.incoming(attention.logSumExp) !== undefined) {
+    throw new TapeError("A gradient has arrived at the log-sum-exp of an attention; it has no way back.");
+  }
   const inputs = attentionInputs(query, sequences);
   const run = ([queryGradient, ...rest]: readonly Tensor[], accumulate: boolean) => {
     const cacheGradients = sequences.map((_, index) => ({ keys: rest[2 * index]!, values: rest[2 * index + 1]! }));
