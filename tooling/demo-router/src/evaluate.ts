@@ -73,8 +73,10 @@ export async function scoreRows(model: PretrainedModel, rows: readonly Tokenized
 export function summarize(scores: readonly FamilyScore[]): ScoreSummary {
   const tasks = [...new Set(scores.map(({ task }) => task))];
   const of = (task: string) => mean(scores.filter((score) => score.task === task).map(({ sparsity }) => sparsity));
+  // A continuation has no one right answer; its tokens count, and its sparsity.
+  const answerable = scores.filter(({ family }) => !family.endsWith("continuation"));
   return {
-    exact: mean(scores.map(({ exact }) => exact)),
+    exact: mean(answerable.map(({ exact }) => exact)),
     tokens: mean(scores.map(({ tokens }) => tokens)),
     sparsity: mean(scores.map(({ sparsity }) => sparsity)),
     sparsityByTask: Object.fromEntries(tasks.map((task) => [task, of(task)])),

@@ -95,6 +95,7 @@ interface EvaluateOptions {
   readonly heads?: readonly string[];
   readonly sparsity?: readonly string[];
   readonly limit?: string;
+  readonly full: boolean;
   readonly out: string;
 }
 
@@ -109,6 +110,7 @@ program
   .option("--heads <file...>", "head lists")
   .option("--sparsity <share...>", "for the head lists; default: that of the first router")
   .option("--limit <n>", "rows of each family and length")
+  .option("--no-full", "leave out every head full")
   .requiredOption("--out <file>", "JSON with all scores")
   .action(async (options: EvaluateOptions) => {
     for (const provider of [cpuProvider, cudaProvider, referenceProvider]) registerBackend(provider);
@@ -123,7 +125,7 @@ program
       writeFileSync(options.out, JSON.stringify(results));
       console.log(summaryLine(system, scores));
     };
-    {
+    if (options.full) {
       using model = await PretrainedModel.open({ path: options.model, backend });
       record("full", await scoreRows(model, rows, undefined));
     }
@@ -132,11 +134,12 @@ program
       const { retrievalMode, sparseMode } = model.spec.elastic!;
       record(`router ${routers}`, await scoreRows(model, rows, model.learnedRouter(retrievalMode, sparseMode)));
     }
-    const learned = results[1] === undefined ? undefined : summarize(results[1].scores).sparsity;
+    const learned = results.find(({ system }) => system.startsWith("router"));
+    const reached = learned === undefined ? undefined : summarize(learned.scores).sparsity;
     using model = await PretrainedModel.open({ path: options.model, backend });
     for (const file of options.heads ?? []) {
       const list = parseHeadList(JSON.parse(readFileSync(file, "utf8")) as unknown);
-      for (const sparsity of options.sparsity?.map(Number) ?? [learned ?? list.sparsity]) {
+      for (const sparsity of options.sparsity?.map(Number) ?? [reached ?? list.sparsity]) {
         const router = new StaticRouter({ list, ...model.spec.elastic!, sparsity });
         record(`heads ${file} at ${sparsity.toFixed(3)}`, await scoreRows(model, rows, router));
       }
