@@ -150,6 +150,24 @@ program
   .action(runCommand(async () => (await import("./commands/train.js")).train));
 
 program
+  .command("ablate")
+  .description("train routers along one axis of choices and print the table")
+  .requiredOption("--config <file>", "as for train")
+  .requiredOption("--axis <axis>", "width, target, pooling or mode", choice("width", "target", "pooling", "mode"))
+  .option("--json", "one JSON document on standard output")
+  .action(runCommand(async () => (await import("./commands/ablate.js")).ablate));
+
+program
+  .command("analyze")
+  .description("how trained routers tell tasks apart, and which heads they send where")
+  .requiredOption("--config <file>", "the configuration that they were trained with; its data are the prompts")
+  .option("--router <file>", "default: those in the configuration's output folder")
+  .option("--prompts <n>", "prompts of each task", count, 8)
+  .option("--svg <file>", "default: analysis.svg in the output folder")
+  .option("--json", "one JSON document on standard output")
+  .action(runCommand(async () => (await import("./commands/analyze.js")).analyze));
+
+program
   .command("doctor")
   .description("what was found here, what is missing, and what to do")
   .option("--json", "one JSON document on standard output")

@@ -1,3 +1,7 @@
+export * from "./analysis/ablation.js";
+export * from "./analysis/recording-router.js";
+export * from "./analysis/router-analysis.js";
+export * from "./analysis/task-similarity.js";
 export * from "./baselines/head-lists.js";
 export * from "./baselines/static-gates.js";
 export * from "./baselines/train-baseline.js";

@@ -4,11 +4,14 @@ import { join } from "node:path";
 import { SingleProcess } from "@elastic-attention/distributed";
 import { registerQwen } from "@elastic-attention/model-qwen";
 import { ReferenceBackend } from "@elastic-attention/tensor";
-import { forward, PretrainedModel } from "@elastic-attention/transformer";
+import { findModelAdapter, forward, loadRouterFile, PretrainedModel } from "@elastic-attention/transformer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
+  analyzeRouters,
   openFrozenModel,
   parseTrainingConfig,
+  readExamples,
+  RouterParameters,
   TrainingCheckpointError,
   type TrainingConfig,
   TrainingDataError,
@@ -79,6 +82,28 @@ describe("a training run", () => {
       logits.push((await forward(opened.decoder, [5, 6, 7, 8], 1, opened.learnedRouter(retrievalMode, sparseMode))).routerLogits!);
     }
     expect(logits[0]).toEqual(logits[1]);
+  });
+
+  test("leaves routers that can be analyzed", async () => {
+    const config = configure("analyzed", { optimizer: { steps: 1, packsPerStep: 1 } });
+    await train(config);
+    const { routers } = trainingFiles(config.output);
+    const backend = new ReferenceBackend();
+    {
+      using opened = await PretrainedModel.open({ path: model.path, routers, backend });
+      const { layers } = loadRouterFile(routers, findModelAdapter(opened.config), opened.spec, backend);
+      const parameters = RouterParameters.fromWeights(layers);
+      for (const layer of layers) layer[Symbol.dispose]();
+      const examples = await readExamples(config, { directory: model.path, spec: opened.spec }, 2);
+      const tasks = config.tasks.map(({ name }) => name);
+      const analysis = await analyzeRouters({ model: opened, parameters, pooling: { kind: "boundary", tokens: 8 }, tasks, examples });
+      expect(analysis.prompts).toEqual([2, 0, 0, 2, 0]);
+      expect(analysis.before[0]![0]).toBeCloseTo(1, 9);
+      expect(analysis.after[0]![3]).toBeLessThan(1);
+      expect(analysis.after[0]![1]).toBeNaN();
+      expect(analysis.sparse[0]!.flat().every((share) => [0, 0.5, 1].includes(share))).toBe(true);
+    }
+    expect(backend.memory().liveAllocations).toBe(0);
   });
 
   test("resumes bit for bit, and refuses another model", async () => {

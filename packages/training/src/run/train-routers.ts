@@ -7,7 +7,7 @@ import { elasticModes, type ElasticSizes, type ElasticSpec, type ModelAdapter, t
 import { openRows } from "../data/open-rows.js";
 import { PackStream } from "../data/pack-stream.js";
 import type { RowSource } from "../data/row-source.js";
-import { buildExample } from "../data/training-example.js";
+import { buildExample, type TrainingExample } from "../data/training-example.js";
 import { parseTrainingRow } from "../data/training-row.js";
 import { TrainingDataError } from "../errors.js";
 import { SparsityObjective } from "../objective/sparsity-objective.js";
@@ -157,18 +157,39 @@ export function sparsityObjective({ objective, tasks, seed }: TrainingConfig): S
 
 /** Packs of the configured data. */
 export function packStream(config: Pick<TrainingConfig, "data" | "tasks" | "seed">, model: Pick<FrozenModel, "directory" | "spec">, rows: RowSource): PackStream {
-  const { data, tasks, seed } = config;
-  const tokenizer = Tokenizer.load(model.directory);
-  const { contextLength, endOfTextIds } = model.spec;
+  const { data, seed } = config;
+  return new PackStream(rows, exampleBuilder(config, model), { ...data, pooling: poolingOf(config), seed });
+}
+
+/** The first examples of the configured data, in the order of the files; at most `perTask` of each task. @throws TrainingDataError */
+export async function readExamples(config: Pick<TrainingConfig, "data" | "tasks">, model: Pick<FrozenModel, "directory" | "spec">, perTask: number): Promise<TrainingExample[]> {
+  using rows = await openRows(config.data.files);
+  const build = exampleBuilder(config, model);
+  const examples: TrainingExample[] = [];
+  const counts = config.tasks.map(() => 0);
+  for (let row = 0; row < rows.numRows && counts.some((count) => count < perTask); row++) {
+    const where = rows.where(row);
+    const value = await rows.read(row);
+    const { task } = parseTrainingRow(value, config.tasks, where);
+    if (counts[task]! >= perTask) continue;
+    counts[task]! += 1;
+    examples.push(build(value, where));
+  }
+  return examples;
+}
+
+/** From a row to what the model reads; a longer one than its context is an error, or left out by the packing. */
+function exampleBuilder({ data, tasks }: Pick<TrainingConfig, "data" | "tasks">, { directory, spec }: Pick<FrozenModel, "directory" | "spec">) {
+  const tokenizer = Tokenizer.load(directory);
+  const { contextLength, endOfTextIds } = spec;
   const settings = { tokenizer, tasks, layout: data.layout, ...(endOfTextIds[0] === undefined ? {} : { endOfTextId: endOfTextIds[0] }) };
-  const example = (value: unknown, where: string) => {
+  return (value: unknown, where: string): TrainingExample => {
     const made = buildExample(parseTrainingRow(value, tasks, where), settings);
     if (made.tokens.length > contextLength && data.lengths === "error") {
       throw new TrainingDataError(`${where} has ${made.tokens.length} tokens; the model's context is ${contextLength}.`);
     }
     return made;
   };
-  return new PackStream(rows, example, { ...data, packTokens: data.packTokens, pooling: poolingOf(config), seed });
 }
 
 export function poolingOf({ data }: Pick<TrainingConfig, "data">): { kind: "mean" } | { kind: "boundary"; tokens: number } {

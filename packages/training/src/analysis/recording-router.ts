@@ -1,0 +1,67 @@
+import type { HeadPlan } from "@elastic-attention/attention";
+import { type LearnedRouter, pooledRanges, type Router, type RouterInput, type RouterPooling } from "@elastic-attention/router";
+import type { RouterParameters } from "../routers/router-parameters.js";
+
+/** What a learned router saw and decided in one layer for one prompt. */
+export interface RoutedLayer {
+  readonly layer: number;
+  /** Averaged keys, one vector for each key-value head. */
+  readonly pooled: readonly Float64Array[];
+  /** The same after the task MLP. */
+  readonly features: readonly Float64Array[];
+  /** [kvHeads]: 1 where the head is sparse. */
+  readonly sparse: Uint8Array;
+}
+
+/** A learned router that writes down what its task MLP makes of the keys. */
+export class RecordingRouter implements Router {
+  readonly name = "recording";
+  /** Layers of the prompts routed so far, in order. */
+  readonly layers: RoutedLayer[] = [];
+
+  constructor(
+    private readonly router: LearnedRouter,
+    private readonly parameters: RouterParameters,
+    private readonly pooling: RouterPooling,
+  ) {}
+
+  get modes() {
+    return this.router.modes;
+  }
+
+  route(input: RouterInput): HeadPlan {
+    const plan = this.router.route(input);
+    const [, heads, headDim] = input.keys.shape as [number, number, number];
+    for (let sequence = 0; sequence + 1 < input.offsets.length; sequence++) {
+      const pooled = this.#pool(input, sequence, heads, headDim);
+      const features = pooled.map((vector) => this.#taskMlp(input.layer, vector));
+      const sparse = plan.hostAssignment().slice(sequence * heads, (sequence + 1) * heads);
+      this.layers.push({ layer: input.layer, pooled, features, sparse });
+    }
+    return plan;
+  }
+
+  /** The wrapped router stays its owner's. */
+  [Symbol.dispose](): void {}
+
+  #pool({ keys, offsets }: RouterInput, sequence: number, heads: number, headDim: number): Float64Array[] {
+    const pooled = Array.from({ length: heads }, () => new Float64Array(headDim));
+    let count = 0;
+    for (const [start, end] of pooledRanges(this.pooling, offsets[sequence]!, offsets[sequence + 1]!, sequence)) {
+      const rows = keys.rows(start, end).toFloat32();
+      for (const [index, value] of rows.entries()) pooled[Math.floor(index / headDim) % heads]![index % headDim]! += value;
+      count += end - start;
+    }
+    return pooled.map((vector) => vector.map((value) => value / count));
+  }
+
+  #taskMlp(layer: number, vector: Float64Array): Float64Array {
+    const [inWeight, inBias, outWeight, outBias] = this.parameters.tensors(layer).map(({ values }) => values);
+    const hidden = affine(inWeight!, inBias!, vector).map((value) => value / (1 + Math.exp(-value)));
+    return affine(outWeight!, outBias!, hidden);
+  }
+}
+
+function affine(weight: Float32Array, bias: Float32Array, x: Float64Array): Float64Array {
+  return Float64Array.from(bias, (b, row) => x.reduce((sum, value, i) => sum + weight[row * x.length + i]! * value, b));
+}
