@@ -1,5 +1,6 @@
 import type { FloatDType } from "@elastic-attention/tensor";
 import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
+import type { SchedulerReport } from "./scheduler.js";
 
 /** Facts about the loaded model that callers need before they send a request. */
 export interface ModelDescription {
@@ -20,6 +21,13 @@ export interface ModelDescription {
   readonly loadSeconds: number;
 }
 
+/** What an engine is doing and holding. */
+export interface EngineReport extends SchedulerReport {
+  /** Sessions between two turns, and the bytes of their keys and values. */
+  readonly idleSessions: number;
+  readonly idleSessionBytes: number;
+}
+
 /**
  * Runs requests against one loaded model. `LocalEngine` computes in the calling thread; `WorkerEngine` is the same
  * engine in a worker thread, so that a server or a terminal stays responsive.
@@ -33,6 +41,10 @@ export interface Engine extends AsyncDisposable {
    * @throws InvalidRequestError before anything is computed, OutOfMemoryError, DisposedError
    */
   generate(request: GenerationRequest): AsyncIterable<GenerationEvent>;
+  /** Forgets a session and frees its cache; does nothing while one of its turns runs, or when there is none. */
+  closeSession(name: string): Promise<void>;
+  /** What the engine is doing and holding now. */
+  report(): Promise<EngineReport>;
   /** Token ids of a text, or of a conversation with the model's template. */
   tokenize(input: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array>;
 }

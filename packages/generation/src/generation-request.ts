@@ -47,16 +47,25 @@ export interface GenerationRequest {
   readonly router?: Router;
   /** "routed" (default): streaming heads keep sink and local tokens only. "full": the published behaviour. */
   readonly decode?: "routed" | "full";
+  /**
+   * A name for the turns of one conversation. What the last turn left in the cache stays, and where this prompt goes on
+   * from there, only the rest is read, under the plan that the first turn's prefill made.
+   */
+  readonly session?: string;
+  /** With a session: forget its cache and read the whole prompt again, with new routing. Default false. */
+  readonly reroute?: boolean;
   readonly signal?: AbortSignal;
 }
 
 /** What a finished request did; every figure measured, none estimated. */
 export interface RoutingReport {
   readonly promptTokens: number;
+  /** Of the prompt's tokens, those that the session's cache held already. */
+  readonly reusedTokens: number;
   readonly newTokens: number;
   /** Share of key-value heads in the sparse mode over all layers (paper eq. 4). */
   readonly modelSparsity: number;
-  /** Share of causal blocks that were not visited, over all layers and heads, at prefill. */
+  /** Share of causal blocks that were not visited, over all layers and heads, at prefill; in a later turn, by its plan. */
   readonly effectiveSparsity: number;
   /** Labels of the modes in the head map. */
   readonly modes: readonly string[];

@@ -7,6 +7,7 @@ export * from "./local-engine.js";
 export * from "./random-stream.js";
 export * from "./request-routing.js";
 export * from "./sampler.js";
+export type { SchedulerReport } from "./scheduler.js";
 export * from "./stop-filter.js";
 export * from "./tokenizer.js";
 export * from "./tokenizer-files.js";

@@ -1,14 +1,18 @@
 import { basename, resolve } from "node:path";
+import { PagePool } from "@elastic-attention/attention";
 import { type Backend, createBackend, DisposedError, type FloatDType } from "@elastic-attention/tensor";
 import type { HeadList } from "@elastic-attention/router";
 import { countParameters, PretrainedModel } from "@elastic-attention/transformer";
-import type { Engine, ModelDescription } from "./engine.js";
+import { ActiveRequest } from "./active-request.js";
+import type { Engine, EngineReport, ModelDescription } from "./engine.js";
+import type { EngineContext } from "./engine-context.js";
 import { endOfTextIds } from "./end-of-text.js";
 import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
 import { loadHeadList } from "./load-head-list.js";
 import { promptTokens } from "./request-plan.js";
 import { routerName } from "./request-routing.js";
-import { type EngineContext, RequestRun } from "./request-run.js";
+import { Scheduler } from "./scheduler.js";
+import { SessionStore } from "./session-store.js";
 import { Tokenizer } from "./tokenizer.js";
 
 /** What is loaded, and where it computes. */
@@ -27,15 +31,27 @@ export interface LocalEngineOptions {
   readonly headList?: HeadList | string;
   /** Safetensors file of trained routers, which take the place of the checkpoint's own. */
   readonly routers?: string;
+  /** Requests that decode together at most. Default 64. */
+  readonly maximumBatch?: number;
+  /**
+   * How long the prefill of one request may run before the answers of others get their next token. Default 50; a slice of
+   * a prefill that takes longer cannot be cut.
+   */
+  readonly prefillBudgetMilliseconds?: number;
+  /** Sessions whose caches are kept between their turns. Default 16. */
+  readonly maximumSessions?: number;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   /** Stops the loading; everything loaded is freed. */
   readonly signal?: AbortSignal;
 }
 
-/** Runs requests in the calling thread; the event loop gets a turn after every layer and every token. */
+/**
+ * Runs requests in the calling thread, all in one batch; the event loop gets a turn after every slice of a prefill and
+ * every step.
+ */
 export class LocalEngine implements Engine {
-  readonly #runs = new Set<RequestRun>();
-  readonly #closing: AbortController;
+  readonly #sessions: SessionStore;
+  readonly #scheduler: Scheduler;
   #disposed: Promise<void> | undefined;
 
   private constructor(
@@ -43,10 +59,11 @@ export class LocalEngine implements Engine {
     /** For memory reports; do not dispose it. */
     readonly backend: Backend,
     private readonly context: EngineContext,
-    closing: AbortController,
     private readonly ownsBackend: boolean,
+    { maximumBatch = 64, prefillBudgetMilliseconds = 50, maximumSessions = 16 }: LocalEngineOptions,
   ) {
-    this.#closing = closing;
+    this.#sessions = new SessionStore(maximumSessions);
+    this.#scheduler = new Scheduler(context, this.#sessions, { maximumBatch, prefillBudgetMilliseconds });
   }
 
   /**
@@ -70,10 +87,9 @@ export class LocalEngine implements Engine {
       const tokenizer = Tokenizer.load(model.directory);
       const headList = loadHeadList(model, options.headList);
       const endOfText = endOfTextIds(model.directory, model.spec);
-      const closing = new AbortController();
-      const context: EngineContext = { model, tokenizer, headList, endOfText, closing: closing.signal };
+      const context: EngineContext = { model, tokenizer, headList, endOfText, pool: pagePool(model) };
       const loadSeconds = (performance.now() - begun) / 1000;
-      return new LocalEngine(describe(context, options.name ?? basename(resolve(path)), loadSeconds), backend, context, closing, ownsBackend);
+      return new LocalEngine(describe(context, options.name ?? basename(resolve(path)), loadSeconds), backend, context, ownsBackend, options);
     } catch (error) {
       model?.[Symbol.dispose]();
       if (ownsBackend) backend[Symbol.dispose]();
@@ -82,14 +98,28 @@ export class LocalEngine implements Engine {
   }
 
   async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
-    this.#closing.signal.throwIfAborted();
-    using run = new RequestRun(this.context, request);
-    this.#runs.add(run);
+    if (this.#disposed !== undefined) throw new DisposedError("The engine");
+    const wake = () => this.#scheduler.wake();
+    const active = new ActiveRequest(this.context, request, wake);
+    const abort = () => this.#scheduler.remove(active);
+    if (request.signal?.aborted) abort();
+    else this.#scheduler.add(active);
+    request.signal?.addEventListener("abort", abort);
     try {
-      yield* run.events();
+      yield* active.events.read();
     } finally {
-      this.#runs.delete(run);
+      request.signal?.removeEventListener("abort", abort);
+      this.#scheduler.remove(active);
     }
+  }
+
+  async closeSession(name: string): Promise<void> {
+    this.#sessions.close(name);
+  }
+
+  async report(): Promise<EngineReport> {
+    const { idleCount: idleSessions, idleBytes: idleSessionBytes } = this.#sessions;
+    return { ...this.#scheduler.report, idleSessions, idleSessionBytes };
   }
 
   async tokenize(input: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array> {
@@ -118,14 +148,18 @@ export class LocalEngine implements Engine {
   }
 
   async #dispose(): Promise<void> {
-    this.#closing.abort(new DisposedError("The engine"));
-    for (const run of Array.from(this.#runs)) {
-      await run.stop();
-      run[Symbol.dispose]();
-    }
+    await this.#scheduler.close(new DisposedError("The engine"));
+    this.#sessions[Symbol.dispose]();
+    this.context.pool?.[Symbol.dispose]();
     this.context.model[Symbol.dispose]();
     if (this.ownsBackend) this.backend[Symbol.dispose]();
   }
+}
+
+/** Pages where they can grow in place; elsewhere growing a pool would copy all sequences. */
+function pagePool({ decoder }: PretrainedModel): PagePool | undefined {
+  const { backend, spec, dtype } = decoder;
+  return backend.reserve === undefined ? undefined : new PagePool({ backend, headDim: spec.headDim, dtype });
 }
 
 function describe(context: EngineContext, name: string, loadSeconds: number): ModelDescription {

@@ -1,10 +1,12 @@
-import { type ChatMessage, type GenerationRequest } from "./generation-request.js";
+import type { GenerationRequest } from "./generation-request.js";
 import { InvalidRequestError } from "./errors.js";
 import type { Tokenizer } from "./tokenizer.js";
 
 /** A request that was checked: what is left is to compute. */
 export interface RequestPlan {
   readonly tokens: Int32Array;
+  /** The prompt's text, chat template applied; undefined where tokens were given. */
+  readonly text: string | undefined;
   readonly maxNewTokens: number;
   readonly stop: readonly string[];
   /** Tokens that the answer's text goes on from; empty for an answer in a conversation. */
@@ -16,7 +18,7 @@ export const defaultMaxNewTokens = 512;
 
 /** Checks a request against the model. @throws InvalidRequestError, TokenizerError */
 export function planRequest(request: GenerationRequest, tokenizer: Tokenizer, contextLength: number): RequestPlan {
-  const tokens = promptTokens(request, tokenizer);
+  const { tokens, text } = readPrompt(request, tokenizer);
   if (tokens.length === 0) throw new InvalidRequestError("The prompt has no tokens.", "Give a text that is not empty.");
   const room = contextLength - tokens.length;
   if (room < 1) {
@@ -41,22 +43,33 @@ export function planRequest(request: GenerationRequest, tokenizer: Tokenizer, co
   if (decode !== "routed" && decode !== "full") {
     throw new InvalidRequestError(`decode must be "routed" or "full", found ${JSON.stringify(decode)}.`);
   }
-  return { tokens, maxNewTokens, stop, textBefore: request.messages === undefined ? tokens : new Int32Array(0) };
+  const { session, reroute = false } = request;
+  if (session !== undefined && (typeof session !== "string" || session === "")) {
+    throw new InvalidRequestError("session must be a name that is not empty.");
+  }
+  if (reroute && session === undefined) throw new InvalidRequestError("reroute is about a session, and the request has none.");
+  return { tokens, text, maxNewTokens, stop, textBefore: request.messages === undefined ? tokens : new Int32Array(0) };
 }
 
 /** Token ids of a request's prompt, messages or tokens. @throws InvalidRequestError unless exactly one is given. */
-export function promptTokens(
-  input: { readonly prompt?: string; readonly messages?: readonly ChatMessage[]; readonly tokens?: ArrayLike<number> },
-  tokenizer: Tokenizer,
-): Int32Array {
+export function promptTokens(input: PromptInput, tokenizer: Tokenizer): Int32Array {
+  return readPrompt(input, tokenizer).tokens;
+}
+
+type PromptInput = Pick<GenerationRequest, "prompt" | "messages" | "tokens">;
+
+function readPrompt(input: PromptInput, tokenizer: Tokenizer): { readonly tokens: Int32Array; readonly text: string | undefined } {
   const given = (["prompt", "messages", "tokens"] as const).filter((key) => input[key] !== undefined);
   if (given.length !== 1) {
     throw new InvalidRequestError(`Give exactly one of prompt, messages and tokens; found ${given.join(" and ") || "none"}.`);
   }
-  if (input.messages !== undefined) return tokenizer.encodeChat(input.messages);
-  if (input.tokens !== undefined) return checkedIds(input.tokens);
+  if (input.tokens !== undefined) return { tokens: checkedIds(input.tokens), text: undefined };
+  if (input.messages !== undefined) {
+    const text = tokenizer.applyChatTemplate(input.messages);
+    return { tokens: tokenizer.encode(text, { addSpecialTokens: false }), text };
+  }
   if (typeof input.prompt !== "string") throw new InvalidRequestError("prompt must be a text.");
-  return tokenizer.encode(input.prompt);
+  return { tokens: tokenizer.encode(input.prompt), text: input.prompt };
 }
 
 /** Checked before the copy, which would cut 1.5 to 1. */

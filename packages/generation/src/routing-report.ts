@@ -1,10 +1,12 @@
 import { effectiveSparsity, modelSparsity, type SequenceCache } from "@elastic-attention/attention";
+import { dtypeByteSize } from "@elastic-attention/tensor";
 import type { SequenceRouting } from "@elastic-attention/transformer";
 import type { RoutingReport } from "./generation-request.js";
 
 /** What was measured while a request ran. */
 export interface RunMeasurements {
   readonly promptTokens: number;
+  reusedTokens: number;
   newTokens: number;
   /** From the beginning of the prefill until its logits were there. */
   prefillSeconds: number;
@@ -17,33 +19,34 @@ export interface RunMeasurements {
 export function routingReport(
   measured: RunMeasurements,
   modeLabels: readonly string[],
-  routing: SequenceRouting | undefined,
-  cache: SequenceCache,
+  routing: Pick<SequenceRouting, "assignment" | "blocks"> | undefined,
+  cache: SequenceCache | undefined,
 ): RoutingReport {
-  const { promptTokens, newTokens, prefillSeconds, decodeSteps, decodeSeconds } = measured;
+  const { promptTokens, reusedTokens, newTokens, prefillSeconds, decodeSteps, decodeSeconds } = measured;
   const assignment = routing?.assignment ?? [];
   return {
     promptTokens,
+    reusedTokens,
     newTokens,
     modelSparsity: modelSparsity({ modes: [], assignment }),
     effectiveSparsity: effectiveSparsity(routing?.blocks ?? []),
     modes: modeLabels,
     headMap: assignment.map((layer) => Array.from(layer)),
     prefillSeconds,
-    prefillTokensPerSecond: routing === undefined ? 0 : rate(promptTokens, prefillSeconds),
+    prefillTokensPerSecond: routing === undefined ? 0 : rate(promptTokens - reusedTokens, prefillSeconds),
     decodeTokensPerSecond: rate(decodeSteps, decodeSeconds),
-    keyValueBytes: routing === undefined ? 0 : cache.byteLength,
-    fullKeyValueBytes: routing === undefined ? 0 : fullKeyValueBytes(cache),
+    keyValueBytes: cache?.byteLength ?? 0,
+    fullKeyValueBytes: cache === undefined || cache.byteLength === 0 ? 0 : fullKeyValueBytes(cache),
   };
 }
 
-/** Bytes of this cache if every head had the slots of one that keeps everything, room for tokens to come included. */
+/** Bytes of this cache if every head had the room of one that keeps everything, room for tokens to come included. */
 function fullKeyValueBytes(cache: SequenceCache): number {
   const layers = Array.from({ length: cache.numLayers }, (_, layer) => cache.layer(layer));
   const slots = layers.map(({ heads }) => Math.max(0, ...heads.map((store) => (store.type === "all" ? store.numSlots : 0))));
   const longest = Math.max(cache.length, ...slots);
-  return layers.reduce((sum, { keys, values, numKeyValueHeads }, layer) => {
-    const bytesPerSlot = (keys.storage.byteLength + values.storage.byteLength) / keys.numRows;
+  return layers.reduce((sum, { keys, headDim, numKeyValueHeads }, layer) => {
+    const bytesPerSlot = 2 * headDim * dtypeByteSize(keys.dtype);
     return sum + (slots[layer] || longest) * numKeyValueHeads * bytesPerSlot;
   }, 0);
 }

@@ -1,6 +1,7 @@
 import { InvalidRequestError } from "./errors.js";
 import type { SamplingParameters } from "./generation-request.js";
 import { RandomStream } from "./random-stream.js";
+import { checkSampling } from "./sampling-parameters.js";
 
 /** Draws the tokens of one request. Order: repetition penalty, temperature, top-k, top-p, min-p. */
 export class Sampler {
@@ -10,14 +11,8 @@ export class Sampler {
 
   /** @throws InvalidRequestError for values out of range, naming the parameter. */
   constructor(parameters: SamplingParameters = {}, promptTokens: Iterable<number> = []) {
-    const { temperature = 0, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, seed } = parameters;
-    requireRange("temperature", temperature, temperature >= 0, "0 or more");
-    requireRange("topK", topK, Number.isInteger(topK) && topK >= 0, "a whole number, 0 or more");
-    requireRange("topP", topP, topP > 0 && topP <= 1, "above 0, at most 1");
-    requireRange("minP", minP, minP >= 0 && minP <= 1, "between 0 and 1");
-    requireRange("repetitionPenalty", repetitionPenalty, repetitionPenalty > 0, "above 0");
-    if (seed !== undefined) requireRange("seed", seed, Number.isSafeInteger(seed), "a whole number");
-    this.#parameters = { temperature, topK, topP, minP, repetitionPenalty };
+    const { seed, ...checked } = checkSampling(parameters);
+    this.#parameters = checked;
     this.#random = new RandomStream(seed ?? Math.floor(Math.random() * 2 ** 32));
     for (const token of promptTokens) this.#seen.add(token);
   }
@@ -81,8 +76,4 @@ function indexOfLargest(logits: Float32Array): number {
     throw new InvalidRequestError("The model gave no finite logit.", "Check the weights with `elastic-attention inspect`.");
   }
   return best;
-}
-
-function requireRange(name: string, value: number, valid: boolean, expected: string): void {
-  if (!valid) throw new InvalidRequestError(`${name} must be ${expected}, found ${value}.`);
 }

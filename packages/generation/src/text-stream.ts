@@ -5,6 +5,7 @@ import { StopFilter } from "./stop-filter.js";
 export class TextStream {
   readonly #filter: StopFilter;
   #whole = "";
+  #raw = "";
 
   constructor(
     private readonly detokenizer: Detokenizer,
@@ -18,6 +19,11 @@ export class TextStream {
     return this.#whole;
   }
 
+  /** What the tokens stand for, stop texts included. */
+  get raw(): string {
+    return this.#raw;
+  }
+
   /** Whether a stop text was met. */
   get stopped(): boolean {
     return this.#filter.stopped;
@@ -25,12 +31,17 @@ export class TextStream {
 
   /** Text that is safe to show after this token. */
   push(token: number): string {
-    return this.#emit(this.#filter.push(this.detokenizer.push(token)));
+    return this.#emit(this.#filter.push(this.#decoded(this.detokenizer.push(token))));
   }
 
   /** What was held back, when no more tokens come. */
   flush(): string {
-    return this.#emit(this.#filter.push(this.detokenizer.flush()) + this.#filter.flush());
+    return this.#emit(this.#filter.push(this.#decoded(this.detokenizer.flush())) + this.#filter.flush());
+  }
+
+  #decoded(text: string): string {
+    this.#raw += text;
+    return text;
   }
 
   #emit(text: string): string {

@@ -33,7 +33,7 @@ describe("NativeBackend", () => {
     const backend = backendOf(1000);
     const tensor = backend.upload(Float32Array.of(1, 2, 3), [3], "f32");
     expect(tensor.toFloat32()).toEqual(Float32Array.of(1, 2, 3));
-    expect(backend.memory()).toEqual({ liveAllocations: 1, liveBytes: 12, peakBytes: 12 });
+    expect(backend.memory()).toMatchObject({ liveAllocations: 1, liveBytes: 12, peakBytes: 12 });
     tensor.dispose();
     expect(backend.memory().liveBytes).toBe(0);
   });

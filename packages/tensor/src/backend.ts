@@ -20,6 +20,8 @@ export interface MemoryReport {
   readonly liveAllocations: number;
   readonly liveBytes: number;
   readonly peakBytes: number;
+  /** What live bytes may reach: the device's memory, or a limit below it. */
+  readonly limitBytes: number;
 }
 
 /** A point in the order of a backend's work. */

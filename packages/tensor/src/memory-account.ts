@@ -23,7 +23,7 @@ export class MemoryAccount {
    * @throws OutOfMemoryError, before `make` is called when a limit would be passed
    */
   allocate<Handle>(byteLength: number, make: () => Handle | undefined, free: (handle: Handle) => void = () => {}): Storage {
-    const limit = Math.min(this.#limitBytes ?? Infinity, this.deviceBytes);
+    const limit = this.#limit;
     if (!(this.#liveBytes + byteLength <= limit)) throw this.outOfMemory(byteLength, limit);
     const handle = make();
     if (handle === undefined) throw this.outOfMemory(byteLength);
@@ -43,11 +43,16 @@ export class MemoryAccount {
   }
 
   report(): MemoryReport {
-    return { liveAllocations: this.#liveAllocations, liveBytes: this.#liveBytes, peakBytes: this.#peakBytes };
+    const [liveAllocations, liveBytes, peakBytes] = [this.#liveAllocations, this.#liveBytes, this.#peakBytes];
+    return { liveAllocations, liveBytes, peakBytes, limitBytes: this.#limit };
   }
 
   resetPeak(): void {
     this.#peakBytes = this.#liveBytes;
+  }
+
+  get #limit(): number {
+    return Math.min(this.#limitBytes ?? Infinity, this.deviceBytes);
   }
 
   setLimit(bytes: number | undefined): void {

@@ -199,10 +199,9 @@ export class DecoderModel implements Disposable {
       rows += tokens.length;
       needed += this.predictMemory({ tokens: tokens.length, decode: cache.decode, router }).requestBytes;
     }
-    const { liveBytes } = this.backend.memory();
-    const { memoryBytes } = this.backend.device;
-    if (liveBytes + needed > memoryBytes) {
-      throw new OutOfMemoryError(this.backend.name, needed, liveBytes, memoryBytes, `a prefill of ${rows} tokens`);
+    const { liveBytes, limitBytes } = this.backend.memory();
+    if (liveBytes + needed > limitBytes) {
+      throw new OutOfMemoryError(this.backend.name, needed, liveBytes, limitBytes, `a prefill of ${rows} tokens`);
     }
   }
 }

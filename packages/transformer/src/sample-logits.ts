@@ -11,7 +11,11 @@ import type { TokenSampler } from "./token-sampler.js";
 
 /** The model gave no finite logit for a row: its weights are broken, or its input was. */
 export class NoFiniteLogitError extends ElasticAttentionError {
-  constructor(row: number) {
+  constructor(
+    row: number,
+    /** What was drawn for every row of the batch, -1 for the broken ones: the others can go on. */
+    readonly tokens: Int32Array,
+  ) {
     super("NO_FINITE_LOGIT", `The model gave no finite logit for sequence ${row} of the batch.`, {
       hint: "Check the weights with `elastic-attention inspect`.",
     });
@@ -32,8 +36,8 @@ export function sampleLogits(logits: Tensor, samplers: readonly TokenSampler[]):
   else sampleOnHost(call);
   const tokens = hostArray(output.download(), "i32") as Int32Array;
   const broken = tokens.indexOf(-1);
-  if (broken >= 0) throw new NoFiniteLogitError(broken);
-  for (const sampler of samplers) sampler.drawn();
+  for (const [row, sampler] of samplers.entries()) if (tokens[row] !== -1) sampler.drawn();
+  if (broken >= 0) throw new NoFiniteLogitError(broken, tokens);
   return tokens;
 }
 

@@ -106,8 +106,7 @@ describe("predicted memory", () => {
     using backend = new ReferenceBackend();
     using model = randomModel(backend, 1 << 20);
     using cache = newCache(model);
-    const device = { ...backend.device, memoryBytes: model.weightBytes + 2_000_000 };
-    Object.defineProperty(backend, "device", { value: device });
+    backend.setMemoryLimit(model.weightBytes + 2_000_000);
     const before = backend.memory();
     const refused = model.prefill({ sequences: [{ tokens: prompt(50_000), cache }] });
     await expect(refused).rejects.toThrow(OutOfMemoryError);

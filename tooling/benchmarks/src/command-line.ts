@@ -26,6 +26,8 @@ export interface BenchmarkOptions {
   readonly batches?: readonly number[] | undefined;
   /** JSON that a peer program of `peers/` wrote; undefined: no peer. */
   readonly peerFile?: string | undefined;
+  /** Whether to measure parts by themselves too: products, phases. */
+  readonly detail?: boolean;
   /** XAttention's threshold; undefined: the published one. */
   readonly threshold?: number | undefined;
 }
@@ -50,6 +52,7 @@ export const usage = `Usage: pnpm bench NAME|all [options]
   --cache A,B        cache lengths of decode steps; 0 for none
   --batch A,B        sequences that decode together
   --peer-file FILE   what a program of peers/ has measured
+  --detail           products and phases of a prefill by themselves too
   --threshold T      of XAttention, 0 to 1
   --types A,B        weight types of the llama.cpp peer: bf16, f16, q8_0
   --no-peers         ours alone
@@ -74,6 +77,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       batch: { type: "string" },
       "peer-file": { type: "string" },
       threshold: { type: "string" },
+      detail: { type: "boolean", default: false },
       "no-peers": { type: "boolean", default: false },
       tiny: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
@@ -97,6 +101,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       modes: list(values.modes),
       caches: list(values.cache)?.filter((value) => value !== "0").map((value) => count("--cache", value)),
       batches: list(values.batch)?.map((value) => count("--batch", value)),
+      detail: values.detail,
       peerFile: values["peer-file"],
       threshold: values.threshold === undefined ? undefined : Number(values.threshold),
     },

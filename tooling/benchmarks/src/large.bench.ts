@@ -47,7 +47,7 @@ async function measureShape(
     figures.push(found);
     progress(`${found.what}: ${found.ours.median.toPrecision(4)} ${found.unit}${found.ratio === undefined ? "" : `, ${found.ratio.median.toFixed(2)}x`}${found.note === undefined ? "" : ` (${found.note})`}`);
   };
-  for (const tokens of lengths.slice(-1)) {
+  for (const tokens of options.detail === true ? lengths.slice(-1) : []) {
     const { seconds, teraflops, peakTeraflops } = await measureGemmPart(backend, spec, Math.min(tokens, 131072), options.tiny ? 64 : 8192);
     const note = `${(100 * teraflops / peakTeraflops).toFixed(1)}% of ${peakTeraflops.toFixed(0)} TFLOP/s at 8192 cubed; ${seconds.toFixed(3)} s of the prefill`;
     add(figure({ what: `${name}, products at ${Math.min(tokens, 131072)} tokens`, unit: "TFLOP/s", ours: { name: "ours", best: teraflops, median: teraflops, samples: 1 }, higherIsBetter: true, note }));
@@ -78,7 +78,7 @@ async function measureShape(
       const other = seconds === undefined ? undefined : duration("transformers", [seconds], 1);
       add(figure({ what: `${name}, prefill ${tokens}, ${mode.label}`, unit: "s", ours, peer: other, higherIsBetter: false, note }));
     }
-    if (tokens === lengths.at(-1)) {
+    if (options.detail === true && tokens === lengths.at(-1)) {
       for (const mode of modes) progress(`${name}, prefill ${tokens}, ${mode.label}, by phase: ${await phases(model, tokens, mode, options)}`);
     }
   }

@@ -1,5 +1,5 @@
 import type { GenerationEvent, GenerationRequest } from "../generation-request.js";
-import type { ModelDescription } from "../engine.js";
+import type { EngineReport, ModelDescription } from "../engine.js";
 import type { ErrorRecord } from "./error-record.js";
 
 /** What a worker needs to load its engine: only data that can be copied between threads. */
@@ -12,6 +12,9 @@ export interface WorkerSettings {
   readonly dtype?: "f32" | "bf16" | "f16";
   readonly threads?: number;
   readonly headList?: string;
+  readonly maximumBatch?: number;
+  readonly prefillBudgetMilliseconds?: number;
+  readonly maximumSessions?: number;
   readonly routers?: string;
 }
 
@@ -23,6 +26,8 @@ export type ToWorker =
   | { readonly type: "generate"; readonly id: number; readonly request: WorkerRequest }
   | { readonly type: "tokenize"; readonly id: number; readonly input: Pick<GenerationRequest, "prompt" | "messages"> }
   | { readonly type: "abort"; readonly id: number }
+  | { readonly type: "close-session"; readonly id: number; readonly name: string }
+  | { readonly type: "report"; readonly id: number }
   | { readonly type: "dispose" };
 
 /** Messages from the worker. */
@@ -32,4 +37,5 @@ export type FromWorker =
   | { readonly type: "failed"; readonly error: ErrorRecord }
   | { readonly type: "event"; readonly id: number; readonly event: GenerationEvent }
   | { readonly type: "tokens"; readonly id: number; readonly tokens: Int32Array }
+  | { readonly type: "report"; readonly id: number; readonly report: EngineReport }
   | { readonly type: "end"; readonly id: number; readonly error?: ErrorRecord };

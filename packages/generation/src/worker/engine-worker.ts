@@ -50,6 +50,13 @@ async function answer(engine: LocalEngine, message: ToWorker): Promise<void> {
         send({ type: "end", id: message.id, error: recordError(error) });
       }
       return;
+    case "close-session":
+      await engine.closeSession(message.name);
+      send({ type: "end", id: message.id });
+      return;
+    case "report":
+      send({ type: "report", id: message.id, report: await engine.report() });
+      return;
     case "dispose":
       await engine[Symbol.asyncDispose]();
       // Without a listener nothing keeps the thread alive.

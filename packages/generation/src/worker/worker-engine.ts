@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { DisposedError } from "@elastic-attention/tensor";
-import type { Engine, ModelDescription } from "../engine.js";
+import type { Engine, EngineReport, ModelDescription } from "../engine.js";
 import { EngineWorkerError, InvalidRequestError } from "../errors.js";
 import type { GenerationEvent, GenerationRequest } from "../generation-request.js";
 import type { FromWorker, ToWorker, WorkerSettings } from "./engine-messages.js";
@@ -13,9 +13,12 @@ export interface WorkerEngineOptions extends WorkerSettings {
   readonly signal?: AbortSignal;
 }
 
+/** A message that belongs to a call. */
+type Answer = Extract<FromWorker, { readonly id: number }>;
+
 /** Where the messages of one call go. */
 interface Call {
-  receive(message: Extract<FromWorker, { type: "event" | "tokens" | "end" }>): void;
+  receive(message: Answer): void;
   fail(error: Error): void;
 }
 
@@ -95,22 +98,19 @@ export class WorkerEngine implements Engine {
   }
 
   async tokenize(input: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array> {
-    this.#requireAlive();
-    const id = this.#nextId++;
-    try {
-      return await new Promise<Int32Array>((resolve, reject) => {
-        this.#calls.set(id, {
-          receive: (message) => {
-            if (message.type === "tokens") resolve(message.tokens);
-            else if (message.type === "end" && message.error !== undefined) reject(reviveError(message.error));
-          },
-          fail: reject,
-        });
-        this.#send({ type: "tokenize", id, input });
-      });
-    } finally {
-      this.#calls.delete(id);
-    }
+    const answer = await this.#ask((id) => ({ type: "tokenize", id, input }));
+    if (answer.type !== "tokens") throw new EngineWorkerError(`The engine answered a text with "${answer.type}".`);
+    return answer.tokens;
+  }
+
+  async closeSession(name: string): Promise<void> {
+    await this.#ask((id) => ({ type: "close-session", id, name }));
+  }
+
+  async report(): Promise<EngineReport> {
+    const answer = await this.#ask((id) => ({ type: "report", id }));
+    if (answer.type !== "report") throw new EngineWorkerError(`The engine answered a question with "${answer.type}".`);
+    return answer.report;
   }
 
   /** Running requests fail with DisposedError; resolves when the thread has ended. */
@@ -121,6 +121,26 @@ export class WorkerEngine implements Engine {
 
   #requireAlive(): void {
     if (this.#ended !== undefined) throw this.#ended;
+  }
+
+  /** One message and its one answer. */
+  async #ask(question: (id: number) => ToWorker): Promise<Answer> {
+    this.#requireAlive();
+    const id = this.#nextId++;
+    try {
+      return await new Promise<Answer>((resolve, reject) => {
+        this.#calls.set(id, {
+          receive: (message) => {
+            if (message.type === "end" && message.error !== undefined) reject(reviveError(message.error));
+            else resolve(message);
+          },
+          fail: reject,
+        });
+        this.#send(question(id));
+      });
+    } finally {
+      this.#calls.delete(id);
+    }
   }
 
   #send(message: ToWorker): void {
