@@ -57,6 +57,7 @@ generationOptions(routingOptions(modelOptions(program.command("run [prompt]"))))
 generationOptions(routingOptions(modelOptions(program.command("chat"))))
   .description("talk with a model; /exit ends")
   .option("--system <text>", "system message")
+  .option("--reroute", "read the whole conversation again in every turn, with new routing")
   .action(runCommand(async () => (await import("./commands/chat.js")).chat));
 
 generationOptions(routingOptions(modelOptions(program.command("demo"))))

@@ -18,6 +18,7 @@ export class CudaBackend extends NativeBackend<CudaAddon> {
       },
       computeDTypes: ["f32", "bf16", "f16"],
       packedDTypes: ["f32", "bf16", "f16"],
+      weightsAreRows: true,
     });
   }
 }

@@ -6,7 +6,7 @@ const heads = { version: 1, description: "", scores: [[3, 1], [2, 0], [5, 4]], s
 
 /** Two turns of tokens in a session, and the second turn's prompt by itself. */
 async function turns(engine: Parameters<typeof answer>[0], more: GenerationRequest = {}, second: GenerationRequest = {}) {
-  const first = { tokens: someTokens(40), maxNewTokens: 6, session: "talk", ...more };
+  const first = { maxNewTokens: 6, session: "talk", ...more, tokens: someTokens(40) };
   const one = await answer(engine, first);
   const tokens = [...first.tokens, ...one.tokens, ...someTokens(25, 9)];
   const two = await answer(engine, { tokens, maxNewTokens: 6, session: "talk", ...more, ...second });

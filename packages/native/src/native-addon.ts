@@ -51,4 +51,7 @@ export interface NativeAddon extends Partial<NativeTrainingOperations>, Partial<
   rotaryTables: NativeKernel;
   fillNormal: NativeKernel;
   countVisitedBlocks: NativeKernel;
+  firstNotFinite: NativeKernel;
+  /** Fills a dense tensor from an open file: the tensor, the descriptor, the position. */
+  readFile: NativeKernel;
 }

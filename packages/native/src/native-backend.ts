@@ -5,7 +5,9 @@ import {
   type DType,
   dtypeByteSize,
   type Fence,
+  type FloatDType,
   KernelRegistry,
+  LinearWeight,
   MemoryAccount,
   type MemoryReport,
   reachedFence,
@@ -25,6 +27,8 @@ export interface NativeBackendTraits {
   readonly computeDTypes: readonly DType[];
   /** Types that {@link LinearWeight}s are packed in. */
   readonly packedDTypes: readonly DType[];
+  /** Whether a packed weight is its matrix, row after row: then it is filled in place. */
+  readonly weightsAreRows?: boolean;
 }
 
 /** A backend whose kernels are functions of an addon; they take their arguments packed by {@link CallArguments}. */
@@ -32,6 +36,7 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
   readonly name: string;
   readonly device: DeviceInformation;
   readonly kernels: KernelRegistry = new KernelRegistry(this);
+  declare emptyWeight?: NonNullable<Backend["emptyWeight"]>;
   readonly #account: MemoryAccount;
 
   constructor(
@@ -41,6 +46,7 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
     this.name = traits.name;
     this.device = traits.device;
     this.#account = new MemoryAccount(this.name, this.device.memoryBytes);
+    if (traits.weightsAreRows === true) this.emptyWeight = (outFeatures, inFeatures, dtype) => this.#emptyWeight(outFeatures, inFeatures, dtype);
     registerNativeKernels(this);
   }
 
@@ -69,6 +75,14 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
     );
   }
 
+  #emptyWeight(outFeatures: number, inFeatures: number, dtype: FloatDType) {
+    const storage = this.allocateStorage(outFeatures * inFeatures * dtypeByteSize(dtype));
+    return {
+      weight: new LinearWeight(this, storage, outFeatures, inFeatures, dtype),
+      rows: new Tensor(this, storage, [outFeatures, inFeatures], dtype, 0, inFeatures, false),
+    };
+  }
+
   upload(data: ArrayBufferView, shape: readonly number[], dtype: DType): Tensor {
     const tensor = this.allocate(shape, dtype);
     try {
@@ -86,6 +100,10 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
       throw new ShapeError(`${bytes.length} bytes do not fill a ${tensor.dtype} tensor of ${tensor.numElements}.`);
     }
     this.addon.write(new CallArguments().tensor(tensor).pack(), bytes);
+  }
+
+  readFile(tensor: Tensor, descriptor: number, position: number): void {
+    this.addon.readFile(new CallArguments().tensor(tensor).number(descriptor, position).pack());
   }
 
   download(tensor: Tensor): Uint8Array {

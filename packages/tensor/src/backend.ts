@@ -1,6 +1,7 @@
-import type { DType } from "./dtype.js";
+import type { DType, FloatDType } from "./dtype.js";
 import type { GrowableTensor } from "./growable-tensor.js";
 import type { KernelRegistry } from "./kernel-registry.js";
+import type { LinearWeight } from "./operations/linear-weight.js";
 import type { Tensor } from "./tensor.js";
 
 /** Where a backend computes. */
@@ -49,6 +50,13 @@ export interface Backend extends Disposable {
   reserve?(maximumRows: number, rowLength: number, dtype: DType): GrowableTensor;
   /** Overwrites a tensor or view with dense host bytes. @throws ShapeError */
   write(tensor: Tensor, data: ArrayBufferView): void;
+  /**
+   * Fills a dense tensor with bytes of an open file, in the backend's order of work; missing where the bytes can only come
+   * over the host's heap. @throws Error when the file ends before the tensor is full
+   */
+  readFile?(tensor: Tensor, descriptor: number, position: number): void;
+  /** A weight without content whose layout is plain rows, and those rows to be filled; missing where weights are packed. */
+  emptyWeight?(outFeatures: number, inFeatures: number, dtype: FloatDType): { readonly weight: LinearWeight; readonly rows: Tensor };
   /** Dense copy of the elements on the host, aligned for any typed array. */
   download(tensor: Tensor): Uint8Array;
   synchronize(): Promise<void>;

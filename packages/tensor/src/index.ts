@@ -20,6 +20,7 @@ export * from "./operations/cross-entropy.js";
 export * from "./operations/embedding.js";
 export * from "./operations/expect-shape.js";
 export * from "./operations/fill-normal.js";
+export * from "./operations/first-not-finite.js";
 export * from "./operations/head-norm.js";
 export * from "./operations/head-norm-backward.js";
 export * from "./operations/linear.js";

@@ -3,7 +3,10 @@ import {
   type Backend,
   cast,
   elementDType,
+  firstNotFinite,
   type FloatDType,
+  hostArray,
+  type LinearWeight,
   MemoryScope,
   packLinear,
   type SafetensorsCheckpoint,
@@ -11,7 +14,7 @@ import {
   type Tensor,
 } from "@elastic-attention/tensor";
 import type { DecoderWeights, LayerWeights, Projection } from "./decoder-weights.js";
-import { findNotFinite, hostFloats } from "./host-floats.js";
+import { hostFloats } from "./host-floats.js";
 import type { ModelAdapter, WeightRole } from "./model-adapter.js";
 import { ModelConfigError } from "./model-config.js";
 import type { ModelSpec } from "./model-spec.js";
@@ -27,13 +30,15 @@ export interface LoadWeightsOptions {
 }
 
 /**
- * Checks every shape against the config, then uploads and packs layer by layer. Everything is owned by `scope`; on
+ * Checks every shape against the config, then reads and packs layer by layer, straight into the backend's memory where it
+ * can; whether the values are numbers is looked at there, and told at the end. Everything is owned by `scope`; on
  * failure or abort the caller's disposal of it gives all memory back.
  * @throws MissingTensorError, ShapeError, ModelConfigError (not finite, not float), OutOfMemoryError
  */
 export async function loadWeights(options: LoadWeightsOptions, scope: MemoryScope): Promise<DecoderWeights> {
   const { spec, onProgress, signal } = options;
-  const reader = new WeightReader(options, scope);
+  using loading = new MemoryScope();
+  const reader = new WeightReader(options, scope, loading);
   checkShapes(options, reader);
   const embedding = reader.table("embedding", [spec.vocabularySize, spec.hiddenSize]);
   const layers: LayerWeights[] = [];
@@ -44,12 +49,10 @@ export async function loadWeights(options: LoadWeightsOptions, scope: MemoryScop
     await setImmediate();
   }
   const outputRole = spec.tiedEmbeddings ? "embedding" : "output";
-  return {
-    embedding,
-    layers,
-    finalNorm: reader.vector("finalNorm", 0, spec.hiddenSize),
-    output: reader.projection([outputRole], 0, false),
-  };
+  const finalNorm = reader.vector("finalNorm", 0, spec.hiddenSize);
+  const output = reader.projection([outputRole], 0, false);
+  reader.finish();
+  return { embedding, layers, finalNorm, output };
 }
 
 function loadLayer(reader: WeightReader, spec: ModelSpec, layer: number): LayerWeights {
@@ -98,9 +101,14 @@ function checkShapes({ spec }: LoadWeightsOptions, reader: WeightReader): void {
 
 /** Reads weights by role from a checkpoint onto a backend. */
 class WeightReader {
+  /** Matrices whose values are checked where they are, and the numbers of the first broken elements. */
+  readonly #checked: { readonly name: string; readonly found: Tensor }[] = [];
+
   constructor(
     private readonly options: LoadWeightsOptions,
     private readonly scope: MemoryScope,
+    /** Lives as long as the loading. */
+    private readonly loading: MemoryScope,
   ) {}
 
   check(role: WeightRole, layer: number, expected: readonly number[]): void {
@@ -117,47 +125,106 @@ class WeightReader {
   /** A matrix that is looked up in, in the compute dtype. */
   table(role: WeightRole, shape: readonly number[]): Tensor {
     const table = this.scope.track(this.options.backend.allocate(shape, this.options.dtype));
-    using uploaded = this.#upload(this.options.adapter.weightName(role, 0));
-    this.options.backend.kernels.run(cast, { input: uploaded, output: table });
+    this.#fill(table, this.options.adapter.weightName(role, 0));
     return table;
   }
 
   /** A norm weight or bias as f32. */
   vector(role: WeightRole, layer: number, length: number, suffix = ".weight"): Tensor {
     const name = this.options.adapter.weightName(role, layer).replace(/\.weight$/, suffix);
-    const values = hostFloats(this.#read(name), this.options.checkpoint.entry(name).type);
+    const values = this.#floats(name);
     if (values.length !== length) throw new ShapeError(`${name} has ${values.length} values, expected ${length}.`);
     return this.scope.track(this.options.backend.upload(values, [length], "f32"));
   }
 
   /** Matrices joined along their outputs, packed, with their biases joined the same way. */
   projection(roles: readonly WeightRole[], layer: number, withBias: boolean): Projection {
-    const { backend, adapter, checkpoint, dtype } = this.options;
-    const names = roles.map((role) => adapter.weightName(role, layer));
-    using matrices = new MemoryScope();
-    const weights = names.map((name) => matrices.track(this.#upload(name)));
-    const weight = this.scope.track(backend.kernels.run(packLinear, { weights, dtype }));
+    const names = roles.map((role) => this.options.adapter.weightName(role, layer));
+    const weight = this.#weight(names);
     if (!withBias) return { weight };
-    const biases = names.map((name) => name.replace(/\.weight$/, ".bias"));
-    const values = biases.map((name) => hostFloats(this.#read(name), checkpoint.entry(name).type));
+    const values = names.map((name) => this.#floats(name.replace(/\.weight$/, ".bias")));
     const joined = Float32Array.from(values.flatMap((part) => Array.from(part)));
-    return { weight, bias: this.scope.track(backend.upload(joined, [joined.length], "f32")) };
+    return { weight, bias: this.scope.track(this.options.backend.upload(joined, [joined.length], "f32")) };
   }
 
-  #upload(name: string): Tensor {
-    const { type, shape } = this.options.checkpoint.entry(name);
-    const dtype = elementDType(type);
-    const bytes = this.#read(name);
-    if (dtype === "f32" || dtype === "bf16" || dtype === "f16") return this.options.backend.upload(bytes, shape, dtype);
-    return this.options.backend.upload(hostFloats(bytes, type), shape, "f32");
-  }
-
-  #read(name: string): Uint8Array {
-    const bytes = this.options.checkpoint.read(name);
-    const bad = findNotFinite(bytes, this.options.checkpoint.entry(name).type);
-    if (bad >= 0) {
-      throw new ModelConfigError(`${name} holds a value that is not finite (element ${bad}).`, "The checkpoint is damaged; download it again.");
+  /** Waits for everything that was read. @throws ModelConfigError naming the first matrix that is damaged */
+  finish(): void {
+    for (const { name, found } of this.#checked) {
+      const index = hostArray(found.download(), "i32")[0]!;
+      if (index >= 0) throw damaged(name, index);
     }
-    return bytes;
   }
+
+  #weight(names: readonly string[]): LinearWeight {
+    const { backend, checkpoint, dtype } = this.options;
+    const shapes = names.map((name) => checkpoint.entry(name).shape);
+    const outFeatures = shapes.reduce((sum, shape) => sum + shape[0]!, 0);
+    const empty = backend.emptyWeight?.(outFeatures, shapes[0]![1]!, dtype);
+    if (empty === undefined) {
+      using matrices = new MemoryScope();
+      const weights = names.map((name) => this.#matrix(name, matrices));
+      return this.scope.track(backend.kernels.run(packLinear, { weights, dtype }));
+    }
+    this.scope.track(empty.weight);
+    let row = 0;
+    for (const [index, name] of names.entries()) {
+      const rows = shapes[index]![0]!;
+      this.#fill(empty.rows.rows(row, row + rows), name);
+      row += rows;
+    }
+    return empty.weight;
+  }
+
+  /** Fills dense rows with a matrix, straight from the file where its type is theirs. */
+  #fill(target: Tensor, name: string): void {
+    const { backend, checkpoint } = this.options;
+    if (elementDType(checkpoint.entry(name).type) === target.dtype) {
+      this.#read(target, name);
+      return;
+    }
+    using scope = new MemoryScope();
+    backend.kernels.run(cast, { input: this.#matrix(name, scope), output: target });
+  }
+
+  /** A matrix in the float type of its file, or in f32 where that is none of ours. */
+  #matrix(name: string, scope: MemoryScope): Tensor {
+    const { backend, checkpoint } = this.options;
+    const { type, shape } = checkpoint.entry(name);
+    const dtype = elementDType(type);
+    if (dtype !== "f32" && dtype !== "bf16" && dtype !== "f16") return scope.track(backend.upload(this.#floats(name), shape, "f32"));
+    const matrix = scope.track(backend.allocate(shape, dtype));
+    this.#read(matrix, name);
+    return matrix;
+  }
+
+  #read(target: Tensor, name: string): void {
+    const { backend, checkpoint } = this.options;
+    const found = this.loading.track(backend.allocate([1], "i32"));
+    if (backend.readFile === undefined) {
+      backend.write(target, checkpoint.read(name));
+    } else {
+      const { descriptor, position } = checkpoint.locate(name);
+      try {
+        backend.readFile(target, descriptor, position);
+      } catch (error) {
+        throw new ModelConfigError(`${name} cannot be read: ${(error as Error).message}.`, "The checkpoint is damaged or was changed while it was read; download it again.");
+      }
+    }
+    backend.kernels.run(firstNotFinite, { input: target, output: found });
+    this.#checked.push({ name, found });
+  }
+
+  /** A small tensor as float32. */
+  #floats(name: string): Float32Array {
+    const { checkpoint } = this.options;
+    const { type } = checkpoint.entry(name);
+    const values = hostFloats(checkpoint.read(name), type);
+    const index = values.findIndex((value) => !Number.isFinite(value));
+    if (index >= 0) throw damaged(name, index);
+    return values;
+  }
+}
+
+function damaged(name: string, index: number): ModelConfigError {
+  return new ModelConfigError(`${name} holds a value that is not finite (element ${index}).`, "The checkpoint is damaged; download it again.");
 }

@@ -1,11 +1,39 @@
 #include "addon/preparation.h"
 
+#include <algorithm>
+#include <atomic>
+#include <climits>
 #include <cmath>
+#include <stdexcept>
 #include <vector>
 
+#include "addon/file_piece.h"
 #include "addon/normal_value.h"
 #include "core/thread_pool.h"
 #include "floats/kernel_table.h"
+
+namespace elastic {
+namespace {
+
+/** Column of the first element whose exponent is all ones, -1 without one. */
+int64_t first_not_finite_of(const char* row, DType dtype, int64_t columns) {
+  if (dtype == DType::F32) {
+    const auto* patterns = reinterpret_cast<const uint32_t*>(row);
+    for (int64_t i = 0; i < columns; ++i) {
+      if ((patterns[i] & 0x7f800000u) == 0x7f800000u) return i;
+    }
+    return -1;
+  }
+  const uint16_t exponent = dtype == DType::BF16 ? 0x7f80 : 0x7c00;
+  const auto* patterns = reinterpret_cast<const uint16_t*>(row);
+  for (int64_t i = 0; i < columns; ++i) {
+    if ((patterns[i] & exponent) == exponent) return i;
+  }
+  return -1;
+}
+
+}  // namespace
+}  // namespace elastic
 
 namespace elastic::backend {
 
@@ -47,6 +75,28 @@ void count_visited_blocks(const Matrix& visited, const Matrix& counts) {
       counts.integers(0)[head] = sum;
     }
   });
+}
+
+void first_not_finite(const Matrix& input, const Matrix& output) {
+  std::atomic<int64_t> first{INT32_MAX};
+  parallel_rows(input.rows, std::max<int64_t>(1, 65536 / std::max<int64_t>(1, input.columns)), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end && row * input.columns < first; ++row) {
+      const int64_t column = first_not_finite_of(input.row(row), input.dtype, input.columns);
+      if (column < 0) continue;
+      const int64_t found = row * input.columns + column;
+      for (int64_t known = first; found < known && !first.compare_exchange_weak(known, found);) continue;
+    }
+  });
+  output.integers(0)[0] = first == INT32_MAX ? -1 : static_cast<int32_t>(first);
+}
+
+void read_file(int descriptor, int64_t position, char* target, int64_t bytes) {
+  constexpr int64_t kPiece = int64_t{4} << 20;
+  std::atomic<bool> failed{false};
+  parallel_rows(bytes, kPiece, [&](int64_t begin, int64_t end) {
+    if (!failed && !read_piece(descriptor, position + begin, target + begin, end - begin)) failed = true;
+  });
+  if (failed) throw std::runtime_error("the file cannot be read to its end");
 }
 
 }  // namespace elastic::backend

@@ -49,6 +49,17 @@ __global__ void count_ones(const uint8_t* visited, int64_t row_stride, int64_t c
   counts[blockIdx.x] = sum;
 }
 
+__global__ void set_integer(int32_t* target, int32_t value) { *target = value; }
+
+/** Numbers are compared as unsigned: -1, which is none, is the largest. */
+template <typename Bits>
+__global__ void find_not_finite(Rows<Bits> input, int64_t columns, int64_t total, Bits exponent, unsigned* first) {
+  const int64_t step = static_cast<int64_t>(gridDim.x) * kThreads;
+  for (int64_t index = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x; index < total; index += step) {
+    if ((input[index / columns][index % columns] & exponent) == exponent) atomicMin(first, static_cast<unsigned>(index));
+  }
+}
+
 unsigned blocks_for(int64_t total) { return static_cast<unsigned>((total + kThreads - 1) / kThreads); }
 
 }  // namespace
@@ -69,6 +80,22 @@ void backend::fill_normal(const Matrix& output, uint32_t seed, float deviation) 
                                                                         deviation);
   });
   check(cudaGetLastError(), "fillNormal");
+}
+
+void backend::first_not_finite(const Matrix& input, const Matrix& output) {
+  const cudaStream_t stream = Device::instance().stream;
+  auto* first = reinterpret_cast<unsigned*>(output.data);
+  set_integer<<<1, 1, 0, stream>>>(reinterpret_cast<int32_t*>(output.data), -1);
+  const int64_t total = input.rows * input.columns;
+  const unsigned blocks = std::min(blocks_for(total), static_cast<unsigned>(Device::instance().multiprocessors * 16));
+  if (total == 0) return;
+  if (input.dtype == DType::F32) {
+    find_not_finite<uint32_t><<<blocks, kThreads, 0, stream>>>(rows_of<uint32_t>(input), input.columns, total, 0x7f800000u, first);
+  } else {
+    const uint16_t exponent = input.dtype == DType::BF16 ? 0x7f80 : 0x7c00;
+    find_not_finite<uint16_t><<<blocks, kThreads, 0, stream>>>(rows_of<uint16_t>(input), input.columns, total, exponent, first);
+  }
+  check(cudaGetLastError(), "firstNotFinite");
 }
 
 void backend::count_visited_blocks(const Matrix& visited, const Matrix& counts) {

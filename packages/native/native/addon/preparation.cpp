@@ -33,11 +33,30 @@ void count_visited_blocks(Call& call) {
   backend::count_visited_blocks(visited, counts);
 }
 
+void first_not_finite(Call& call) {
+  const Matrix input = call.tensor("input"), output = call.tensor("output");
+  call.require(input.dtype <= DType::F16, "the input must be floats");
+  call.require_dtype(output, DType::I32, "output");
+  call.require(output.rows == 1 && output.columns == 1 && input.rows * input.columns < INT32_MAX, "the input is too large");
+  backend::first_not_finite(input, output);
+}
+
+void read_file(Call& call) {
+  const Matrix target = call.tensor("tensor");
+  const int64_t descriptor = call.integer("descriptor"), position = call.integer("position");
+  call.require(descriptor >= 0 && descriptor <= INT32_MAX && position >= 0, "that is no open file");
+  call.require(target.row_stride == target.columns || target.rows <= 1, "the tensor has gaps between its rows");
+  const int64_t bytes = target.rows * target.columns * byte_size(target.dtype);
+  if (bytes > 0) backend::read_file(static_cast<int>(descriptor), position, target.data, bytes);
+}
+
 }  // namespace
 
 void export_preparation(Napi::Env env, Napi::Object exports) {
   exports.Set("rotaryTables", Napi::Function::New(env, guarded<rotary_tables>));
   exports.Set("fillNormal", Napi::Function::New(env, guarded<fill_normal>));
+  exports.Set("firstNotFinite", Napi::Function::New(env, guarded<first_not_finite>));
+  exports.Set("readFile", Napi::Function::New(env, guarded<read_file>));
   exports.Set("countVisitedBlocks", Napi::Function::New(env, guarded<count_visited_blocks>));
 }
 

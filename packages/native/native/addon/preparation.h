@@ -19,5 +19,10 @@ void fill_normal(const Matrix& output, uint32_t seed, float deviation);
 /** Entries of 1 in each of `counts.columns` equal parts of the rows of `visited`. */
 void count_visited_blocks(const Matrix& visited, const Matrix& counts);
 
+/** Number of the first element that is no finite number, -1 when all are, as one int32. */
+void first_not_finite(const Matrix& input, const Matrix& output);
+/** Reads `bytes` bytes of an open file into the memory of tensors. @throws std::runtime_error where the file is shorter */
+void read_file(int descriptor, int64_t position, char* target, int64_t bytes);
+
 }  // namespace backend
 }  // namespace elastic

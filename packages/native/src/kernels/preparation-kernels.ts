@@ -1,5 +1,5 @@
 import { countVisitedBlocks } from "@elastic-attention/attention";
-import { expectShape, fillNormal, rotaryTables, ShapeError } from "@elastic-attention/tensor";
+import { expectShape, fillNormal, firstNotFinite, rotaryTables, ShapeError } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
 import { requireFloats } from "./requirements.js";
@@ -25,6 +25,15 @@ export function registerPreparationKernels(backend: NativeBackend): void {
     supports: ({ output }) => requireFloats({ output }),
     run({ output, seed, deviation }) {
       backend.call("fillNormal", addon.fillNormal, new CallArguments().tensor(output).number(seed | 0, deviation));
+    },
+  });
+
+  kernels.register(firstNotFinite, {
+    name,
+    supports: ({ input }) => requireFloats({ input }),
+    run({ input, output }) {
+      expectShape("firstNotFinite", "output", output, [1]);
+      backend.call("firstNotFinite", addon.firstNotFinite, new CallArguments().tensor(input).vector(output));
     },
   });
 

@@ -57,6 +57,11 @@ export class SafetensorsCheckpoint implements Disposable {
     return this.#owner(name).read(name, range);
   }
 
+  /** See {@link SafetensorsFile.locate}. @throws MissingTensorError */
+  locate(name: string): { readonly descriptor: number; readonly position: number } {
+    return this.#owner(name).locate(name);
+  }
+
   close(): void {
     for (const file of this.files) file.close();
   }

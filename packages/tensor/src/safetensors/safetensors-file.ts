@@ -50,6 +50,16 @@ export class SafetensorsFile implements Disposable {
     return readExactly(this.path, this.descriptor, byteOffset + range.start, Math.max(0, end - range.start));
   }
 
+  /**
+   * Where a tensor's bytes are, for those who read them by themselves (`Backend.readFile`); valid until the file is closed.
+   * @throws MissingTensorError, DisposedError
+   */
+  locate(name: string): { readonly descriptor: number; readonly position: number } {
+    const { byteOffset } = this.entry(name);
+    if (this.descriptor === undefined) throw new DisposedError(this.path);
+    return { descriptor: this.descriptor, position: byteOffset };
+  }
+
   close(): void {
     if (this.descriptor !== undefined) closeSync(this.descriptor);
     this.descriptor = undefined;
