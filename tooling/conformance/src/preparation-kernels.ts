@@ -1,8 +1,11 @@
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { countVisitedBlocks, createBlockMask, hybridAttention, SequenceCache, shortenedCache } from "@elastic-attention/attention";
-import { fillNormal, MemoryScope, ReferenceBackend, rotaryTables } from "@elastic-attention/tensor";
+import { fillNormal, firstNotFinite, MemoryScope, ReferenceBackend, rotaryTables } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "./backend-under-test.js";
-import { poisoned, randomTensor, relativeError } from "./random-tensors.js";
+import { poisoned, randomTensor, relativeError, uploadFloats } from "./random-tensors.js";
 
 /** Rotary tables, random weights, counts of blocks, and attention whose output takes the place of its queries. */
 export function describePreparationKernels(subject: BackendUnderTest): void {
@@ -32,6 +35,38 @@ export function describePreparationKernels(subject: BackendUnderTest): void {
       const variance = drawn.reduce((sum, value) => sum + (value - mean) ** 2, 0) / drawn.length;
       expect(Math.abs(mean)).toBeLessThan(0.02);
       expect(Math.sqrt(variance)).toBeCloseTo(0.5, 1);
+    });
+
+    test.each(subject.dtypes)("the first element of %s that is no finite number is found", (dtype) => {
+      using backend = subject.create();
+      using found = backend.allocate([1], "i32");
+      for (const [place, value] of [[undefined, 0], [0, NaN], [70 * 33 - 1, -Infinity], [1234, Infinity]] as const) {
+        const values = Float32Array.from({ length: 70 * 33 }, (_, index) => (index === place ? value : index - 1000));
+        if (place !== undefined) values[Math.min(values.length - 1, place + 40)] = NaN;
+        using input = uploadFloats(backend, values, [70, 33], dtype);
+        backend.kernels.run(firstNotFinite, { input, output: found });
+        expect(found.toFloat32()[0]).toBe(place ?? -1);
+      }
+    });
+
+    test("files are read into tensors at any position, and a file that ends early is an error", () => {
+      using backend = subject.create();
+      const bytes = Uint8Array.from({ length: 20_000_003 }, (_, index) => (index * 31 + (index >> 9)) & 255);
+      const path = join(mkdtempSync(join(tmpdir(), "read-file-")), "bytes");
+      writeFileSync(path, bytes);
+      const descriptor = openSync(path, "r");
+      try {
+        for (const [position, length] of [[0, 20_000_003], [3, 1], [8_388_600, 9_000_001]] as const) {
+          using tensor = backend.allocate([length], "u8");
+          backend.readFile!(tensor, descriptor, position);
+          expect(Buffer.compare(tensor.download(), bytes.subarray(position, position + length))).toBe(0);
+        }
+        using long = backend.allocate([5000], "f32");
+        expect(() => backend.readFile!(long, descriptor, 19_990_000)).toThrow(/end/);
+      } finally {
+        closeSync(descriptor);
+        rmSync(dirname(path), { recursive: true });
+      }
     });
 
     test("blocks are counted by query head", () => {
