@@ -53,5 +53,5 @@ export interface NativeAddon extends Partial<NativeTrainingOperations>, Partial<
   countVisitedBlocks: NativeKernel;
   firstNotFinite: NativeKernel;
   /** Fills a dense tensor from an open file: the tensor, the descriptor, the position. */
-  readFile: NativeKernel;
+  readFile?: NativeKernel;
 }

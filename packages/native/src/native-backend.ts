@@ -37,6 +37,7 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
   readonly device: DeviceInformation;
   readonly kernels: KernelRegistry = new KernelRegistry(this);
   declare emptyWeight?: NonNullable<Backend["emptyWeight"]>;
+  declare readFile?: NonNullable<Backend["readFile"]>;
   readonly #account: MemoryAccount;
 
   constructor(
@@ -47,6 +48,10 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
     this.device = traits.device;
     this.#account = new MemoryAccount(this.name, this.device.memoryBytes);
     if (traits.weightsAreRows === true) this.emptyWeight = (outFeatures, inFeatures, dtype) => this.#emptyWeight(outFeatures, inFeatures, dtype);
+    const { readFile } = addon;
+    if (readFile !== undefined) {
+      this.readFile = (tensor, descriptor, position) => readFile(new CallArguments().tensor(tensor).number(descriptor, position).pack());
+    }
     registerNativeKernels(this);
   }
 
@@ -100,10 +105,6 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
       throw new ShapeError(`${bytes.length} bytes do not fill a ${tensor.dtype} tensor of ${tensor.numElements}.`);
     }
     this.addon.write(new CallArguments().tensor(tensor).pack(), bytes);
-  }
-
-  readFile(tensor: Tensor, descriptor: number, position: number): void {
-    this.addon.readFile(new CallArguments().tensor(tensor).number(descriptor, position).pack());
   }
 
   download(tensor: Tensor): Uint8Array {

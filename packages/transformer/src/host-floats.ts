@@ -17,3 +17,19 @@ export function hostFloats(bytes: Uint8Array, type: string): Float32Array {
       throw new ModelConfigError(`Weights of type ${type} cannot be read; expected F32, BF16 or F16.`);
   }
 }
+
+/** Index of the first element that is not a finite number, -1 when all are. */
+export function findNotFinite(bytes: Uint8Array, type: string): number {
+  const { buffer, byteOffset, byteLength } = bytes;
+  if (type === "BF16" || type === "F16") {
+    const exponent = type === "BF16" ? 0x7f80 : 0x7c00;
+    const patterns = new Uint16Array(buffer, byteOffset, byteLength / 2);
+    for (let i = 0; i < patterns.length; i++) if ((patterns[i]! & exponent) === exponent) return i;
+    return -1;
+  }
+  if (type === "F32") {
+    const patterns = new Uint32Array(buffer, byteOffset, byteLength / 4);
+    for (let i = 0; i < patterns.length; i++) if ((patterns[i]! & 0x7f800000) === 0x7f800000) return i;
+  }
+  return -1;
+}

@@ -14,7 +14,7 @@ import {
   type Tensor,
 } from "@elastic-attention/tensor";
 import type { DecoderWeights, LayerWeights, Projection } from "./decoder-weights.js";
-import { hostFloats } from "./host-floats.js";
+import { findNotFinite, hostFloats } from "./host-floats.js";
 import type { ModelAdapter, WeightRole } from "./model-adapter.js";
 import { ModelConfigError } from "./model-config.js";
 import type { ModelSpec } from "./model-spec.js";
@@ -199,17 +199,23 @@ class WeightReader {
 
   #read(target: Tensor, name: string): void {
     const { backend, checkpoint } = this.options;
-    const found = this.loading.track(backend.allocate([1], "i32"));
     if (backend.readFile === undefined) {
-      backend.write(target, checkpoint.read(name));
-    } else {
-      const { descriptor, position } = checkpoint.locate(name);
-      try {
-        backend.readFile(target, descriptor, position);
-      } catch (error) {
-        throw new ModelConfigError(`${name} cannot be read: ${(error as Error).message}.`, "The checkpoint is damaged or was changed while it was read; download it again.");
-      }
+      const bytes = checkpoint.read(name);
+      const index = findNotFinite(bytes, checkpoint.entry(name).type);
+      if (index >= 0) throw damaged(name, index);
+      backend.write(target, bytes);
+      return;
     }
+    const { descriptor, position } = checkpoint.locate(name);
+    try {
+      backend.readFile(target, descriptor, position);
+    } catch (error) {
+      throw new ModelConfigError(
+        `${name} cannot be read: ${(error as Error).message}.`,
+        "The checkpoint is damaged or was changed while it was read; download it again.",
+      );
+    }
+    const found = this.loading.track(backend.allocate([1], "i32"));
     backend.kernels.run(firstNotFinite, { input: target, output: found });
     this.#checked.push({ name, found });
   }
