@@ -35,6 +35,18 @@ const shapes: readonly ModelShape[] = [
     contextLength: 32768,
   },
   {
+    // That of the demo model.
+    name: "demo",
+    numLayers: 12,
+    hiddenSize: 256,
+    numQueryHeads: 8,
+    numKeyValueHeads: 4,
+    headDim: 64,
+    intermediateSize: 320,
+    vocabularySize: 4096,
+    contextLength: 16384,
+  },
+  {
     name: "tiny",
     numLayers: 2,
     hiddenSize: 64,

@@ -1,4 +1,4 @@
-import { LearnedRouter, type RouterInput, type RouterLinear, type RouterWeights } from "@elastic-attention/router";
+import { LearnedRouter, type RouterInput } from "@elastic-attention/router";
 import { type Backend, MemoryScope } from "@elastic-attention/tensor";
 import { elasticModes, publishedSizes } from "@elastic-attention/transformer";
 import type { Benchmark } from "./benchmark.js";
@@ -7,12 +7,9 @@ import { type Figure, figure } from "./figure.js";
 import { type ModelShape, modelShape } from "./model-shape.js";
 import { OwnModel } from "./own-model.js";
 import { promptTokens } from "./prompt-tokens.js";
-import { fillRow, normalTable } from "./random-weights.js";
+import { randomRouter } from "./random-router.js";
 import { startBackend } from "./start-backend.js";
 import { duration, type Summary } from "./statistics.js";
-
-/** Width of the router's hidden layers, as published. */
-const routerWidth = 512;
 
 export const benchmark: Benchmark = {
   description: "The learned router's share of one layer's time at prefill",
@@ -92,29 +89,4 @@ async function measure(
 function share(router: Summary, layer: Summary): Summary {
   const percent = (part: number, whole: number) => (100 * part) / whole;
   return { name: "ours", best: percent(router.best, layer.best), median: percent(router.median, layer.median), samples: router.samples };
-}
-
-/** Weights of one layer's router in the published shape, random. */
-function randomRouter(backend: Backend, headDim: number, layer: number): RouterWeights {
-  using scope = new MemoryScope();
-  const linear = (name: string, outFeatures: number, inFeatures: number): RouterLinear => {
-    const values = (count: number, part: string) => {
-      const indices = new Uint16Array(count);
-      fillRow(`router ${layer} ${name} ${part}`, 0, indices);
-      return Float32Array.from(indices, (index) => normalTable().values[index]!);
-    };
-    return {
-      weight: scope.track(backend.upload(values(outFeatures * inFeatures, "weight"), [outFeatures, inFeatures], "f32")),
-      bias: scope.track(backend.upload(values(outFeatures, "bias"), [outFeatures], "f32")),
-    };
-  };
-  const taskMlp = [linear("task in", routerWidth, headDim), linear("task out", headDim, routerWidth)] as const;
-  const routerMlp = [
-    linear("in", routerWidth, headDim),
-    linear("middle", headDim, routerWidth),
-    linear("out", 2, headDim),
-  ] as const;
-  const parameters = [...taskMlp, ...routerMlp].reduce((sum, { weight, bias }) => sum + weight.numElements + bias.numElements, 0);
-  const owned = scope.move();
-  return { headDim, classes: 2, parameters, taskMlp, routerMlp, [Symbol.dispose]: () => owned.dispose() };
 }
