@@ -180,6 +180,8 @@ describe("attention backward", () => {
     expect(run({ outputGradient: pass.logSumExp })).toThrow(/outputGradient must be/);
     const [first, second] = pass.sequences;
     expect(run({ sequences: [{ ...first!, patterns: [full] }, second!] })).toThrow(/attentionBackward: the heads/);
+    const pages = { pageTokens: 128, entries: pass.query, host: new Int32Array(1) };
+    expect(run({ sequences: [{ ...first!, cache: { ...first!.cache, pages } }, second!] })).toThrow(/in pages of a pool/);
     const ring = headStores([{ type: "sink-ring", sinkTokens: 4, ringTokens: 4 }, { type: "all" }], 9, 0);
     expect(run({ sequences: [{ ...first!, cache: { ...first!.cache, heads: ring } }, second!] })).toThrow(/keeps a ring/);
   });

@@ -1,11 +1,13 @@
 import { test } from "vitest";
 import {
   type BackendUnderTest,
+  describeTrainingAttentionKernels,
   describeTrainingFloatKernels,
   describeTrainingGateKernels,
   describeTrainingLinearKernels,
 } from "@elastic-attention/conformance";
 import { createCudaBackend, cudaProblems } from "../src/index.js";
+import { describeTrainingTiles } from "./training-tiles.js";
 
 const problems = cudaProblems();
 if (problems.length > 0) {
@@ -15,4 +17,6 @@ if (problems.length > 0) {
   describeTrainingFloatKernels(subject);
   describeTrainingLinearKernels(subject);
   describeTrainingGateKernels(subject);
+  describeTrainingAttentionKernels(subject);
+  describeTrainingTiles(subject);
 }

@@ -89,15 +89,20 @@ export function describeTrainingAttentionKernels(subject: BackendUnderTest): voi
   describeDualAttention(subject);
 }
 
+/** Gradients of cases, in every dtype of the subject unless others are given, against those of a naive kernel. */
+export function testGradients(subject: BackendUnderTest, shapes: readonly TrainingCase[], dtypes = subject.dtypes): void {
+  test.each(shapes)("head_dim $headDim, group $group, lengths $lengths: at most 3 times a naive kernel's error", (shape) => {
+    using backend = subject.create();
+    for (const dtype of dtypes) {
+      expectGradients(gradients(backend, shape, dtype), shape, dtype);
+      expect(backend.memory().liveAllocations).toBe(0);
+    }
+  });
+}
+
 export function describeAttentionBackward(subject: BackendUnderTest): void {
   describe(`attention's backward of ${subject.name}`, () => {
-    test.each(cases)("head_dim $headDim, group $group, lengths $lengths: at most 3 times a naive kernel's error", (shape) => {
-      using backend = subject.create();
-      for (const dtype of subject.dtypes) {
-        expectGradients(gradients(backend, shape, dtype), shape, dtype);
-        expect(backend.memory().liveAllocations).toBe(0);
-      }
-    });
+    testGradients(subject, cases);
 
     test("more keys than a task holds, and repeated runs give the same bits", () => {
       using backend = subject.create();

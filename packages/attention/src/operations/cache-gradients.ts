@@ -9,7 +9,7 @@ export interface CacheGradients {
 
 /**
  * Checks the gradients of keys and values against the caches.
- * @throws ShapeError; also for a ring, which has dropped keys that the forward pass read.
+ * @throws ShapeError; also for a ring, which has dropped keys that the forward pass read, and for pages of a pool.
  */
 export function expectCacheGradients(sequences: readonly AttentionSequence[], gradients: readonly CacheGradients[]): void {
   if (gradients.length !== sequences.length) {
@@ -18,6 +18,12 @@ export function expectCacheGradients(sequences: readonly AttentionSequence[], gr
   for (const [index, { cache }] of sequences.entries()) {
     expectShape("attentionBackward", "gradient of the keys", gradients[index]!.keys, cache.keys.shape);
     expectShape("attentionBackward", "gradient of the values", gradients[index]!.values, cache.values.shape);
+    if (cache.pages !== undefined) {
+      throw new ShapeError(
+        "attentionBackward: the cache is in pages of a pool.",
+        "Gradients are laid out like the keys and values of one sequence: train on caches of their own.",
+      );
+    }
     if (cache.heads.some((store) => store.type !== "all")) {
       throw new ShapeError(
         "attentionBackward: a head keeps a ring of its tokens.",

@@ -1,5 +1,7 @@
 // What an attention call reads of its sequences and heads, as tables in device memory.
 #pragma once
+#include <cuda_runtime_api.h>
+
 #include <cstdint>
 
 namespace elastic {

@@ -47,11 +47,11 @@ CUtensorMap head_rows_map(const void* data, HalfType type, int64_t rows, int hea
 }
 
 CUtensorMap interleaved_heads_map(const void* data, HalfType type, int64_t rows, int heads, int head_dim,
-                                  int64_t row_stride) {
+                                  int64_t row_stride, int box_rows) {
   const cuuint64_t sizes[3] = {static_cast<cuuint64_t>(head_dim), static_cast<cuuint64_t>(heads),
                                static_cast<cuuint64_t>(rows)};
   const cuuint64_t strides[2] = {static_cast<cuuint64_t>(head_dim) * 2, static_cast<cuuint64_t>(row_stride) * 2};
-  const cuuint32_t box[3] = {static_cast<cuuint32_t>(box_columns(head_dim)), 1, kTile};
+  const cuuint32_t box[3] = {static_cast<cuuint32_t>(box_columns(head_dim)), 1, static_cast<cuuint32_t>(box_rows)};
   return encode(data, type, head_dim, 3, sizes, strides, box);
 }
 

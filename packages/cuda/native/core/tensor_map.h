@@ -11,9 +11,12 @@ namespace elastic {
 /** Rows of one head: [rows, head_dim], read in boxes of 128 rows. */
 CUtensorMap head_rows_map(const void* data, HalfType type, int64_t rows, int head_dim);
 
-/** Heads side by side in a row: [rows, heads, head_dim], rows `row_stride` elements apart, read one head at a time. */
+/**
+ * Heads side by side in a row: [rows, heads, head_dim], rows `row_stride` elements apart, read one head at a time in boxes
+ * of `box_rows` rows.
+ */
 CUtensorMap interleaved_heads_map(const void* data, HalfType type, int64_t rows, int heads, int head_dim,
-                                  int64_t row_stride);
+                                  int64_t row_stride, int box_rows = kTile);
 
 /**
  * Rows of one head in groups of `stride`: [groups, stride, head_dim], read in boxes of one row of each of `box_groups`

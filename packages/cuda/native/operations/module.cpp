@@ -7,6 +7,7 @@
 #include "core/device.h"
 #include "core/fences.h"
 #include "gemm/cublas_lt.h"
+#include "training/training_attention.h"
 #include "training/training_operations.h"
 
 namespace elastic {
@@ -48,6 +49,7 @@ Napi::Value fence_reached_value(const Napi::CallbackInfo& info) {
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_operations(env, exports);
   export_training_operations(env, exports);
+  export_training_attention(env, exports);
   exports.Set("deviceInformation", Napi::Function::New(env, device_information));
   exports.Set("synchronize", Napi::Function::New(env, synchronize));
   exports.Set("recordFence", Napi::Function::New(env, record_fence_value));

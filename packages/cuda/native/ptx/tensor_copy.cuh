@@ -45,4 +45,13 @@ __device__ inline void copy_box_to_cluster(void* destination, const CUtensorMap&
       : "memory");
 }
 
+/** Copies bytes that lie in a row: a multiple of 16, both ends aligned to that. */
+__device__ inline void copy_bytes(void* destination, const void* source, Barrier& barrier, uint32_t bytes) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+          shared_address(destination)),
+      "l"(reinterpret_cast<uint64_t>(source)), "r"(bytes), "r"(shared_address(&barrier))
+      : "memory");
+}
+
 }  // namespace elastic::ptx
