@@ -1,0 +1,52 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const program = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const example = fileURLToPath(new URL("../../../packages/training/example", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "cli-train-"));
+const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== "NODE_OPTIONS"));
+
+function cli(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [program, ...args], { encoding: "utf8", env: environment, input: "", timeout: 120_000 });
+}
+
+/** The shipped example with some settings changed. */
+function configure(name: string, changes: object): string {
+  const path = join(folder, `${name}.json`);
+  const config = JSON.parse(readFileSync(join(example, "config.json"), "utf8")) as { optimizer: object };
+  writeFileSync(path, JSON.stringify({ ...config, output: name, ...changes }));
+  return path;
+}
+
+beforeAll(() => {
+  if (!existsSync(program)) throw new Error("Build the command line first: pnpm build.");
+  cpSync(join(example, "rows.jsonl.gz"), join(folder, "rows.jsonl.gz"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("train", () => {
+  test("trains the demo model's routers on the shipped example, and run takes them", () => {
+    const config = configure("two-steps", { optimizer: { steps: 2, packsPerStep: 1 } });
+    const { status, stderr } = cli("train", "--config", config);
+    expect(stderr).toMatch(/step 2 of 2: loss .* MSR .* tokens\/s/);
+    expect(status).toBe(0);
+    for (const file of ["routers.safetensors", "checkpoint.safetensors", "log.jsonl", "report.svg", "report.html"]) {
+      expect(existsSync(join(folder, "two-steps", file))).toBe(true);
+    }
+    const run = cli("run", "Hello, who are you?", "-n", "4", "--json", "--router", join(folder, "two-steps", "routers.safetensors"));
+    expect(JSON.parse(run.stdout)).toMatchObject({ model: { router: "learned" } });
+  }, 240_000);
+
+  test("names a misspelt key with the nearest one, and data that cannot be used", () => {
+    const misspelt = cli("train", "--config", configure("misspelt", { dtpye: "f32" }));
+    expect([misspelt.status, misspelt.stderr]).toEqual([1, expect.stringMatching(/dtpye is not known\.\s+hint: Did you mean `dtype`\?/)]);
+    const missing = cli("train", "--config", configure("missing", { data: { files: ["none.jsonl"] } }));
+    expect([missing.status, missing.stderr]).toEqual([1, expect.stringMatching(/Cannot read .*none\.jsonl/)]);
+    const resumed = cli("train", "--resume", "--config", configure("nothing", {}));
+    expect([resumed.status, resumed.stderr]).toEqual([1, expect.stringMatching(/Cannot read .*checkpoint\.safetensors/)]);
+  });
+});
