@@ -60,10 +60,12 @@ describe("the command line", () => {
     const input = "Hello\n\nAnd you?\n/exit\nnever read\n";
     const { status, stdout, stderr } = spawnSync(process.execPath, [program, "chat", "-n", "4"], { encoding: "utf8", env: environment, input });
     expect([status, stdout.trim() === ""]).toEqual([0, false]);
-    const turns = Array.from(stderr.matchAll(/\[MSR 0\.75, (\d+) tokens/g), (match) => Number(match[1]));
+    const turns = Array.from(stderr.matchAll(/\[MSR 0\.75, (\d+) tokens, (\d+) of them kept/g), (match) => match.slice(1).map(Number));
     expect(turns).toHaveLength(2);
-    // The second turn reads the first one again.
-    expect(turns[1]).toBeGreaterThan(turns[0]!);
+    const [[first, kept], [second, keptThen]] = turns as [[number, number], [number, number]];
+    expect(second).toBeGreaterThan(first);
+    // The second turn reads only what is new.
+    expect([kept, keptThen >= first, keptThen < second]).toEqual([0, true, true]);
   });
 
   test("writes raw numerics", () => {
@@ -85,6 +87,9 @@ describe("the command line", () => {
     expect(stdout).toContain("MSR 0.250");
     expect(readFileSync(svg, "utf8").match(/<rect [^>]*><title>/g)).toHaveLength(48);
     expect(JSON.parse(cli("inspect", "--json").stdout)).toMatchObject({ checkpoint: { adapter: "qwen3" } });
+    const memory = cli("inspect", "--memory", "--tokens", "4096", "--sparsity", "0.5").stdout;
+    expect(memory).toMatch(/4096 tokens in \w+, 50% of the heads sparse/);
+    for (const part of ["weights", "activations", "keys and values", "highest sum at once"]) expect(memory).toContain(part);
   });
 
   test("measures a model", () => {
