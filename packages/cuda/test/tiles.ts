@@ -3,6 +3,7 @@ import {
   blockMaskFromHost,
   type BlockPattern,
   hybridAttention,
+  PagePool,
   SequenceCache,
   xattentionEstimate,
 } from "@elastic-attention/attention";
@@ -27,9 +28,10 @@ const window: AttentionMode = { kind: "streaming", sinkTokens: 128, localTokens:
 const pattern: BlockPattern = { type: "streaming", sinkBlocks: 1, localBlocks: 2, blockSize: 128 };
 
 /** Every pattern in blocks of 128, so that the tile kernels serve: prefill, a step, and a turn that finds rings. */
-function attend(backend: Backend, { headDim, queryHeads, appends }: Shape, dtype: FloatDType): Float32Array {
+function attend(backend: Backend, { headDim, queryHeads, appends }: Shape, dtype: FloatDType, paged = false): Float32Array {
   using scope = new MemoryScope();
-  const cache = scope.track(new SequenceCache({ backend, numLayers: 1, numKeyValueHeads: 4, headDim, dtype }));
+  const pool = paged ? { pool: scope.track(new PagePool({ backend, headDim, dtype })) } : {};
+  const cache = scope.track(new SequenceCache({ backend, numLayers: 1, numKeyValueHeads: 4, headDim, dtype, ...pool }));
   const outputs: number[] = [];
   for (const [turn, tokens] of appends.entries()) {
     const keys = scope.track(randomTensor(backend, [tokens, 4, headDim], dtype, 100 + turn));
@@ -58,7 +60,9 @@ export function describeTiles(subject: BackendUnderTest): void {
       for (const dtype of ["bf16", "f16"] as const) {
         using backend = subject.create();
         const [actual, expected] = [attend(backend, shape, dtype), attend(new ReferenceBackend(), shape, dtype)];
-        expect(relativeError(actual, expected)).toBeLessThan(dtype === "bf16" ? 2 ** -7 : 2 ** -10);
+        const tolerance = dtype === "bf16" ? 2 ** -7 : 2 ** -10;
+        expect(relativeError(actual, expected)).toBeLessThan(tolerance);
+        expect(relativeError(attend(backend, shape, dtype, true), expected)).toBeLessThan(tolerance);
         expect(backend.memory().liveAllocations).toBe(0);
       }
     });

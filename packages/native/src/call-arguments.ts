@@ -1,5 +1,5 @@
 import { type DType, type LinearWeight, ShapeError, type Tensor } from "@elastic-attention/tensor";
-import type { HeadStore } from "@elastic-attention/attention";
+import type { HeadStore, PageTable } from "@elastic-attention/attention";
 
 const dtypeCodes: Record<DType, number> = { f32: 0, bf16: 1, f16: 2, i32: 3, u8: 4 };
 
@@ -56,6 +56,11 @@ export class CallArguments {
 
   store({ firstSlot, numSlots, sinkTokens, ringTokens }: HeadStore): this {
     return this.number(firstSlot, numSlots, sinkTokens, ringTokens);
+  }
+
+  /** Where a cache's slots lie: its page table, if it has one, and the tokens of a page. */
+  pages(pages: PageTable | undefined): this {
+    return pages === undefined ? this.missing().number(0) : this.tensor(pages.entries).number(pages.pageTokens);
   }
 
   pack(): Float64Array {

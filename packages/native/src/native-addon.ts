@@ -31,6 +31,12 @@ export interface NativeAddon extends Partial<NativeTrainingOperations>, Partial<
   /** Marks the end of the work issued so far, where calls return before it is done. @returns the number of the fence */
   recordFence?(values: Float64Array): number;
   fenceReached?(values: Float64Array): boolean;
+  /** Addresses for so many bytes, with no memory under them; a number as `allocate` gives it. */
+  reserve?(values: Float64Array): number;
+  /** Puts memory under the first bytes: (number, bytes). */
+  grow?: NativeKernel;
+  /** Gives the memory back and keeps the addresses: (number). */
+  clear?: NativeKernel;
   packedWeightBytes(values: Float64Array): number;
   packLinear: NativeKernel;
   linear: NativeKernel;

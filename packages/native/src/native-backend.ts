@@ -6,6 +6,7 @@ import {
   dtypeByteSize,
   type Fence,
   type FloatDType,
+  type GrowableTensor,
   KernelRegistry,
   LinearWeight,
   MemoryAccount,
@@ -18,6 +19,7 @@ import {
 import { CallArguments } from "./call-arguments.js";
 import { registerNativeKernels } from "./kernels/index.js";
 import type { NativeAddon } from "./native-addon.js";
+import { ReservedTensor } from "./reserved-tensor.js";
 
 /** What tells one native backend from another. */
 export interface NativeBackendTraits {
@@ -38,6 +40,8 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
   readonly kernels: KernelRegistry = new KernelRegistry(this);
   declare emptyWeight?: NonNullable<Backend["emptyWeight"]>;
   declare readFile?: NonNullable<Backend["readFile"]>;
+  /** Only where the addon can: elsewhere growing copies. */
+  readonly reserve?: (maximumRows: number, rowLength: number, dtype: DType) => GrowableTensor;
   readonly #account: MemoryAccount;
 
   constructor(
@@ -51,6 +55,9 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
     const { readFile } = addon;
     if (readFile !== undefined) {
       this.readFile = (tensor, descriptor, position) => readFile(new CallArguments().tensor(tensor).number(descriptor, position).pack());
+    }
+    if (addon.reserve !== undefined) {
+      this.reserve = (maximumRows, rowLength, dtype) => new ReservedTensor(this, maximumRows, rowLength, dtype);
     }
     registerNativeKernels(this);
   }
@@ -68,14 +75,7 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
     // Systems promise more memory than there is and kill the process later: the account refuses in time.
     return this.#account.allocate(
       byteLength,
-      () => {
-        try {
-          return this.addon.allocate(Float64Array.of(byteLength));
-        } catch (error) {
-          if (!isOutOfMemory(error)) throw error;
-          return undefined;
-        }
-      },
+      () => unlessOutOfMemory(() => this.addon.allocate(Float64Array.of(byteLength))),
       (handle) => this.addon.release(Float64Array.of(handle)),
     );
   }
@@ -86,6 +86,16 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
       weight: new LinearWeight(this, storage, outFeatures, inFeatures, dtype),
       rows: new Tensor(this, storage, [outFeatures, inFeatures], dtype, 0, inFeatures, false),
     };
+  }
+
+  /** Counts memory that `make` gets from the addon, until the storage is disposed. @throws OutOfMemoryError */
+  claim(byteLength: number, make: () => void): Storage {
+    return this.#account.allocate(byteLength, () =>
+      unlessOutOfMemory(() => {
+        make();
+        return true;
+      }),
+    );
   }
 
   upload(data: ArrayBufferView, shape: readonly number[], dtype: DType): Tensor {
@@ -157,6 +167,15 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
   }
 
   [Symbol.dispose](): void {}
+}
+
+function unlessOutOfMemory<Result>(work: () => Result): Result | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!isOutOfMemory(error)) throw error;
+    return undefined;
+  }
 }
 
 function isOutOfMemory(error: unknown): error is Error & { readonly requestedBytes?: number } {

@@ -34,6 +34,11 @@ export interface Fence {
 /** The fence of a backend whose calls return when the work is done. */
 export const reachedFence: Fence = { wait: async () => {} };
 
+/** Work that was recorded once and is asked for again as a whole, on the same tensors. */
+export interface Graph extends Disposable {
+  replay(): void;
+}
+
 /**
  * Something that holds tensors and runs operations on them. Work is ordered as issued; on the host backends it is
  * done when the call returns, on a GPU when `synchronize` resolves or a `download` returns.
@@ -48,6 +53,11 @@ export interface Backend extends Disposable {
   upload(data: ArrayBufferView, shape: readonly number[], dtype: DType): Tensor;
   /** An empty matrix that grows where it lies; missing where growing has to copy. Ask `growableTensor` for one. */
   reserve?(maximumRows: number, rowLength: number, dtype: DType): GrowableTensor;
+  /**
+   * Records the work of `step` instead of doing it; missing where nothing is gained. The step must not allocate, upload
+   * or download, and its tensors must outlive the graph.
+   */
+  capture?(step: () => void): Graph;
   /** Overwrites a tensor or view with dense host bytes. @throws ShapeError */
   write(tensor: Tensor, data: ArrayBufferView): void;
   /**

@@ -15,6 +15,8 @@ export interface GrowableTensor extends Disposable {
   readonly keepsAddress: boolean;
   /** Makes room for at least this many rows; new ones are uninitialised. @throws OutOfMemoryError, and nothing changed then; ShapeError beyond the maximum */
   grow(rows: number): void;
+  /** Gives the rows' memory back; it can grow again. */
+  clear(): void;
 }
 
 /** An empty growable matrix of at most `maximumRows` rows. */
@@ -22,26 +24,24 @@ export function growableTensor(backend: Backend, maximumRows: number, rowLength:
   return backend.reserve?.(maximumRows, rowLength, dtype) ?? new CopiedTensor(backend, maximumRows, rowLength, dtype);
 }
 
-/** Grows by copying to a larger tensor. */
-class CopiedTensor implements GrowableTensor {
+/** Grows by copying to a larger tensor: for backends without memory that grows in place. */
+export class CopiedTensor implements GrowableTensor {
   readonly keepsAddress = false;
-  #tensor: Tensor;
+  #tensor: Tensor | undefined;
 
   constructor(
     private readonly backend: Backend,
     private readonly maximumRows: number,
     private readonly rowLength: number,
     private readonly dtype: DType,
-  ) {
-    this.#tensor = backend.allocate([0, rowLength], dtype);
-  }
+  ) {}
 
   get tensor(): Tensor {
-    return this.#tensor;
+    return (this.#tensor ??= this.backend.allocate([0, this.rowLength], this.dtype));
   }
 
   grow(rows: number): void {
-    const before = this.#tensor;
+    const before = this.tensor;
     if (rows <= before.numRows) return;
     if (rows > this.maximumRows) throw new ShapeError(`${rows} rows are more than the ${this.maximumRows} that were reserved.`);
     const after = this.backend.allocate([rows, this.rowLength], this.dtype);
@@ -58,7 +58,12 @@ class CopiedTensor implements GrowableTensor {
     before.dispose();
   }
 
+  clear(): void {
+    this.#tensor?.dispose();
+    this.#tensor = undefined;
+  }
+
   [Symbol.dispose](): void {
-    this.#tensor.dispose();
+    this.clear();
   }
 }

@@ -3,6 +3,7 @@ import {
   blockMaskFromHost,
   type BlockPattern,
   hybridAttention,
+  PagePool,
   SequenceCache,
   xattentionEstimate,
 } from "@elastic-attention/attention";
@@ -35,10 +36,11 @@ const wide: AttentionMode = { kind: "streaming", sinkTokens: 1, localTokens: 64,
 const modes: readonly AttentionMode[] = [{ kind: "full" }, streaming, { kind: "xattention", stride: 8, threshold: 0.8, blockSize: 32 }, wide];
 
 /** Attention after every append: outputs and log-sum-exps. Head 2 reads random blocks at the first prefill. */
-function attend(backend: Backend, shape: Case, dtype: FloatDType): { outputs: Float32Array; logSumExps: Float32Array } {
+function attend(backend: Backend, shape: Case, dtype: FloatDType, paged = false): { outputs: Float32Array; logSumExps: Float32Array } {
   const { headDim, queryHeads, kvHeads, appends, scale = 1 } = shape;
   using scope = new MemoryScope();
-  const cache = scope.track(new SequenceCache({ backend, numLayers: 1, numKeyValueHeads: kvHeads, headDim, dtype }));
+  const pool = paged ? { pool: scope.track(new PagePool({ backend, headDim, dtype })) } : {};
+  const cache = scope.track(new SequenceCache({ backend, numLayers: 1, numKeyValueHeads: kvHeads, headDim, dtype, ...pool }));
   const [outputs, logSumExps]: [number[], number[]] = [[], []];
   for (const [turn, tokens] of appends.entries()) {
     const keys = scope.track(randomTensor(backend, [tokens, kvHeads, headDim], dtype, 100 + turn, scale));
@@ -82,6 +84,10 @@ export function describeAttentionKernels(subject: BackendUnderTest): void {
         expect(relativeError(actual.outputs, expected.outputs)).toBeLessThan(tolerance);
         expect(relativeError(actual.logSumExps, expected.logSumExps)).toBeLessThan(2e-5);
         expect(backend.memory().liveAllocations).toBe(0);
+        const paged = attend(backend, shape, dtype, true);
+        expect(relativeError(paged.outputs, expected.outputs)).toBeLessThan(tolerance);
+        expect(relativeError(paged.logSumExps, expected.logSumExps)).toBeLessThan(2e-5);
+        expect(backend.memory().liveAllocations).toBe(0);
       }
     });
 
@@ -114,9 +120,10 @@ export function describeAttentionKernels(subject: BackendUnderTest): void {
 
   describe(`the XAttention estimate of ${subject.name}`, () => {
     test.each([[1, 8], [130, 8], [300, 16], [257, 32]])("%i tokens, stride %i", (tokens, stride) => {
-      const estimate = (backend: Backend): Uint8Array => {
+      const estimate = (backend: Backend, paged: boolean): Uint8Array => {
         using scope = new MemoryScope();
-        const cache = scope.track(new SequenceCache({ backend, numLayers: 1, numKeyValueHeads: 2, headDim: 32, dtype: "f32" }));
+        const pool = paged ? { pool: scope.track(new PagePool({ backend, headDim: 32, dtype: "f32" })) } : {};
+        const cache = scope.track(new SequenceCache({ backend, numLayers: 1, numKeyValueHeads: 2, headDim: 32, dtype: "f32", ...pool }));
         const keys = scope.track(randomTensor(backend, [tokens, 2, 32], "f32", 5, 3));
         cache.append(0, keys, keys);
         const query = scope.track(randomTensor(backend, [tokens, 4, 32], "f32", 6, 3));
@@ -126,7 +133,8 @@ export function describeAttentionKernels(subject: BackendUnderTest): void {
         return mask.visited.download().slice(2 * blocks * blocks);
       };
       using subjectBackend = subject.create();
-      expect(estimate(subjectBackend)).toEqual(estimate(new ReferenceBackend()));
+      const expected = estimate(new ReferenceBackend(), false);
+      for (const paged of [false, true]) expect(estimate(subjectBackend, paged)).toEqual(expected);
     });
   });
 }

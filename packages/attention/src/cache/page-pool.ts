@@ -188,7 +188,11 @@ export class PagePool implements PageTable, Disposable {
     this.#pagesAllocated = pages;
   }
 
+  /** Addresses stay, where the backend keeps them: graphs may have been captured. */
   #releaseWhenEmpty(): void {
-    if (this.#pagesInUse === 0 && this.#spans.isEmpty) this[Symbol.dispose]();
+    if (this.#pagesInUse > 0 || !this.#spans.isEmpty) return;
+    for (const tensor of [this.#memory?.keys, this.#memory?.values, this.#memory?.entries]) tensor?.clear();
+    this.#free = [];
+    this.#pagesAllocated = 0;
   }
 }

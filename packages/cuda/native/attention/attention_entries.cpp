@@ -21,7 +21,9 @@ SequenceEntry sequence_entry(const AttentionSequence& sequence) {
           narrow(sequence.cache_length),
           narrow(sequence.mask_query_blocks),
           narrow(sequence.mask.columns),
-          narrow(sequence.keys.rows)};
+          narrow(sequence.keys.rows),
+          sequence.pages.shift,
+          sequence.pages.entries};
 }
 
 void append_head_entries(const AttentionSequence& sequence, std::vector<HeadEntry>& heads) {

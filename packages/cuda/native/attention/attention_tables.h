@@ -22,7 +22,7 @@ struct HeadEntry {
   /** 0 for a store of all tokens. */
   int32_t ring_tokens;
 
-  /** Row of the key and value tensors for a retained position. */
+  /** Slot of a retained position; `SequenceEntry::row` says where it lies. */
   __host__ __device__ int32_t slot(int32_t position) const {
     if (ring_tokens == 0 || position < sink_tokens) return first_slot + position;
     return first_slot + sink_tokens + position % ring_tokens;
@@ -40,7 +40,17 @@ struct SequenceEntry {
   int32_t key_length;
   int32_t mask_query_blocks;
   int32_t mask_key_blocks;
+  /** Rows of keys and values. */
   int32_t num_slots;
+  /** Tokens of a page as a power of two. */
+  int32_t page_shift;
+  /** Page of each page of slots; null where slot s is row s. */
+  const int32_t* pages;
+
+  __device__ int32_t row(int32_t slot) const {
+    if (pages == nullptr) return slot;
+    return (pages[slot >> page_shift] << page_shift) + (slot & ((1 << page_shift) - 1));
+  }
 
   /** Position of the first query. */
   __host__ __device__ int32_t offset() const { return key_length - query_length; }

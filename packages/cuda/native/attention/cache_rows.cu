@@ -12,7 +12,8 @@ namespace {
 
 template <typename In, typename Out>
 __global__ void append_rows(Rows<In> keys, Rows<In> values, Rows<Out> cache_keys, Rows<Out> cache_values,
-                            const HeadEntry* heads, int num_heads, int head_dim, int64_t length, int64_t tokens) {
+                            const HeadEntry* heads, SequenceEntry sequence, int num_heads, int head_dim, int64_t length,
+                            int64_t tokens) {
   const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const int64_t total = tokens * num_heads * head_dim;
   if (index >= total) return;
@@ -23,14 +24,14 @@ __global__ void append_rows(Rows<In> keys, Rows<In> values, Rows<Out> cache_keys
   // Of tokens that share a ring slot the last one stays: the others are not written at all.
   const bool kept = store.ring_tokens == 0 || position < store.sink_tokens || position >= length + tokens - store.ring_tokens;
   if (!kept) return;
-  const int64_t slot = store.slot(static_cast<int32_t>(position));
+  const int64_t slot = sequence.row(store.slot(static_cast<int32_t>(position)));
   cache_keys[slot][column] = from_float<Out>(to_float(keys[token][head * head_dim + column]));
   cache_values[slot][column] = from_float<Out>(to_float(values[token][head * head_dim + column]));
 }
 
 /** Eight elements of a key and of a value a thread; keys, values and cache share a 16-bit type. */
 __global__ void append_vectors(const char* keys, int64_t key_stride, const char* values, int64_t value_stride,
-                               uint4* cache_keys, uint4* cache_values, const HeadEntry* heads, unsigned num_heads,
+                               uint4* cache_keys, uint4* cache_values, const HeadEntry* heads, SequenceEntry sequence, unsigned num_heads,
                                unsigned vectors, int64_t length, unsigned tokens, unsigned total) {
   const unsigned index = blockIdx.x * blockDim.x + threadIdx.x;
   if (index >= total) return;
@@ -39,7 +40,7 @@ __global__ void append_vectors(const char* keys, int64_t key_stride, const char*
   const int64_t position = length + token;
   const bool kept = store.ring_tokens == 0 || position < store.sink_tokens || position >= length + tokens - store.ring_tokens;
   if (!kept) return;
-  const int64_t target = static_cast<int64_t>(store.slot(static_cast<int32_t>(position))) * vectors + vector;
+  const int64_t target = static_cast<int64_t>(sequence.row(store.slot(static_cast<int32_t>(position)))) * vectors + vector;
   cache_keys[target] = *reinterpret_cast<const uint4*>(keys + token * key_stride + place * 16);
   cache_values[target] = *reinterpret_cast<const uint4*>(values + token * value_stride + place * 16);
 }
@@ -59,6 +60,9 @@ void backend::cache_append(const CacheAppend& append) {
   const int64_t tokens = append.keys.rows, head_dim = append.cache_keys.columns;
   const int64_t total = tokens * static_cast<int64_t>(heads.size()) * head_dim;
   if (total == 0) return;
+  SequenceEntry sequence{};
+  sequence.page_shift = append.pages.shift;
+  sequence.pages = append.pages.entries;
   const Scratch table(heads.size() * sizeof(HeadEntry));
   upload_small(table.data(), heads.data(), heads.size() * sizeof(HeadEntry), Device::instance().stream);
   constexpr int threads = 256;
@@ -70,7 +74,7 @@ void backend::cache_append(const CacheAppend& append) {
     append_vectors<<<(count + threads - 1) / threads, threads, 0, stream>>>(
         append.keys.data, append.keys.row_stride * 2, append.values.data, append.values.row_stride * 2,
         reinterpret_cast<uint4*>(append.cache_keys.data), reinterpret_cast<uint4*>(append.cache_values.data),
-        reinterpret_cast<const HeadEntry*>(table.data()), static_cast<unsigned>(heads.size()),
+        reinterpret_cast<const HeadEntry*>(table.data()), sequence, static_cast<unsigned>(heads.size()),
         static_cast<unsigned>(head_dim / kVector), append.length, static_cast<unsigned>(tokens), count);
     check(cudaGetLastError(), "cacheAppend");
     return;
@@ -79,7 +83,7 @@ void backend::cache_append(const CacheAppend& append) {
     with_float_type(append.cache_keys.dtype, [&]<typename Out>(Out*) {
       append_rows<<<static_cast<unsigned>((total + threads - 1) / threads), threads, 0, stream>>>(
           rows_of<In>(append.keys), rows_of<In>(append.values), rows_of<Out>(append.cache_keys),
-          rows_of<Out>(append.cache_values), reinterpret_cast<const HeadEntry*>(table.data()),
+          rows_of<Out>(append.cache_values), reinterpret_cast<const HeadEntry*>(table.data()), sequence,
           static_cast<int>(heads.size()), static_cast<int>(head_dim), append.length, tokens);
     });
   });

@@ -87,7 +87,7 @@ __global__ void __launch_bounds__(kThreads, 1) attention_forward_mma(const MmaFo
       const int position = of_tile * kTile + half * kHalf;
       const int left = sequence.key_length - position;
       // Nothing is read past the last key: a half that is all past it is zeros.
-      const int64_t slot = head.slot(left > 0 ? position : of_tile * kTile);
+      const int64_t slot = sequence.row(head.slot(left > 0 ? position : of_tile * kTile));
       copy_rows<head_dim, kHalf>(place, rows + slot * head_dim, head_dim, 0, left);
     };
     copy_rows<head_dim, kTile>(queries,

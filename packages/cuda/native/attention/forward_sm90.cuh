@@ -148,7 +148,7 @@ __device__ void produce(const ForwardParameters& parameters, ForwardShared<Trait
         following = walk.next();
       }
       if (following < 0) flags |= kLast;
-      const int slot = head.slot(key_tile * kTile);
+      const int slot = sequence.row(head.slot(key_tile * kTile));
       const int stage = loaded % Traits::stages;
       if (lane == 0) {
         shared.keys_free[stage].wait((loaded / Traits::stages & 1) ^ 1);

@@ -1,15 +1,18 @@
-// The hybrid attention call: long sequences go to a kernel of tiles, everything else to the row kernel.
+// The hybrid attention call: long sequences go to a kernel of tiles, single rows to the decode kernel, everything else
+// to the row kernel.
 #include <algorithm>
 #include <climits>
 #include <stdexcept>
 
 #include "addon/operations.h"
+#include "attention/attention_entries.h"
 #include "attention/forward_call.h"
 #include "attention/forward_mma.h"
 #include "attention/row_attention.h"
 #include "core/check.h"
 #include "core/device.h"
 #include "core/staging.h"
+#include "decode/decode_call.h"
 
 namespace elastic {
 namespace {
@@ -17,44 +20,13 @@ namespace {
 /** Rows from which tiles of 128 queries are worth their while. */
 constexpr int64_t kTileRows = 48;
 
-int32_t narrow(int64_t value) {
-  if (value > INT32_MAX) throw std::range_error("a sequence or a cache has more than 2^31 rows");
-  return static_cast<int32_t>(value);
-}
-
-SequenceEntry sequence_entry(const AttentionSequence& sequence) {
-  return {sequence.keys.data,
-          sequence.values.data,
-          reinterpret_cast<const uint8_t*>(sequence.mask.data),
-          narrow(sequence.start),
-          narrow(sequence.length),
-          narrow(sequence.cache_length),
-          narrow(sequence.mask_query_blocks),
-          narrow(sequence.mask.columns),
-          narrow(sequence.keys.rows)};
-}
-
-void append_heads(const AttentionSequence& sequence, std::vector<HeadEntry>& heads) {
-  for (size_t head = 0; head < sequence.patterns.size(); ++head) {
-    const HeadPattern& pattern = sequence.patterns[head];
-    const HeadStore& store = sequence.stores[head];
-    heads.push_back({static_cast<PatternType>(pattern.type), narrow(pattern.sink_blocks), narrow(pattern.local_blocks),
-                     narrow(pattern.block_size), narrow(store.first_slot), narrow(store.num_slots),
-                     narrow(store.sink_tokens), narrow(store.ring_tokens)});
-  }
-}
-
-bool aligned(const Matrix& matrix) {
-  return reinterpret_cast<uintptr_t>(matrix.data) % 16 == 0 && matrix.row_stride * byte_size(matrix.dtype) % 16 == 0;
-}
-
 /** Whether a kernel of tiles takes this sequence. */
 bool tiles_serve(const AttentionCall& call, const AttentionSequence& sequence) {
   const bool half = call.query.dtype == DType::BF16 || call.query.dtype == DType::F16;
   const auto head_dim = static_cast<int>(call.head_dim);
   if (!half || !(Device::instance().capability == 90 ? forward_sm90_has(head_dim) : forward_mma_has(head_dim))) return false;
   if (call.output.dtype != call.query.dtype || sequence.keys.dtype != call.query.dtype) return false;
-  if (!aligned(call.query) || !aligned(call.output) || !aligned(sequence.keys) || !aligned(sequence.values)) return false;
+  if (!aligned_rows(call.query) || !aligned_rows(call.output) || !aligned_rows(sequence.keys) || !aligned_rows(sequence.values)) return false;
   if (sequence.keys.row_stride != call.head_dim || sequence.values.row_stride != call.head_dim) return false;
   if (sequence.length < kTileRows) return false;
   for (size_t head = 0; head < sequence.patterns.size(); ++head) {
@@ -75,7 +47,7 @@ void run_tiles(const AttentionCall& call, const std::vector<const AttentionSeque
                       call.query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16, call.scale, {}, {}};
   for (const AttentionSequence* sequence : sequences) {
     forward.sequences.push_back(sequence_entry(*sequence));
-    append_heads(*sequence, forward.heads);
+    append_head_entries(*sequence, forward.heads);
   }
   const Scratch workspace(forward_workspace_bytes(forward));
   std::vector<char> tables(forward_table_bytes(forward));
@@ -114,7 +86,7 @@ void run_rows(const AttentionCall& call, const std::vector<const AttentionSequen
   int64_t most_rows = 0;
   for (const AttentionSequence* sequence : sequences) {
     entries.push_back(sequence_entry(*sequence));
-    append_heads(*sequence, heads);
+    append_head_entries(*sequence, heads);
     most_rows = std::max(most_rows, sequence->length);
   }
   const size_t sequence_bytes = entries.size() * sizeof(SequenceEntry), head_bytes = heads.size() * sizeof(HeadEntry);
@@ -128,7 +100,7 @@ void run_rows(const AttentionCall& call, const std::vector<const AttentionSequen
   rows.num_query_heads = static_cast<int>(call.num_query_heads);
   rows.num_key_value_heads = static_cast<int>(sequences.front()->patterns.size());
   rows.head_dim = static_cast<int>(call.head_dim);
-  rows.most_rows = narrow(most_rows);
+  rows.most_rows = static_cast<int>(most_rows);
   rows.query_dtype = call.query.dtype;
   rows.cache_dtype = sequences.front()->keys.dtype;
   rows.output_dtype = call.output.dtype;
@@ -153,11 +125,12 @@ void run_rows(const AttentionCall& call, const std::vector<const AttentionSequen
 }  // namespace
 
 void backend::hybrid_attention(const AttentionCall& call) {
-  std::vector<const AttentionSequence*> tiles, rows;
+  std::vector<const AttentionSequence*> tiles, steps, rows;
   for (const AttentionSequence& sequence : call.sequences) {
     if (sequence.length == 0) continue;
-    (tiles_serve(call, sequence) ? tiles : rows).push_back(&sequence);
+    (tiles_serve(call, sequence) ? tiles : decode_serves(call, sequence) ? steps : rows).push_back(&sequence);
   }
+  if (!steps.empty()) run_decode(call, steps);
   for (size_t first = 0; first < tiles.size(); first += kMaxSequences) {
     const size_t end = std::min(tiles.size(), first + kMaxSequences);
     run_tiles(call, {tiles.begin() + static_cast<std::ptrdiff_t>(first), tiles.begin() + static_cast<std::ptrdiff_t>(end)});

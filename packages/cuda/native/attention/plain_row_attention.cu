@@ -37,7 +37,7 @@ __global__ void attend_rows(const RowAttention call) {
     float score = -INFINITY;
     int64_t slot = 0;
     if (seen) {
-      slot = static_cast<int64_t>(head.slot(start + lane)) * call.head_dim;
+      slot = static_cast<int64_t>(sequence.row(head.slot(start + lane))) * call.head_dim;
       float dot = 0;
       for (int i = 0; i < call.head_dim; ++i) dot = fmaf(query[i], to_float(keys[slot + i]), dot);
       score = dot * call.scale_log2;

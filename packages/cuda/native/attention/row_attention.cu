@@ -112,7 +112,7 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
 #pragma unroll
     for (int tile = 0; tile < 2; ++tile) {
       const int position = min(start + tile * 8 + quad, last_position);
-      const T* source = keys + static_cast<int64_t>(head.slot(position)) * head_dim + place * 8;
+      const T* source = keys + static_cast<int64_t>(sequence.row(head.slot(position))) * head_dim + place * 8;
 #pragma unroll
       for (int chunk = 0; chunk < key_chunks; ++chunk) {
         key_data[tile][chunk] = *reinterpret_cast<const uint4*>(source + chunk * 32);
@@ -122,7 +122,7 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int position = min(start + place * 2 + i % 2 + i / 2 * 8, last_position);
-      const T* source = values + static_cast<int64_t>(head.slot(position)) * head_dim + quad * value_width;
+      const T* source = values + static_cast<int64_t>(sequence.row(head.slot(position))) * head_dim + quad * value_width;
 #pragma unroll
       for (int chunk = 0; chunk < value_chunks; ++chunk) {
         if constexpr (value_width == 8) {

@@ -6,6 +6,8 @@
 #include "addon/buffer_table.h"
 #include "core/capability.h"
 #include "core/check.h"
+#include "core/reserved_memory.h"
+#include "core/staging.h"
 
 namespace elastic {
 namespace {
@@ -44,6 +46,9 @@ Device start() {
   return device;
 }
 
+/** Copies of at most so many bytes to the device do not wait for it. */
+constexpr size_t kSmallBytes = size_t{64} << 10;
+
 char* allocate_in_order(size_t bytes) {
   void* data = nullptr;
   const cudaError_t status = cudaMallocAsync(&data, bytes == 0 ? 1 : bytes, Device::instance().stream);
@@ -66,10 +71,13 @@ Scratch::Scratch(size_t bytes) : data_(allocate_in_order(bytes)) {}
 Scratch::~Scratch() { cudaFreeAsync(data_, Device::instance().stream); }
 
 char* allocate_memory(std::size_t bytes) { return allocate_in_order(bytes); }
-void free_memory(char* data) { cudaFreeAsync(data, Device::instance().stream); }
+void free_memory(char* data) {
+  if (!free_reserved(data)) cudaFreeAsync(data, Device::instance().stream);
+}
 
 void write_memory(char* target, const char* host, std::size_t bytes) {
   const cudaStream_t stream = Device::instance().stream;
+  if (bytes <= kSmallBytes) return upload_small(target, host, bytes, stream);
   check(cudaMemcpyAsync(target, host, bytes, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync to the device");
   check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
 }

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <mutex>
+#include <stdexcept>
 
 #include "core/check.h"
 
@@ -46,6 +47,10 @@ class Staging {
 void upload_small(void* target, const void* host, size_t bytes, cudaStream_t stream) {
   // Lives as long as the process: the driver may be gone before static objects are.
   static Staging& staging = *new Staging;
+  cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(stream, &capturing), "cudaStreamIsCapturing");
+  // The copy would be repeated from memory that holds something else by then.
+  if (capturing != cudaStreamCaptureStatusNone) throw std::runtime_error("a call with host data cannot be captured");
   const char* source = static_cast<const char*>(host);
   for (size_t at = 0; at < bytes; at += Staging::kPartBytes) {
     const size_t piece = bytes - at < Staging::kPartBytes ? bytes - at : Staging::kPartBytes;

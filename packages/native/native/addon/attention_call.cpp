@@ -2,8 +2,24 @@
 
 namespace elastic {
 
-HeadStore read_head_store(Call& call, int64_t slots) {
+PageTable read_page_table(Call& call) {
+  const Matrix entries = call.optional_tensor("page table");
+  const int64_t tokens = call.integer("tokens of a page");
+  PageTable pages;
+  if (entries.data == nullptr) return pages;
+  call.require_dtype(entries, DType::I32, "page table");
+  const bool sensible = entries.columns == 1 && entries.row_stride == 1 && tokens >= 128 && tokens <= (int64_t{1} << 30);
+  call.require(sensible && (tokens & (tokens - 1)) == 0, "a page table has impossible pages");
+  pages.entries = reinterpret_cast<const int32_t*>(entries.data);
+  pages.num_entries = entries.rows;
+  while ((int64_t{1} << pages.shift) < tokens) ++pages.shift;
+  return pages;
+}
+
+HeadStore read_head_store(Call& call, int64_t rows, const PageTable& pages) {
   HeadStore store;
+  const int64_t slots = pages.entries == nullptr ? rows : pages.num_entries << pages.shift;
+  store.pages = pages;
   store.first_slot = call.integer("first slot");
   store.num_slots = call.integer("slots");
   store.sink_tokens = call.integer("sink tokens");
@@ -13,6 +29,9 @@ HeadStore read_head_store(Call& call, int64_t slots) {
   call.require(inside && store.sink_tokens >= 0 && store.ring_tokens >= 0, "a head's store leaves the cache");
   const bool ring = store.ring_tokens > 0;
   call.require(!ring || store.sink_tokens <= store.num_slots - store.ring_tokens, "a ring leaves its store");
+  const int64_t odd = (int64_t{1} << pages.shift) - 1;
+  const bool whole = ((store.first_slot | store.num_slots | store.sink_tokens | store.ring_tokens) & odd) == 0;
+  call.require(pages.entries == nullptr || whole, "a paged store is no whole pages");
   return store;
 }
 
@@ -89,6 +108,7 @@ AttentionCall AttentionCall::read(Call& call) {
     sequence.cache_length = call.integer("cache length");
     sequence.keys = call.tensor("keys");
     sequence.values = call.tensor("values");
+    sequence.pages = read_page_table(call);
     sequence.mask = call.optional_tensor("mask");
     sequence.mask_query_blocks = call.integer("mask query blocks");
     const int64_t heads = call.integer("key-value heads");
@@ -104,7 +124,7 @@ AttentionCall AttentionCall::read(Call& call) {
     call.require(heads > 0 && result.num_query_heads % heads == 0, "query heads are no multiple of key-value heads");
     for (int64_t head = 0; head < heads; ++head) {
       sequence.patterns.push_back(read_pattern(call, sequence, result.num_query_heads));
-      sequence.stores.push_back(read_head_store(call, sequence.keys.rows));
+      sequence.stores.push_back(read_head_store(call, sequence.keys.rows, sequence.pages));
       require_retained(call, sequence, head);
     }
     result.sequences.push_back(std::move(sequence));

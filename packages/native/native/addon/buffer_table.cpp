@@ -21,8 +21,15 @@ BufferTable& BufferTable::instance() {
   return table;
 }
 
-uint32_t BufferTable::allocate(std::size_t bytes) {
-  char* data = allocate_memory(bytes);
+uint32_t BufferTable::allocate(std::size_t bytes) { return adopt(allocate_memory(bytes), bytes); }
+
+void BufferTable::resize(uint32_t id, std::size_t bytes) {
+  std::unique_lock lock(state_->mutex);
+  const auto found = state_->blocks.find(id);
+  if (found != state_->blocks.end()) found->second.bytes = bytes;
+}
+
+uint32_t BufferTable::adopt(char* data, std::size_t bytes) {
   try {
     std::unique_lock lock(state_->mutex);
     const uint32_t id = state_->next++;

@@ -17,6 +17,10 @@ class BufferTable {
   static BufferTable& instance();
   /** A new block; its number is never used again. @throws OutOfMemory */
   uint32_t allocate(std::size_t bytes);
+  /** Takes over memory that `free_memory` frees. */
+  uint32_t adopt(char* data, std::size_t bytes);
+  /** A block has another size now, at the same address. */
+  void resize(uint32_t id, std::size_t bytes);
   /** Frees a block; false when the number is not in use. */
   bool release(uint32_t id);
   /** Address and size of a block; {nullptr, 0} when the number is not in use. */

@@ -73,6 +73,8 @@ Napi::Value transfer(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
+void own_buffer(Napi::Env env, uint32_t id) { env.GetInstanceData<OwnedBuffers>()->ids.insert(id); }
+
 void export_buffers(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData<OwnedBuffers>(new OwnedBuffers);
   exports.Set("allocate", Napi::Function::New(env, allocate));

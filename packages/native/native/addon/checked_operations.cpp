@@ -164,6 +164,7 @@ void linear(Call& call) {
 void cache_append(Call& call) {
   const Matrix keys = call.tensor("keys"), values = call.tensor("values");
   const Matrix cache_keys = call.tensor("cache keys"), cache_values = call.tensor("cache values");
+  const PageTable pages = read_page_table(call);
   const int64_t length = call.integer("length"), heads = call.integer("key-value heads");
   call.require_float(keys, "keys");
   call.require_float(values, "values");
@@ -173,9 +174,9 @@ void cache_append(Call& call) {
   call.require(heads > 0 && length >= 0 && keys.columns == heads * head_dim && values.columns == keys.columns &&
                    values.rows == tokens && cache_values.columns == head_dim && cache_values.rows == cache_keys.rows,
                "keys and values do not fit the cache");
-  CacheAppend append{keys, values, cache_keys, cache_values, length, {}};
+  CacheAppend append{keys, values, cache_keys, cache_values, pages, length, {}};
   for (int64_t head = 0; head < heads; ++head) {
-    append.stores.push_back(read_head_store(call, cache_keys.rows));
+    append.stores.push_back(read_head_store(call, cache_keys.rows, pages));
     const HeadStore& store = append.stores.back();
     call.require(store.ring_tokens > 0 || length + tokens <= store.num_slots, "no room left in the cache");
   }

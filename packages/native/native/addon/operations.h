@@ -30,6 +30,7 @@ struct CacheAppend {
   /** [slots, head_dim]. */
   Matrix cache_keys;
   Matrix cache_values;
+  PageTable pages;
   /** Tokens before these. */
   int64_t length;
   std::vector<HeadStore> stores;

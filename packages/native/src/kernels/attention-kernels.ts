@@ -1,5 +1,12 @@
-import { cacheAppend, createBlockMask, hybridAttention, xattentionEstimate } from "@elastic-attention/attention";
-import { copySpans, expectShape, ShapeError } from "@elastic-attention/tensor";
+import {
+  cacheAppend,
+  createBlockMask,
+  hybridAttention,
+  type LayerCache,
+  rowOf,
+  xattentionEstimate,
+} from "@elastic-attention/attention";
+import { copySpans, expectShape, ShapeError, type Tensor } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
 import { pushAttention } from "./pack-attention.js";
@@ -29,7 +36,7 @@ export function registerAttentionKernels(backend: NativeBackend): void {
       expectShape("cacheAppend", "keys", keys, [-1, numKeyValueHeads, headDim]);
       expectShape("cacheAppend", "values", values, keys.shape);
       const call = new CallArguments().tensor(keys).tensor(values).tensor(cache.keys).tensor(cache.values);
-      call.number(length, numKeyValueHeads);
+      call.pages(cache.pages).number(length, numKeyValueHeads);
       for (const store of heads) call.store(store);
       backend.call("cacheAppend", addon.cacheAppend, call);
     },
@@ -55,10 +62,14 @@ export function registerAttentionKernels(backend: NativeBackend): void {
       const blocks = Math.ceil(tokens / mode.blockSize);
       const visited = backend.allocate([numQueryHeads * blocks, blocks], "u8");
       try {
-        const call = new CallArguments().tensor(query).tensor(cache.keys).tensor(visited);
+        using gathered = cache.pages === undefined ? undefined : gatherHeads(backend, cache, keyValueHeads);
+        const call = new CallArguments().tensor(query).tensor(gathered ?? cache.keys).tensor(visited);
         call.number(numQueryHeads, cache.headDim, tokens, mode.stride, mode.blockSize, mode.threshold);
         call.flag(roundToBFloat16).number(numQueryHeads / cache.numKeyValueHeads, keyValueHeads.length);
-        for (const head of keyValueHeads) call.number(head).store(cache.heads[head]!);
+        for (const [index, head] of keyValueHeads.entries()) {
+          const store = cache.heads[head]!;
+          call.number(head).store(gathered === undefined ? store : { ...store, firstSlot: index * tokens, numSlots: tokens });
+        }
         backend.call("xattentionEstimate", addon.xattentionEstimate, call);
         return createBlockMask(visited, mode.blockSize, numQueryHeads);
       } catch (error) {
@@ -67,4 +78,29 @@ export function registerAttentionKernels(backend: NativeBackend): void {
       }
     },
   });
+}
+
+/** Keys of these heads, one after another by position, out of their pages. */
+function gatherHeads(backend: NativeBackend, cache: LayerCache, keyValueHeads: readonly number[]): Tensor {
+  const { length, pages } = cache;
+  const spans: number[] = [];
+  for (const [index, head] of keyValueHeads.entries()) {
+    for (let position = 0; position < length; position += pages!.pageTokens) {
+      const row = rowOf(cache, cache.heads[head]!, position, length);
+      const [rows, at] = [Math.min(pages!.pageTokens, length - position), index * length + position];
+      // Pages that follow one another are one span.
+      const last = spans.length - 3;
+      const follows = last >= 0 && spans[last]! + spans[last + 2]! === row && spans[last + 1]! + spans[last + 2]! === at;
+      if (follows) spans[last + 2]! += rows;
+      else spans.push(row, at, rows);
+    }
+  }
+  const gathered = backend.allocate([keyValueHeads.length * length, cache.headDim], cache.keys.dtype);
+  try {
+    backend.kernels.run(copySpans, { source: cache.keys, destination: gathered, spans: Int32Array.from(spans) });
+    return gathered;
+  } catch (error) {
+    gathered.dispose();
+    throw error;
+  }
 }

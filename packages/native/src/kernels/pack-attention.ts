@@ -26,7 +26,7 @@ function pushSequence(operation: string, call: CallArguments, sequence: Attentio
   const { start, length, cache, patterns, mask } = sequence;
   const fits = patterns.length === cache.numKeyValueHeads && numQueryHeads % cache.numKeyValueHeads === 0;
   if (!fits) throw new ShapeError(`${operation}: the heads of query, cache and patterns do not fit together.`);
-  call.number(start, length, cache.length).tensor(cache.keys).tensor(cache.values);
+  call.number(start, length, cache.length).tensor(cache.keys).tensor(cache.values).pages(cache.pages);
   if (mask === undefined) call.missing().number(0);
   else call.tensor(mask.visited).number(mask.queryBlocks);
   call.number(patterns.length);
