@@ -9,6 +9,7 @@
 #include "core/device.h"
 #include "core/floats.cuh"
 #include "core/staging.h"
+#include "router/router_resident.h"
 
 namespace elastic {
 namespace {
@@ -205,6 +206,7 @@ void backend::router_logits(const RouterCall& router) {
     throw std::range_error("the router takes head dimensions up to 512 on this device");
   }
   const cudaStream_t stream = Device::instance().stream;
+  if (try_resident_router(router, stream)) return;
   RouterTables tables{};
   tables.heads = static_cast<int>(router.heads);
   tables.head_dim = static_cast<int>(router.head_dim);
