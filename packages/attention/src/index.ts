@@ -7,6 +7,7 @@ registerAttentionMode(fullModeDefinition);
 registerAttentionMode(streamingModeDefinition);
 registerAttentionMode(xattentionModeDefinition);
 
+export * from "./cache/decode-batch.js";
 export * from "./cache/head-slots.js";
 export * from "./cache/head-stores.js";
 export * from "./cache/layer-cache.js";
@@ -31,6 +32,7 @@ export * from "./operations/count-visited-blocks.js";
 export * from "./operations/dual-attention.js";
 export * from "./operations/dual-sequence.js";
 export * from "./operations/gate-mix.js";
+export * from "./operations/decode-step.js";
 export * from "./operations/hybrid-attention.js";
 export * from "./operations/reference-xattention-estimate.js";
 export * from "./operations/xattention-estimate.js";

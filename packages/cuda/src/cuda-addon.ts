@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { NativeAddon } from "@elastic-attention/native";
+import type { NativeAddon, NativeKernel } from "@elastic-attention/native";
 
 /** What the addon says of the device. */
 export interface CudaDevice {
@@ -18,6 +18,17 @@ export interface CudaAddon extends NativeAddon {
   /** @throws Error that says why there is no device */
   deviceInformation(): CudaDevice;
   synchronize(): void;
+  decodePlanBytes(values: Float64Array): number;
+  planDecode: NativeKernel;
+  prepareDecode: NativeKernel;
+  decodeAttention: NativeKernel;
+  sampleTokens: NativeKernel;
+  beginCapture: NativeKernel;
+  /** The number of the graph. */
+  endCapture(values: Float64Array): number;
+  abandonCapture: NativeKernel;
+  replayGraph: NativeKernel;
+  releaseGraph: NativeKernel;
 }
 
 /** Where the addon is built, seen from `src` and from `dist` alike; `ELASTIC_ATTENTION_CUDA_ADDON` names another. */

@@ -1,5 +1,7 @@
 import { NativeBackend } from "@elastic-attention/native";
+import type { Graph } from "@elastic-attention/tensor";
 import type { CudaAddon } from "./cuda-addon.js";
+import { registerDecodeKernels } from "./decode-kernels.js";
 
 /**
  * Kernels on one NVIDIA GPU; f32, bf16 and f16, sums in float32. Calls return when the work is queued; a download, or
@@ -20,5 +22,24 @@ export class CudaBackend extends NativeBackend<CudaAddon> {
       packedDTypes: ["f32", "bf16", "f16"],
       weightsAreRows: true,
     });
+    registerDecodeKernels(this, capability);
+  }
+
+  /** @throws whatever the step throws, and nothing is recorded then */
+  capture(step: () => void): Graph {
+    const { addon } = this;
+    const none = new Float64Array(0);
+    addon.beginCapture(none);
+    try {
+      step();
+    } catch (error) {
+      addon.abandonCapture(none);
+      throw error;
+    }
+    const graph = Float64Array.of(addon.endCapture(none));
+    return {
+      replay: () => addon.replayGraph(graph),
+      [Symbol.dispose]: () => addon.releaseGraph(graph),
+    };
   }
 }

@@ -2,6 +2,7 @@ import { test } from "vitest";
 import { type BackendUnderTest, describeAttentionKernels, describeFloatKernels, describeLinearKernels, describePreparationKernels, describeRouterKernels } from "@elastic-attention/conformance";
 import { createCudaBackend, cudaProblems } from "../src/index.js";
 import { describeCudaBackend } from "./cuda-backend.js";
+import { describeDecode } from "./decode.js";
 import { describeTiles } from "./tiles.js";
 
 const problems = cudaProblems();
@@ -15,5 +16,6 @@ if (problems.length > 0) {
   describeRouterKernels(subject);
   describePreparationKernels(subject);
   describeTiles(subject);
+  describeDecode(subject);
   describeCudaBackend();
 }

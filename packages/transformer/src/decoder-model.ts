@@ -1,8 +1,9 @@
 import { setImmediate } from "node:timers/promises";
-import type { DecodePolicy, SequenceCache } from "@elastic-attention/attention";
+import { type DecodePolicy, PagePool, type SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
 import {
   type Backend,
+  cast,
   type Fence,
   type FloatDType,
   MemoryScope,
@@ -12,6 +13,7 @@ import {
   type Tensor,
 } from "@elastic-attention/tensor";
 import { attentionBlock } from "./attention-block.js";
+import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode-graph.js";
 import { beginForward, checkTokens, type DecoderCore, lastLogits } from "./decoder-core.js";
 import { type DecoderWeights, weightBytes } from "./decoder-weights.js";
 import { loadWeights } from "./load-weights.js";
@@ -68,6 +70,8 @@ export interface PrefillOptions extends PrefillSettings {
 /** A decoder-only language model on a backend. */
 export class DecoderModel implements Disposable {
   readonly #core: DecoderCore;
+  readonly #graphs = new Map<PagePool, Map<number, DecodeGraph>>();
+  #pool: PagePool | undefined;
 
   private constructor(
     readonly backend: Backend,
@@ -159,8 +163,12 @@ export class DecoderModel implements Disposable {
    * @returns f32 [sequences, vocabulary]; the caller disposes it.
    */
   decode(tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
+    const graph = this.#graphFor(caches);
+    if (graph !== undefined) return this.#stepAndCopy(graph, tokens, caches);
     const sequences = caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
     checkTokens(this.spec, sequences);
+    // A step that cannot have its memory fails before it changes a cache.
+    for (const cache of caches) if (cache.length > 0) cache.makeRoom(1);
     using scope = new MemoryScope();
     const context = beginForward(this.#core, sequences, scope);
     for (const [layer, weights] of this.#core.weights.layers.entries()) {
@@ -178,6 +186,8 @@ export class DecoderModel implements Disposable {
    */
   decodeTokens(tokens: ArrayLike<number>, caches: readonly SequenceCache[], samplers: readonly TokenSampler[]): Int32Array {
     if (samplers.length !== caches.length) throw new ShapeError("decodeTokens: one sampler belongs to each sequence.");
+    const graph = this.#graphFor(caches);
+    if (graph !== undefined) return sampleLogits(this.#step(graph, tokens, caches), samplers);
     using logits = this.decode(tokens, caches);
     return sampleLogits(logits, samplers);
   }
@@ -185,6 +195,51 @@ export class DecoderModel implements Disposable {
   /** What another forward pass over the same model shares; it stays this model's. */
   get core(): DecoderCore {
     return this.#core;
+  }
+
+  /**
+   * Where sequences of this model keep their keys and values in pages: give it to their caches. Undefined where the backend
+   * has no memory that grows in place; caches then have tensors of their own.
+   */
+  get pagePool(): PagePool | undefined {
+    const { backend, dtype, spec } = this;
+    if (backend.reserve === undefined) return undefined;
+    return (this.#pool ??= this.scope.track(new PagePool({ backend, headDim: spec.headDim, dtype })));
+  }
+
+  /** The graph for a batch whose caches share a pool and hold a prompt each; undefined where none can be had. */
+  #graphFor(caches: readonly SequenceCache[]): DecodeGraph | undefined {
+    const { backend, dtype, spec } = this;
+    const pool = caches[0]?.pool;
+    if (pool === undefined || caches.some((cache) => cache.pool !== pool || cache.length === 0)) return undefined;
+    let graphs = this.#graphs.get(pool);
+    if (graphs === undefined) {
+      if (decodeGraphProblems(backend, pool, spec, dtype).length > 0) return undefined;
+      this.#graphs.set(pool, (graphs = new Map<number, DecodeGraph>()));
+    }
+    const slots = slotsFor(caches.length);
+    const known = graphs.get(slots);
+    if (known !== undefined) return known;
+    const graph = this.scope.track(new DecodeGraph({ ...this.#core, pool }, slots));
+    graphs.set(slots, graph);
+    return graph;
+  }
+
+  #step(graph: DecodeGraph, tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
+    checkTokens(this.spec, caches.map((cache, index) => ({ tokens: [tokens[index]!], cache })));
+    return graph.step(tokens, caches);
+  }
+
+  /** Logits that the next step does not overwrite; their memory is there before the step begins. */
+  #stepAndCopy(graph: DecodeGraph, tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
+    const copy = this.backend.allocate([caches.length, this.spec.vocabularySize], "f32");
+    try {
+      this.backend.kernels.run(cast, { input: this.#step(graph, tokens, caches), output: copy });
+      return copy;
+    } catch (error) {
+      copy.dispose();
+      throw error;
+    }
   }
 
   [Symbol.dispose](): void {

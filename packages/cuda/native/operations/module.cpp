@@ -6,6 +6,7 @@
 #include "core/check.h"
 #include "core/device.h"
 #include "core/fences.h"
+#include "decode/decode_exports.h"
 #include "gemm/cublas_lt.h"
 #include "training/training_attention.h"
 #include "training/training_operations.h"
@@ -50,6 +51,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_operations(env, exports);
   export_training_operations(env, exports);
   export_training_attention(env, exports);
+  export_decode(env, exports);
   exports.Set("deviceInformation", Napi::Function::New(env, device_information));
   exports.Set("synchronize", Napi::Function::New(env, synchronize));
   exports.Set("recordFence", Napi::Function::New(env, record_fence_value));

@@ -1,0 +1,95 @@
+import { decodeAttention, type DecodeBatch, decodePlanBytes, planDecode, prepareDecode } from "@elastic-attention/attention";
+import { CallArguments } from "@elastic-attention/native";
+import { expectShape, sampleTokens } from "@elastic-attention/tensor";
+import type { CudaBackend } from "./cuda-backend.js";
+
+/** Largest vocabulary that the kernel holds in shared memory. */
+const mostSampledTokens = 8 * 28 * 1024;
+
+/** A captured decode step: its plan, its heads, its attention; and the draw of its tokens. */
+export function registerDecodeKernels(backend: CudaBackend, capability: number): void {
+  const { addon, kernels } = backend;
+  const hopper = capability === 90 ? [] : [`the kernel is for compute capability 9.0, this device has ${capability / 10}`];
+
+  kernels.register(decodePlanBytes, {
+    name: "plan",
+    supports: () => [],
+    run: ({ slots, numLayers, numKeyValueHeads }) => addon.decodePlanBytes(Float64Array.of(slots, numLayers, numKeyValueHeads)),
+  });
+
+  kernels.register(planDecode, {
+    name: "plan",
+    supports: () => [],
+    run({ batch }) {
+      backend.call("planDecode", addon.planDecode, batchArguments(batch));
+    },
+  });
+
+  kernels.register(prepareDecode, {
+    name: "heads",
+    supports: ({ queryKeyValue, batch }) =>
+      queryKeyValue.dtype === batch.options.pool.options.dtype ? [] : ["the projection and the cache differ in dtype"],
+    run({ batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, cosine, sine }) {
+      const { slots, numKeyValueHeads } = batch.options;
+      expectShape("prepareDecode", "queryKeyValue", queryKeyValue, [slots, (numQueryHeads + 2 * numKeyValueHeads) * headDim]);
+      const call = batchArguments(batch).number(layer).tensor(queryKeyValue);
+      for (const norm of [queryNorm, keyNorm]) {
+        if (norm === undefined) call.missing();
+        else call.vector(norm);
+      }
+      call.number(epsilon).tensor(cosine).tensor(sine).number(numQueryHeads, headDim);
+      backend.call("prepareDecode", addon.prepareDecode, call);
+    },
+  });
+
+  kernels.register(decodeAttention, {
+    name: "shares",
+    supports({ query, output, batch }) {
+      const [numQueryHeads, headDim] = [query.shape[1] ?? 0, query.shape[2] ?? 0];
+      const group = numQueryHeads / batch.options.numKeyValueHeads;
+      const { dtype } = batch.options.pool.options;
+      const same = query.dtype === dtype && output.dtype === dtype && (dtype === "bf16" || dtype === "f16");
+      return [
+        ...hopper,
+        ...(same ? [] : ["query, output and cache must all be bf16, or all f16"]),
+        ...([64, 96, 128].includes(headDim) ? [] : [`head dimension ${headDim}: the kernel has 64, 96 and 128`]),
+        ...(group <= 16 ? [] : [`${group} query heads share a key-value head, the kernel takes 16`]),
+      ];
+    },
+    run({ batch, layer, query, output, scale }) {
+      const [numQueryHeads, headDim] = [query.shape[1]!, query.shape[2]!];
+      expectShape("decodeAttention", "query", query, [batch.options.slots, numQueryHeads, headDim]);
+      expectShape("decodeAttention", "output", output, query.shape);
+      const call = batchArguments(batch).number(layer).tensor(query).tensor(output).number(numQueryHeads, headDim, scale);
+      backend.call("decodeAttention", addon.decodeAttention, call);
+    },
+  });
+
+  kernels.register(sampleTokens, {
+    name: "digits",
+    supports: ({ logits }) => [
+      ...(capability >= 90 ? [] : ["the kernel needs clusters of thread blocks (compute capability 9.0)"]),
+      ...(logits.rowLength <= mostSampledTokens ? [] : [`a vocabulary of ${logits.rowLength} is larger than ${mostSampledTokens}`]),
+      ...(logits.dtype === "f32" ? [] : [`logits are ${logits.dtype}, the kernel takes f32`]),
+    ],
+    run({ logits, samplings, seen, output }) {
+      expectShape("sampleTokens", "output", output, [samplings.length]);
+      expectShape("sampleTokens", "logits", logits, [seen.length, -1]);
+      const call = new CallArguments().tensor(logits).vector(output);
+      for (const [row, { temperature, topK, topP, minP, repetitionPenalty, uniform }] of samplings.entries()) {
+        call.number(temperature, topK, topP, minP, repetitionPenalty, uniform);
+        const flags = seen[row];
+        if (flags === undefined) call.missing();
+        else call.tensor(flags);
+      }
+      backend.call("sampleTokens", addon.sampleTokens, call);
+    },
+  });
+}
+
+/** The tables of a batch, in the order in which the addon reads them. */
+function batchArguments({ lengths, heads, plan, options }: DecodeBatch): CallArguments {
+  const { pool, numLayers, numKeyValueHeads } = options;
+  const call = new CallArguments().vector(lengths).tensor(heads).tensor(pool.keys).tensor(pool.values);
+  return call.pages(pool).tensor(plan).number(numLayers, numKeyValueHeads);
+}

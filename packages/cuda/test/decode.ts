@@ -1,0 +1,174 @@
+import { type BackendUnderTest, randomTensor, relativeError, seededRandom } from "@elastic-attention/conformance";
+import {
+  type AttentionMode,
+  decodeAttention,
+  DecodeBatch,
+  decodePlanBytes,
+  PagePool,
+  planDecode,
+  prepareDecode,
+  SequenceCache,
+} from "@elastic-attention/attention";
+import { type Backend, type FloatDType, type Graph, growableTensor, hostArray, MemoryScope, OutOfMemoryError, ReferenceBackend, sampleTokens } from "@elastic-attention/tensor";
+import { describe, expect, test } from "vitest";
+
+interface Shape {
+  readonly headDim: number;
+  readonly queryHeads: number;
+  readonly kvHeads: number;
+}
+
+const shapes: readonly Shape[] = [
+  { headDim: 128, queryHeads: 8, kvHeads: 2 },
+  { headDim: 64, queryHeads: 14, kvHeads: 2 },
+  { headDim: 96, queryHeads: 3, kvHeads: 3 },
+  { headDim: 128, queryHeads: 32, kvHeads: 2 },
+];
+
+const modes: readonly AttentionMode[] = [
+  { kind: "full" },
+  { kind: "streaming", sinkTokens: 128, localTokens: 256, blockSize: 128 },
+  { kind: "streaming", sinkTokens: 32, localTokens: 96, blockSize: 32 },
+];
+const lengths = [1, 63, 64, 700, 1500];
+const numLayers = 2;
+
+/** Steps of batches whose sequences change places; every output row. */
+function decodeSteps(backend: Backend, { headDim, queryHeads, kvHeads }: Shape, dtype: FloatDType, captured: boolean): Float32Array {
+  using scope = new MemoryScope();
+  const pool = scope.track(new PagePool({ backend, headDim, dtype }));
+  const slots = 6;
+  const planBytes = backend.kernels.run(decodePlanBytes, { slots, numLayers, numKeyValueHeads: kvHeads });
+  const batch = scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads: kvHeads, planBytes }));
+  const caches = lengths.map((length, index) => {
+    const cache = scope.track(new SequenceCache({ backend, numLayers, numKeyValueHeads: kvHeads, headDim, dtype, pool }));
+    for (let layer = 0; layer < numLayers; layer++) {
+      using keys = randomTensor(backend, [length, kvHeads, headDim], dtype, 10 + index);
+      using values = randomTensor(backend, [length, kvHeads, headDim], dtype, 20 + index);
+      cache.append(layer, keys, values);
+      cache.settle(layer, Array.from({ length: kvHeads }, (_, head) => modes[(index + head + layer) % modes.length]!));
+    }
+    cache.advance(length);
+    return cache;
+  });
+  const width = (queryHeads + 2 * kvHeads) * headDim;
+  const fused = scope.track(backend.allocate([slots, width], dtype));
+  const output = scope.track(randomTensor(backend, [slots, queryHeads, headDim], dtype, 7));
+  const tables = [0, 1].map((seed) => scope.track(randomTensor(backend, [2048, headDim / 2], "f32", 30 + seed)));
+  const norms = [0, 1].map((seed) => scope.track(randomTensor(backend, [headDim], "f32", 40 + seed)));
+  const outputs: number[] = [];
+  const query = fused.columns(0, queryHeads * headDim).reshape([slots, queryHeads, headDim]);
+  const run = (layer: number) => {
+    const heads = { numQueryHeads: queryHeads, headDim, queryNorm: norms[0], keyNorm: norms[1], epsilon: 1e-6, cosine: tables[0]!, sine: tables[1]! };
+    backend.kernels.run(planDecode, { batch });
+    backend.kernels.run(prepareDecode, { batch, layer, queryKeyValue: fused, ...heads });
+    backend.kernels.run(decodeAttention, { batch, layer, query, output, scale: headDim ** -0.5 });
+  };
+  const graphs: (Graph | undefined)[] = [];
+  for (const [step, order] of [[0, 1, 2, 3, 4], [4, 3], [3, 4, 0], [2], [1, 0, 2, 4, 3]].entries()) {
+    const chosen = order.map((index) => caches[index]!);
+    batch.update(order, chosen);
+    for (let layer = 0; layer < numLayers; layer++) {
+      using source = randomTensor(backend, [slots, width], dtype, 100 + 10 * step + layer);
+      backend.write(fused, source.download());
+      if (captured && step > 0) {
+        const graph = (graphs[layer] ??= scope.track(backend.capture!(() => run(layer))));
+        graph.replay();
+      } else {
+        run(layer);
+      }
+      for (const value of output.rows(0, order.length).toFloat32()) outputs.push(value);
+    }
+    for (const cache of chosen) cache.countWritten(1);
+  }
+  return Float32Array.from(outputs);
+}
+
+/** Tokens of rows with all kinds of parameters. */
+function sampled(backend: Backend, vocabulary: number): { tokens: Int32Array; seen: Uint8Array } {
+  using scope = new MemoryScope();
+  const random = seededRandom(vocabulary);
+  const rows = vocabulary > 10_000 ? 12 : 40;
+  const values = Float32Array.from({ length: rows * vocabulary }, () => Math.round(16 * (random() + random() + random())) / 4);
+  values.fill(NaN, 0, vocabulary);
+  const logits = scope.track(backend.upload(values, [rows, vocabulary], "f32"));
+  const output = scope.track(backend.upload(new Int32Array(rows).fill(-7), [rows], "i32"));
+  const samplings = Array.from({ length: rows }, (_, row) => ({
+    temperature: row % 4 === 0 ? 0 : 0.5 + row / 20,
+    topK: row % 3 === 0 ? 1 + (row * 7) % 60 : 0,
+    topP: row % 5 < 2 ? 0.3 + (row % 7) / 10 : 1,
+    minP: row % 6 === 1 ? 0.1 : 0,
+    repetitionPenalty: row % 2 === 0 ? 1 : 1.4,
+    uniform: ((row * 2654435761) % 4096) / 4096,
+  }));
+  const seen = samplings.map(({ repetitionPenalty }) => {
+    if (repetitionPenalty === 1) return undefined;
+    return scope.track(backend.upload(Uint8Array.from({ length: vocabulary }, () => (random() > 0 ? 1 : 0)), [1, vocabulary], "u8"));
+  });
+  backend.kernels.run(sampleTokens, { logits, output, samplings, seen });
+  return {
+    tokens: hostArray(output.download(), "i32") as Int32Array,
+    seen: Uint8Array.from(seen.flatMap((tensor) => (tensor === undefined ? [] : [...tensor.download()]))),
+  };
+}
+
+/** Steps from tables on the device, draws, and memory that grows in place. */
+export function describeDecode(subject: BackendUnderTest): void {
+  describe("decode steps", () => {
+    test.each(shapes)("head_dim $headDim, $queryHeads/$kvHeads heads", (shape) => {
+      for (const dtype of ["bf16", "f16"] as const) {
+        const expected = decodeSteps(new ReferenceBackend(), shape, dtype, false);
+        for (const captured of [false, true]) {
+          using backend = subject.create();
+          expect(relativeError(decodeSteps(backend, shape, dtype, captured), expected)).toBeLessThan(dtype === "bf16" ? 2 ** -7 : 2 ** -10);
+          expect(backend.memory().liveAllocations).toBe(0);
+        }
+      }
+    });
+
+    test("a second run gives the same bits", () => {
+      const [first, second] = [0, 1].map(() => {
+        using backend = subject.create();
+        return decodeSteps(backend, shapes[0]!, "bf16", true);
+      });
+      expect(first).toEqual(second);
+    });
+  });
+
+  test.each([1, 50, 1000, 128_256])("tokens are drawn as the reference draws them, %i of them to choose from", (vocabulary) => {
+    using backend = subject.create();
+    expect(sampled(backend, vocabulary)).toEqual(sampled(new ReferenceBackend(), vocabulary));
+  });
+
+  test("memory grows in place, is refused beyond the limit, and comes back", () => {
+    using backend = subject.create();
+    {
+      using growing = growableTensor(backend, 1 << 20, 1024, "f32");
+      expect(growing.keepsAddress).toBe(true);
+      growing.grow(1000);
+      using first = randomTensor(backend, [1000, 1024], "f32", 1);
+      backend.write(growing.tensor, first.download());
+      for (const rows of [1001, 4000, 100_000]) growing.grow(rows);
+      expect(growing.tensor.rows(0, 1000).download()).toEqual(first.download());
+      expect(backend.memory().liveBytes).toBe(100_000 * 4096 + 1000 * 4096);
+      backend.setMemoryLimit(backend.memory().liveBytes + 4096);
+      expect(() => growing.grow(100_002)).toThrow(OutOfMemoryError);
+      expect(growing.tensor.numRows).toBe(100_000);
+      backend.setMemoryLimit(undefined);
+      growing.clear();
+      expect(growing.tensor.numRows).toBe(0);
+      growing.grow(10);
+      backend.write(growing.tensor, first.rows(0, 10).download());
+      expect(growing.tensor.download()).toEqual(first.rows(0, 10).download());
+    }
+    expect(backend.memory().liveBytes).toBe(0);
+  });
+
+  test("a call with host data is refused while work is recorded, and the next recording works", () => {
+    using backend = subject.create();
+    using tensor = randomTensor(backend, [16], "f32", 1);
+    expect(() => backend.capture!(() => backend.write(tensor, new Float32Array(16)))).toThrow(/cannot be captured/);
+    using graph = backend.capture!(() => {});
+    graph.replay();
+  });
+}
