@@ -30,7 +30,7 @@ const modes: readonly AttentionMode[] = [
   { kind: "streaming", sinkTokens: 128, localTokens: 256, blockSize: 128 },
   { kind: "streaming", sinkTokens: 32, localTokens: 96, blockSize: 32 },
 ];
-const lengths = [1, 63, 64, 700, 1500];
+const lengths = [1, 63, 64, 520, 900];
 const numLayers = 2;
 
 /** Steps of batches whose sequences change places; every output row. */
