@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readlinkSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync, writeSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { maxHeaderBytes, SafetensorsFile, SafetensorsFormatError, type SafetensorsProblem } from "../src/index.js";
 import { hostileHeaders } from "./hostile-headers.js";
@@ -13,19 +13,28 @@ function heldBytes(): number {
   return heapUsed + arrayBuffers;
 }
 
+/** Time that this thread computed, where the system tells it: tests beside this one also want the processor. */
+function spentMilliseconds(): number {
+  try {
+    return Number(readFileSync("/proc/thread-self/schedstat", "utf8").split(" ")[0]) / 1e6;
+  } catch {
+    return performance.now();
+  }
+}
+
 /** Refused for this problem, in time and memory; the fastest of five tries counts, as other work shares the machine. */
 function expectRefusal(path: string, problem: SafetensorsProblem): void {
   let fastest = Infinity;
   for (let attempt = 0; attempt < 5 && fastest > maxMilliseconds; attempt++) {
     const before = heldBytes();
-    const start = performance.now();
+    const start = spentMilliseconds();
     let thrown: unknown;
     try {
       SafetensorsFile.open(path).close();
     } catch (error) {
       thrown = error;
     }
-    fastest = Math.min(fastest, performance.now() - start);
+    fastest = Math.min(fastest, spentMilliseconds() - start);
     const grown = heldBytes() - before;
     expect(thrown).toBeInstanceOf(SafetensorsFormatError);
     const error = thrown as SafetensorsFormatError;

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { elementByteSize, type ElementType, isElementType } from "./element-types.js";
 import { SafetensorsFormatError, type SafetensorsProblem } from "./errors.js";
 import { findDuplicateKey } from "./duplicate-key.js";
@@ -54,12 +55,9 @@ export function parseHeader(file: string, bytes: Uint8Array, fileBytes: number):
     throw new SafetensorsFormatError(file, problem, detail);
   };
   if (bytes[0] !== openingBrace) throw notAnObject(file);
-  let text = "";
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    fail("header-encoding", "has a header that is not UTF-8.");
-  }
+  if (!isUtf8(bytes)) fail("header-encoding", "has a header that is not UTF-8.");
+  // Several times as fast as a TextDecoder; there is no mark of byte order to keep, since the first byte is a brace.
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   let root: unknown;
   try {
     root = JSON.parse(text, /__proto__|\\u/.test(text) ? refuseReservedKey : undefined);
