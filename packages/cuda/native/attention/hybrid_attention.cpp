@@ -9,6 +9,7 @@
 #include "attention/forward_call.h"
 #include "attention/forward_mma.h"
 #include "attention/row_attention.h"
+#include "attention/tile_requirements.h"
 #include "core/check.h"
 #include "core/device.h"
 #include "core/staging.h"
@@ -25,17 +26,8 @@ bool tiles_serve(const AttentionCall& call, const AttentionSequence& sequence) {
   const bool half = call.query.dtype == DType::BF16 || call.query.dtype == DType::F16;
   const auto head_dim = static_cast<int>(call.head_dim);
   if (!half || !(Device::instance().capability == 90 ? forward_sm90_has(head_dim) : forward_mma_has(head_dim))) return false;
-  if (call.output.dtype != call.query.dtype || sequence.keys.dtype != call.query.dtype) return false;
-  if (!aligned_rows(call.query) || !aligned_rows(call.output) || !aligned_rows(sequence.keys) || !aligned_rows(sequence.values)) return false;
-  if (sequence.keys.row_stride != call.head_dim || sequence.values.row_stride != call.head_dim) return false;
-  if (sequence.length < kTileRows) return false;
-  for (size_t head = 0; head < sequence.patterns.size(); ++head) {
-    const HeadPattern& pattern = sequence.patterns[head];
-    if (pattern.type != HeadPattern::Type::Full && pattern.block_size % kTile != 0) return false;
-    const HeadStore& store = sequence.stores[head];
-    if (store.ring_tokens % kTile != 0 || store.sink_tokens % kTile != 0) return false;
-  }
-  return true;
+  return call.output.dtype == call.query.dtype && aligned_rows(call.query) && aligned_rows(call.output) &&
+         sequence.length >= kTileRows && tiles_serve_sequence(call, sequence);
 }
 
 void run_tiles(const AttentionCall& call, const std::vector<const AttentionSequence*>& sequences) {
