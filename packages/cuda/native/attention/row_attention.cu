@@ -8,26 +8,10 @@
 #include "attention/visible_keys.cuh"
 #include "core/check.h"
 #include "core/floats.cuh"
+#include "ptx/warp_matrix.cuh"
 
 namespace elastic {
 namespace {
-
-template <typename T>
-__device__ inline void multiply_accumulate(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
-template <>
-__device__ inline void multiply_accumulate<__nv_bfloat16>(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-template <>
-__device__ inline void multiply_accumulate<__half>(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
 
 /**
  * Matrix units: 16 rows (query heads of one group, times query rows) against 16 keys a step, straight from memory to
@@ -140,8 +124,8 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
 #pragma unroll
       for (int chunk = 0; chunk < key_chunks; ++chunk) {
         const uint4& line = key_data[tile][chunk];
-        multiply_accumulate<T>(scores[tile], query[2 * chunk], line.x, line.y);
-        multiply_accumulate<T>(scores[tile], query[2 * chunk + 1], line.z, line.w);
+        ptx::multiply_accumulate<T>(scores[tile], query[2 * chunk], line.x, line.y);
+        ptx::multiply_accumulate<T>(scores[tile], query[2 * chunk + 1], line.z, line.w);
       }
     }
     uint32_t probabilities[4];
@@ -185,7 +169,7 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
         const uint32_t selector = column % 2 == 0 ? 0x5410 : 0x7632;
         const uint32_t low = __byte_perm(value_data[0][chunk][column / 2], value_data[1][chunk][column / 2], selector);
         const uint32_t high = __byte_perm(value_data[2][chunk][column / 2], value_data[3][chunk][column / 2], selector);
-        multiply_accumulate<T>(sums[chunk * value_width + column], probabilities, low, high);
+        ptx::multiply_accumulate<T>(sums[chunk * value_width + column], probabilities, low, high);
       }
     }
   }
