@@ -48,20 +48,29 @@ test.runIf = (condition) => test.skipIf(!condition);
 describe.skipIf = (condition) => (condition ? Object.assign(() => {}, { each: () => () => {} }) : describe);
 export const it = test;
 
+// node SUITE.mjs [--shard I/N] [WORDS]: every N-th test from the I-th on (from 1), of those whose name has the words.
+const options = process.argv.slice(2);
+const [shard, shards] = options[0] === "--shard" ? options.splice(0, 2)[1].split("/").map(Number) : [1, 1];
+const words = options.join(" ");
+
 async function run() {
   let [passed, failed, skipped] = [0, 0, 0];
-  for (const { name, fn } of tests) {
+  const chosen = tests.filter(({ name }) => name.includes(words)).filter((_, index) => index % shards === shard - 1);
+  for (const { name, fn } of chosen) {
     if (fn === undefined) {
       skipped += 1;
       console.log(`skipped ${name}`);
       continue;
     }
+    const start = performance.now();
+    const seconds = () => `${((performance.now() - start) / 1000).toFixed(1)} s`;
     try {
       await fn();
       passed += 1;
+      console.log(`ok ${name} (${seconds()})`);
     } catch (error) {
       failed += 1;
-      console.log(`FAILED ${name}\n  ${String(error?.stack ?? error).split("\n").slice(0, 8).join("\n  ")}`);
+      console.log(`FAILED ${name} (${seconds()})\n  ${String(error?.stack ?? error).split("\n").slice(0, 8).join("\n  ")}`);
     }
   }
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
