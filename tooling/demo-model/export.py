@@ -22,7 +22,7 @@ def config_json(c):
         "hidden_act": "silu", "rms_norm_eps": c.epsilon, "rope_theta": c.rope_theta, "rope_scaling": None,
         "max_position_embeddings": c.positions, "tie_word_embeddings": True, "attention_bias": False,
         "bos_token_id": corpus.BOS, "eos_token_id": corpus.END, "pad_token_id": corpus.PAD, "torch_dtype": "bfloat16",
-        "toggle_type": "streaming", "retrieval_mode": "full", "sink_size": 128, "local_window_size": 512, "block_size": 64,
+        "toggle_type": "streaming", "retrieval_mode": "full", "sink_size": 128, "local_window_size": 512, "block_size": 128,
     }
 
 
