@@ -8,7 +8,7 @@ import { readTokenizerFiles, type TokenizerFiles } from "./tokenizer-files.js";
 /** Text to token ids and back, as a model folder's tokenizer.json says. */
 export class Tokenizer {
   readonly #inner: HuggingFaceTokenizer;
-  readonly #special = new Set<number>();
+  readonly #special = new Map<number, string>();
   readonly #template: ChatTemplate | undefined;
 
   /** @throws TokenizerError for a tokenizer.json of an unknown kind and for a chat template that cannot be parsed. */
@@ -21,7 +21,7 @@ export class Tokenizer {
         cause,
       });
     }
-    for (const [id, token] of this.#inner.get_added_tokens_decoder()) if (token.special) this.#special.add(id);
+    for (const [id, token] of this.#inner.get_added_tokens_decoder()) if (token.special) this.#special.set(id, token.content);
     this.#template = files.chatTemplate === undefined ? undefined : new ChatTemplate(files.chatTemplate, files.config);
   }
 
@@ -37,6 +37,14 @@ export class Tokenizer {
   /** Whether an id marks structure (begin of text, end of a turn) rather than text. */
   isSpecial(id: number): boolean {
     return this.#special.has(id);
+  }
+
+  /**
+   * Where in a text its last special token begins; -1 when none is written out in it. Special tokens cut a text: what
+   * stands before one is tokenized without a look at what follows.
+   */
+  lastSpecialToken(text: string): number {
+    return Math.max(-1, ...[...this.#special.values()].map((token) => text.lastIndexOf(token)));
   }
 
   /** The id of a token as it stands in the vocabulary, such as `<|end|>`; undefined when there is none. */

@@ -129,6 +129,22 @@ describe("examples", () => {
     expect(text(tokens.slice(answerStart))).toBe("answer 1<|end|>\n");
   });
 
+  test.each([
+    ["ordinary text", "word ".repeat(40), "the end"],
+    ["special tokens written out", "a<|end|>\n<|assistant|>\nb <|end|", "x<|end|>\n<|user|> y"],
+    ["white space at the seams", "  tabs\t\n\n ", "\n \n lines \n"],
+    ["letters that go together", "caf", "e\u0301\u{1f680}"],
+  ])("find the turns of %s where tokenizing each beginning alone finds them", (_, context, answer) => {
+    const { tokens, userEnd, answerStart } = build({ ...row(1), context, answer }, "plain");
+    const user = { role: "user", content: `${context}\nWhat?` } as const;
+    const common = (beginning: Int32Array) => beginning.findIndex((id, at) => id !== tokens[at]);
+    for (const [found, addGenerationPrompt] of [[userEnd, false], [answerStart, true]] as const) {
+      const beginning = tokenizer.encodeChat([user], { addGenerationPrompt });
+      const first = common(beginning);
+      expect(found).toBe(first < 0 ? beginning.length : first);
+    }
+  });
+
   test("take the published layout: blank lines, frames of two tasks, end of text last", () => {
     const text = (value: object) => tokenizer.decode(build(value, "published").tokens, { skipSpecialTokens: false });
     const swapped = { ...row(1, "Single QA"), metadata: { task: "Single QA" }, context: "\uFEFFc \n" };

@@ -37,11 +37,12 @@ export function buildExample(row: TrainingRow, { tokenizer, tasks, layout, endOf
   }
   const user: ChatMessage = { role: "user", content: userText(row, tasks[row.task]!.name, layout) };
   const answer: ChatMessage = { role: "assistant", content: row.answer };
-  const encode = (messages: ChatMessage[], addGenerationPrompt: boolean) =>
-    tokenizer.encodeChat(messages, { addGenerationPrompt, variables: { enable_thinking: false } });
-  let tokens = encode([user, answer], false);
-  const userEnd = commonLength(tokens, encode([user], false));
-  const answerStart = commonLength(tokens, encode([user], true));
+  const render = (messages: ChatMessage[], addGenerationPrompt: boolean) =>
+    tokenizer.applyChatTemplate(messages, { addGenerationPrompt, variables: { enable_thinking: false } });
+  const text = render([user, answer], false);
+  let tokens = encode(tokenizer, text);
+  const userEnd = commonTokens(tokenizer, text, tokens, render([user], false));
+  const answerStart = commonTokens(tokenizer, text, tokens, render([user], true));
   if (layout === "published" && endOfTextId !== undefined && tokens.at(-1) !== endOfTextId) {
     tokens = Int32Array.from([...tokens, endOfTextId]);
   }
@@ -57,6 +58,22 @@ function userText({ context, question, isPrefix }: TrainingRow, task: string, la
   if (task === "Summarization") return `You are given several news passages. Write a one-page summary of all news.${text}\n\nSummary:`;
   if (task === "Code") return `Please complete the code given below.${text}`;
   return text;
+}
+
+function encode(tokenizer: Tokenizer, text: string): Int32Array {
+  return tokenizer.encode(text, { addSpecialTokens: false });
+}
+
+/**
+ * How many tokens `text` and `beginning` have in common from the start. Where `text` goes on from `beginning`, only what
+ * follows the last special token of `beginning` is tokenized again, for prompts are long.
+ */
+function commonTokens(tokenizer: Tokenizer, text: string, tokens: Int32Array, beginning: string): number {
+  const cut = text.startsWith(beginning) ? tokenizer.lastSpecialToken(beginning) : -1;
+  const rest = cut < 0 ? tokens : encode(tokenizer, text.slice(cut));
+  const start = tokens.length - rest.length;
+  if (cut < 0 || commonLength(tokens.subarray(start), rest) < rest.length) return commonLength(tokens, encode(tokenizer, beginning));
+  return start + commonLength(rest, encode(tokenizer, beginning.slice(cut)));
 }
 
 function commonLength(a: Int32Array, b: Int32Array): number {
