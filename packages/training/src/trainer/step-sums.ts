@@ -15,18 +15,22 @@ export interface PackContribution {
   readonly gradients: readonly FloatArray[];
 }
 
-/** Sums over the packs of one optimizer step, first of this rank, then of all. */
+/**
+ * Sums over the packs of one optimizer step, first of this rank, then of all. Gradients are float32 numbers added up in
+ * float64: what such a sum loses lies below the rounding of its mean to float32, so any sharing of the packs among ranks
+ * gives the same means.
+ */
 export class StepSums {
   /** Views of one array, so that all ranks' gradients meet in one call. */
-  readonly gradients: readonly Float32Array[];
-  readonly #flat: Float32Array;
+  readonly #gradients: readonly Float64Array[];
+  readonly #flat: Float64Array;
   /** Loss, sparsity term, tokens, packs; then for each task its segments and their summed sparsity. */
   readonly #numbers: Float64Array;
 
   constructor(shapes: readonly Float32Array[], numTasks: number) {
-    this.#flat = new Float32Array(shapes.reduce((sum, { length }) => sum + length, 0));
+    this.#flat = new Float64Array(shapes.reduce((sum, { length }) => sum + length, 0));
     let at = 0;
-    this.gradients = shapes.map(({ length }) => this.#flat.subarray(at, (at += length)));
+    this.#gradients = shapes.map(({ length }) => this.#flat.subarray(at, (at += length)));
     this.#numbers = new Float64Array(4 + 2 * numTasks);
   }
 
@@ -49,7 +53,7 @@ export class StepSums {
       numbers[5 + 2 * task]! += sparsity[segment]!;
     }
     for (const [index, gradient] of gradients.entries()) {
-      const sum = this.gradients[index]!;
+      const sum = this.#gradients[index]!;
       for (let i = 0; i < sum.length; i++) sum[i]! += gradient[i]!;
     }
   }
@@ -59,9 +63,10 @@ export class StepSums {
     await communicator.allReduceSum(this.#numbers);
   }
 
-  /** Scales the gradients. */
-  scale(factor: number): void {
-    for (let i = 0; i < this.#flat.length; i++) this.#flat[i]! *= factor;
+  /** Means of the gradients over the packs, shaped like the trained arrays. */
+  meanGradients(): Float32Array[] {
+    const packs = this.#numbers[3]!;
+    return this.#gradients.map((sum) => Float32Array.from(sum, (value) => value / packs));
   }
 
   /** The part of a report that packs decide; targets as they were at `progress`. */

@@ -132,9 +132,9 @@ export class Trainer {
     }
     await this.#stopIfFailed(failure, before);
     await sums.reduce(this.#communicator);
-    sums.scale(1 / packsPerStep);
+    const means = sums.meanGradients();
     const count = policy.parameters.length;
-    const gradients = [sums.gradients.slice(0, count), sums.gradients.slice(count)];
+    const gradients = [means.slice(0, count), means.slice(count)];
     const gradientNorm = clipGradients(gradients, options.clip);
     const factor = learningRateFactor(options.schedule, this.#step, steps);
     this.#optimizer.step(gradients, factor);
