@@ -19,7 +19,7 @@ const program = new Command("elastic-attention")
 function modelOptions(command: Command): Command {
   return command
     .option("-m, --model <dir>", "folder with config.json, safetensors and tokenizer.json (default: the demo model)")
-    .option("--backend <name>", "cpu or reference", "cpu")
+    .option("--backend <name>", "cpu, cuda or reference", "cpu")
     .option("--dtype <type>", "f32 or bf16 (default: as the checkpoint)", choice("f32", "bf16"))
     .option("--threads <n>", "threads of the cpu backend (default: all cores)", count)
     .option("--json", "one JSON document on standard output");
@@ -30,8 +30,8 @@ function routingOptions(command: Command): Command {
   return command
     .option("--mode <mode>", "fa-ssa, fa-xa, xa-ssa or full (default: the model's own)", choice("fa-ssa", "fa-xa", "xa-ssa", "full"))
     .option("--sparsity <share>", "target share of sparse heads, 0 to 1 (default: as the router decides)", share)
-    .option("--router <file>", "routers that `train` wrote; they take the place of the model's own")
-    .option("--heads <file>", "head list for a model without a trained router");
+    .option("--router <file>", "routers that `train` wrote, instead of the model's own (default: routers.safetensors in its folder)")
+    .option("--heads <file>", "static head list; it decides also where the model has learned routers");
 }
 
 /** Options of every command that writes text. */
@@ -106,7 +106,7 @@ const evaluation = modelOptions(program.command("eval [suites...]"))
   .option("--sparsity <share>", "target share of sparse heads of fa-ssa, fa-xa and xa-ssa (default: as the router decides)", share)
   .option("--sweep <shares>", "further positions of the sparsity dial, for the retained-score curve: 0,0.25,0.5,0.75,1", shares)
   .option("--sweep-limit <n>", "samples of each task and length that the sweep runs on (default: all)", count)
-  .option("--heads <file>", "head list for a model without a trained router")
+  .option("--heads <file>", "static head list; it decides also where the model has learned routers")
   .option("--tasks <list>", "names of tasks, between commas (default: all of the suite)", words)
   .option("--lengths <n...>", "target lengths in tokens (default: the suite's own)", counts)
   .option("-n, --limit <n>", "samples of each task and length (default: the suite's own)", count)

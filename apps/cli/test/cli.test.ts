@@ -103,7 +103,11 @@ describe("the command line", () => {
     const list = join(folder, "heads.json");
     expect(cli("heads", "--out", list, "--tokens", "300", "--samples", "1", "--sparsity", "0.25").status).toBe(0);
     expect(JSON.parse(readFileSync(list, "utf8"))).toMatchObject({ version: 1, sparsity: 0.25 });
-    expect(JSON.parse(cli("run", "Hi", "-n", "1", "--json", "--heads", list).stdout)).toMatchObject({ report: { modelSparsity: 0.25 } });
+    expect(JSON.parse(cli("run", "Hi", "-n", "1", "--json", "--heads", list).stdout)).toMatchObject({ report: { modelSparsity: 0.25, router: "static" } });
+    const [ids, out] = [join(folder, "some-ids.safetensors"), join(folder, "listed.safetensors")];
+    writeSafetensors(ids, new Map([["input_ids", { type: "I32", shape: [4], bytes: () => new Uint8Array(Int32Array.of(0, 17, 400, 3000).buffer) }]]));
+    expect(JSON.parse(cli("forward", model, "--ids", ids, "--out", out, "--heads", list, "--json").stdout)).toMatchObject({ fullHeads: 36, heads: 48 });
+    expect(cli("run", "Hi", "-n", "1", "--heads", list).stderr).toContain(`Router:    static head list ${list}`);
   });
 
   test("looks the installation over", () => {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const program = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const example = fileURLToPath(new URL("../../../packages/training/example", import.meta.url));
+const model = fileURLToPath(new URL("../../../packages/demo-model/model", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "cli-train-"));
 const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== "NODE_OPTIONS"));
 
@@ -38,7 +39,18 @@ describe("train", () => {
       expect(existsSync(join(folder, "two-steps", file))).toBe(true);
     }
     const run = cli("run", "Hello, who are you?", "-n", "4", "--json", "--router", join(folder, "two-steps", "routers.safetensors"));
-    expect(JSON.parse(run.stdout)).toMatchObject({ model: { router: "learned" } });
+    expect(JSON.parse(run.stdout)).toMatchObject({ model: { router: "learned" }, report: { router: "learned" } });
+    const both = cli("run", "Hi", "--router", join(folder, "two-steps", "routers.safetensors"), "--heads", join(model, "heads.json"));
+    expect([both.status, both.stderr]).toEqual([1, expect.stringMatching(/Both a head list and routers were given/)]);
+    // In the model's folder they are the default, and a head list still decides when it is asked for.
+    const own = join(folder, "with-routers");
+    cpSync(model, own, { recursive: true });
+    cpSync(join(folder, "two-steps", "routers.safetensors"), join(own, "routers.safetensors"));
+    const byDefault = cli("run", "Hello, who are you?", "-n", "4", "--json", "--model", own);
+    expect((JSON.parse(byDefault.stdout) as { report: { headMap: unknown } }).report.headMap).toEqual((JSON.parse(run.stdout) as { report: { headMap: unknown } }).report.headMap);
+    const listed = cli("run", "Hello, who are you?", "-n", "4", "--model", own, "--heads", join(own, "heads.json"));
+    expect(listed.stderr).toMatch(/Router: +static head list .*heads\.json, instead of the model's learned routers\nSparsity: +MSR 0\.750/);
+    expect(cli("inspect", "--model", own).stdout).toContain("router: trained, in routers.safetensors");
   }, 240_000);
 
   test("names a misspelt key with the nearest one, and data that cannot be used", () => {

@@ -185,7 +185,7 @@ export class ActiveRequest {
 
   /** The last event; the cache goes to the session or is freed. */
   finish(reason: FinishReason, sessions: SessionStore): void {
-    const report = routingReport(this.#measured, this.#routing.modeLabels, this.#routed, this.state === "decode" ? this.#cache : undefined);
+    const report = routingReport(this.#measured, this.#routing, this.#routed, this.state === "decode" ? this.#cache : undefined);
     this.#leave(sessions, this.#sessionState());
     this.events.push({ type: "finish", reason, text: this.#text.whole, report });
     this.events.end();

@@ -1,5 +1,6 @@
 import type { FloatDType } from "@elastic-attention/tensor";
 import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
+import type { RouterKind } from "./request-routing.js";
 import type { SchedulerReport } from "./scheduler.js";
 
 /** Facts about the loaded model that callers need before they send a request. */
@@ -16,8 +17,9 @@ export interface ModelDescription {
   readonly dtype: FloatDType;
   readonly backend: string;
   readonly hasChatTemplate: boolean;
-  /** "learned", "static" or "none". */
-  readonly router: string;
+  readonly router: RouterKind;
+  /** The same in words, with the file it came from and what it leaves unused. */
+  readonly routerDescription: string;
   readonly loadSeconds: number;
 }
 

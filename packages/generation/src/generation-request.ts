@@ -1,4 +1,5 @@
 import type { Router } from "@elastic-attention/router";
+import type { RequestRouting } from "./request-routing.js";
 
 /** One message of a conversation, in the form chat templates expect. */
 export interface ChatMessage {
@@ -63,6 +64,8 @@ export interface RoutingReport {
   /** Of the prompt's tokens, those that the session's cache held already. */
   readonly reusedTokens: number;
   readonly newTokens: number;
+  /** What decided: the model's learned routers, a head list, nothing, or a router of the caller's own. */
+  readonly router: RequestRouting["kind"];
   /** Share of key-value heads in the sparse mode over all layers (paper eq. 4). */
   readonly modelSparsity: number;
   /** Share of causal blocks that were not visited, over all layers and heads, at prefill; in a later turn, by its plan. */

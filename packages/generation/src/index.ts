@@ -3,6 +3,7 @@ export * from "./detokenizer.js";
 export * from "./engine.js";
 export * from "./errors.js";
 export * from "./generation-request.js";
+export * from "./load-head-list.js";
 export * from "./local-engine.js";
 export * from "./random-stream.js";
 export * from "./request-routing.js";

@@ -7,17 +7,18 @@ import { ActiveRequest } from "./active-request.js";
 import type { Engine, EngineReport, ModelDescription } from "./engine.js";
 import type { EngineContext } from "./engine-context.js";
 import { endOfTextIds } from "./end-of-text.js";
+import { InvalidRequestError } from "./errors.js";
 import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
 import { loadHeadList } from "./load-head-list.js";
 import { promptTokens } from "./request-plan.js";
-import { routerName } from "./request-routing.js";
+import { chooseRouterKind } from "./request-routing.js";
 import { Scheduler } from "./scheduler.js";
 import { SessionStore } from "./session-store.js";
 import { Tokenizer } from "./tokenizer.js";
 
 /** What is loaded, and where it computes. */
 export interface LocalEngineOptions {
-  /** Folder with config.json, safetensors, tokenizer.json and, optionally, heads.json. */
+  /** Folder with config.json, safetensors, tokenizer.json and, optionally, routers.safetensors or heads.json. */
   readonly path: string;
   /** What reports call the model; default: the name of its folder. */
   readonly name?: string;
@@ -27,9 +28,15 @@ export interface LocalEngineOptions {
   readonly dtype?: FloatDType;
   /** Threads of a backend started by name; default: all cores. */
   readonly threads?: number;
-  /** A head list or the path of one, for a model without router weights; default: heads.json in the model's folder. */
+  /**
+   * A head list or the path of one: it decides, also where the model has learned routers. Default: heads.json in the
+   * model's folder, for a model without learned routers.
+   */
   readonly headList?: HeadList | string;
-  /** Safetensors file of trained routers, which take the place of the checkpoint's own. */
+  /**
+   * Safetensors file of trained routers, which take the place of the checkpoint's own. Default: routers.safetensors in the
+   * model's folder, where there is one.
+   */
   readonly routers?: string;
   /** Requests that decode together at most. Default 64. */
   readonly maximumBatch?: number;
@@ -69,13 +76,16 @@ export class LocalEngine implements Engine {
   /**
    * Loads a model folder.
    *
-   * @throws TokenizerError, HeadListError, ModelConfigError and the other errors of `PretrainedModel.open`,
+   * @throws InvalidRequestError for a head list and routers at once, TokenizerError, HeadListError, ModelConfigError and the other errors of `PretrainedModel.open`,
    *   BackendUnavailableError, OutOfMemoryError, the signal's reason; nothing stays allocated
    */
   static async load(options: LocalEngineOptions): Promise<LocalEngine> {
     const begun = performance.now();
     const { path, signal, threads } = options;
     signal?.throwIfAborted();
+    if (options.headList !== undefined && options.routers !== undefined) {
+      throw new InvalidRequestError("Both a head list and routers were given.", "Give the one that is to decide.");
+    }
     const ownsBackend = typeof options.backend === "string";
     const backend =
       typeof options.backend === "string"
@@ -87,9 +97,11 @@ export class LocalEngine implements Engine {
       const tokenizer = Tokenizer.load(model.directory);
       const headList = loadHeadList(model, options.headList);
       const endOfText = endOfTextIds(model.directory, model.spec);
-      const context: EngineContext = { model, tokenizer, headList, endOfText, pool: pagePool(model) };
+      const router = chooseRouterKind(model, headList, options.headList !== undefined);
+      const context: EngineContext = { model, tokenizer, headList, router, endOfText, pool: pagePool(model) };
+      const headListName = typeof options.headList === "string" ? options.headList : options.headList === undefined ? "heads.json" : "as given";
       const loadSeconds = (performance.now() - begun) / 1000;
-      return new LocalEngine(describe(context, options.name ?? basename(resolve(path)), loadSeconds), backend, context, ownsBackend, options);
+      return new LocalEngine(describe(context, options.name ?? basename(resolve(path)), loadSeconds, headListName), backend, context, ownsBackend, options);
     } catch (error) {
       model?.[Symbol.dispose]();
       if (ownsBackend) backend[Symbol.dispose]();
@@ -162,7 +174,7 @@ function pagePool({ decoder }: PretrainedModel): PagePool | undefined {
   return backend.reserve === undefined ? undefined : new PagePool({ backend, headDim: spec.headDim, dtype });
 }
 
-function describe(context: EngineContext, name: string, loadSeconds: number): ModelDescription {
+function describe(context: EngineContext, name: string, loadSeconds: number, headListName: string): ModelDescription {
   const { spec, decoder } = context.model;
   return {
     name,
@@ -177,7 +189,24 @@ function describe(context: EngineContext, name: string, loadSeconds: number): Mo
     dtype: decoder.dtype,
     backend: decoder.backend.name,
     hasChatTemplate: context.tokenizer.hasChatTemplate,
-    router: routerName(context),
+    router: context.router,
+    routerDescription: describeRouter(context, headListName),
     loadSeconds,
   };
+}
+
+/** In words, with what it leaves unused. */
+function describeRouter({ model, router }: EngineContext, headListName: string): string {
+  switch (router) {
+    case "learned": {
+      const from = model.routerFile === undefined ? "of the checkpoint" : `of ${basename(model.routerFile)}`;
+      return `learned routers ${from}`;
+    }
+    case "static": {
+      const list = `static head list ${headListName}`;
+      return model.hasLearnedRouter ? `${list}, instead of the model's learned routers` : list;
+    }
+    case "none":
+      return "none";
+  }
 }

@@ -4,14 +4,19 @@ import { elasticModes, type ElasticSpec, type PretrainedModel } from "@elastic-a
 import { InvalidRequestError } from "./errors.js";
 import type { GenerationRequest, ModeName } from "./generation-request.js";
 
-/** Where the heads' modes come from: the checkpoint's router, a head list, or nowhere. */
+/** What decides a model's heads: its learned routers, a head list, or nothing. */
+export type RouterKind = "learned" | "static" | "none";
+
+/** Where the heads' modes come from. */
 export interface RoutingSource {
   readonly model: PretrainedModel;
   readonly headList: HeadList | undefined;
+  readonly router: RouterKind;
 }
 
-/** Which router a source has; the checkpoint's own comes first. */
-export function routerName({ model, headList }: RoutingSource): "learned" | "static" | "none" {
+/** Which router decides: a head list that was given, else the model's learned routers, else the head list of its folder. */
+export function chooseRouterKind(model: PretrainedModel, headList: HeadList | undefined, wasGiven: boolean): RouterKind {
+  if (headList !== undefined && wasGiven) return "static";
   if (model.hasLearnedRouter) return "learned";
   return headList === undefined ? "none" : "static";
 }
@@ -20,6 +25,8 @@ export function routerName({ model, headList }: RoutingSource): "learned" | "sta
 export interface RequestRouting {
   /** None: every head full. It shares the model's weights and needs no disposal. */
   readonly router: Router | undefined;
+  /** What decides; "none" where nothing is to be chosen, "own" for a router of the caller's. */
+  readonly kind: RouterKind | "own";
   /** Labels of the modes its head map can name. */
   readonly modeLabels: readonly string[];
 }
@@ -30,7 +37,7 @@ const modeNames: readonly ModeName[] = ["full", "fa-ssa", "fa-xa", "xa-ssa"];
 export function routeRequest(source: RoutingSource, request: Pick<GenerationRequest, "mode" | "sparsity" | "router">): RequestRouting {
   const { mode, sparsity } = request;
   if (request.router !== undefined) {
-    if (mode === undefined && sparsity === undefined) return labelled(request.router);
+    if (mode === undefined && sparsity === undefined) return labelled(request.router, "own");
     throw new InvalidRequestError("Give either a router, or mode and sparsity: a router has its own.");
   }
   if (mode !== undefined && !modeNames.includes(mode)) {
@@ -39,12 +46,13 @@ export function routeRequest(source: RoutingSource, request: Pick<GenerationRequ
   if (sparsity !== undefined && !(typeof sparsity === "number" && sparsity >= 0 && sparsity <= 1)) {
     throw new InvalidRequestError(`sparsity must be between 0 and 1, found ${String(sparsity)}.`);
   }
-  return labelled(chooseRouter(source, mode, sparsity));
+  const router = chooseRouter(source, mode, sparsity);
+  return labelled(router, router === undefined ? "none" : source.router);
 }
 
-function labelled(router: Router | undefined): RequestRouting {
+function labelled(router: Router | undefined, kind: RequestRouting["kind"]): RequestRouting {
   const modes: readonly AttentionMode[] = router?.modes ?? [{ kind: "full" }];
-  return { router, modeLabels: modes.map((each) => attentionModeDefinition(each).label) };
+  return { router, kind, modeLabels: modes.map((each) => attentionModeDefinition(each).label) };
 }
 
 function chooseRouter(source: RoutingSource, mode: ModeName | undefined, sparsity: number | undefined): Router | undefined {
@@ -57,7 +65,7 @@ function chooseRouter(source: RoutingSource, mode: ModeName | undefined, sparsit
       'Choose mode "fa-ssa", "fa-xa" or "xa-ssa", or leave sparsity out.',
     );
   }
-  const learned = model.learnedRouter(retrievalMode, sparseMode);
+  const learned = source.router === "learned" ? model.learnedRouter(retrievalMode, sparseMode) : undefined;
   if (learned !== undefined) {
     if (sparsity === undefined) return learned;
     return new SparsityDial({ router: learned, target: sparsity, numLayers: model.spec.numLayers });

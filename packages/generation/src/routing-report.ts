@@ -2,6 +2,7 @@ import { effectiveSparsity, modelSparsity, type SequenceCache } from "@elastic-a
 import { dtypeByteSize } from "@elastic-attention/tensor";
 import type { SequenceRouting } from "@elastic-attention/transformer";
 import type { RoutingReport } from "./generation-request.js";
+import type { RequestRouting } from "./request-routing.js";
 
 /** What was measured while a request ran. */
 export interface RunMeasurements {
@@ -18,7 +19,7 @@ export interface RunMeasurements {
 /** Report of a run that got as far as `routing` (undefined: the prefill did not end). */
 export function routingReport(
   measured: RunMeasurements,
-  modeLabels: readonly string[],
+  { modeLabels, kind }: Pick<RequestRouting, "modeLabels" | "kind">,
   routing: Pick<SequenceRouting, "assignment" | "blocks"> | undefined,
   cache: SequenceCache | undefined,
 ): RoutingReport {
@@ -28,6 +29,7 @@ export function routingReport(
     promptTokens,
     reusedTokens,
     newTokens,
+    router: kind,
     modelSparsity: modelSparsity({ modes: [], assignment }),
     effectiveSparsity: effectiveSparsity(routing?.blocks ?? []),
     modes: modeLabels,

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
+import { routerFileFormat, routerFileName } from "@elastic-attention/transformer";
 import { RandomStream } from "../src/random-stream.js";
 import "./qwen-models.js";
 
@@ -12,8 +13,8 @@ export const demoModel = fileURLToPath(new URL("../../demo-model/model", import.
 const sizes = { vocabulary: 4096, hidden: 16, intermediate: 16, layers: 3, queryHeads: 4, keyValueHeads: 2, headDim: 8 };
 
 export interface TinyModelOptions {
-  /** Router tensors in every layer. */
-  readonly router?: boolean;
+  /** Router tensors in every layer, in the checkpoint or in routers.safetensors beside it. */
+  readonly router?: boolean | "beside";
   /** Elastic keys in config.json; default true. */
   readonly elastic?: boolean;
   /** Content of heads.json. */
@@ -44,7 +45,13 @@ export function writeTinyModel({ router = false, elastic = true, heads, contextL
   writeFileSync(join(path, "config.json"), JSON.stringify(config));
   if (heads !== undefined) writeFileSync(join(path, "heads.json"), JSON.stringify(heads));
   for (const file of ["tokenizer.json", "tokenizer_config.json"]) copyFileSync(join(demoModel, file), join(path, file));
-  writeSafetensors(join(path, "model.safetensors"), tinyWeights(router));
+  const weights = [...tinyWeights(router !== false)];
+  const isBeside = ([name]: [string, TensorSource]) => router === "beside" && name.includes("mask_allocator");
+  writeSafetensors(join(path, "model.safetensors"), new Map(weights.filter((entry) => !isBeside(entry))));
+  if (router === "beside") {
+    const metadata = { format: routerFileFormat, elastic: JSON.stringify({ ...elasticKeys, local_window_size: 12 }) };
+    writeSafetensors(join(path, routerFileName), new Map(weights.filter(isBeside)), metadata);
+  }
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 

@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { AttentionMode } from "@elastic-attention/attention";
 import { hasRouterWeights, LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
 import { type Backend, type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
@@ -8,7 +8,7 @@ import { elasticSizes, type ElasticSizes, parseRouterPooling } from "./elastic-s
 import { findModelAdapter, type ModelAdapter } from "./model-adapter.js";
 import { ModelConfig } from "./model-config.js";
 import type { ModelSpec } from "./model-spec.js";
-import { type LoadedRouters, loadRouterFile, loadRouters } from "./router-file.js";
+import { type LoadedRouters, loadRouterFile, loadRouters, routerFileName } from "./router-file.js";
 
 export interface OpenModelOptions {
   /** Folder with config.json and safetensors, or a .safetensors file beside a config.json. */
@@ -17,7 +17,10 @@ export interface OpenModelOptions {
   /** Default: bf16 for 16-bit checkpoints, else f32. */
   readonly dtype?: FloatDType;
   readonly adapter?: ModelAdapter;
-  /** Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. */
+  /**
+   * Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. Default:
+   * routers.safetensors in the model's folder, where there is one.
+   */
   readonly routers?: string;
   readonly roundRotaryTables?: boolean;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
@@ -34,6 +37,8 @@ export class PretrainedModel implements Disposable {
     readonly decoder: DecoderModel,
     private readonly routerWeights: readonly RouterWeights[] | undefined,
     private readonly pooling: RouterPooling,
+    /** The file that its routers came from; undefined for those of the checkpoint, and where there are none. */
+    readonly routerFile: string | undefined,
   ) {}
 
   /** @throws ModelConfigError, SafetensorsFormatError, CheckpointLayoutError, MissingTensorError, ShapeError, OutOfMemoryError */
@@ -47,9 +52,11 @@ export class PretrainedModel implements Disposable {
     const dtype = options.dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
     const decoder = await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype });
     try {
-      const { layers, elastic } = routersOf(options, config, checkpoint, adapter, spec);
-      const own = elastic ?? { spec: spec.elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
-      return new PretrainedModel(directory, config, { ...spec, elastic: own.spec }, own.sizes, decoder, layers.length > 0 ? layers : undefined, own.pooling);
+      const own = join(directory, routerFileName);
+      const routers = options.routers ?? (existsSync(own) ? own : undefined);
+      const { layers, elastic } = routersOf(routers, options.backend, config, checkpoint, adapter, spec);
+      const modes = elastic ?? { spec: spec.elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
+      return new PretrainedModel(directory, config, { ...spec, elastic: modes.spec }, modes.sizes, decoder, layers.length > 0 ? layers : undefined, modes.pooling, routers);
     } catch (error) {
       decoder[Symbol.dispose]();
       throw error;
@@ -72,9 +79,10 @@ export class PretrainedModel implements Disposable {
   }
 }
 
-/** From the file that was asked for, else from the checkpoint; no layers when it has none. */
+/** From the file, else from the checkpoint; no layers when it has none. */
 function routersOf(
-  { routers, backend }: OpenModelOptions,
+  routers: string | undefined,
+  backend: Backend,
   config: ModelConfig,
   checkpoint: SafetensorsCheckpoint,
   adapter: ModelAdapter,

@@ -6,6 +6,9 @@ import type { ModelAdapter } from "./model-adapter.js";
 import { ModelConfig } from "./model-config.js";
 import type { ModelSpec } from "./model-spec.js";
 
+/** File of routers alone that a model folder may hold: it takes the place of routers in the checkpoint. */
+export const routerFileName = "routers.safetensors";
+
 /** Value of `format` in the metadata of a file that holds routers alone. */
 export const routerFileFormat = "elastic-attention routers";
 

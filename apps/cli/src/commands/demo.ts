@@ -15,7 +15,7 @@ export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) =>
   const book = await cutToTokens(mobyDickText(), options.tokens, async (text) => (await engine.tokenize({ prompt: text })).length);
   const document = hideNeedle(book, 0.35, "whale-watcher", "7305961");
   if (!options.json) {
-    console.error(`Model:     ${engine.model.name}, ${(engine.model.parameters / 1e6).toFixed(1)} M parameters, ${engine.model.router} router`);
+    console.error(`Model:     ${engine.model.name}, ${(engine.model.parameters / 1e6).toFixed(1)} M parameters, ${engine.model.routerDescription}`);
     console.error(`Document:  the beginning of Moby-Dick, with one sentence hidden in it:\n           "${document.needle.trim()}"`);
     console.error(`Question:  ${document.question}\n`);
   }
@@ -27,7 +27,7 @@ export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) =>
   const sparse = await streamAnswer(engine, request, write);
   if (!options.json) process.stdout.write("\n");
   if (sparse.reason === "aborted") return interrupted;
-  if (!options.json) console.error(`\n${routingReportText(sparse.report)}\n`);
+  if (!options.json) console.error(`\n${routingReportText(sparse.report, engine.model)}\n`);
   const full = await fullAttention(engine, request);
   if (full.reason === "aborted") return interrupted;
   const found = sparse.text.includes(document.answer);

@@ -1,3 +1,5 @@
+import { chooseRouterKind, loadHeadList, routeRequest } from "@elastic-attention/generation";
+import type { Router } from "@elastic-attention/router";
 import { type Backend, createBackend, SafetensorsFile, ShapeError, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { elasticModes, forward as runForward, PretrainedModel } from "@elastic-attention/transformer";
 import type { ModelOptions, RoutingOptions } from "../model-options.js";
@@ -23,9 +25,7 @@ export const forward: CommandFunction<ForwardOptions> = async ({ positional, opt
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
     ...(options.router === undefined ? {} : { routers: options.router }),
   });
-  const modes = options.mode === undefined ? model.spec.elastic : elasticModes(options.mode, model.sizes);
-  const router = modes === undefined ? undefined : model.learnedRouter(modes.retrievalMode, modes.sparseMode, options.tieRule);
-  const result = await runForward(model.decoder, tokens, options.last, router);
+  const result = await runForward(model.decoder, tokens, options.last, chooseRouter(model, options));
   const { numLayers, numKeyValueHeads, vocabularySize } = model.spec;
   const tensors = new Map<string, TensorSource>([
     ["logits", { type: "F32", shape: [result.rows, vocabularySize], bytes: () => bytesOf(result.logits) }],
@@ -42,6 +42,18 @@ export const forward: CommandFunction<ForwardOptions> = async ({ positional, opt
   else console.error(`${tokens.length} tokens, ${full} of ${summary.heads} heads full; wrote ${options.out}`);
   return 0;
 };
+
+/** The checkpoint's own, else none; a head list or a sparsity that was asked for, as requests take it. */
+function chooseRouter(model: PretrainedModel, { mode, sparsity, heads, tieRule }: ForwardOptions): Router | undefined {
+  if (heads !== undefined || sparsity !== undefined) {
+    const headList = loadHeadList(model, heads);
+    const source = { model, headList, router: chooseRouterKind(model, headList, heads !== undefined) };
+    const request = { ...(mode === undefined ? {} : { mode }), ...(sparsity === undefined ? {} : { sparsity }) };
+    return routeRequest(source, request).router;
+  }
+  const modes = mode === undefined ? model.spec.elastic : elasticModes(mode, model.sizes);
+  return modes === undefined ? undefined : model.learnedRouter(modes.retrievalMode, modes.sparseMode, tieRule);
+}
 
 function startBackend({ backend, threads }: ModelOptions): Promise<Backend> {
   return createBackend(backend, threads === undefined ? {} : { threads });

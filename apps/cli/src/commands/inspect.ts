@@ -1,6 +1,7 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
-import { chunkRowsOf, countParameters, elasticModes, elasticSizes, findModelAdapter, ModelConfig, type ModelSpec, predictMemory } from "@elastic-attention/transformer";
+import { chunkRowsOf, countParameters, elasticModes, elasticSizes, findModelAdapter, ModelConfig, type ModelSpec, predictMemory, routerFileName } from "@elastic-attention/transformer";
 import { promptInput, readPrompt } from "../documents/read-prompt.js";
 import { modelPath, type ModelOptions, openEngine, type RoutingOptions } from "../model-options.js";
 import registerPackages from "../register-packages.js";
@@ -41,9 +42,9 @@ export const inspect: CommandFunction<InspectOptions> = async ({ positional, opt
   if (reason === "aborted") return interrupted;
   if (options.svg !== undefined) writeFileSync(options.svg, headMapSvg(report, engine.model.name));
   if (options.json) {
-    console.log(JSON.stringify({ checkpoint, router: engine.model.router, report }, undefined, 2));
+    console.log(JSON.stringify({ checkpoint, router: engine.model.router, routerDescription: engine.model.routerDescription, report }, undefined, 2));
   } else {
-    console.log(`\n${headMapText(report)}\nMSR ${report.modelSparsity.toFixed(3)}, ESR ${report.effectiveSparsity.toFixed(3)} at ${report.promptTokens} tokens`);
+    console.log(`\n${headMapText(report)}\nMSR ${report.modelSparsity.toFixed(3)}, ESR ${report.effectiveSparsity.toFixed(3)} at ${report.promptTokens} tokens; ${engine.model.routerDescription}`);
     if (options.svg !== undefined) console.log(`Wrote ${options.svg}`);
   }
   return 0;
@@ -65,9 +66,19 @@ function describeCheckpoint(path: string, options: InspectOptions) {
     adapter: adapter.name,
     parameters: countParameters(spec),
     tensors: names.length,
-    router: options.router ?? (names.some((name) => name.includes("mask_allocator.cls_router_head_agnostic")) ? "trained" : "none in the checkpoint"),
+    router: routerOf(path, names, options),
     memory,
   };
+}
+
+/** What will decide: see `LocalEngineOptions`. */
+function routerOf(path: string, names: readonly string[], { heads, router }: InspectOptions): string {
+  if (heads !== undefined) return `head list ${heads}`;
+  if (router !== undefined) return router;
+  const has = (file: string) => existsSync(join(path, file));
+  if (has(routerFileName)) return `trained, in ${routerFileName}`;
+  if (names.some((name) => name.includes("mask_allocator.cls_router_head_agnostic"))) return "trained";
+  return has("heads.json") ? "none in the checkpoint; head list heads.json" : "none in the checkpoint";
 }
 
 /** What a prompt would need: the prediction by which the engine admits requests. */

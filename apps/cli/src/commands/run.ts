@@ -23,7 +23,7 @@ export const run: CommandFunction<RunOptions> = async ({ positional, options, si
     console.log(JSON.stringify({ model: engine.model, reason, text, report }, undefined, 2));
   } else {
     process.stdout.write("\n");
-    console.error(`\n${routingReportText(finish.report)}`);
+    console.error(`\n${routingReportText(finish.report, engine.model)}`);
   }
   return finish.reason === "aborted" ? interrupted : 0;
 };

@@ -1,4 +1,4 @@
-import type { RoutingReport } from "@elastic-attention/generation";
+import type { ModelDescription, RoutingReport } from "@elastic-attention/generation";
 
 /** Bytes as people read them. */
 export function formatBytes(bytes: number): string {
@@ -22,11 +22,12 @@ export function headMapText({ headMap, modes }: Pick<RoutingReport, "headMap" | 
 }
 
 /** What a request did, for people. */
-export function routingReportText(report: RoutingReport): string {
+export function routingReportText(report: RoutingReport, { routerDescription }: Pick<ModelDescription, "routerDescription">): string {
   const { modelSparsity, effectiveSparsity, promptTokens, newTokens, keyValueBytes, fullKeyValueBytes } = report;
   const share = fullKeyValueBytes > 0 ? ` (${((100 * keyValueBytes) / fullKeyValueBytes).toFixed(0)}% of full)` : "";
   return [
     headMapText(report),
+    `Router:    ${report.router === "none" ? "none, every head full" : routerDescription}`,
     `Sparsity:  MSR ${modelSparsity.toFixed(3)} of the heads are sparse, ESR ${effectiveSparsity.toFixed(3)} of the blocks were skipped`,
     `Prefill:   ${promptTokens} tokens in ${report.prefillSeconds.toFixed(2)} s, ${report.prefillTokensPerSecond.toFixed(0)} tokens/s`,
     `Decode:    ${newTokens} tokens, ${report.decodeTokensPerSecond.toFixed(1)} tokens/s`,

@@ -26,7 +26,7 @@ export function variantRouter(variant: Variant, engine: LocalEngine, seed: numbe
       return new ConstantRouter(streaming, full);
     case "elastic": {
       const { mode, sparsity } = variant;
-      const source = { model: engine.pretrained, headList: engine.headList };
+      const source = { model: engine.pretrained, headList: engine.headList, router: engine.model.router };
       return routeRequest(source, sparsity === undefined ? { mode } : { mode, sparsity }).router;
     }
     case "static":

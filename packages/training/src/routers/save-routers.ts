@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { join } from "node:path";
 import type { AttentionMode } from "@elastic-attention/attention";
 import { SafetensorsCheckpoint, toBFloat16, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
-import { type ModelAdapter, routerFileFormat } from "@elastic-attention/transformer";
+import { type ModelAdapter, routerFileFormat, routerFileName } from "@elastic-attention/transformer";
 import type { PackOptions } from "../data/pack-stream.js";
 import { TrainingConfigError } from "../errors.js";
 import type { SparsityObjective } from "../objective/sparsity-objective.js";
@@ -135,11 +135,11 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Uint16Array)
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** Copies the base model's files; returns which file holds each of its tensors. */
+/** Copies the base model's files, but what routes its heads; returns which file holds each of its tensors. */
 function copyBase(base: string, target: string): Record<string, string> {
   const weightMap: Record<string, string> = {};
   for (const name of readdirSync(base)) {
-    if (name === "config.json" || name === "heads.json" || name === "model.safetensors.index.json") continue;
+    if (["config.json", "heads.json", routerFileName, "model.safetensors.index.json"].includes(name)) continue;
     cpSync(join(base, name), join(target, name), { recursive: true, dereference: true });
   }
   const index = join(base, "model.safetensors.index.json");

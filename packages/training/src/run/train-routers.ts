@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import type { Communicator } from "@elastic-attention/distributed";
 import { Tokenizer } from "@elastic-attention/generation";
 import type { Backend } from "@elastic-attention/tensor";
-import { elasticModes, type ElasticSizes, type ElasticSpec, type ModelAdapter, type ModelSpec } from "@elastic-attention/transformer";
+import { elasticModes, type ElasticSizes, type ElasticSpec, type ModelAdapter, type ModelSpec, routerFileName } from "@elastic-attention/transformer";
 import { openRows } from "../data/open-rows.js";
 import { PackStream } from "../data/pack-stream.js";
 import type { RowSource } from "../data/row-source.js";
@@ -58,7 +58,7 @@ export interface TrainingFiles {
 
 export function trainingFiles(output: string): TrainingFiles {
   return {
-    routers: join(output, "routers.safetensors"),
+    routers: join(output, routerFileName),
     paw: join(output, "model"),
     checkpoint: join(output, "checkpoint.safetensors"),
     log: join(output, "log.jsonl"),
