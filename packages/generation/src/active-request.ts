@@ -13,6 +13,12 @@ import { TextStream } from "./text-stream.js";
 
 export type FinishReason = Extract<GenerationEvent, { type: "finish" }>["reason"];
 
+/** A decode step as its requests see it. */
+export interface DecodeStep {
+  readonly seconds: number;
+  readonly requests: number;
+}
+
 /** Room for new tokens that is made at once; a longer answer grows the cache. */
 const maximumReserve = 1024;
 
@@ -41,6 +47,7 @@ export class ActiveRequest {
   #appended: ArrayLike<number> = [];
   #routed: Pick<SequenceRouting, "assignment" | "blocks"> | undefined;
   #begun = 0;
+  #interruptedSeconds = 0;
   #joined = false;
 
   /** Checks the request; nothing is computed or allocated yet. @throws InvalidRequestError, TokenizerError */
@@ -57,7 +64,7 @@ export class ActiveRequest {
     this.events = new EventQueue(onRead);
     const { tokens, stop, textBefore } = this.#plan;
     this.#text = new TextStream(tokenizer.detokenizer(textBefore), stop);
-    this.#measured = { promptTokens: tokens.length, reusedTokens: 0, newTokens: 0, prefillSeconds: 0, decodeSteps: 0, decodeSeconds: 0 };
+    this.#measured = { promptTokens: tokens.length, reusedTokens: 0, newTokens: 0, prefillSeconds: 0, decodeSteps: 0, decodeSeconds: 0, decodeShareSeconds: 0 };
   }
 
   get aborted(): boolean {
@@ -118,6 +125,7 @@ export class ActiveRequest {
     const { tokens, text, maxNewTokens } = this.#plan;
     const { router } = this.#routing;
     this.#begun = performance.now();
+    this.#interruptedSeconds = 0;
     const held = session === undefined ? undefined : sessions.take(session);
     const rest = held === undefined || reroute || held.routingKey !== this.#routingKey ? undefined : continuation({ tokens, text }, held, tokenizer);
     const fits = held !== undefined && rest !== undefined && held.cachedTokens.length + rest.length + maxNewTokens <= model.spec.contextLength;
@@ -152,21 +160,27 @@ export class ActiveRequest {
     }
   }
 
+  /** Others took a decode step while the prefill ran. */
+  interrupt(seconds: number): void {
+    this.#interruptedSeconds += seconds;
+  }
+
   /** The prefill has ended; its result was taken. */
   endPrefill(routing: SequenceRouting): void {
     this.prefill?.[Symbol.dispose]();
     this.prefill = undefined;
     // A turn that goes on keeps the plan of the first.
     this.#routed = this.#held === undefined ? routing : { assignment: this.#held.assignment, blocks: routing.blocks };
-    this.#measured.prefillSeconds = (performance.now() - this.#begun) / 1000;
+    this.#measured.prefillSeconds = (performance.now() - this.#begun) / 1000 - this.#interruptedSeconds;
     this.state = "decode";
   }
 
-  /** Takes a token that the model gave. @returns why the answer ends with it, if it does */
-  takeToken(token: number, decodeSeconds?: number): FinishReason | undefined {
-    if (decodeSeconds !== undefined) {
+  /** Takes a token that the model gave, in a decode step or in none. @returns why the answer ends with it, if it does */
+  takeToken(token: number, step?: DecodeStep): FinishReason | undefined {
+    if (step !== undefined) {
       this.#measured.decodeSteps += 1;
-      this.#measured.decodeSeconds += decodeSeconds;
+      this.#measured.decodeSeconds += step.seconds;
+      this.#measured.decodeShareSeconds += step.seconds / step.requests;
     }
     this.#measured.newTokens += 1;
     this.#generated.push(token);

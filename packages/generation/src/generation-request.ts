@@ -74,9 +74,12 @@ export interface RoutingReport {
   readonly modes: readonly string[];
   /** [layer][kvHead]: index into `modes`. */
   readonly headMap: readonly (readonly number[])[];
+  /** From the beginning of the prefill until its logits were there, without the decode steps that others took in between. */
   readonly prefillSeconds: number;
   readonly prefillTokensPerSecond: number;
   readonly decodeTokensPerSecond: number;
+  /** Its share of the decode steps: the seconds of each, divided by the requests that took part. */
+  readonly decodeShareSeconds: number;
   readonly keyValueBytes: number;
   /** What the same cache would take with every head full. */
   readonly fullKeyValueBytes: number;

@@ -42,7 +42,8 @@ export interface LocalEngineOptions {
   readonly maximumBatch?: number;
   /**
    * How long the prefill of one request may run before the answers of others get their next token. Default 50; a slice of
-   * a prefill that takes longer cannot be cut.
+   * a prefill that takes longer cannot be cut. Infinity: every prompt is read to its end, and the answers of many grow
+   * together; for callers who want all of them soon and none at once.
    */
   readonly prefillBudgetMilliseconds?: number;
   /** Sessions whose caches are kept between their turns. Default 16. */

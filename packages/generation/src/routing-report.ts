@@ -9,11 +9,13 @@ export interface RunMeasurements {
   readonly promptTokens: number;
   reusedTokens: number;
   newTokens: number;
-  /** From the beginning of the prefill until its logits were there. */
+  /** From the beginning of the prefill until its logits were there, without the decode steps of others in between. */
   prefillSeconds: number;
   /** Decode steps and the seconds they took, sampling included, the caller's own time not. */
   decodeSteps: number;
   decodeSeconds: number;
+  /** The same, each step divided by the requests that took part. */
+  decodeShareSeconds: number;
 }
 
 /** Report of a run that got as far as `routing` (undefined: the prefill did not end). */
@@ -23,7 +25,7 @@ export function routingReport(
   routing: Pick<SequenceRouting, "assignment" | "blocks"> | undefined,
   cache: SequenceCache | undefined,
 ): RoutingReport {
-  const { promptTokens, reusedTokens, newTokens, prefillSeconds, decodeSteps, decodeSeconds } = measured;
+  const { promptTokens, reusedTokens, newTokens, prefillSeconds, decodeSteps, decodeSeconds, decodeShareSeconds } = measured;
   const assignment = routing?.assignment ?? [];
   return {
     promptTokens,
@@ -37,6 +39,7 @@ export function routingReport(
     prefillSeconds,
     prefillTokensPerSecond: routing === undefined ? 0 : rate(promptTokens - reusedTokens, prefillSeconds),
     decodeTokensPerSecond: rate(decodeSteps, decodeSeconds),
+    decodeShareSeconds,
     keyValueBytes: cache?.byteLength ?? 0,
     fullKeyValueBytes: cache === undefined || cache.byteLength === 0 ? 0 : fullKeyValueBytes(cache),
   };

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { type Fence, OutOfMemoryError } from "@elastic-attention/tensor";
 import { NoFiniteLogitError, sampleLogits } from "@elastic-attention/transformer";
-import type { ActiveRequest } from "./active-request.js";
+import type { ActiveRequest, DecodeStep } from "./active-request.js";
 import type { EngineContext } from "./engine-context.js";
 import type { SessionStore } from "./session-store.js";
 
@@ -9,7 +9,7 @@ import type { SessionStore } from "./session-store.js";
 export interface SchedulerOptions {
   /** Requests that decode together at most. */
   readonly maximumBatch: number;
-  /** How long a prefill may run before running answers get their next token, as far as its slices allow. */
+  /** How long a prefill may run before running answers get their next token, as far as its slices allow; Infinity: to its end. */
   readonly prefillBudgetMilliseconds: number;
 }
 
@@ -180,9 +180,10 @@ export class Scheduler {
       for (const [row, token] of tokens.entries()) if (token === -1) this.#fail(batch[row]!, error);
     }
     this.#countStep(begun, batch.length);
-    const seconds = (performance.now() - begun) / 1000;
+    const step = { seconds: (performance.now() - begun) / 1000, requests: batch.length };
+    this.#prefilling?.interrupt(step.seconds);
     for (const [row, request] of batch.entries()) {
-      if (request.state === "decode") this.#take(request, tokens[row]!, seconds);
+      if (request.state === "decode") this.#take(request, tokens[row]!, step);
     }
     return true;
   }
@@ -242,7 +243,8 @@ export class Scheduler {
     const prefill = request?.prefill;
     if (request === undefined || prefill === undefined) return false;
     const begun = performance.now();
-    const shared = this.#decoding.some(({ events }) => events.unread < mostUnread);
+    const others = this.#decoding.some(({ events }) => events.unread < mostUnread);
+    const shared = others && this.options.prefillBudgetMilliseconds < Infinity;
     prefill.slicePairs = shared ? slicePairs(this.context.model.decoder.backend.device.kind) : Infinity;
     for (let longest = 0; ; ) {
       const slice = performance.now();
@@ -261,7 +263,11 @@ export class Scheduler {
         // The device gets one layer ahead at most, so that an abort ends within one.
         if (prefill.layersDone > layers) fences.push(prefill.fence());
         while (fences.length > 1) await fences.shift()!.wait();
-        return true;
+        if (!others) return true;
+        // The others get their token when the prompt has been read.
+        await setImmediate();
+        if (request.prefill !== prefill || request.aborted) return true;
+        continue;
       }
       await prefill.fence().wait();
       await setImmediate();
@@ -277,17 +283,18 @@ export class Scheduler {
     try {
       using owned = logits;
       request.tellProgress();
+      // Before the clock of the prefill stops: on a GPU its work is done when a token is there.
+      const [token] = request.wantsTokens ? sampleLogits(owned, [request.sampler]) : [];
       request.endPrefill(routing[0]!);
       this.#prefilling = undefined;
       if (request.hasUnknownSparsity) this.#sparsity = { sum: this.#sparsity.sum + request.modelSparsity!, count: this.#sparsity.count + 1 };
-      if (!request.wantsTokens) {
+      if (token === undefined) {
         request.finish("length", this.sessions);
         this.#freed();
         return;
       }
-      const [token] = sampleLogits(owned, [request.sampler]);
       this.#decoding.push(request);
-      this.#take(request, token!);
+      this.#take(request, token);
     } catch (error) {
       this.#fail(request, error);
     }
@@ -307,8 +314,8 @@ export class Scheduler {
     while (this.sessions.evict());
   }
 
-  #take(request: ActiveRequest, token: number, seconds?: number): void {
-    const reason = request.takeToken(token, seconds);
+  #take(request: ActiveRequest, token: number, step?: DecodeStep): void {
+    const reason = request.takeToken(token, step);
     if (reason === undefined) return;
     this.#forget(request);
     request.finish(reason, this.sessions);

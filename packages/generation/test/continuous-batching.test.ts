@@ -52,6 +52,30 @@ describe("requests that run together", () => {
     });
   });
 
+  test("wait for whole prompts when the budget has no end, and grow in one batch then", async () => {
+    await withRunningEngine({ contextLength: 700 }, { prefillBudgetMilliseconds: Infinity }, async (engine) => {
+      const requests = [1, 2, 3, 4].map((seed) => greedy(200 + seed, 9, seed));
+      const alone = [];
+      for (const request of requests) alone.push((await answer(engine, request)).tokens);
+      const before = await engine.report();
+      const begun = performance.now();
+      const together = await Promise.all(requests.map((request) => answer(engine, request)));
+      const seconds = (performance.now() - begun) / 1000;
+      expect(together.map(({ tokens }) => tokens)).toEqual(alone);
+      const after = await engine.report();
+      // One step between two prompts, not one between two slices of a prompt.
+      const longest = Math.max(...alone.map((tokens) => tokens.length));
+      expect(after.decodeSteps - before.decodeSteps).toBeLessThanOrEqual(longest - 1 + requests.length - 1);
+      // Prefills and shares of steps are disjoint parts of the time.
+      const parts = together.reduce((sum, { finish }) => sum + finish.report.prefillSeconds + finish.report.decodeShareSeconds, 0);
+      expect(parts).toBeLessThanOrEqual(seconds);
+      for (const { finish, tokens } of together) {
+        expect(finish.report.prefillSeconds).toBeGreaterThan(0);
+        expect(finish.report.decodeShareSeconds).toBeLessThanOrEqual(((tokens.length - 1) / finish.report.decodeTokensPerSecond) * (1 + 1e-9));
+      }
+    });
+  });
+
   test("wait for a place in the batch, and leave the queue when they are aborted", async () => {
     await withRunningEngine({}, { maximumBatch: 1 }, async (engine) => {
       const controller = new AbortController();

@@ -53,12 +53,18 @@ export function beginForward(
 }
 
 /** Final norm and output projection of the last rows of each sequence: f32 [rows, vocabulary]; the caller disposes it. */
-export function lastLogits({ spec, dtype, weights }: DecoderCore, context: AttentionContext, rowsPerSequence: number): Tensor {
-  const { backend, batch, workspace } = context;
+export function lastLogits(core: DecoderCore, context: AttentionContext, rowsPerSequence: number): Tensor {
+  const { batch } = context;
   const ranges = batch.caches.map((_: SequenceCache, index: number) => {
     const end = batch.offsets[index + 1]!;
     return [Math.max(batch.offsets[index]!, end - rowsPerSequence), end] as const;
   });
+  return logitsOf(core, context, ranges);
+}
+
+/** Final norm and output projection of ranges of rows: f32 [rows, vocabulary]; the caller disposes it. */
+export function logitsOf({ spec, dtype, weights }: DecoderCore, context: AttentionContext, ranges: readonly (readonly [start: number, end: number])[]): Tensor {
+  const { backend, workspace } = context;
   const numRows = ranges.reduce((sum, [start, end]) => sum + end - start, 0);
   using rows = backend.allocate([numRows, spec.hiddenSize], dtype);
   let at = 0;

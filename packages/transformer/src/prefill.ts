@@ -1,7 +1,8 @@
 import type { AttentionMode, BlockCount } from "@elastic-attention/attention";
 import type { AttentionObserver } from "@elastic-attention/router";
 import { type Fence, MemoryScope, type Tensor } from "@elastic-attention/tensor";
-import { beginForward, type DecoderCore, lastLogits } from "./decoder-core.js";
+import type { AttentionContext } from "./attention-block.js";
+import { beginForward, type DecoderCore, lastLogits, logitsOf } from "./decoder-core.js";
 import type { PendingBlockCount } from "./pending-block-count.js";
 import { prefillLayer, type PrefillPhase } from "./prefill-layer.js";
 import type { PrefillSequence } from "./sequence-batch.js";
@@ -27,7 +28,18 @@ export interface PrefillSettings {
   /** Rows of logits for each sequence, counted from its end; default 1, at most its tokens. */
   readonly logitsRows?: number;
   readonly observer?: AttentionObserver;
+  /** Reads the logits of all rows, some hundreds at a time, so that the whole of them is never in memory. */
+  readonly readLogits?: LogitsReader;
 }
+
+/**
+ * @param logits f32 [rows, vocabulary]; gone when the reader returns
+ * @param start row of the first among all rows of all sequences, in order
+ */
+export type LogitsReader = (logits: Tensor, start: number) => void;
+
+/** Rows of logits that a {@link LogitsReader} gets at a time. */
+const rowsAtOnce = 512;
 
 interface GrowingRouting {
   readonly modes: (readonly AttentionMode[])[];
@@ -108,8 +120,13 @@ export class Prefill implements Disposable {
     for (const { cache } of this.settings.sequences) cache.dispose();
   }
 
+  #read(readLogits: LogitsReader, context: AttentionContext, start: number): void {
+    using logits = logitsOf(this.core, context, [[start, Math.min(start + rowsAtOnce, context.batch.numTokens)]]);
+    readLogits(logits, start);
+  }
+
   *#run(): Generator<PrefillPhase, PrefillResult> {
-    const { sequences, observer, logitsRows = 1 } = this.settings;
+    const { sequences, observer, logitsRows = 1, readLogits } = this.settings;
     const started = beginForward(this.core, sequences, this.#scope, observer?.afterAttention !== undefined);
     const context = observer === undefined ? started : { ...started, observer };
     yield "embedding";
@@ -123,6 +140,12 @@ export class Prefill implements Disposable {
       }
       this.#layersDone = layer + 1;
       yield "feed-forward";
+    }
+    if (readLogits !== undefined) {
+      for (let start = 0; start < context.batch.numTokens; start += rowsAtOnce) {
+        this.#read(readLogits, context, start);
+        yield "logits";
+      }
     }
     using logits = new MemoryScope();
     const last = logits.track(lastLogits(this.core, context, logitsRows));

@@ -1,6 +1,6 @@
 import { SequenceCache } from "@elastic-attention/attention";
 import { ConstantRouter, type Router, StaticRouter } from "@elastic-attention/router";
-import { OutOfMemoryError, ReferenceBackend } from "@elastic-attention/tensor";
+import { OutOfMemoryError, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { DecoderModel, elasticModeSettings, ModelConfig, predictWeightBytes } from "../src/index.js";
 import { tinyAdapter, tinyConfig } from "./tiny-checkpoint.js";
@@ -69,6 +69,60 @@ describe("a prefill in slices", () => {
       expect(backend.memory().liveAllocations).toBe(liveAllocations);
       if (!more) break;
     }
+  });
+});
+
+describe("a reader of logits", () => {
+  test("gets every row once, as the whole would hold it, and never more than some hundreds in memory", () => {
+    using backend = new ReferenceBackend();
+    using model = randomModel(backend);
+    const lengths = [700, 1, 411];
+    const total = 1112;
+    const run = (settings: { logitsRows?: number; readLogits?: (logits: Tensor, start: number) => void }) => {
+      const caches = lengths.map(() => newCache(model));
+      backend.resetPeak();
+      using prefill = model.startPrefill({ sequences: lengths.map((length, index) => ({ tokens: prompt(length), cache: caches[index]! })), ...settings });
+      while (prefill.step());
+      using logits = prefill.result.logits;
+      const result = { last: logits.toFloat32(), peakBytes: backend.memory().peakBytes };
+      for (const cache of caches) cache.dispose();
+      return result;
+    };
+    const whole = run({ logitsRows: 4000 });
+    const plain = run({});
+    const read = new Float32Array(total * model.spec.vocabularySize);
+    const starts: number[] = [];
+    const chunked = run({
+      readLogits(logits, start) {
+        starts.push(start);
+        read.set(logits.toFloat32(), start * model.spec.vocabularySize);
+      },
+    });
+    expect(starts).toEqual([0, 512, 1024]);
+    expect(read).toEqual(whole.last);
+    expect(chunked.last).toEqual(plain.last);
+    const rowBytes = 4 * (model.spec.vocabularySize + model.spec.hiddenSize);
+    expect(chunked.peakBytes).toBeLessThanOrEqual(plain.peakBytes + 512 * rowBytes);
+    expect(chunked.peakBytes).toBeLessThan(whole.peakBytes);
+  });
+
+  test("that throws ends the prefill, and nothing stays", () => {
+    using backend = new ReferenceBackend();
+    using model = randomModel(backend);
+    const { liveAllocations } = backend.memory();
+    using cache = newCache(model);
+    const prefill = model.startPrefill({
+      sequences: [{ tokens: prompt(30), cache }],
+      readLogits() {
+        throw new Error("unreadable");
+      },
+    });
+    expect(() => {
+      while (prefill.step());
+    }).toThrow("unreadable");
+    // The table of the rotary embedding is the model's.
+    expect(backend.memory().liveAllocations).toBeLessThanOrEqual(liveAllocations + 2);
+    expect(cache.byteLength).toBe(0);
   });
 });
 

@@ -37,6 +37,7 @@ export type EvalOptions = ModelOptions & {
   readonly seed: number;
   readonly out?: string;
   readonly resume?: boolean;
+  readonly batch?: number;
   readonly strict?: boolean;
   readonly data?: string;
   readonly file?: readonly string[];
@@ -81,6 +82,7 @@ async function evaluateOnRank(communicator: Communicator, suites: readonly strin
     data: dataSources(planned.map(({ suite }) => suite.name), options),
     command: ["elastic-attention", ...process.argv.slice(2)].join(" "),
     ...(options.sweepLimit === undefined ? {} : { sweepSamples: options.sweepLimit }),
+    ...(options.batch === undefined ? {} : { batch: options.batch }),
   };
   const description = await describeRun(engine, request, communicator, options.heads, signal);
   say(`${engine.model.name}: ${planned.map(({ suite }) => suite.name).join(", ")} under ${variants.map(({ name }) => name).join(", ")}, into ${folder.path}`);
@@ -152,6 +154,9 @@ function loadEngine(options: EvalOptions, { rank, size }: Communicator, signal: 
   return LocalEngine.load({
     path: modelPath(options),
     backend: options.backend,
+    // All answers soon, none at once: prompts are read to their end, and answers grow in large batches.
+    prefillBudgetMilliseconds: Infinity,
+    maximumBatch: Math.max(64, options.batch ?? 0),
     signal,
     ...(options.model === undefined ? { name: demoModelInformation.name } : {}),
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),

@@ -34,11 +34,13 @@ export const recordSchema = z.object({
   /** Labels of the modes, and the mode of each key-value head as a digit, layers between slashes: "0011/0111". */
   modes: z.array(z.string()),
   headMap: z.string(),
+  /** Of its prompt alone: prompts are read one by one. */
   prefillSeconds: z.number(),
+  /** Its share of the decode steps: each step's seconds, divided by the samples that took part. */
   decodeSeconds: z.number(),
   keyValueBytes: z.number(),
   fullKeyValueBytes: z.number(),
-  /** Largest amount of memory in use on the backend while it ran, weights included. */
+  /** Largest amount of memory in use on the backend until it ended; weights and the samples run together included. */
   peakBytes: z.number(),
   metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   positions: z.array(z.object({ start: z.number(), end: z.number(), tokens: z.number(), score: z.number() })).optional(),

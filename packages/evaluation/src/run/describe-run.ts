@@ -9,6 +9,9 @@ import { hashFile, hashModel } from "./model-hash.js";
 import type { RunDescription } from "./run-settings.js";
 import type { PlannedSuite } from "./sample-plan.js";
 
+/** As many as RULER has samples of a length. */
+export const defaultBatch = 20;
+
 /** What a run is asked to do. */
 export interface RunRequest {
   readonly suites: readonly PlannedSuite[];
@@ -21,6 +24,11 @@ export interface RunRequest {
   readonly strict: boolean;
   readonly chainOfThought: boolean;
   readonly decode: "routed" | "full";
+  /**
+   * Samples that are answered together at most: their prompts are read one by one, their answers grow in one batch. It
+   * changes times only. Default {@link defaultBatch}.
+   */
+  readonly batch?: number;
   /** Where data came from, by suite; for the report. */
   readonly data: Readonly<Record<string, string>>;
   /** The command line, for the report. */
@@ -77,6 +85,7 @@ export async function describeRun(
       processor: cpus()[0]?.model ?? "unknown",
       cores: availableParallelism(),
       ranks: communicator.size,
+      batch: request.batch ?? defaultBatch,
       communicator: communicator.name,
       parameters: model.parameters,
       architecture: model.architecture,

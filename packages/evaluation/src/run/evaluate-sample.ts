@@ -22,11 +22,14 @@ export interface SampleRun {
 
 type Finish = Extract<GenerationEvent, { type: "finish" }>;
 
-/** Runs one sample under one variant. @throws the errors of the engine, the signal's reason when it aborts */
-export async function evaluateSample(planned: PlannedSample, run: SampleRun): Promise<EvaluationRecord> {
+/**
+ * Runs one sample under one variant; samples may run together.
+ *
+ * @param tokens the prompt: `sampleTokens` of the sample
+ * @throws the errors of the engine, the signal's reason when it aborts
+ */
+export async function evaluateSample(planned: PlannedSample, tokens: Int32Array, run: SampleRun): Promise<EvaluationRecord> {
   const { task, sample } = planned;
-  run.engine.backend.resetPeak();
-  const tokens = sampleTokens(sample, run.engine.tokenizer);
   const base = {
     suite: planned.suite.name,
     variant: run.variant,
@@ -65,7 +68,7 @@ async function generated(task: GenerationTask, sample: EvaluationSample, tokens:
     modes: Array.from(first.report.modes),
     headMap: packHeadMap(first.report.headMap),
     prefillSeconds: sum(both, ({ prefillSeconds }) => prefillSeconds),
-    decodeSeconds: sum(both, ({ newTokens, decodeTokensPerSecond: rate }) => (rate > 0 ? (newTokens - 1) / rate : 0)),
+    decodeSeconds: sum(both, ({ decodeShareSeconds }) => decodeShareSeconds),
     keyValueBytes: Math.max(...both.map(({ keyValueBytes }) => keyValueBytes)),
     fullKeyValueBytes: Math.max(...both.map(({ fullKeyValueBytes }) => fullKeyValueBytes)),
   };

@@ -1,5 +1,6 @@
 import { SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
+import { type Backend, crossEntropy, type Tensor } from "@elastic-attention/tensor";
 import type { PretrainedModel, SequenceRouting } from "@elastic-attention/transformer";
 
 /** What a model made of a text it read. */
@@ -7,43 +8,38 @@ export interface ReadText {
   /** Natural logarithms [tokens - 1]: entry i belongs to token i + 1 given tokens 0 to i. */
   readonly logProbabilities: Float64Array;
   readonly routing: SequenceRouting;
+  /** Logits of every token included. */
   readonly prefillSeconds: number;
   readonly keyValueBytes: number;
 }
 
-/** Rows of logits on the host at a time. */
-const rowsAtOnce = 256;
-
-/** Prefills a text and takes the probability of each of its tokens. @throws PromptError, OutOfMemoryError, the signal's reason */
+/**
+ * Prefills a text and takes the probability of each of its tokens, where the logits are and some rows at a time: of the
+ * logits of the whole text there are never more than those.
+ *
+ * @throws PromptError, OutOfMemoryError, the signal's reason
+ */
 export async function readText(model: PretrainedModel, tokens: Int32Array, router: Router | undefined, signal?: AbortSignal): Promise<ReadText> {
   const { numLayers, numKeyValueHeads, headDim } = model.spec;
   const { backend, dtype } = model.decoder;
   using cache = new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype });
+  // The last token is followed by none.
+  const next = Int32Array.from(tokens, (_, row) => tokens[row + 1] ?? -1);
+  using losses = backend.allocate([tokens.length], "f32");
   const begun = performance.now();
   const { logits, routing } = await model.decoder.prefill({
     sequences: [router === undefined ? { tokens, cache } : { tokens, cache, router }],
-    logitsRows: tokens.length,
+    readLogits: (rows, start) => writeLosses(backend, rows, next.subarray(start, start + rows.numRows), losses.rows(start, start + rows.numRows)),
     ...(signal === undefined ? {} : { signal }),
   });
-  using owned = logits;
+  using _last = logits;
   await backend.synchronize();
   const prefillSeconds = (performance.now() - begun) / 1000;
-  const logProbabilities = new Float64Array(tokens.length - 1);
-  for (let start = 0; start < logProbabilities.length; start += rowsAtOnce) {
-    const end = Math.min(logProbabilities.length, start + rowsAtOnce);
-    const rows = owned.rows(start, end).toFloat32();
-    for (let row = start; row < end; row++) {
-      const values = rows.subarray((row - start) * owned.rowLength, (row - start + 1) * owned.rowLength);
-      logProbabilities[row] = logProbability(values, tokens[row + 1]!);
-    }
-  }
+  const logProbabilities = Float64Array.from(losses.toFloat32().subarray(0, tokens.length - 1), (loss) => -loss);
   return { logProbabilities, routing: routing[0]!, prefillSeconds, keyValueBytes: cache.byteLength };
 }
 
-function logProbability(logits: Float32Array, token: number): number {
-  let maximum = -Infinity;
-  for (const value of logits) if (value > maximum) maximum = value;
-  let sum = 0;
-  for (const value of logits) sum += Math.exp(value - maximum);
-  return logits[token]! - maximum - Math.log(sum);
+function writeLosses(backend: Backend, logits: Tensor, tokens: Int32Array, losses: Tensor): void {
+  using targets = backend.upload(tokens, [tokens.length], "i32");
+  backend.kernels.run(crossEntropy, { logits, targets, losses });
 }

@@ -6,8 +6,10 @@ import { variantRouter } from "../baselines/variant-router.js";
 import { parseRecords, RecordWriter } from "../records/record-file.js";
 import { type EvaluationRecord, recordKey } from "../records/record.js";
 import { type RunFolder, uniqueRecords } from "../records/run-folder.js";
-import type { RunRequest } from "./describe-run.js";
+import { sampleTokens } from "../sample-tokens.js";
+import { defaultBatch, type RunRequest } from "./describe-run.js";
 import { evaluateSample } from "./evaluate-sample.js";
+import { sampleGroups } from "./sample-groups.js";
 import type { RunDescription } from "./run-settings.js";
 import { type PlannedSample, SamplePlan, type SharedSampleOptions } from "./sample-plan.js";
 
@@ -44,8 +46,9 @@ export interface EvaluationOutcome {
 }
 
 /**
- * Runs every sample under every variant, sample by sample, so that all variants see the same prompts under the same
- * conditions. Each record is on disk before the next sample begins; samples that have one are not run again.
+ * Runs every sample under every variant, some samples of a task at a time, so that all variants see the same prompts under
+ * the same conditions and a run that is stopped compares as far as it came. Each record is on disk as soon as its sample has
+ * ended; samples that have one are not run again.
  *
  * Ranks share the samples out; the merged records are those of a single run.
  *
@@ -65,21 +68,30 @@ export async function runEvaluation(run: EvaluationRun): Promise<EvaluationOutco
   {
     using writer = new RecordWriter(folder.recordsPath(communicator.rank, communicator.size));
     run.onProgress?.(work.progress("", ""));
-    for await (const planned of plan.samples()) {
-      for (const variant of work.open(planned)) {
-        signal.throwIfAborted();
-        const record = await evaluateSample(planned, {
-          engine,
-          variant: variant.name,
-          router: routers.get(variant) as Router | undefined,
-          decode: request.decode,
-          options,
+    for await (const group of sampleGroups(plan.samples(), request.batch ?? defaultBatch, (planned) => work.open(planned).length > 0)) {
+      // Encoded once for all variants.
+      const prompts = new Map(group.map((planned) => [planned, sampleTokens(planned.sample, engine.tokenizer)]));
+      for (const variant of request.variants) {
+        const router = routers.get(variant) as Router | undefined;
+        engine.backend.resetPeak();
+        await together(
+          group.filter((planned) => work.open(planned).includes(variant)),
+          async (planned, stop) => {
+            const record = await evaluateSample(planned, prompts.get(planned)!, {
+              engine,
+              variant: variant.name,
+              router,
+              decode: request.decode,
+              options,
+              signal: stop,
+            });
+            writer.append(record);
+            made.push(record);
+            work.finish(planned);
+            run.onProgress?.(work.progress(planned.sample.task, variant.name));
+          },
           signal,
-        });
-        writer.append(record);
-        made.push(record);
-        work.finish(planned);
-        run.onProgress?.(work.progress(planned.sample.task, variant.name));
+        );
       }
     }
   }
@@ -92,6 +104,36 @@ export async function runEvaluation(run: EvaluationRun): Promise<EvaluationOutco
   folder.merge(records);
   await communicator.barrier();
   return { description, records };
+}
+
+/**
+ * Runs samples at once: the engine reads their prompts one by one and gives their answers in one batch. Texts to be read
+ * pass the engine by, so they come one after another. When one fails the others are stopped.
+ */
+async function together(
+  samples: readonly PlannedSample[],
+  evaluate: (sample: PlannedSample, stop: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  if (samples[0]?.task.kind === "likelihood") {
+    for (const sample of samples) {
+      signal.throwIfAborted();
+      await evaluate(sample, signal);
+    }
+    return;
+  }
+  const failure = new AbortController();
+  const stop = AbortSignal.any([signal, failure.signal]);
+  const first: { error?: unknown } = {};
+  const running = samples.map((sample) =>
+    evaluate(sample, stop).catch((error: unknown) => {
+      if (!("error" in first)) first.error = error;
+      failure.abort(error);
+    }),
+  );
+  await Promise.all(running);
+  if ("error" in first) throw first.error;
 }
 
 function sampleOptions({ engine, request }: EvaluationRun): SharedSampleOptions {

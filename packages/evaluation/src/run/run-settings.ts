@@ -43,6 +43,8 @@ export interface RunEnvironment {
   readonly processor: string;
   readonly cores: number;
   readonly ranks: number;
+  /** Samples that were answered together at most; absent in folders of older runs. */
+  readonly batch?: number;
   readonly communicator: string;
   readonly parameters: number;
   readonly architecture: string;

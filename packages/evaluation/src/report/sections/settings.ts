@@ -31,7 +31,7 @@ function runSettings({ settings, environment }: ReportDocument["runs"][number]):
     ["Suites", suites.join(", ")],
     ["Seed", String(settings.seed)],
     ["Prompts", `chat format ${settings.chatFormat}, ${settings.strict ? "longer than the context refused" : "longer than the context cut in the middle"}${settings.chainOfThought ? ", chain of thought" : ""}`],
-    ["Decoding", `greedy, ${settings.decode === "routed" ? "sparse heads drop their keys and values" : "all heads keep their keys and values"}`],
+    ["Decoding", `greedy, ${settings.decode === "routed" ? "sparse heads drop their keys and values" : "all heads keep their keys and values"}${(environment.batch ?? 1) > 1 ? `, up to ${environment.batch} answers at a time` : ""}`],
     ["Computed in", `${settings.dtype} on ${settings.backend} (${environment.device})`],
     ["Machine", `${environment.processor}, ${environment.cores} cores, ${environment.platform}, Node ${environment.node}${environment.ranks > 1 ? `, ${environment.ranks} ranks (${environment.communicator})` : ""}`],
     ["Versions", `@elastic-attention/evaluation ${settings.version}`],

@@ -51,6 +51,7 @@ export function speedSection(suite: SuiteReport): string {
       "section",
       { class: "block wide" },
       element("h3", {}, "Speed and memory"),
+      decodes ? element("p", { class: "note" }, "Decoding is that of all answers of a batch together; a prompt has the device to itself.") : "",
       element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows))),
     )
   );

