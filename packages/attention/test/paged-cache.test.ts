@@ -154,6 +154,35 @@ describe("a cache in pages", () => {
     }
   });
 
+  test("where spare pages have no room, or keys found the last of it, the pool serves what it has", () => {
+    using backend = new ReferenceBackend();
+    using pool = new PagePool({ backend, headDim, dtype: "f32" });
+    using contiguous = newCache(backend);
+    using cache = newCache(backend, pool);
+    const both = () => {
+      const [paged, expected] = [cache, contiguous].map((each) => turn(each, backend, 100, seededRandom(1)));
+      expect(paged).toEqual(expected);
+    };
+    both();
+    const { liveBytes } = backend.memory();
+    const refused = Array.from({ length: 60 }, (_, step) => {
+      backend.setMemoryLimit(liveBytes + step * 2048);
+      let pages: number[] = [];
+      try {
+        pages = pool.takePages(8);
+      } catch (error) {
+        expect(error).toBeInstanceOf(OutOfMemoryError);
+      }
+      backend.setMemoryLimit(undefined);
+      expect(pool.values.shape).toEqual(pool.keys.shape);
+      pool.freePages(pages);
+      return pages.length === 0;
+    });
+    expect(refused.slice(0, 2)).toEqual([true, true]);
+    expect(refused.at(-1)).toBe(false);
+    both();
+  });
+
   test("a pool that is full says so, and serves again when pages come back", () => {
     using backend = new ReferenceBackend();
     using pool = new PagePool({ backend, headDim, dtype: "f32", maximumPages: 10 });

@@ -54,11 +54,11 @@ export class PagePool implements PageTable, Disposable {
 
   /** [rows, headDim]: page p is rows p · pageTokens to (p + 1) · pageTokens. Changes when the pool grows. */
   get keys(): Tensor {
-    return this.#open().keys.tensor;
+    return this.#rows(this.#open().keys);
   }
 
   get values(): Tensor {
-    return this.#open().values.tensor;
+    return this.#rows(this.#open().values);
   }
 
   get entries(): Tensor {
@@ -129,6 +129,11 @@ export class PagePool implements PageTable, Disposable {
     this.#free = [];
     this.#pagesInUse = this.#pagesAllocated = 0;
     for (const tensor of [memory?.keys, memory?.values, memory?.entries]) tensor?.[Symbol.dispose]();
+  }
+
+  /** The rows that there are pages of: one of both may have grown where there was no memory for the other. */
+  #rows({ tensor }: GrowableTensor): Tensor {
+    return tensor.rows(0, this.#pagesAllocated * this.pageTokens);
   }
 
   #open() {
