@@ -16,8 +16,22 @@ import { Scheduler } from "./scheduler.js";
 import { SessionStore } from "./session-store.js";
 import { Tokenizer } from "./tokenizer.js";
 
+/** How an engine shares its model among requests. */
+export interface EngineSettings {
+  /** Requests that decode together at most. Default 64. */
+  readonly maximumBatch?: number;
+  /**
+   * How long the prefill of one request may run before the answers of others get their next token. Default 50; a slice of
+   * a prefill that takes longer cannot be cut. Infinity: every prompt is read to its end, and the answers of many grow
+   * together; for callers who want all of them soon and none at once.
+   */
+  readonly prefillBudgetMilliseconds?: number;
+  /** Sessions whose caches are kept between their turns. Default 16. */
+  readonly maximumSessions?: number;
+}
+
 /** What is loaded, and where it computes. */
-export interface LocalEngineOptions {
+export interface LocalEngineOptions extends EngineSettings {
   /** Folder with config.json, safetensors, tokenizer.json and, optionally, routers.safetensors or heads.json. */
   readonly path: string;
   /** What reports call the model; default: the name of its folder. */
@@ -38,16 +52,6 @@ export interface LocalEngineOptions {
    * model's folder, where there is one.
    */
   readonly routers?: string;
-  /** Requests that decode together at most. Default 64. */
-  readonly maximumBatch?: number;
-  /**
-   * How long the prefill of one request may run before the answers of others get their next token. Default 50; a slice of
-   * a prefill that takes longer cannot be cut. Infinity: every prompt is read to its end, and the answers of many grow
-   * together; for callers who want all of them soon and none at once.
-   */
-  readonly prefillBudgetMilliseconds?: number;
-  /** Sessions whose caches are kept between their turns. Default 16. */
-  readonly maximumSessions?: number;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   /** Stops the loading; everything loaded is freed. */
   readonly signal?: AbortSignal;
@@ -68,7 +72,7 @@ export class LocalEngine implements Engine {
     readonly backend: Backend,
     private readonly context: EngineContext,
     private readonly ownsBackend: boolean,
-    { maximumBatch = 64, prefillBudgetMilliseconds = 50, maximumSessions = 16 }: LocalEngineOptions,
+    { maximumBatch = 64, prefillBudgetMilliseconds = 50, maximumSessions = 16 }: EngineSettings,
   ) {
     this.#sessions = new SessionStore(maximumSessions);
     this.#scheduler = new Scheduler(context, this.#sessions, { maximumBatch, prefillBudgetMilliseconds });
@@ -108,6 +112,14 @@ export class LocalEngine implements Engine {
       if (ownsBackend) backend[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** An engine over a model that is in memory already and becomes the engine's; the backend stays the caller's. */
+  static over(model: PretrainedModel, tokenizer: Tokenizer, options: EngineSettings & { readonly name: string }): LocalEngine {
+    const router = chooseRouterKind(model, undefined, false);
+    const endOfText = new Set(model.spec.endOfTextIds);
+    const context: EngineContext = { model, tokenizer, headList: undefined, router, endOfText, pool: pagePool(model) };
+    return new LocalEngine(describe(context, options.name, 0, ""), model.decoder.backend, context, false, options);
   }
 
   async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {

@@ -3,8 +3,8 @@ import { dirname, join } from "node:path";
 import type { AttentionMode } from "@elastic-attention/attention";
 import { hasRouterWeights, LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
 import { type Backend, type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
-import { DecoderModel } from "./decoder-model.js";
-import { elasticSizes, type ElasticSizes, parseRouterPooling } from "./elastic-spec.js";
+import { DecoderModel, type RandomModelOptions } from "./decoder-model.js";
+import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "./elastic-spec.js";
 import { findModelAdapter, type ModelAdapter } from "./model-adapter.js";
 import { ModelConfig } from "./model-config.js";
 import type { ModelSpec } from "./model-spec.js";
@@ -30,6 +30,7 @@ export interface OpenModelOptions {
 /** A model folder: its config, its decoder on a backend, and the router tensors it may hold. */
 export class PretrainedModel implements Disposable {
   private constructor(
+    /** Its folder; empty for a model that was not loaded from one. */
     readonly directory: string,
     readonly config: ModelConfig,
     readonly spec: ModelSpec,
@@ -61,6 +62,13 @@ export class PretrainedModel implements Disposable {
       decoder[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
+  static random({ sizes = publishedSizes, ...options }: RandomModelOptions & { readonly sizes?: ElasticSizes }): PretrainedModel {
+    const { spec } = options;
+    const config = new ModelConfig({ architectures: [spec.architecture] }, "random weights");
+    return new PretrainedModel("", config, spec, sizes, DecoderModel.random(options), undefined, { kind: "boundary", tokens: 100 }, undefined);
   }
 
   get hasLearnedRouter(): boolean {

@@ -24,6 +24,10 @@ export interface BenchmarkOptions {
   readonly caches?: readonly number[] | undefined;
   /** Sequences that decode together; undefined: each benchmark's own. */
   readonly batches?: readonly number[] | undefined;
+  /** Milliseconds that a prefill may take between two tokens of running answers; infinite: none; undefined: each benchmark's own. */
+  readonly budgets?: readonly number[] | undefined;
+  /** Layers of the shape that are built, for ratios in less time; undefined: all. */
+  readonly layers?: number | undefined;
   /** JSON that a peer program of `peers/` wrote; undefined: no peer. */
   readonly peerFile?: string | undefined;
   /** Whether to measure parts by themselves too: products, phases. */
@@ -51,6 +55,8 @@ export const usage = `Usage: pnpm bench NAME|all [options]
   --modes A,B        full, fa-ssa:0.70, fa-xa:0.75, xa-ssa:0.75: modes with their share of sparse heads
   --cache A,B        cache lengths of decode steps; 0 for none
   --batch A,B        sequences that decode together
+  --budget A,B       milliseconds between two tokens while a prompt is read, or none
+  --layers N         layers of the shape, for ratios in less time
   --peer-file FILE   what a program of peers/ has measured
   --detail           products and phases of a prefill by themselves too
   --threshold T      of XAttention, 0 to 1
@@ -75,6 +81,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       modes: { type: "string" },
       cache: { type: "string" },
       batch: { type: "string" },
+      budget: { type: "string" },
+      layers: { type: "string" },
       "peer-file": { type: "string" },
       threshold: { type: "string" },
       detail: { type: "boolean", default: false },
@@ -101,6 +109,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       modes: list(values.modes),
       caches: list(values.cache)?.filter((value) => value !== "0").map((value) => count("--cache", value)),
       batches: list(values.batch)?.map((value) => count("--batch", value)),
+      budgets: list(values.budget)?.map((value) => (value === "none" ? Infinity : count("--budget", value))),
+      layers: values.layers === undefined ? undefined : count("--layers", values.layers),
       detail: values.detail,
       peerFile: values["peer-file"],
       threshold: values.threshold === undefined ? undefined : Number(values.threshold),

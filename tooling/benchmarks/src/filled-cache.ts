@@ -1,12 +1,12 @@
 import { SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
-import { type Backend, fillNormal } from "@elastic-attention/tensor";
-import type { ModelSpec } from "@elastic-attention/transformer";
+import { fillNormal } from "@elastic-attention/tensor";
+import type { DecoderModel } from "@elastic-attention/transformer";
 
 /** A cache as a prefill of `tokens` would leave it, with random keys and values: filling one takes no prefill. */
-export function filledCache(backend: Backend, spec: ModelSpec, tokens: number, reserveTokens: number, router: Router | undefined): SequenceCache {
+export function filledCache({ backend, spec, pagePool: pool }: DecoderModel, tokens: number, reserveTokens: number, router: Router | undefined): SequenceCache {
   const { numLayers, numKeyValueHeads, headDim } = spec;
-  const cache = new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype: "bf16", reserveTokens });
+  const cache = new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype: "bf16", reserveTokens, ...(pool === undefined ? {} : { pool }) });
   using rows = backend.allocate([tokens, numKeyValueHeads, headDim], "bf16");
   backend.kernels.run(fillNormal, { output: rows, seed: 5, deviation: 1 });
   for (let layer = 0; layer < numLayers; layer++) {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { SequenceCache } from "@elastic-attention/attention";
-import { argmax, type Backend, hostArray, MemoryScope } from "@elastic-attention/tensor";
-import { DecoderModel, type ModelSpec, type PrefillPhase, publishedSizes, type SequenceRouting } from "@elastic-attention/transformer";
+import { type Backend, MemoryScope } from "@elastic-attention/tensor";
+import { DecoderModel, type PrefillPhase, publishedSizes, type SequenceRouting, TokenSampler } from "@elastic-attention/transformer";
 import type { Benchmark } from "./benchmark.js";
 import type { BenchmarkOptions } from "./command-line.js";
 import { timed } from "./contenders.js";
@@ -10,6 +10,7 @@ import { filledCache } from "./filled-cache.js";
 import { measureGemmPart } from "./gemm-part.js";
 import { type ModeRequest, parseModeRequest, requestedRouter } from "./mode-request.js";
 import { publishedShape } from "./published-shapes.js";
+import { randomTokens } from "./random-tokens.js";
 import { startBackend } from "./start-backend.js";
 import { duration, type Summary } from "./statistics.js";
 
@@ -41,7 +42,9 @@ async function measureShape(
   const batches = options.batches ?? [1, options.tiny ? 2 : 16];
   const modes = (options.modes ?? ["full", "fa-ssa:0.70"]).map(parseModeRequest);
   const rounds = options.rounds ?? 2;
-  const spec = publishedShape(name, Math.max(...lengths, ...caches) + 1024);
+  const whole = publishedShape(name, Math.max(...lengths, ...caches) + 1024);
+  const spec = options.layers === undefined ? whole : { ...whole, numLayers: Math.min(options.layers, whole.numLayers) };
+  if (spec.numLayers < whole.numLayers) progress(`${name}: ${spec.numLayers} of ${whole.numLayers} layers`);
   const figures: Figure[] = [];
   const add = (found: Figure) => {
     figures.push(found);
@@ -178,24 +181,14 @@ async function decode(model: DecoderModel, cacheTokens: number, batch: number, m
   const { keyValueBytes } = model.predictMemory({ tokens: cacheTokens, reserveTokens: steps + 8, router });
   if (backend.memory().liveBytes + batch * keyValueBytes * 1.05 > backend.device.memoryBytes) return undefined;
   using scope = new MemoryScope();
-  const caches = Array.from({ length: batch }, () => scope.track(filledCache(backend, spec, cacheTokens, steps + 8, router)));
-  const chosen = scope.track(backend.allocate([batch], "i32"));
+  const caches = Array.from({ length: batch }, () => scope.track(filledCache(model, cacheTokens, steps + 8, router)));
+  const samplers = caches.map((_, seed) => scope.track(new TokenSampler(backend, spec.vocabularySize, { seed })));
   let tokens: ArrayLike<number> = new Int32Array(batch).fill(7);
   const step = () => {
-    using logits = model.decode(tokens, caches);
-    backend.kernels.run(argmax, { input: logits, output: chosen });
-    tokens = hostArray(chosen.download(), "i32");
+    tokens = model.decodeTokens(tokens, caches, samplers);
   };
   for (let warmUp = 0; warmUp < 4; warmUp++) step();
   const seconds: number[] = [];
   for (let round = 0; round < steps; round++) seconds.push(await timed(step));
   return { seconds, keyValueBytes: caches.reduce((sum, cache) => sum + cache.byteLength, 0) };
-}
-
-function randomTokens({ vocabularySize }: ModelSpec, count: number): Int32Array {
-  let state = 12345;
-  return Int32Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * vocabularySize);
-  });
 }

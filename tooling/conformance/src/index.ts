@@ -1,6 +1,7 @@
 export * from "./agreement.js";
 export * from "./attention-kernels.js";
 export * from "./backend-under-test.js";
+export * from "./batch-invariance.js";
 export * from "./float-kernels.js";
 export * from "./hostile-arguments.js";
 export * from "./linear-kernels.js";
