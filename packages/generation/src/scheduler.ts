@@ -245,9 +245,11 @@ export class Scheduler {
     const begun = performance.now();
     const others = this.#decoding.some(({ events }) => events.unread < mostUnread);
     const shared = others && this.options.prefillBudgetMilliseconds < Infinity;
-    prefill.slicePairs = shared ? slicePairs(this.context.model.decoder.backend.device.kind) : Infinity;
-    for (let longest = 0; ; ) {
-      const slice = performance.now();
+    const { kind } = this.context.model.decoder.backend.device;
+    prefill.slicePairs = shared ? slicePairs(kind) : Infinity;
+    // A GPU gets the next slice while it computes one; a decode step then waits for both.
+    const pending = kind === "cuda" ? 2 : 1;
+    for (let longest = 0, last = begun; ; ) {
       const layers = prefill.layersDone;
       try {
         if (!prefill.step()) {
@@ -269,10 +271,12 @@ export class Scheduler {
         if (request.prefill !== prefill || request.aborted) return true;
         continue;
       }
-      await prefill.fence().wait();
+      fences.push(prefill.fence());
+      while (fences.length >= pending) await fences.shift()!.wait();
       await setImmediate();
-      longest = Math.max(longest, performance.now() - slice);
-      const isOver = performance.now() - begun + longest > this.options.prefillBudgetMilliseconds;
+      const now = performance.now();
+      [longest, last] = [Math.max(longest, now - last), now];
+      const isOver = now - begun + pending * longest > this.options.prefillBudgetMilliseconds;
       // Anything may have happened meanwhile.
       if (isOver || request.prefill !== prefill || request.aborted) return true;
     }

@@ -64,7 +64,7 @@ export class DecodeGraph implements Disposable {
       // The first step loads kernels and chooses algorithms, which cannot be recorded.
       this.#run(cosine, sine);
     } else {
-      if (this.#graph === undefined || this.#tables.cosine !== cosine || this.#tables.sine !== sine) {
+      if (this.#graph === undefined || this.#tables.cosine.storage !== cosine.storage || this.#tables.sine.storage !== sine.storage) {
         this.#graph?.[Symbol.dispose]();
         this.#graph = undefined;
         this.#graph = backend.capture?.(() => this.#run(cosine, sine));

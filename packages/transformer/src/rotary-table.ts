@@ -1,10 +1,13 @@
-import { type Backend, fromBFloat16, MemoryScope, rotaryTables, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
+import { type Backend, fromBFloat16, type GrowableTensor, growableTensor, rotaryTables, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
 import { inverseFrequencies, type RopeSpec } from "./rope-spec.js";
 
-/** Cosines and sines of a model's rotary embedding, shared by all layers, grown when longer prompts come. */
+/**
+ * Cosines and sines of a model's rotary embedding, shared by all layers, grown when longer prompts come: in place where the
+ * backend can, so that captured graphs still find them.
+ */
 export class RotaryTable implements Disposable {
-  #cosine: Tensor | undefined;
-  #sine: Tensor | undefined;
+  #cosine: GrowableTensor | undefined;
+  #sine: GrowableTensor | undefined;
 
   constructor(
     private readonly backend: Backend,
@@ -17,40 +20,49 @@ export class RotaryTable implements Disposable {
 
   /** f32 tables [at least `positions`, headDim / 2]. @throws OutOfMemoryError */
   tables(positions: number): { cosine: Tensor; sine: Tensor } {
-    if (this.#cosine === undefined || this.#sine === undefined || this.#cosine.numRows < positions) this.#grow(positions);
-    return { cosine: this.#cosine!, sine: this.#sine! };
+    if (this.#sine === undefined || this.#sine.tensor.numRows < positions) this.#grow(positions);
+    return { cosine: this.#cosine!.tensor, sine: this.#sine!.tensor };
   }
 
   /** Bytes that the tables take now. */
   get byteLength(): number {
-    return (this.#cosine?.storage.byteLength ?? 0) + (this.#sine?.storage.byteLength ?? 0);
+    return [this.#cosine, this.#sine].reduce((sum, table) => sum + (table?.tensor.storage.byteLength ?? 0), 0);
   }
 
   [Symbol.dispose](): void {
-    this.#cosine?.dispose();
-    this.#sine?.dispose();
+    this.#cosine?.[Symbol.dispose]();
+    this.#sine?.[Symbol.dispose]();
     this.#cosine = this.#sine = undefined;
   }
 
   #grow(needed: number): void {
-    this[Symbol.dispose]();
     const positions = tablePositions(needed, this.contextLength);
     const frequencies = inverseFrequencies(this.rope, this.headDim);
+    // Where growing copies, the old rows are in the way; and a training pack may be longer than the context.
+    if (this.#cosine?.keepsAddress !== true || positions > this.contextLength) this[Symbol.dispose]();
+    const mostRows = Math.max(positions, this.contextLength);
+    this.#cosine ??= growableTensor(this.backend, mostRows, frequencies.length, "f32");
+    this.#sine ??= growableTensor(this.backend, mostRows, frequencies.length, "f32");
+    try {
+      this.#cosine.grow(positions);
+      this.#sine.grow(positions);
+      this.#fill(this.#cosine.tensor, this.#sine.tensor, frequencies);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #fill(cosine: Tensor, sine: Tensor, frequencies: Float32Array): void {
     const scale = this.rope.type === "yarn" ? this.rope.attentionFactor : 1;
-    const shape = [positions, frequencies.length];
-    using scope = new MemoryScope();
-    const cosine = scope.track(this.backend.allocate(shape, "f32"));
-    const sine = scope.track(this.backend.allocate(shape, "f32"));
     if (this.roundToBFloat16) {
-      const rounded = roundedTables(positions, frequencies, scale);
+      const rounded = roundedTables(cosine.numRows, frequencies, scale);
       this.backend.write(cosine, rounded.cosine);
       this.backend.write(sine, rounded.sine);
     } else {
       using radians = this.backend.upload(frequencies, [frequencies.length], "f32");
       this.backend.kernels.run(rotaryTables, { frequencies: radians, scale, cosine, sine });
     }
-    scope.move();
-    [this.#cosine, this.#sine] = [cosine, sine];
   }
 }
 
