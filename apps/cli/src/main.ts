@@ -123,6 +123,14 @@ const evaluation = modelOptions(program.command("eval [suites...]"))
   .option("--strict", "refuse prompts longer than the model's context instead of cutting out their middle")
   .option("--open", "open the report in the browser")
   .option("--list", "show suites, tasks and presets")
+  .addHelpText(
+    "after",
+    `
+The demo model on every suite that needs no data, with the curve of retained scores, in a few minutes:
+  elastic-attention eval all --preset small --limit 2 --sweep 0.25,0.5,0.75,1 --sweep-limit 1 --open
+A checkpoint of your own, with the official data in one folder:
+  elastic-attention eval longbench-e ruler --model DIR --preset paper --data DIR --mode full,fa-ssa,fa-xa,xa-ssa --open`,
+  )
   .enablePositionalOptions()
   .action(runCommand(async () => (await import("./commands/eval.js")).evaluate));
 

@@ -32,4 +32,5 @@ export * from "./report/summarize-run.js";
 export * from "./report/render-report.js";
 export * from "./report/report-document.js";
 export * from "./compare/compare-runs.js";
+export * from "./texts/moby-dick.js";
 export { fullVariantOf } from "./report/variant-colour.js";

@@ -1,5 +1,5 @@
+import { mobyDick, runningText } from "@elastic-attention/evaluation";
 import type { Engine, ModeName } from "@elastic-attention/generation";
-import { mobyDickText } from "../documents/moby-dick.js";
 import { type ModelOptions, openEngine, type RoutingOptions } from "../model-options.js";
 import { formatBytes } from "../report/routing-report-text.js";
 import { type CommandFunction, interrupted } from "../run-command.js";
@@ -23,7 +23,7 @@ interface Measurement {
 /** `bench`: tokens per second of this model on this machine, as routed and with full attention, in turns. */
 export const bench: CommandFunction<BenchOptions> = async ({ options, signal }) => {
   await using engine = await openEngine(options, signal);
-  const text = await engine.tokenize({ prompt: mobyDickText().slice(0, 400_000) });
+  const text = await engine.tokenize({ prompt: runningText(mobyDick()).slice(0, 400_000) });
   const measurements: Measurement[] = [];
   for (const tokens of options.tokens ?? [2048, 8192].filter((count) => count + options.newTokens <= engine.model.contextLength)) {
     const modes: (ModeName | undefined)[] = [options.mode, ...(options.mode === "full" ? [] : ["full" as const])];

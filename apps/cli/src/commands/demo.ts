@@ -1,5 +1,5 @@
+import { mobyDick, runningText } from "@elastic-attention/evaluation";
 import type { Engine } from "@elastic-attention/generation";
-import { mobyDickText } from "../documents/moby-dick.js";
 import { cutToTokens, hideNeedle, needlePrompt } from "../documents/needle-document.js";
 import { promptInput } from "../documents/read-prompt.js";
 import { type GenerationOptions, type ModelOptions, openEngine, requestSettings, type RoutingOptions } from "../model-options.js";
@@ -12,7 +12,7 @@ type DemoOptions = ModelOptions & RoutingOptions & GenerationOptions & { readonl
 /** `demo`: a real book with one sentence hidden in it; the answer, what sparsity saved, and the same with full attention. */
 export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) => {
   await using engine = await openEngine(options, signal);
-  const book = await cutToTokens(mobyDickText(), options.tokens, async (text) => (await engine.tokenize({ prompt: text })).length);
+  const book = await cutToTokens(runningText(mobyDick()), options.tokens, async (text) => (await engine.tokenize({ prompt: text })).length);
   const document = hideNeedle(book, 0.35, "whale-watcher", "7305961");
   if (!options.json) {
     console.error(`Model:     ${engine.model.name}, ${(engine.model.parameters / 1e6).toFixed(1)} M parameters, ${engine.model.routerDescription}`);

@@ -31,6 +31,9 @@ th:first-child, th.left, td.left { text-align: left; }
 th:first-child { padding-left: 0; position: sticky; left: 0; background: var(--paper); }
 td:last-child, th:last-child { padding-right: 2px; }
 thead th { font-weight: 600; font-size: 13.5px; color: var(--soft); border-bottom: 1px solid var(--ink); vertical-align: bottom; }
+thead th.group { text-align: left; border-bottom: 1px solid var(--rule); color: var(--ink); }
+thead tr:has(.group) th:first-child { border-bottom: 0; }
+th.start, td.start { padding-left: 30px; }
 tbody th { font-weight: 600; }
 tbody tr + tr > * { border-top: 1px solid var(--rule); }
 tbody tr:not(.first) > th:empty { border-top-color: transparent; }

