@@ -1,9 +1,10 @@
 import { setImmediate } from "node:timers/promises";
-import { type Fence, OutOfMemoryError } from "@elastic-attention/tensor";
+import { type DeviceInformation, type Fence, OutOfMemoryError } from "@elastic-attention/tensor";
 import { NoFiniteLogitError, sampleLogits } from "@elastic-attention/transformer";
 import type { ActiveRequest, DecodeStep } from "./active-request.js";
 import type { EngineContext } from "./engine-context.js";
 import type { SessionStore } from "./session-store.js";
+import { SliceClock } from "./slice-clock.js";
 
 /** How requests share a model. */
 export interface SchedulerOptions {
@@ -38,6 +39,8 @@ export class Scheduler {
   /** Answers that got no memory for their next token, until something is freed. */
   readonly #starved = new Set<ActiveRequest>();
   #prefilling: ActiveRequest | undefined;
+  /** Of the running prefill. */
+  #clock = new SliceClock(1);
   /** The first of the queue must not start before something is freed. */
   #waitsForMemory = false;
   #running: Promise<void> | undefined;
@@ -115,6 +118,10 @@ export class Scheduler {
     this.#lastDecode = undefined;
   }
 
+  get #deviceKind(): DeviceInformation["kind"] {
+    return this.context.model.decoder.backend.device.kind;
+  }
+
   #dropAborted(): void {
     for (const request of this.#all()) if (request.aborted) this.remove(request);
   }
@@ -126,6 +133,7 @@ export class Scheduler {
     if (this.#decoding.length >= this.options.maximumBatch || !this.#hasRoom(request)) return;
     this.#queue.shift();
     this.#prefilling = request;
+    this.#clock = new SliceClock(this.#deviceKind === "cuda" ? 2 : 1);
     try {
       request.start(this.sessions);
     } catch (error) {
@@ -245,11 +253,9 @@ export class Scheduler {
     const begun = performance.now();
     const others = this.#decoding.some(({ events }) => events.unread < mostUnread);
     const shared = others && this.options.prefillBudgetMilliseconds < Infinity;
-    const { kind } = this.context.model.decoder.backend.device;
-    prefill.slicePairs = shared ? slicePairs(kind) : Infinity;
-    // A GPU gets the next slice while it computes one; a decode step then waits for both.
-    const pending = kind === "cuda" ? 2 : 1;
-    for (let longest = 0, last = begun; ; ) {
+    prefill.slicePairs = shared ? slicePairs(this.#deviceKind) : Infinity;
+    this.#clock.begin();
+    for (;;) {
       const layers = prefill.layersDone;
       try {
         if (!prefill.step()) {
@@ -271,12 +277,8 @@ export class Scheduler {
         if (request.prefill !== prefill || request.aborted) return true;
         continue;
       }
-      fences.push(prefill.fence());
-      while (fences.length >= pending) await fences.shift()!.wait();
-      await setImmediate();
-      const now = performance.now();
-      [longest, last] = [Math.max(longest, now - last), now];
-      const isOver = now - begun + pending * longest > this.options.prefillBudgetMilliseconds;
+      await this.#clock.issued(prefill.phase, prefill.fence());
+      const isOver = performance.now() - begun + this.#clock.expected(prefill.phase) > this.options.prefillBudgetMilliseconds;
       // Anything may have happened meanwhile.
       if (isOver || request.prefill !== prefill || request.aborted) return true;
     }
@@ -359,6 +361,6 @@ export class Scheduler {
 }
 
 /** Query-key pairs, summed over key-value heads, that take some milliseconds. */
-function slicePairs(device: "host" | "cpu" | "cuda"): number {
+function slicePairs(device: DeviceInformation["kind"]): number {
   return device === "cuda" ? 2 ** 30 : 2 ** 24;
 }

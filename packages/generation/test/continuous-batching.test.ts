@@ -1,7 +1,7 @@
 import type { AttentionMode } from "@elastic-attention/attention";
 import { ConstantRouter } from "@elastic-attention/router";
 import { OutOfMemoryError } from "@elastic-attention/tensor";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { GenerationRequest } from "../src/index.js";
 import { RandomStream } from "../src/random-stream.js";
 import { answer, eventsOf, someTokens, withRunningEngine } from "./running-engine.js";
@@ -72,6 +72,47 @@ describe("requests that run together", () => {
       for (const { finish, tokens } of together) {
         expect(finish.report.prefillSeconds).toBeGreaterThan(0);
         expect(finish.report.decodeShareSeconds).toBeLessThanOrEqual(((tokens.length - 1) / finish.report.decodeTokensPerSecond) * (1 + 1e-9));
+      }
+    });
+  });
+
+  describe("while a long prompt is read", () => {
+    afterEach(() => void vi.restoreAllMocks());
+
+    /** Longest time between two steps of a running answer, on a clock by which every kernel takes a millisecond. */
+    async function longestStall(prefillBudgetMilliseconds: number): Promise<number> {
+      let clock = 0;
+      let stall = 0;
+      await withRunningEngine({ contextLength: 700 }, { prefillBudgetMilliseconds }, async (engine, backend) => {
+        const run = backend.kernels.run.bind(backend.kernels);
+        vi.spyOn(backend.kernels, "run").mockImplementation((...call) => {
+          clock += 1;
+          return run(...call);
+        });
+        vi.spyOn(performance, "now").mockImplementation(() => clock);
+        const reading = engine.generate(greedy(4, 90));
+        for (let tokens = 0; tokens < 3; ) if ((await reading.next()).value?.type === "token") tokens += 1;
+        const short = (async () => {
+          for await (const event of reading) if (event.type === "finish") return;
+        })();
+        const { longestStallMilliseconds: before } = await engine.report();
+        expect(before).toBe(0);
+        await answer(engine, greedy(500, 1, 2));
+        await short;
+        stall = (await engine.report()).longestStallMilliseconds;
+      });
+      return stall;
+    }
+
+    test("wait for their next token no longer than the budget says", async () => {
+      // Without a budget of any use each slice is followed by a step: the longest of them cannot be cut.
+      const slice = await longestStall(0);
+      const whole = await longestStall(Infinity);
+      expect(whole).toBeGreaterThan(4 * slice);
+      for (const budget of [slice, slice + 3, 2 * slice, 3 * slice]) {
+        const stall = await longestStall(budget);
+        expect(stall).toBeLessThanOrEqual(budget);
+        expect(stall).toBeGreaterThan(budget / 2);
       }
     });
   });

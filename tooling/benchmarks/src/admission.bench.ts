@@ -81,7 +81,7 @@ async function measure(backend: Backend, settings: AdmissionSettings, mode: Mode
   for await (const event of engine.generate(request(promptTokens, { maxNewTokens: 1 }))) if (event.type === "token") ended = performance.now();
   // The step that follows the prompt's last slice.
   while (running.some(({ times }) => times.at(-1)! < ended)) await setTimeout(1);
-  const quiet = running.flatMap((each) => each.pauses(quietSince, submitted));
+  const quiet = running.flatMap((each) => each.pauses(quietSince, each.lastBefore(submitted)));
   const [ofOne, ...others] = running.map((each) => each.pauses(submitted, ended));
   for (const each of running) await each.stop();
   return { pauses: [...ofOne!, ...others.flat()], ofOne: ofOne!, quiet, admissionSeconds: (ended - submitted) / 1000 };
@@ -106,6 +106,11 @@ class RunningAnswer {
   /** Seconds between neighbouring tokens, of those pauses that ended after `since` and began before `until`. */
   pauses(since: number, until: number): number[] {
     return this.times.slice(1).flatMap((time, index) => (time > since && this.times[index]! < until ? [(time - this.times[index]!) / 1000] : []));
+  }
+
+  /** When the last token before `time` came. */
+  lastBefore(time: number): number {
+    return this.times.findLast((each) => each < time)!;
   }
 
   async stop(): Promise<void> {
