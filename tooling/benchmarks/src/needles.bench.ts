@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { LocalEngine, RandomStream } from "@elastic-attention/generation";
 import { registerQwen } from "@elastic-attention/model-qwen";
@@ -14,7 +15,7 @@ export const benchmark: Benchmark = {
   async run(options, progress) {
     using backend = await startBackend(options);
     registerQwen();
-    await using engine = await LocalEngine.load({ path: demoModelDirectory(), backend });
+    await using engine = await LocalEngine.load({ path: demoModelDirectory(), backend, headList: join(demoModelDirectory(), "heads.json") });
     const samples = options.rounds ?? (options.tiny ? 1 : 10);
     const book = bookText();
     const figures: Figure[] = [];
