@@ -1,6 +1,7 @@
 import { SequenceCache } from "@elastic-attention/attention";
 import type { Tokenizer } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
+import { buildExample, parseTrainingRow, publishedTasks } from "@elastic-attention/training";
 import type { PretrainedModel } from "@elastic-attention/transformer";
 import type { DataRow } from "./generate-rows.js";
 
@@ -35,11 +36,10 @@ export interface TokenizedRow {
   readonly answer: Int32Array;
 }
 
-export function tokenizeRow({ context, question, answer, metadata }: DataRow, tokenizer: Tokenizer, endOfTextId: number): TokenizedRow {
-  const user = { role: "user", content: `${context}\n${question}` } as const;
-  const prompt = tokenizer.encodeChat([user]);
-  const whole = tokenizer.encodeChat([user, { role: "assistant", content: answer }], { addGenerationPrompt: false });
-  return { metadata, prompt, answer: whole.slice(prompt.length, whole.lastIndexOf(endOfTextId) + 1) };
+export function tokenizeRow(row: DataRow, tokenizer: Tokenizer, endOfTextId: number): TokenizedRow {
+  const parsed = parseTrainingRow(row, publishedTasks, `a row of ${row.metadata.family}`);
+  const { tokens, answerStart } = buildExample(parsed, { tokenizer, tasks: publishedTasks, layout: "plain" });
+  return { metadata: row.metadata, prompt: tokens.slice(0, answerStart), answer: tokens.slice(answerStart, tokens.lastIndexOf(endOfTextId) + 1) };
 }
 
 /**
