@@ -41,26 +41,40 @@ describe("the command line", () => {
   test("gives one JSON document with --json, the same text every time", () => {
     const once = () => JSON.parse(cli("run", "The whale", "-n", "6", "--json", "--raw").stdout) as Record<string, unknown>;
     const first = once();
-    expect(first).toMatchObject({ model: { numLayers: 12, router: "static" }, report: { newTokens: 6 } });
+    expect(first).toMatchObject({ model: { numLayers: 12, router: "learned" }, report: { newTokens: 6 } });
     expect(once()["text"]).toBe(first["text"]);
   });
 
-  test("finds a sentence in a long document with three quarters of the heads sparse", () => {
+  test("finds a sentence in a long document with most heads sparse", () => {
     const { status, stdout } = cli("demo", "--tokens", "3000", "--json");
     const { found, sparse, full } = JSON.parse(stdout) as {
       found: boolean;
       sparse: { report: { modelSparsity: number; keyValueBytes: number } };
       full: { report: { keyValueBytes: number } };
     };
-    expect([status, found, sparse.report.modelSparsity]).toEqual([0, true, 0.75]);
+    expect([status, found]).toEqual([0, true]);
+    expect(sparse.report.modelSparsity).toBeGreaterThan(0.6);
     expect(sparse.report.keyValueBytes).toBeLessThan(0.5 * full.report.keyValueBytes);
+  });
+
+  test("routes more heads sparse for source code than for a question about a hidden number", () => {
+    const sparsity = (preamble: string, text: string, question: string) => {
+      const file = join(folder, "document.txt");
+      writeFileSync(file, `${preamble}\n${text}`);
+      const { report } = JSON.parse(cli("run", question, "--file", file, "-n", "1", "--json").stdout) as { report: { modelSparsity: number } };
+      return report.modelSparsity;
+    };
+    const magic = "A special magic number is hidden within the following text. Make sure to memorize it. I will quiz you about the number afterwards.";
+    const code = readFileSync(import.meta.filename, "utf8");
+    const retrieval = sparsity(magic, "It was a fine day at sea. ".repeat(300), "What is the special magic number for harbour mentioned in the provided text?");
+    expect(sparsity("Here is some source code.", code, "Continue the text.")).toBeGreaterThan(retrieval + 0.1);
   });
 
   test("talks, turn by turn", () => {
     const input = "Hello\n\nAnd you?\n/exit\nnever read\n";
     const { status, stdout, stderr } = spawnSync(process.execPath, [program, "chat", "-n", "4"], { encoding: "utf8", env: environment, input });
     expect([status, stdout.trim() === ""]).toEqual([0, false]);
-    const turns = Array.from(stderr.matchAll(/\[MSR 0\.75, (\d+) tokens, (\d+) of them kept/g), (match) => match.slice(1).map(Number));
+    const turns = Array.from(stderr.matchAll(/\[MSR 0\.\d+, (\d+) tokens, (\d+) of them kept/g), (match) => match.slice(1).map(Number));
     expect(turns).toHaveLength(2);
     const [[first, kept], [second, keptThen]] = turns as [[number, number], [number, number]];
     expect(second).toBeGreaterThan(first);
@@ -95,7 +109,7 @@ describe("the command line", () => {
   test("measures a model", () => {
     const { stdout } = cli("bench", "--tokens", "64", "--new-tokens", "2", "--rounds", "1", "--json");
     const { measurements } = JSON.parse(stdout) as { measurements: { tokens: number; mode: string; prefillTokensPerSecond: number }[] };
-    expect(measurements.map(({ mode }) => mode)).toEqual(["static router", "full"]);
+    expect(measurements.map(({ mode }) => mode)).toEqual(["learned router", "full"]);
     expect(measurements.every(({ prefillTokensPerSecond }) => prefillTokensPerSecond > 0)).toBe(true);
   });
 
