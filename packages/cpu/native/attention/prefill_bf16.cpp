@@ -7,6 +7,7 @@
 #include <immintrin.h>
 
 #include "addon/buffer_table.h"
+#include "attention/softmax_weights.h"
 #include "core/instruction_set.h"
 #include "floats/kernel_table.h"
 #include "floats/vector.h"
@@ -74,8 +75,9 @@ TileState begin(const AttentionCall& call, const QueryTile& tile) {
   state.weights = reinterpret_cast<uint16_t*>(state.out + kTileRows * head_dim);
   state.query = state.weights + kTileRows * kStepKeys;
   state.multiply = instruction_set() == InstructionSet::Amx ? multiply_panel_tiles : multiply_panel_dot;
+  __builtin_memset(state.out, 0, static_cast<std::size_t>(kTileRows * head_dim * 4));
   // Rows behind the last are computed by the tiles too: they must hold numbers.
-  __builtin_memset(scratch, 0, static_cast<std::size_t>(bytes));
+  if (tile.rows < kTileRows) __builtin_memset(scratch, 0, static_cast<std::size_t>(bytes));
   for (int64_t row = 0; row < tile.rows; ++row) {
     const char* source = call.query_row(tile.row + row, tile.query_head);
     __builtin_memcpy(state.query + row * head_dim, source, static_cast<std::size_t>(2 * head_dim));
@@ -98,15 +100,10 @@ void step(const AttentionCall& call, const QueryTile& tile, const PackedHead& he
   for (int64_t row = 0; row < tile.rows; ++row) {
     const int64_t causal = tile.position + row + 1, end = causal < range.end ? causal : range.end;
     const int64_t high = end - start < 0 ? 0 : (end - start < keys ? end - start : keys);
-    float* scores = state.scores + row * kStepKeys;
     float rescale = 1;
-    state.maximum[row] = kernels.softmax_step(scores, keys, low, high, call.scale * kLog2E, state.maximum[row],
-                                              &state.sum[row], &rescale);
+    state.maximum[row] = softmax_weights(state.scores + row * kStepKeys, keys, low, high, call.scale * kLog2E,
+                                         state.maximum[row], &state.sum[row], &rescale, state.weights + row * kStepKeys);
     if (rescale != 1.0f) kernels.scale(state.out + row * head_dim, rescale, head_dim);
-    for (int64_t i = 0; i < keys; i += kLanes) {
-      const __m256bh halves = _mm512_cvtneps_pbh(_mm512_load_ps(scores + i));
-      __builtin_memcpy(state.weights + row * kStepKeys + i, &halves, 32);
-    }
   }
   for (int64_t i = 0; i < head_dim; i += kPanel) {
     state.multiply(state.weights, kStepKeys, tile.rows, value_panel(head, i, first), keys, state.out + i, head_dim, true);
