@@ -1,6 +1,6 @@
 // Attention's backward in bf16: products by AMX tiles or AVX-512 dot products, float32 sums. Weights and score gradients
 // are rounded to bf16 for the products that follow.
-#include "training/attention_backward.h"
+#include "training/attention_backward_step.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -43,29 +43,6 @@ void pack_keys(const CacheRows& keys, const CacheRows& values, int64_t block, in
   }
 }
 
-/**
- * A tile: its statistics, then queries and output gradients as panels of 32 rows [squares][width / 32][square] for
- * products with keys, and as panels of 32 elements [width / 32][squares][square] for products with weights.
- */
-struct PackedTile {
-  uint16_t* query_panels;
-  uint16_t* gradient_panels;
-  uint16_t* query_rows;
-  uint16_t* gradient_rows;
-
-  explicit PackedTile(const BackwardTile& tile) {
-    const int64_t size = tile.padded_rows * tile.width;
-    query_panels = halves(tile.packed + sizeof(RowStatistics));
-    gradient_panels = query_panels + size;
-    query_rows = gradient_panels + size;
-    gradient_rows = query_rows + size;
-  }
-};
-
-int64_t tile_bytes(int64_t padded_rows, int64_t width) {
-  return static_cast<int64_t>(sizeof(RowStatistics)) + 4 * padded_rows * width * 2;
-}
-
 void pack_rows(const Matrix& source, const BackwardTile& tile, uint16_t* panels, uint16_t* rows) {
   const int64_t width = tile.width, squares = tile.padded_rows / kPanel;
   const auto row_at = [&](int64_t r) {
@@ -92,29 +69,20 @@ void pack_rows(const Matrix& source, const BackwardTile& tile, uint16_t* panels,
 
 void pack_tile(const AttentionBackward& backward, const BackwardTile& tile) {
   row_statistics(backward, tile);
-  const PackedTile packed(tile);
+  const PackedTile<uint16_t> packed(tile);
   pack_rows(backward.forward.query, tile, packed.query_panels, packed.query_rows);
   pack_rows(backward.output_gradient, tile, packed.gradient_panels, packed.gradient_rows);
 }
 
-/** Buffers of one step. */
-struct Work {
-  float* scores;        // [32 keys][kBackwardRows]
-  float* products;      // [32 keys][kBackwardRows]
-  uint16_t* weights;    // [32 keys][kBackwardRows]
-  uint16_t* gradients;  // [32 keys][kBackwardRows]
-  uint16_t* panels;     // [squares of rows][squares of keys][square]: score gradients, for products that sum over keys
-};
-
-Work step_buffers(int64_t keys) {
+StepBuffers<uint16_t> step_buffers(int64_t keys) {
   constexpr int64_t kRow = kKeyBlock * kBackwardRows;
-  Work work;
-  work.scores = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(kRow * 12 + keys * kBackwardRows * 2)));
-  work.products = work.scores + kRow;
-  work.weights = reinterpret_cast<uint16_t*>(work.products + kRow);
-  work.gradients = work.weights + kRow;
-  work.panels = work.gradients + kRow;
-  return work;
+  StepBuffers<uint16_t> buffers;
+  buffers.scores = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(kRow * 12 + keys * kBackwardRows * 2)));
+  buffers.products = buffers.scores + kRow;
+  buffers.weights = reinterpret_cast<uint16_t*>(buffers.products + kRow);
+  buffers.gradients = buffers.weights + kRow;
+  buffers.panels = buffers.gradients + kRow;
+  return buffers;
 }
 
 ELASTIC_INLINE HalfVector rounded(Vector value) {
@@ -125,8 +93,8 @@ ELASTIC_INLINE HalfVector rounded(Vector value) {
 }
 
 /** Weights and score gradients of one square, rounded. */
-void square_gradients(const Work& work, int64_t row, uint16_t* panel, const RowStatistics& statistics, float factor, int64_t low,
-                      int64_t high, int64_t diagonal) {
+void square_gradients(const StepBuffers<uint16_t>& work, uint16_t* panel, const RowStatistics& statistics, const SquareOfKeys& square) {
+  const int64_t row = square.row;
   for (int64_t half = 0; half < kPanel; half += kLanes) {
     const Vector lse = *reinterpret_cast<const UnalignedVector*>(statistics.log_sum_exp + row + half);
     const Vector delta = *reinterpret_cast<const UnalignedVector*>(statistics.delta + row + half);
@@ -135,9 +103,9 @@ void square_gradients(const Work& work, int64_t row, uint16_t* panel, const RowS
 #pragma GCC unroll 2
       for (int64_t i = 0; i < 2; ++i) {
         const int64_t at = (key + i) * kBackwardRows + row + half;
-        const int64_t seen = key + i < low || key + i >= high ? kLanes : key + i - diagonal - half;
+        const int64_t seen = key + i < square.low || key + i >= square.high ? kLanes : key + i - square.diagonal - half;
         const RowGradients result = row_gradients(*reinterpret_cast<const UnalignedVector*>(work.scores + at),
-                                                  *reinterpret_cast<const UnalignedVector*>(work.products + at), lse, delta, factor, seen);
+                                                  *reinterpret_cast<const UnalignedVector*>(work.products + at), lse, delta, square.factor, seen);
         gradients[i] = rounded(result.gradients);
         *reinterpret_cast<UnalignedHalves*>(work.weights + at) = rounded(result.weights);
         *reinterpret_cast<UnalignedHalves*>(work.gradients + at) = gradients[i];
@@ -149,49 +117,13 @@ void square_gradients(const Work& work, int64_t row, uint16_t* panel, const RowS
 
 void step(const BackwardTile& tile, const BackwardKeys& keys, float scale, const BackwardStep& step) {
   const PanelProduct multiply = instruction_set() == InstructionSet::Amx ? multiply_panel_tiles : multiply_panel_dot;
-  const int64_t width = tile.width, padded = tile.padded_rows, squares = padded / kPanel, key_squares = step.keys / kPanel;
-  const PackedTile packed(tile);
-  const auto& statistics = *reinterpret_cast<const RowStatistics*>(tile.packed);
-  const Work work = step_buffers(step.keys);
-  for (int64_t block = 0; block < key_squares; ++block) {
-    const int64_t key = step.start + block * kPanel, first = first_square(*tile.tile, key);
-    const uint16_t* key_rows = halves(keys.keys) + key * width;
-    const uint16_t* value_rows = halves(keys.values) + key * width;
-    for (int64_t square = first; square < squares; ++square) {
-      const int64_t row = square * kPanel;
-      multiply(key_rows, width, kPanel, packed.query_panels + row * width, width, work.scores + row, kBackwardRows, false);
-      multiply(value_rows, width, kPanel, packed.gradient_panels + row * width, width, work.products + row, kBackwardRows, false);
-      square_gradients(work, row, work.panels + (square * key_squares + block) * kSquareElements, statistics, scale * kLog2E,
-                       step.low - key, step.high - key, tile.tile->position + row - key);
-    }
-    const int64_t row = first * kPanel, depth = padded - row;
-    if (depth <= 0) continue;
-    float* value_gradients = step.value_gradients + block * kPanel * width;
-    float* key_gradients = step.key_gradients + block * kPanel * width;
-    for (int64_t i = 0; i < width; i += kPanel) {
-      const int64_t at = (i / kPanel * squares + first) * kSquareElements;
-      multiply(work.weights + row, kBackwardRows, kPanel, packed.gradient_rows + at, depth, value_gradients + i, width, true);
-      multiply(work.gradients + row, kBackwardRows, kPanel, packed.query_rows + at, depth, key_gradients + i, width, true);
-    }
-  }
-  const int64_t in_group = step.start % kBackwardKeys;
-  const uint16_t* columns = halves(keys.key_columns) + (step.start - in_group) * width + in_group;
-  for (int64_t square = 0; square < squares; ++square) {
-    // Squares of keys behind the last row of this square of rows were not computed.
-    const int64_t seen = (tile.tile->position + (square + 1) * kPanel - step.start + kPanel - 1) / kPanel * kPanel;
-    const int64_t depth = seen < step.keys ? seen : step.keys;
-    if (depth <= 0) continue;
-    for (int64_t i = 0; i < width; i += kPanel) {
-      multiply(columns + i * kBackwardKeys, kBackwardKeys, kPanel, work.panels + square * key_squares * kSquareElements, depth,
-               step.query_gradient + i * padded + square * kPanel, padded, true);
-    }
-  }
+  backward_step(tile, keys, scale * kLog2E, step, step_buffers(step.keys), multiply, square_gradients);
 }
 
 }  // namespace
 
 const BackwardKernel& bf16_backward_kernel() {
-  static constexpr BackwardKernel kernel = {2, pack_keys, tile_bytes, pack_tile, step};
+  static constexpr BackwardKernel kernel = {2, pack_keys, packed_tile_bytes<uint16_t>, pack_tile, step};
   return kernel;
 }
 
