@@ -7,10 +7,12 @@ import { randomTensor, relativeError } from "./random-tensors.js";
 /** Pooling and both MLPs against the reference backend. */
 export function describeRouterKernels(subject: BackendUnderTest): void {
   describe(`the router of ${subject.name}`, () => {
+    // Widths that kernels share among thread blocks, and one that they cannot.
+    const sizes = [[16, 24], [16, 32], [20, 96], [128, 512]] as const;
     test.each(["float32", "bfloat16"] as const)("with %s rounding", (rounding) => {
-      for (const dtype of subject.dtypes) {
+      for (const [dtype, size] of subject.dtypes.flatMap((each) => sizes.map((size) => [each, size] as const))) {
         using backend = subject.create();
-        const [actual, expected] = [route(backend, dtype, rounding), route(new ReferenceBackend(), dtype, rounding)];
+        const [actual, expected] = [route(backend, dtype, rounding, size), route(new ReferenceBackend(), dtype, rounding, size)];
         // With bf16 rounding a sum that is off by one unit may round to its neighbour; decisions are tested by parity.
         expect(relativeError(actual, expected)).toBeLessThan(rounding === "float32" ? 2e-5 : 1e-2);
       }
@@ -19,10 +21,15 @@ export function describeRouterKernels(subject: BackendUnderTest): void {
 }
 
 /** Logits of three sequences (one shorter than the pooled ends) and three heads. */
-function route(backend: Backend, dtype: FloatDType, rounding: "float32" | "bfloat16"): Float32Array {
+function route(
+  backend: Backend,
+  dtype: FloatDType,
+  rounding: "float32" | "bfloat16",
+  [headDim, width]: readonly [number, number],
+): Float32Array {
   using scope = new MemoryScope();
-  const weights = randomRouterWeights(backend, 16, 24, scope);
-  const keys = scope.track(randomTensor(backend, [400, 3 * 16], dtype, 50)).reshape([400, 3, 16]);
+  const weights = randomRouterWeights(backend, headDim, width, scope);
+  const keys = scope.track(randomTensor(backend, [400, 3 * headDim], dtype, 50)).reshape([400, 3, headDim]);
   const output: Tensor = scope.track(backend.allocate([3, 3, 2], "f32"));
   const pooling = { kind: "boundary", tokens: 100 } as const;
   backend.kernels.run(routerLogits, { keys, offsets: [0, 7, 150, 400], weights, pooling, rounding, output });

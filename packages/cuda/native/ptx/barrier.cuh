@@ -38,6 +38,20 @@ struct Barrier {
         "r"(parity)
         : "memory");
   }
+  /** {@link wait} for what other blocks of the cluster sent. */
+  __device__ void wait_for_cluster(uint32_t parity) {
+    asm volatile(
+        "{\n"
+        ".reg .pred done;\n"
+        "again:\n"
+        "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], %1, 0x989680;\n"
+        "@done bra finished;\n"
+        "bra again;\n"
+        "finished:\n"
+        "}\n" ::"r"(shared_address(&state)),
+        "r"(parity)
+        : "memory");
+  }
 };
 
 /** Makes initialised barriers visible to the copy engine. */

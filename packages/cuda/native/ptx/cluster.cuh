@@ -16,6 +16,23 @@ __device__ inline void cluster_sync() {
   asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
+/** The halves of {@link cluster_sync}, for work between them that concerns no other block. */
+__device__ inline void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
+__device__ inline void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
+
+/** Writes to the same place of another block, or of this one; its barrier there is told of the 16 bytes. */
+__device__ inline void send_four(float* target, const float4& four, Barrier& barrier, uint32_t rank) {
+  asm volatile(
+      "{\n"
+      ".reg .b32 remote, remote_barrier;\n"
+      "mapa.shared::cluster.u32 remote, %0, %6;\n"
+      "mapa.shared::cluster.u32 remote_barrier, %1, %6;\n"
+      "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [remote], {%2, %3, %4, %5}, [remote_barrier];\n"
+      "}\n" ::"r"(shared_address(target)),
+      "r"(shared_address(&barrier.state)), "f"(four.x), "f"(four.y), "f"(four.z), "f"(four.w), "r"(rank)
+      : "memory");
+}
+
 /**
  * Arrives at the same barrier of another block, or of this one. It orders ordinary accesses within this block only: an
  * order for the whole cluster would be a fence at L2.

@@ -1,27 +1,26 @@
-// The thread blocks of a cluster share a head. Each holds its part of every layer's weights in shared memory, where they
-// arrive while the keys are averaged; results of a layer go to all blocks of the cluster.
-#include <cooperative_groups.h>
-
+// The thread blocks of a cluster share a head. Each averages a part of its rows and holds a part of every MLP's hidden units:
+// the rows of the first matrix and the columns of the second, which arrive while the keys are averaged. So the blocks wait
+// for one another three times only: for the average, and for the sums of each MLP.
 #include <algorithm>
 
 #include "core/check.h"
 #include "core/device.h"
 #include "core/floats.cuh"
-#include "ptx/bulk_copy.cuh"
+#include "ptx/cluster.cuh"
+#include "ptx/warp_matrix.cuh"
 #include "router/router_resident.h"
 
 namespace elastic {
 namespace {
 
 constexpr int kThreads = 512;
-constexpr int kWarps = kThreads / 32;
 constexpr int kCluster = 8;
 constexpr int kLayers = RouterCall::kLayers;
 /** Sequences of one launch: their row ranges travel as parameters. */
 constexpr int kMostPools = 16;
 /** Rows that are averaged in float32. */
 constexpr int64_t kMostRows = 4096;
-constexpr int kSharedLimit = 200 * 1024;
+constexpr int kSharedLimit = 220 * 1024;
 
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 #define ELASTIC_CLUSTERS 1
@@ -32,55 +31,145 @@ struct ResidentRouter {
   const float* biases[kLayers];
   int inputs[kLayers];
   int outputs[kLayers];
-  int head_dim;
-  int widest;
   RouterCall::Pool pools[kMostPools];
 };
 
-__host__ __device__ inline int first_output(const ResidentRouter& router, int layer, int rank) {
-  return router.outputs[layer] * rank / kCluster;
-}
+/** Where a thread block keeps what; in floats, in multiples of four. */
+struct ResidentPlaces {
+  int weights[kLayers];
+  int biases[kLayers];
+  /** One after another from each block of the cluster: sums of keys, and of both MLPs. */
+  int received[3];
+  /** What this block sends. */
+  int sent;
+  int x;
+  int hidden;
+  int all;
 
-/** Floats of the weights that one block holds; blocks with fewer outputs have some to spare. */
-__host__ __device__ inline int slice_floats(const ResidentRouter& router, int layer) {
-  return (router.outputs[layer] + kCluster - 1) / kCluster * router.inputs[layer];
-}
+  __host__ __device__ ResidentPlaces(const int (&inputs)[kLayers], const int (&outputs)[kLayers]) {
+    int next = 0;
+    const auto take = [&](int floats) {
+      const int place = next;
+      next += (floats + 3) / 4 * 4;
+      return place;
+    };
+    for (int mlp = 0; mlp < 4; mlp += 2) {
+      const int units = outputs[mlp] / kCluster;
+      weights[mlp] = take(units * inputs[mlp]);
+      weights[mlp + 1] = take(units * outputs[mlp + 1]);
+      biases[mlp] = take(units);
+      biases[mlp + 1] = take(outputs[mlp + 1]);
+    }
+    weights[4] = take(inputs[4] * outputs[4]);
+    biases[4] = take(outputs[4]);
+    received[0] = take(kCluster * inputs[0]);
+    received[1] = take(kCluster * outputs[1]);
+    received[2] = take(kCluster * outputs[3]);
+    const auto larger = [](int a, int b) { return a > b ? a : b; };
+    // The sums of keys by stripes, before they are sent, take no less.
+    sent = take(larger(4 * kThreads, larger(outputs[1], outputs[3])));
+    x = take(larger(inputs[0], larger(outputs[1], outputs[3])));
+    hidden = take(larger(outputs[0], outputs[2]) / kCluster);
+    all = next;
+  }
+};
 
 #ifdef ELASTIC_CLUSTERS
+
+constexpr int kWarps = kThreads / 32;
+/** Outputs that a group of lanes sums side by side. */
+constexpr int kSideBySide = 4;
 
 template <typename T>
 struct alignas(4 * sizeof(T)) FourElements {
   T values[4];
 };
 
-/** Averages of a head's columns over the pooled rows, in x. */
+/** Starts copies of a matrix of `rows` rows of `columns` floats, multiples of four, into dense rows. */
+__device__ inline void fetch_matrix(float* target, const float* source, int rows, int columns, int stride) {
+  const int fours = columns / 4;
+  for (int i = threadIdx.x; i < rows * fours; i += kThreads) {
+    const int row = i / fours, column = i % fours * 4;
+    ptx::copy_line(ptx::shared_address(target + row * columns + column), source + static_cast<int64_t>(row) * stride + column, true);
+  }
+}
+
+/** This block's part of the sums of a head's columns over the pooled rows, in `sums`; the number of all rows. */
 template <typename T>
-__device__ void average_keys(Rows<const T> keys, const RouterCall::Pool& pool, int head, int head_dim, float* sums, float* x) {
+__device__ int64_t sum_keys(Rows<const T> keys, const RouterCall::Pool& pool, int head, int head_dim, int rank, float* sums) {
   const int columns = head_dim / 4, stripes = kThreads / columns;
   const int stripe = threadIdx.x / columns, column = threadIdx.x % columns * 4;
-  float four[4] = {};
-  int64_t rows = 0;
-  for (int64_t range = 0; range < pool.count; ++range) {
-    const int64_t start = pool.ranges[range][0], end = pool.ranges[range][1];
-    rows += end - start;
-    if (stripe >= stripes) continue;
-#pragma unroll 8
-    for (int64_t row = start + stripe; row < end; row += stripes) {
+  const int64_t first = pool.ranges[0][0], in_first = pool.ranges[0][1] - first;
+  const int64_t second = pool.count > 1 ? pool.ranges[1][0] : 0, rows = in_first + (pool.count > 1 ? pool.ranges[1][1] - second : 0);
+  if (stripe < stripes) {
+    float four[4] = {};
+#pragma unroll 4
+    for (int64_t index = rank * stripes + stripe; index < rows; index += kCluster * stripes) {
+      const int64_t row = index < in_first ? first + index : second + index - in_first;
       const auto element = *reinterpret_cast<const FourElements<T>*>(keys[row] + head * head_dim + column);
 #pragma unroll
       for (int i = 0; i < 4; ++i) four[i] += to_float(element.values[i]);
     }
+    *reinterpret_cast<float4*>(sums + stripe * head_dim + column) = float4{four[0], four[1], four[2], four[3]};
   }
-  if (stripe < stripes) *reinterpret_cast<float4*>(sums + stripe * head_dim + column) = float4{four[0], four[1], four[2], four[3]};
   __syncthreads();
+  float sum = 0;
   if (threadIdx.x < static_cast<unsigned>(head_dim)) {
-    // The stripes of a column are few; a float each, summed in double as the rows are many.
-    double sum = 0;
     for (int i = 0; i < stripes; ++i) sum += sums[i * head_dim + threadIdx.x];
-    x[threadIdx.x] = static_cast<float>(sum / static_cast<double>(rows));
   }
   __syncthreads();
+  if (threadIdx.x < static_cast<unsigned>(head_dim)) sums[threadIdx.x] = sum;
+  __syncthreads();
+  return rows;
 }
+
+/** Sends `count` floats, a multiple of four, to the first `blocks` blocks of the cluster, into this block's part there. */
+__device__ inline void send_to_cluster(const float* sent, float* received, int count, int blocks, int rank, ptx::Barrier& barrier) {
+  const int fours = count / 4;
+  for (int i = threadIdx.x; i < blocks * fours; i += kThreads) {
+    const int block = i / fours, at = i % fours * 4;
+    ptx::send_four(received + rank * count + at, *reinterpret_cast<const float4*>(sent + at), barrier, block);
+  }
+}
+
+/** What all blocks sent of one number, always summed in the same order. */
+__device__ inline float sum_received(const float* received, int count, int index) {
+  float sum = 0;
+#pragma unroll
+  for (int block = 0; block < kCluster; ++block) sum += received[block * count + index];
+  return sum;
+}
+
+/** `store(i, weights row i · x)` for each row, by one lane; `inputs` is a multiple of four. */
+template <typename Store>
+__device__ void multiply_rows(const float* weights, const float* x, int rows, int inputs, const Store& store) {
+  // So many lanes share a row that each has something to read.
+  int width = 32;
+  while (width > 1 && width * 4 > inputs) width /= 2;
+  const int lane = threadIdx.x % 32, place = lane % width, step = kWarps * 32 / width;
+  for (int begin = 0; begin < rows; begin += kSideBySide * step) {
+    const int first = begin + threadIdx.x / width;
+    float sums[kSideBySide] = {};
+    for (int i = place * 4; i < inputs; i += width * 4) {
+      const float4 value = *reinterpret_cast<const float4*>(x + i);
+#pragma unroll
+      for (int k = 0; k < kSideBySide; ++k) {
+        const float4 weight = *reinterpret_cast<const float4*>(weights + min(first + k * step, rows - 1) * inputs + i);
+        sums[k] = fmaf(weight.x, value.x, fmaf(weight.y, value.y, fmaf(weight.z, value.z, fmaf(weight.w, value.w, sums[k]))));
+      }
+    }
+    for (int distance = width / 2; distance > 0; distance /= 2) {
+#pragma unroll
+      for (float& sum : sums) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
+    }
+#pragma unroll
+    for (int k = 0; k < kSideBySide; ++k) {
+      if (place == 0 && first + k * step < rows) store(first + k * step, sums[k]);
+    }
+  }
+}
+
+__device__ inline float activated(float value) { return value / (1.0f + expf(-value)); }
 
 #endif
 
@@ -88,59 +177,81 @@ template <typename T>
 __global__ void __launch_bounds__(kThreads)
     route_resident(Rows<const T> keys, Rows<float> output, const __grid_constant__ ResidentRouter router) {
 #ifdef ELASTIC_CLUSTERS
-  namespace groups = cooperative_groups;
-  extern __shared__ __align__(128) float memory[];
-  __shared__ ptx::Barrier arrived[kLayers];
-  const auto cluster = groups::this_cluster();
-  const int rank = static_cast<int>(cluster.block_rank()), head = blockIdx.x / kCluster;
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  float* x = memory;
-  float* y = x + router.widest;
-  float* sums = y + router.widest;
-  float* slices = sums + 4 * kThreads;
+  extern __shared__ __align__(16) float memory[];
+  __shared__ ptx::Barrier exchanges[3];
+  const int rank = static_cast<int>(ptx::cluster_rank()), head = blockIdx.x / kCluster;
+  const ResidentPlaces places(router.inputs, router.outputs);
+  const int head_dim = router.inputs[0];
+  float* sent = memory + places.sent;
+  float* x = memory + places.x;
+  float* hidden = memory + places.hidden;
+  const auto received = [&](int exchange) { return memory + places.received[exchange]; };
   if (threadIdx.x == 0) {
-    for (ptx::Barrier& barrier : arrived) barrier.initialize(1);
+    for (ptx::Barrier& barrier : exchanges) barrier.initialize(1);
     ptx::fence_barrier_initialization();
-    float* slice = slices;
-    for (int layer = 0; layer < kLayers; ++layer) {
-      const int first = first_output(router, layer, rank), count = first_output(router, layer, rank + 1) - first;
-      const auto bytes = static_cast<uint32_t>(count * router.inputs[layer]) * 4;
-      arrived[layer].arrive_and_expect(bytes);
-      if (bytes > 0) ptx::copy_bytes(slice, router.weights[layer] + first * router.inputs[layer], bytes, arrived[layer]);
-      slice += slice_floats(router, layer);
-    }
+    const int counts[3] = {head_dim, router.outputs[1], router.outputs[3]};
+    for (int i = 0; i < 3; ++i) exchanges[i].arrive_and_expect(kCluster * counts[i] * 4);
   }
-  average_keys<T>(keys, router.pools[blockIdx.y], head, router.head_dim, sums, x);
-  // Also: nobody writes to a block that has not begun.
-  cluster.sync();
-  const float* slice = slices;
+  __syncwarp();
+  ptx::cluster_arrive();
+
+  // A group of copies for each layer, in the order in which they are needed.
+#pragma unroll
   for (int layer = 0; layer < kLayers; ++layer) {
-    const int inputs = router.inputs[layer], first = first_output(router, layer, rank);
-    const int count = first_output(router, layer, rank + 1) - first;
-    const bool activated = layer != 1 && layer != kLayers - 1;
-    arrived[layer].wait(0);
-    for (int index = warp; index < count; index += kWarps) {
-      const float* row = slice + index * inputs;
-      float sum = 0;
-#pragma unroll 4
-      for (int i = lane * 4; i < inputs; i += 128) {
-        const float4 weight = *reinterpret_cast<const float4*>(row + i), value = *reinterpret_cast<const float4*>(x + i);
-        sum = fmaf(weight.x, value.x, fmaf(weight.y, value.y, fmaf(weight.z, value.z, fmaf(weight.w, value.w, sum))));
-      }
-      sum = warp_sum(sum) + router.biases[layer][first + index];
-      if (activated) sum = sum / (1.0f + expf(-sum));
-      if (lane < kCluster) cluster.map_shared_rank(y, lane)[first + index] = sum;
+    const int inputs = router.inputs[layer], outputs = router.outputs[layer];
+    const bool rows_shared = layer == 0 || layer == 2, last = layer == kLayers - 1;
+    const int units = (rows_shared ? outputs : inputs) / kCluster;
+    float* target = memory + places.weights[layer];
+    if (rows_shared) fetch_matrix(target, router.weights[layer] + static_cast<int64_t>(rank) * units * inputs, units, inputs, inputs);
+    else if (!last) fetch_matrix(target, router.weights[layer] + rank * units, outputs, units, inputs);
+    else if (rank == 0) fetch_matrix(target, router.weights[layer], outputs, inputs, inputs);
+    ptx::commit_copies();
+  }
+#pragma unroll
+  for (int layer = 0; layer < kLayers; ++layer) {
+    const bool rows_shared = layer == 0 || layer == 2;
+    const int count = rows_shared ? router.outputs[layer] / kCluster : router.outputs[layer];
+    const float* source = router.biases[layer] + (rows_shared ? rank * count : 0);
+    for (int i = threadIdx.x; i < count; i += kThreads) memory[places.biases[layer] + i] = source[i];
+  }
+
+  const int64_t rows = sum_keys<T>(keys, router.pools[blockIdx.y], head, head_dim, rank, sent);
+  // Nobody writes to a block that has not begun.
+  ptx::cluster_wait();
+  send_to_cluster(sent, received(0), head_dim, kCluster, rank, exchanges[0]);
+  exchanges[0].wait_for_cluster(0);
+  for (int i = threadIdx.x; i < head_dim; i += kThreads) {
+    x[i] = static_cast<float>(static_cast<double>(sum_received(received(0), head_dim, i)) / static_cast<double>(rows));
+  }
+#pragma unroll
+  for (int mlp = 0; mlp < 4; mlp += 2) {
+    const int units = router.outputs[mlp] / kCluster, outputs = router.outputs[mlp + 1];
+    const float* biases = memory + places.biases[mlp];
+    if (mlp == 0) ptx::wait_for_copies<4>();
+    else ptx::wait_for_copies<2>();
+    __syncthreads();
+    multiply_rows(memory + places.weights[mlp], x, units, router.inputs[mlp],
+                  [&](int unit, float sum) { hidden[unit] = activated(sum + biases[unit]); });
+    if (mlp == 0) ptx::wait_for_copies<3>();
+    else ptx::wait_for_copies<0>();
+    __syncthreads();
+    multiply_rows(memory + places.weights[mlp + 1], hidden, outputs, units, [&](int index, float sum) { sent[index] = sum; });
+    __syncthreads();
+    // The last exchange is for the first block, which ends the head.
+    const int exchange = 1 + mlp / 2;
+    send_to_cluster(sent, received(exchange), outputs, mlp == 0 ? kCluster : 1, rank, exchanges[exchange]);
+    if (mlp > 0 && rank != 0) return;
+    exchanges[exchange].wait_for_cluster(0);
+    for (int i = threadIdx.x; i < outputs; i += kThreads) {
+      const float value = sum_received(received(exchange), outputs, i) + memory[places.biases[mlp + 1] + i];
+      x[i] = mlp == 0 ? value : activated(value);
     }
-    slice += slice_floats(router, layer);
-    cluster.sync();
-    float* swapped = x;
-    x = y;
-    y = swapped;
   }
+  __syncthreads();
   const int classes = router.outputs[kLayers - 1];
-  if (rank == 0 && threadIdx.x < static_cast<unsigned>(classes)) {
-    output[blockIdx.y][head * classes + threadIdx.x] = x[threadIdx.x];
-  }
+  float* logits = output[blockIdx.y] + head * classes;
+  multiply_rows(memory + places.weights[4], x, classes, router.inputs[4],
+                [&](int index, float sum) { logits[index] = sum + memory[places.biases[4] + index]; });
 #endif
 }
 
@@ -156,22 +267,22 @@ bool try_resident_router(const RouterCall& router, cudaStream_t stream) {
     if (rows > kMostRows) return false;
   }
   ResidentRouter resident{};
-  resident.head_dim = static_cast<int>(router.head_dim);
-  int64_t widest = router.head_dim, floats = 0;
   for (int layer = 0; layer < kLayers; ++layer) {
     const auto& [weight, bias] = router.layers[static_cast<size_t>(layer)];
     if (weight.row_stride != weight.columns || weight.columns % 4 != 0 || reinterpret_cast<uintptr_t>(weight.data) % 16 != 0) return false;
     if (weight.rows > 65536 || weight.columns > 65536) return false;
+    // Hidden units are shared by the blocks, four at least; sums travel by fours.
+    const bool hidden = layer == 0 || layer == 2, sums = layer == 1 || layer == 3;
+    if ((hidden && weight.rows % (4 * kCluster) != 0) || (sums && weight.rows % 4 != 0)) return false;
     resident.weights[layer] = reinterpret_cast<const float*>(weight.data);
     resident.biases[layer] = reinterpret_cast<const float*>(bias.data);
     resident.inputs[layer] = static_cast<int>(weight.columns);
     resident.outputs[layer] = static_cast<int>(weight.rows);
-    widest = std::max(widest, weight.rows);
-    floats += slice_floats(resident, layer);
   }
-  widest = (widest + 3) / 4 * 4;
-  resident.widest = static_cast<int>(widest);
-  const int64_t bytes = (floats + 2 * widest + 4 * kThreads) * 4;
+  const int64_t hidden_floats = int64_t{resident.outputs[0]} * (resident.inputs[0] + resident.outputs[1]) +
+                                int64_t{resident.outputs[2]} * (resident.inputs[2] + resident.outputs[3]);
+  if (hidden_floats / kCluster * 4 > kSharedLimit) return false;
+  const int64_t bytes = int64_t{ResidentPlaces(resident.inputs, resident.outputs).all} * 4;
   if (bytes > kSharedLimit) return false;
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeClusterDimension;
