@@ -4,11 +4,10 @@
 
 #include "attention/key_steps.cuh"
 #include "attention/row_output.cuh"
-#include "attention/softmax_rows.cuh"
 #include "attention/visible_keys.cuh"
+#include "attention/warp_keys.cuh"
 #include "core/check.h"
 #include "core/floats.cuh"
-#include "ptx/warp_matrix.cuh"
 
 namespace elastic {
 namespace {
@@ -119,58 +118,13 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
         }
       }
     }
-#pragma unroll
-    for (int tile = 0; tile < 2; ++tile) {
-#pragma unroll
-      for (int chunk = 0; chunk < key_chunks; ++chunk) {
-        const uint4& line = key_data[tile][chunk];
-        ptx::multiply_accumulate<T>(scores[tile], query[2 * chunk], line.x, line.y);
-        ptx::multiply_accumulate<T>(scores[tile], query[2 * chunk + 1], line.z, line.w);
-      }
-    }
-    uint32_t probabilities[4];
-    float rescale[2];
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      float highest = maximum[r];
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        float& score = scores[i / 2][2 * r + i % 2];
-        score = seen[i / 2][2 * r + i % 2] ? score * call.scale_log2 : -INFINITY;
-        highest = fmaxf(highest, score);
-      }
-      highest = quad_max(highest);
-      const float base = highest == -INFINITY ? 0.0f : highest;
-      rescale[r] = exp2_fast(maximum[r] - base);
-      maximum[r] = highest;
-      float added = 0;
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        float& score = scores[i / 2][2 * r + i % 2];
-        score = exp2_fast(score - base);
-        added += score;
-      }
-      sum[r] = fmaf(sum[r], rescale[r], added);
-      probabilities[r] = pack_pair<T>(scores[0][2 * r], scores[0][2 * r + 1]);
-      probabilities[r + 2] = pack_pair<T>(scores[1][2 * r], scores[1][2 * r + 1]);
-    }
-    if (__any_sync(0xffffffffu, rescale[0] != 1.0f || rescale[1] != 1.0f)) {
-#pragma unroll
-      for (auto& tile : sums) {
-#pragma unroll
-        for (int i = 0; i < 4; ++i) tile[i] *= rescale[i / 2];
-      }
-    }
+    multiply_keys<T, key_chunks>(scores, query, key_data);
+    uint32_t weights[4];
+    weigh_scores<T>(scores, [&](int r, int i) { return seen[i / 2][2 * r + i % 2]; }, call.scale_log2, maximum, sum, sums, weights);
 #pragma unroll
     for (int chunk = 0; chunk < value_chunks; ++chunk) {
-#pragma unroll
-      for (int column = 0; column < value_width; ++column) {
-        // The same column of two neighbouring keys, side by side.
-        const uint32_t selector = column % 2 == 0 ? 0x5410 : 0x7632;
-        const uint32_t low = __byte_perm(value_data[0][chunk][column / 2], value_data[1][chunk][column / 2], selector);
-        const uint32_t high = __byte_perm(value_data[2][chunk][column / 2], value_data[3][chunk][column / 2], selector);
-        ptx::multiply_accumulate<T>(sums[chunk * value_width + column], probabilities, low, high);
-      }
+      add_values<T, value_width>(sums + chunk * value_width, weights, value_data[0][chunk], value_data[1][chunk],
+                                 value_data[2][chunk], value_data[3][chunk]);
     }
   }
 

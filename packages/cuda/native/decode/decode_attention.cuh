@@ -1,4 +1,4 @@
-// One warp streams units of keys and values into a ring in shared memory; eight warps, sixteen keys each, multiply.
+// One warp streams units of keys and values into a ring in shared memory; four warps, sixteen keys each, multiply.
 #pragma once
 #include "attention/softmax_rows.cuh"
 #include "decode/decode_attention.h"
@@ -34,26 +34,31 @@ struct DecodeTraits {
   static constexpr int head_dim = head_dim_;
   static constexpr int row_bytes = head_dim * 2;
   static constexpr int unit_bytes = kUnitKeys * row_bytes;
-  static constexpr int consumer_warps = 8;
+  static constexpr int consumer_warps = 4;
   static constexpr int consumers = 32 * consumer_warps;
   static constexpr int threads = consumers + 32;
-  static constexpr int warp_keys = 16;
+  static constexpr int warp_keys = kUnitKeys / consumer_warps;
   /** Floats of a row of a part: the output, its maximum and its sum. */
   static constexpr int part_row = head_dim + 4;
   static constexpr int most_stages = 8;
-  /** Thread blocks of a launch: multiprocessors of the largest Hopper. */
-  static constexpr int most_blocks = 144;
-  static constexpr int shared_limit = 227 * 1024;
+  static constexpr int least_stages = 3;
+  /** Of a multiprocessor; a thread block takes 1 KiB more than it asks for. */
+  static constexpr int shared_memory = 228 * 1024;
 
   static constexpr int stage_bytes(int group) { return 2 * unit_bytes + group * row_bytes; }
-  /** Rows of the warps; or, when parts are joined, what they weigh and the rows of the warps again. */
-  __host__ __device__ static constexpr int merged_bytes(int group) { return (consumer_warps * part_row + 2 * most_blocks) * group * 4; }
+  /** Rows of the warps, or of slices of the parts that are joined. */
+  __host__ __device__ static constexpr int merged_bytes(int group) { return consumer_warps * part_row * group * 4; }
   static constexpr int fixed_bytes(int group) {
     return merged_bytes(group) + most_stages * (static_cast<int>(sizeof(UnitInfo)) + 16) + 16;
   }
-  static int stages(int group) {
-    const int fitting = (shared_limit - fixed_bytes(group)) / stage_bytes(group);
+  static int fitting_stages(int group, int blocks) {
+    const int fitting = (shared_memory / blocks - 1024 - fixed_bytes(group)) / stage_bytes(group);
     return fitting < most_stages ? fitting : most_stages;
+  }
+  /** Two thread blocks fit beside each other where they can: so the next launch fetches keys while this one ends. */
+  static int stages(int group) {
+    const int beside = fitting_stages(group, 2);
+    return beside >= least_stages ? beside : fitting_stages(group, 1);
   }
 };
 
@@ -192,9 +197,29 @@ struct JoinedPair {
   float2 value{0, 0};
   float maximum = -INFINITY;
   float total = 0;
-
-  __device__ float base() const { return maximum == -INFINITY ? 0.0f : maximum; }
 };
+
+/** Joins a row of `count` parts in shared memory that follow one another by all rows of the group. */
+template <typename Traits>
+__device__ JoinedPair join_rows(const float* row, int count, int group, int column) {
+  const int stride = group * Traits::part_row;
+  JoinedPair joined;
+#pragma unroll
+  for (int i = 0; i < Traits::consumer_warps; ++i) {
+    if (i < count) joined.maximum = fmaxf(joined.maximum, row[i * stride + Traits::head_dim]);
+  }
+  const float base = joined.maximum == -INFINITY ? 0.0f : joined.maximum;
+#pragma unroll
+  for (int i = 0; i < Traits::consumer_warps; ++i) {
+    if (i >= count) break;
+    const float* other = row + i * stride;
+    const float weight = exp2_fast(other[Traits::head_dim] - base);
+    joined.value.x = fmaf(other[column], weight, joined.value.x);
+    joined.value.y = fmaf(other[column + 1], weight, joined.value.y);
+    joined.total = fmaf(other[Traits::head_dim + 1], weight, joined.total);
+  }
+  return joined;
+}
 
 template <typename Traits>
 __device__ void write_pair(const DecodeAttention& call, const UnitInfo& info, int row, int column, const JoinedPair& pair) {
@@ -211,62 +236,58 @@ __device__ void write_pair(const DecodeAttention& call, const UnitInfo& info, in
 
 /** Joins the parts that thread blocks left of an item, always in the same order. */
 template <typename Traits>
-__device__ void join_parts(const DecodeAttention& call, const UnitInfo& info, float* weights, int group) {
+__device__ void join_parts(const DecodeAttention& call, const UnitInfo& info, float* sums, int group) {
   const DecodeItem& shares = info.shared;
   const int64_t stride = static_cast<int64_t>(group) * Traits::part_row;
   const auto part = [&](int index) {
     return call.partial + (2 * (shares.first_block + index) + (index == 0 ? shares.offset : 0)) * stride;
   };
-  for (int i = threadIdx.x; i < shares.blocks * group; i += Traits::consumers) {
-    const float2 sums = __ldcg(reinterpret_cast<const float2*>(part(i / group) + i % group * Traits::part_row + Traits::head_dim));
-    weights[2 * i] = sums.x;
-    weights[2 * i + 1] = sums.y;
-  }
-  ptx::named_barrier_sync(1, Traits::consumers);
   // A warp takes a row, or every so many parts of one; lanes take four columns each.
+  constexpr int side_by_side = 32;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int slices = group >= Traits::consumer_warps ? 1 : Traits::consumer_warps / group;
-  float* sums = weights + 2 * shares.blocks * group;
+  const int slice = warp % slices, column = lane < Traits::head_dim / 4 ? 4 * lane : 0;
   for (int row = warp / slices; row < group; row += Traits::consumer_warps / slices) {
-    float maximum = -INFINITY;
-    for (int index = lane; index < shares.blocks; index += 32) maximum = fmaxf(maximum, weights[2 * (index * group + row)]);
-    maximum = warp_max(maximum);
-    const float base = maximum == -INFINITY ? 0.0f : maximum;
-    const int column = lane < Traits::head_dim / 4 ? 4 * lane : 0;
     float4 value{0, 0, 0, 0};
-    float total = 0;
-#pragma unroll 16
-    for (int index = warp % slices; index < shares.blocks; index += slices) {
-      const float4 other = __ldcg(reinterpret_cast<const float4*>(part(index) + row * Traits::part_row + column));
-      const float weight = exp2_fast(weights[2 * (index * group + row)] - base);
-      value.x = fmaf(other.x, weight, value.x);
-      value.y = fmaf(other.y, weight, value.y);
-      value.z = fmaf(other.z, weight, value.z);
-      value.w = fmaf(other.w, weight, value.w);
-      total = fmaf(weights[2 * (index * group + row) + 1], weight, total);
+    float maximum = -INFINITY, total = 0;
+    for (int first = slice; first < shares.blocks; first += slices * side_by_side) {
+      // All that is read of these parts is in flight before the first of it is used.
+      const int own = first + lane * slices;
+      float2 own_sums{-INFINITY, 0};
+      if (own < shares.blocks) {
+        own_sums = __ldcg(reinterpret_cast<const float2*>(part(own) + row * Traits::part_row + Traits::head_dim));
+      }
+      float4 others[side_by_side];
+#pragma unroll
+      for (int i = 0; i < side_by_side; ++i) {
+        const int index = first + i * slices;
+        others[i] = float4{0, 0, 0, 0};
+        if (index < shares.blocks) others[i] = __ldcg(reinterpret_cast<const float4*>(part(index) + row * Traits::part_row + column));
+      }
+      const float highest = fmaxf(maximum, warp_max(own_sums.x)), base = highest == -INFINITY ? 0.0f : highest;
+      const float rescale = exp2_fast(maximum - base), own_weight = exp2_fast(own_sums.x - base);
+      maximum = highest;
+      total = fmaf(total, rescale, own_sums.y * own_weight);
+      value.x *= rescale, value.y *= rescale, value.z *= rescale, value.w *= rescale;
+#pragma unroll
+      for (int i = 0; i < side_by_side; ++i) {
+        const float weight = __shfl_sync(0xffffffffu, own_weight, i);
+        value.x = fmaf(others[i].x, weight, value.x);
+        value.y = fmaf(others[i].y, weight, value.y);
+        value.z = fmaf(others[i].z, weight, value.z);
+        value.w = fmaf(others[i].w, weight, value.w);
+      }
     }
-    float* target = sums + (warp % slices * group + row) * Traits::part_row;
-    if (lane < Traits::head_dim / 4) {
-      target[column] = value.x, target[column + 1] = value.y, target[column + 2] = value.z, target[column + 3] = value.w;
-    }
-    if (lane == 0) {
-      target[Traits::head_dim] = maximum;
-      target[Traits::head_dim + 1] = total;
-    }
+    total = warp_sum(total);
+    float* target = sums + (slice * group + row) * Traits::part_row;
+    if (lane < Traits::head_dim / 4) *reinterpret_cast<float4*>(target + column) = value;
+    if (lane == 0) *reinterpret_cast<float2*>(target + Traits::head_dim) = float2{maximum, total};
   }
   ptx::named_barrier_sync(1, Traits::consumers);
   constexpr int pairs = Traits::head_dim / 2;
   for (int i = threadIdx.x; i < group * pairs; i += Traits::consumers) {
     const int row = i / pairs, column = i % pairs * 2;
-    JoinedPair joined;
-    joined.maximum = sums[row * Traits::part_row + Traits::head_dim];
-    for (int slice = 0; slice < slices; ++slice) {
-      const float* source = sums + (slice * group + row) * Traits::part_row;
-      joined.value.x += source[column];
-      joined.value.y += source[column + 1];
-      joined.total += source[Traits::head_dim + 1];
-    }
-    write_pair<Traits>(call, info, row, column, joined);
+    write_pair<Traits>(call, info, row, column, join_rows<Traits>(sums + row * Traits::part_row, slices, group, column));
   }
 }
 
@@ -279,21 +300,7 @@ __device__ void finish_item(const DecodeAttention& call, const DecodeShared<Trai
   ptx::named_barrier_sync(1, Traits::consumers);
   for (int i = threadIdx.x; i < group * pairs; i += Traits::consumers) {
     const int row = i / pairs, column = i % pairs * 2;
-    const float* rows = shared.merged + row * Traits::part_row;
-    JoinedPair joined;
-#pragma unroll
-    for (int warp = 0; warp < Traits::consumer_warps; ++warp) {
-      joined.maximum = fmaxf(joined.maximum, rows[warp * group * Traits::part_row + Traits::head_dim]);
-    }
-    const float base = joined.base();
-#pragma unroll
-    for (int warp = 0; warp < Traits::consumer_warps; ++warp) {
-      const float* other = rows + warp * group * Traits::part_row;
-      const float weight = exp2_fast(other[Traits::head_dim] - base);
-      joined.value.x = fmaf(other[column], weight, joined.value.x);
-      joined.value.y = fmaf(other[column + 1], weight, joined.value.y);
-      joined.total = fmaf(other[Traits::head_dim + 1], weight, joined.total);
-    }
+    const JoinedPair joined = join_rows<Traits>(shared.merged + row * Traits::part_row, Traits::consumer_warps, group, column);
     if (whole) {
       write_pair<Traits>(call, info, row, column, joined);
     } else {
@@ -303,10 +310,11 @@ __device__ void finish_item(const DecodeAttention& call, const DecodeShared<Trai
       }
     }
   }
-  if (!whole) __threadfence();
   ptx::named_barrier_sync(1, Traits::consumers);
   if (whole) return;
   if (threadIdx.x == 0) {
+    // The fence also stands for what the barrier put before it.
+    __threadfence();
     const int before = atomicAdd(call.arrived + info.item, 1);
     const bool last = before == info.shared.blocks - 1;
     if (last) call.arrived[info.item] = 0;
@@ -314,18 +322,16 @@ __device__ void finish_item(const DecodeAttention& call, const DecodeShared<Trai
     __threadfence();
   }
   ptx::named_barrier_sync(1, Traits::consumers);
-  if (*shared.last) {
-    __threadfence();
-    join_parts<Traits>(call, info, shared.merged, group);
-  }
+  if (*shared.last) join_parts<Traits>(call, info, shared.merged, group);
   ptx::named_barrier_sync(1, Traits::consumers);
 }
 
 template <typename Traits>
 __device__ void multiply_units(const DecodeAttention& call, const DecodeShared<Traits>& shared, int units, int num_stages, int group) {
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, quad = lane / 4, place = lane % 4;
-  const int set = warp / 4, first_row = warp % 4 * Traits::warp_keys;
+  const int first_row = warp * Traits::warp_keys;
   WarpRows<Traits> rows;
+  rows.clear();
   // What is written below must not overtake readers in the kernel before.
   ptx::wait_for_previous_kernel();
   int stage = 0;
@@ -335,8 +341,7 @@ __device__ void multiply_units(const DecodeAttention& call, const DecodeShared<T
     const UnitInfo& info = shared.infos[stage];
     const int flags = info.flags;
     if (flags & kFirstUnit) rows.begin(shared.queries(stage), group, quad, place);
-    // The two sets of four warps take units in turns.
-    if (index % 2 == set && first_row < info.rows) {
+    if (first_row < info.rows) {
       const int start = info.start + first_row;
       bool seen[4] = {true, true, true, true};
       uint8_t* values = shared.values(stage) + first_row * Traits::row_bytes;
@@ -363,6 +368,7 @@ __device__ void multiply_units(const DecodeAttention& call, const DecodeShared<T
       __syncwarp();
       if (lane == 0) shared.free[stage].arrive();
       finish_item<Traits>(call, shared, finished, group);
+      rows.clear();
     } else {
       __syncwarp();
       if (lane == 0) shared.free[stage].arrive();
@@ -377,7 +383,7 @@ __device__ void multiply_units(const DecodeAttention& call, const DecodeShared<T
 #endif
 
 template <typename Traits>
-__global__ void __launch_bounds__(Traits::threads, 1)
+__global__ void __launch_bounds__(Traits::threads, 2)
     decode_attention(const __grid_constant__ DecodeAttention call, int num_stages, int group) {
 #ifdef ELASTIC_BULK_COPIES
   extern __shared__ __align__(128) uint8_t memory[];
@@ -404,8 +410,12 @@ cudaError_t launch_decode(const DecodeAttention& call, int multiprocessors, cuda
   const int group = call.num_query_heads / call.num_key_value_heads, stages = Traits::stages(group);
   const int bytes = stages * Traits::stage_bytes(group) + Traits::fixed_bytes(group);
   const auto kernel = decode_attention<Traits>;
-  static const cudaError_t prepared =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, Traits::shared_limit);
+  static const cudaError_t prepared = [&] {
+    const cudaError_t status = cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
+    return status != cudaSuccess
+               ? status
+               : cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, Traits::shared_memory - 1024);
+  }();
   if (prepared != cudaSuccess) return prepared;
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;

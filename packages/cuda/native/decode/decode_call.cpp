@@ -29,19 +29,16 @@ Shares share_out(const std::vector<SequenceEntry>& sequences, const std::vector<
   const size_t per_sequence = heads.size() / sequences.size();
   std::vector<int64_t> first{0};
   for (size_t item = 0; item < heads.size(); ++item) {
-    first.push_back(first.back() + KeyUnits(heads[item], sequences[item / per_sequence].key_length).count);
+    first.push_back(first.back() + item_work(KeyUnits(heads[item], sequences[item / per_sequence].key_length).count));
   }
-  const int64_t total = first.back();
-  const int blocks = decode_blocks(total, multiprocessors);
+  const int64_t work = first.back();
+  const int blocks = decode_blocks(work, multiprocessors), items = static_cast<int>(heads.size());
   Shares shares;
-  for (size_t item = 0; item < heads.size(); ++item) {
-    shares.items.push_back(decode_item(total, first[item], static_cast<int>(first[item + 1] - first[item]), blocks));
-  }
+  for (size_t item = 0; item < heads.size(); ++item) shares.items.push_back(decode_item(work, first[item], first[item + 1], blocks));
   size_t item = 0;
   for (int block = 0; block < blocks; ++block) {
-    const int64_t start = share_start(total, block, blocks), end = share_start(total, block + 1, blocks);
-    while (first[item + 1] <= start) ++item;
-    shares.blocks.push_back({static_cast<int32_t>(item), static_cast<int32_t>(start - first[item]), static_cast<int32_t>(end - start), 0});
+    while (first[item + 1] <= share_start(work, block, blocks)) ++item;
+    shares.blocks.push_back(decode_share(first.data(), items, static_cast<int>(item), block, blocks));
   }
   return shares;
 }

@@ -12,7 +12,7 @@ __host__ __device__ inline int64_t layer_bytes(int64_t items, int multiprocessor
 
 /** One thread block for a layer; the first also writes where the sequences are. */
 __global__ void __launch_bounds__(kThreads) plan_decode(const DecodeBatch batch, int multiprocessors) {
-  extern __shared__ int32_t first[];  // First unit of each item, and the end.
+  extern __shared__ int32_t first[];  // Where the work of each item starts, and the end.
   __shared__ int32_t sums[kThreads / 32];
   const int layer = blockIdx.x, thread = threadIdx.x, lane = thread % 32;
   const int items = batch.slots * batch.key_value_heads;
@@ -36,9 +36,8 @@ __global__ void __launch_bounds__(kThreads) plan_decode(const DecodeBatch batch,
   for (int item = begin; item < end; ++item) {
     const int slot = item / batch.key_value_heads;
     const HeadEntry head = heads[slot * batch.head_stride() + item % batch.key_value_heads];
-    const int count = KeyUnits(head, batch.lengths[slot]).count;
     first[item] = sum;
-    sum += count;
+    sum += static_cast<int>(item_work(KeyUnits(head, batch.lengths[slot]).count));
   }
   // Sums of the threads before this one.
   int before = sum;
@@ -54,28 +53,26 @@ __global__ void __launch_bounds__(kThreads) plan_decode(const DecodeBatch batch,
   for (int item = begin; item < end; ++item) first[item] += offset;
   if (thread == kThreads - 1) first[items] = offset + sum;
   __syncthreads();
-  const int64_t total = first[items];
-  const int blocks = decode_blocks(total, multiprocessors);
+  const int64_t work = first[items];
+  const int blocks = decode_blocks(work, multiprocessors);
   auto* shares = reinterpret_cast<DecodeShare*>(batch.plan + batch.slots * sizeof(SequenceEntry) +
                                                 layer * layer_bytes(items, multiprocessors));
   for (int block = thread; block < multiprocessors; block += kThreads) {
     DecodeShare share{0, 0, 0, 0};
     if (block < blocks) {
-      const int start = static_cast<int>(share_start(total, block, blocks));
+      const int64_t start = share_start(work, block, blocks);
       int low = 0, high = items - 1;  // The last item that starts at or before `start` and has units.
       while (low < high) {
         const int middle = (low + high + 1) / 2;
         if (first[middle] <= start) low = middle;
         else high = middle - 1;
       }
-      share = DecodeShare{low, start - first[low], static_cast<int32_t>(share_start(total, block + 1, blocks)) - start, 0};
+      share = decode_share(first, items, low, block, blocks);
     }
     shares[block] = share;
   }
   auto* table = reinterpret_cast<DecodeItem*>(shares + multiprocessors);
-  for (int item = thread; item < items; item += kThreads) {
-    table[item] = decode_item(total, first[item], first[item + 1] - first[item], blocks);
-  }
+  for (int item = thread; item < items; item += kThreads) table[item] = decode_item(work, first[item], first[item + 1], blocks);
 }
 
 }  // namespace

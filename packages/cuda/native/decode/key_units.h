@@ -6,8 +6,10 @@ namespace elastic {
 
 /** Keys of a unit; they lie in consecutive rows. */
 constexpr int kUnitKeys = 64;
-/** Units that are worth a thread block of their own. */
-constexpr int kLeastUnits = 4;
+/** Work that is worth a thread block of its own, in units. */
+constexpr int kLeastWork = 4;
+/** What it costs a thread block to end one head and begin the next, in units. */
+constexpr int kHeadWork = 2;
 
 /** The units that the query after `length - 1` tokens reads: those of the sink, then those of the window. */
 struct KeyUnits {
@@ -55,24 +57,43 @@ struct DecodeItem {
   int32_t unused;
 };
 
-__host__ __device__ inline int decode_blocks(int64_t total, int multiprocessors) {
-  const int64_t worth = (total + kLeastUnits - 1) / kLeastUnits;
+/** The work of an item is its units after `kHeadWork`. */
+__host__ __device__ inline int64_t item_work(int units) { return units == 0 ? 0 : kHeadWork + units; }
+
+__host__ __device__ inline int decode_blocks(int64_t work, int multiprocessors) {
+  const int64_t worth = (work + kLeastWork - 1) / kLeastWork;
   return static_cast<int>(worth < multiprocessors ? worth : multiprocessors);
 }
 
-/** First unit of a thread block's share. */
-__host__ __device__ inline int64_t share_start(int64_t total, int block, int blocks) { return total * block / blocks; }
+/** Where a thread block's share of all work starts. */
+__host__ __device__ inline int64_t share_start(int64_t work, int block, int blocks) { return work * block / blocks; }
 
-/** The thread block whose share a unit is in. */
-__host__ __device__ inline int block_of(int64_t total, int64_t unit, int blocks) {
-  return static_cast<int>(((unit + 1) * blocks - 1) / total);
+/** The thread block whose share holds a place in all work. */
+__host__ __device__ inline int block_of(int64_t work, int64_t place, int blocks) {
+  return static_cast<int>(((place + 1) * blocks - 1) / work);
 }
 
-/** An item whose units start at `first` of all. */
-__host__ __device__ inline DecodeItem decode_item(int64_t total, int64_t first, int count, int blocks) {
-  if (count == 0) return DecodeItem{0, 0, 0, 0};
-  const int begin = block_of(total, first, blocks), end = block_of(total, first + count - 1, blocks);
-  return DecodeItem{begin, end - begin + 1, share_start(total, begin, blocks) < first, 0};
+/**
+ * The share of a thread block. `first` says where the work of each item starts, and after the last where all ends; `item`
+ * is the last one that starts at or before the share and has units.
+ */
+template <typename Place>
+__host__ __device__ DecodeShare decode_share(const Place* first, int items, int item, int block, int blocks) {
+  const int64_t all = first[items], start = share_start(all, block, blocks), end = share_start(all, block + 1, blocks);
+  const int64_t before = start - first[item] - kHeadWork;
+  DecodeShare share{item, before > 0 ? static_cast<int32_t>(before) : 0, 0, 0};
+  for (int i = item; i < items && first[i] < end; ++i) {
+    const int64_t begin = first[i] + kHeadWork > start ? first[i] + kHeadWork : start, stop = first[i + 1] < end ? first[i + 1] : end;
+    if (stop > begin) share.units += static_cast<int32_t>(stop - begin);
+  }
+  return share;
+}
+
+/** An item whose work starts at `first` and ends at `end` of all. */
+__host__ __device__ inline DecodeItem decode_item(int64_t work, int64_t first, int64_t end, int blocks) {
+  if (first == end) return DecodeItem{0, 0, 0, 0};
+  const int begin = block_of(work, first + kHeadWork, blocks), last = block_of(work, end - 1, blocks);
+  return DecodeItem{begin, last - begin + 1, share_start(work, begin, blocks) < first, 0};
 }
 
 }  // namespace elastic

@@ -1,7 +1,6 @@
 // What one warp of the decode kernel knows of its query rows while keys and values pass by in shared memory.
 #pragma once
-#include "attention/softmax_rows.cuh"
-#include "ptx/warp_matrix.cuh"
+#include "attention/warp_keys.cuh"
 
 namespace elastic {
 
@@ -18,14 +17,24 @@ struct WarpRows {
   float maximum[2];
   float sum[2];
 
-  __device__ void begin(const uint8_t* queries, int group, int quad, int place) {
+  /** Nothing of what was known is needed any more: between two items the registers serve others. */
+  __device__ void clear() {
 #pragma unroll
     for (auto& tile : sums) {
 #pragma unroll
       for (float& value : tile) value = 0;
     }
+#pragma unroll
+    for (auto& chunk : query) {
+#pragma unroll
+      for (uint32_t& value : chunk) value = 0;
+    }
     maximum[0] = maximum[1] = -INFINITY;
     sum[0] = sum[1] = 0;
+  }
+
+  /** After {@link clear}. */
+  __device__ void begin(const uint8_t* queries, int group, int quad, int place) {
 #pragma unroll
     for (int chunk = 0; chunk < key_chunks; ++chunk) {
 #pragma unroll
@@ -53,48 +62,9 @@ struct WarpRows {
       }
     }
     float scores[2][4] = {};
-#pragma unroll
-    for (int chunk = 0; chunk < key_chunks; ++chunk) {
-#pragma unroll
-      for (int tile = 0; tile < 2; ++tile) {
-        const uint4& line = key_data[tile][chunk];
-        ptx::multiply_accumulate<Element>(scores[tile], query[2 * chunk], line.x, line.y);
-        ptx::multiply_accumulate<Element>(scores[tile], query[2 * chunk + 1], line.z, line.w);
-      }
-    }
-    uint32_t probabilities[4];
-    float rescale[2];
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      float highest = maximum[r];
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        float& score = scores[i / 2][2 * r + i % 2];
-        score = seen[i] ? score * scale_log2 : -INFINITY;
-        highest = fmaxf(highest, score);
-      }
-      highest = quad_max(highest);
-      const float base = highest == -INFINITY ? 0.0f : highest;
-      rescale[r] = exp2_fast(maximum[r] - base);
-      maximum[r] = highest;
-      float added = 0;
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        float& score = scores[i / 2][2 * r + i % 2];
-        score = exp2_fast(score - base);
-        added += score;
-      }
-      sum[r] = fmaf(sum[r], rescale[r], added);
-      probabilities[r] = pack_pair<Element>(scores[0][2 * r], scores[0][2 * r + 1]);
-      probabilities[r + 2] = pack_pair<Element>(scores[1][2 * r], scores[1][2 * r + 1]);
-    }
-    if (__any_sync(0xffffffffu, rescale[0] != 1.0f || rescale[1] != 1.0f)) {
-#pragma unroll
-      for (auto& tile : sums) {
-#pragma unroll
-        for (int i = 0; i < 4; ++i) tile[i] *= rescale[i / 2];
-      }
-    }
+    multiply_keys<Element, key_chunks>(scores, query, key_data);
+    uint32_t weights[4];
+    weigh_scores<Element>(scores, [&](int, int i) { return seen[i]; }, scale_log2, maximum, sum, sums, weights);
 #pragma unroll
     for (int chunk = 0; chunk < value_chunks; ++chunk) {
       uint32_t lines[4][value_width / 2];
@@ -110,14 +80,7 @@ struct WarpRows {
           lines[i][0] = line.x, lines[i][1] = line.y;
         }
       }
-#pragma unroll
-      for (int column = 0; column < value_width; ++column) {
-        // The same column of two neighbouring keys, side by side.
-        const uint32_t selector = column % 2 == 0 ? 0x5410 : 0x7632;
-        const uint32_t low = __byte_perm(lines[0][column / 2], lines[1][column / 2], selector);
-        const uint32_t high = __byte_perm(lines[2][column / 2], lines[3][column / 2], selector);
-        ptx::multiply_accumulate<Element>(sums[chunk * value_width + column], probabilities, low, high);
-      }
+      add_values<Element, value_width>(sums + chunk * value_width, weights, lines[0], lines[1], lines[2], lines[3]);
     }
   }
 
