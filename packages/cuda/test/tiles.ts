@@ -67,6 +67,33 @@ export function describeTiles(subject: BackendUnderTest): void {
       }
     });
 
+    test("70 sequences in one call: of caches of their own, and of one pool", () => {
+      const outputs = (backend: Backend, paged: boolean): Float32Array => {
+        using scope = new MemoryScope();
+        const [headDim, dtype] = [64, "bf16"] as const;
+        const pool = paged ? { pool: scope.track(new PagePool({ backend, headDim, dtype })) } : {};
+        const lengths = Array.from({ length: 70 }, (_, index) => 48 + index);
+        const tokens = lengths.reduce((sum, length) => sum + length);
+        const query = scope.track(randomTensor(backend, [tokens, 2, headDim], dtype, 1));
+        const output = scope.track(poisoned(backend, query.shape, dtype));
+        let start = 0;
+        const sequences = lengths.map((length, index) => {
+          const cache = scope.track(new SequenceCache({ backend, numLayers: 1, numKeyValueHeads: 1, headDim, dtype, ...pool }));
+          const keys = scope.track(randomTensor(backend, [length, 1, headDim], dtype, 100 + index));
+          const values = scope.track(randomTensor(backend, [length, 1, headDim], dtype, 200 + index));
+          cache.append(0, keys, values);
+          start += length;
+          return { start: start - length, length, cache: cache.layer(0), patterns: [index % 2 === 0 ? pattern : ({ type: "full" } as const)] };
+        });
+        backend.kernels.run(hybridAttention, { query, output, sequences, scale: headDim ** -0.5 });
+        return output.toFloat32();
+      };
+      using backend = subject.create();
+      const expected = outputs(new ReferenceBackend(), false);
+      for (const paged of [false, true]) expect(relativeError(outputs(backend, paged), expected)).toBeLessThan(2 ** -7);
+      expect(backend.memory().liveAllocations).toBe(0);
+    });
+
     test("XAttention chooses as the reference does, in bf16 too", () => {
       const estimate = (backend: Backend): Uint8Array => {
         using scope = new MemoryScope();

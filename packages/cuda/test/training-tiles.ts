@@ -13,11 +13,18 @@ const shapes: readonly TrainingCase[] = [
   { lengths: [[640, 640]], patterns: [streaming, full], group: 1, headDim: 96 },
   { lengths: [[1200, 1300]], patterns: [selected], group: 16, headDim: 64 },
 ];
+/** More sequences than one launch of the backward takes. */
+const many: TrainingCase = {
+  lengths: Array.from({ length: 50 }, (_, index) => [1 + index, 1 + index]),
+  patterns: [streaming, full],
+  group: 1,
+  headDim: 64,
+};
 
 /** The training kernels of the Hopper family, through the whole backend. */
 export function describeTrainingTiles(subject: BackendUnderTest): void {
   describe("gradients in tiles of 128 keys", () => {
-    testGradients(subject, shapes, ["bf16", "f16"]);
+    testGradients(subject, [...shapes, many], ["bf16", "f16"]);
 
     test("the order of sums does not matter much, and not at all where it is asked for", () => {
       using backend = subject.create();

@@ -23,6 +23,7 @@ SequenceEntry sequence_entry(const AttentionSequence& sequence) {
           narrow(sequence.mask.columns),
           narrow(sequence.keys.rows),
           sequence.pages.shift,
+          0,
           sequence.pages.entries};
 }
 

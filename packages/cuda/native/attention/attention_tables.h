@@ -44,6 +44,8 @@ struct SequenceEntry {
   int32_t num_slots;
   /** Tokens of a page as a power of two. */
   int32_t page_shift;
+  /** Which pair of a launch's tensor maps is of these keys and values. */
+  int32_t maps;
   /** Page of each page of slots; null where slot s is row s. */
   const int32_t* pages;
 

@@ -7,6 +7,8 @@ namespace elastic {
 
 /** Query rows of a tile: as many as two warp groups have registers for beside the gradients of 128 keys and values. */
 constexpr int kQueryRows = 64;
+/** Sequences of one launch: their tensor maps travel as kernel parameters. */
+constexpr int kMaxSequences = 48;
 
 /**
  * Items of work: neighbouring key tiles of one head, each against a range of query tiles of all query heads of its group.

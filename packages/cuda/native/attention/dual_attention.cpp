@@ -1,6 +1,7 @@
 // Both sides of a training step's attention: in one pass where one side is full attention and the Hopper kernel takes the
 // sequence, as two hybrid calls otherwise.
 #include <algorithm>
+#include <stdexcept>
 
 #include "addon/operations.h"
 #include "attention/attention_entries.h"
@@ -23,8 +24,11 @@ bool one_pass_serves(const DualAttention& dual, size_t index) {
          tiles_serve_sequence(dual.sparse, dual.sparse.sequences[index]);
 }
 
-/** `output` gets full attention, `sparse_output` that of the sequences' patterns. */
-void run_one_pass(const DualAttention& dual, const std::vector<const AttentionSequence*>& sequences) {
+/**
+ * `output` gets full attention, `sparse_output` that of the sequences' patterns: of sequences from `first` on, of as many as
+ * one launch takes; the first that it does not take.
+ */
+size_t run_one_pass(const DualAttention& dual, const std::vector<const AttentionSequence*>& sequences, size_t first) {
   const AttentionCall &full = dual.full, &sparse = dual.sparse;
   ForwardCall forward{full.query.data,
                       full.query.row_stride,
@@ -35,22 +39,25 @@ void run_one_pass(const DualAttention& dual, const std::vector<const AttentionSe
                       sparse.output.data,
                       reinterpret_cast<float*>(sparse.log_sum_exp.data),
                       static_cast<int>(full.num_query_heads),
-                      static_cast<int>(sequences.front()->patterns.size()),
+                      static_cast<int>(sequences[first]->patterns.size()),
                       static_cast<int>(full.head_dim),
                       full.query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16,
                       full.scale,
                       {},
+                      {},
                       {}};
-  for (const AttentionSequence* sequence : sequences) {
-    forward.sequences.push_back(sequence_entry(*sequence));
-    append_head_entries(*sequence, forward.heads);
+  size_t next = first;
+  for (; next < sequences.size() && forward.add(sequence_entry(*sequences[next])); ++next) {
+    append_head_entries(*sequences[next], forward.heads);
   }
+  if (next == first) throw std::range_error("attention has too many heads for one launch");
   const Device& device = Device::instance();
   const Scratch workspace(forward_workspace_bytes(forward));
   std::vector<char> tables(forward_table_bytes(forward));
   write_forward_tables(forward, tables.data());
   upload_small(workspace.data(), tables.data(), tables.size(), device.stream);
   run_forward(forward, workspace.data(), device.capability, device.multiprocessors, device.stream);
+  return next;
 }
 
 }  // namespace
@@ -71,10 +78,7 @@ void backend::dual_attention(const DualAttention& dual) {
       rest.sparse.sequences.push_back(dual.sparse.sequences[i]);
     }
   }
-  for (size_t first = 0; first < together.size(); first += kMaxSequences) {
-    const size_t end = std::min(together.size(), first + kMaxSequences);
-    run_one_pass(dual, {together.begin() + static_cast<std::ptrdiff_t>(first), together.begin() + static_cast<std::ptrdiff_t>(end)});
-  }
+  for (size_t next = 0; next < together.size();) next = run_one_pass(dual, together, next);
   backend::hybrid_attention(rest.full);
   backend::hybrid_attention(rest.sparse);
 }

@@ -14,6 +14,20 @@ size_t sequence_bytes(const ForwardCall& call) { return call.sequences.size() * 
 
 }  // namespace
 
+bool ForwardCall::add(SequenceEntry sequence) {
+  if ((sequences.size() + 1) * static_cast<size_t>(num_key_value_heads) > kMaxScheduledHeads) return false;
+  size_t maps = 0;
+  const auto same = [&](const SequenceEntry& other) {
+    return other.keys == sequence.keys && other.values == sequence.values && other.num_slots == sequence.num_slots;
+  };
+  while (maps < stores.size() && !same(sequences[stores[maps]])) ++maps;
+  if (maps == kMaxMaps) return false;
+  if (maps == stores.size()) stores.push_back(sequences.size());
+  sequence.maps = static_cast<int32_t>(maps);
+  sequences.push_back(sequence);
+  return true;
+}
+
 size_t forward_table_bytes(const ForwardCall& call) {
   return sequence_bytes(call) + call.heads.size() * sizeof(HeadEntry);
 }
@@ -48,8 +62,8 @@ void run_forward(const ForwardCall& call, void* workspace, int capability, int m
   ForwardParameters parameters{};
   parameters.query = interleaved_heads_map(call.query, call.type, call.tokens, call.num_query_heads, call.head_dim,
                                            call.query_stride);
-  for (int i = 0; i < num_sequences; ++i) {
-    const SequenceEntry& sequence = call.sequences[static_cast<size_t>(i)];
+  for (size_t i = 0; i < call.stores.size(); ++i) {
+    const SequenceEntry& sequence = call.sequences[call.stores[i]];
     parameters.keys[i] = head_rows_map(sequence.keys, call.type, sequence.num_slots, call.head_dim);
     parameters.values[i] = head_rows_map(sequence.values, call.type, sequence.num_slots, call.head_dim);
   }

@@ -25,6 +25,11 @@ struct ForwardCall {
   std::vector<SequenceEntry> sequences;
   /** [sequences, numKeyValueHeads]. */
   std::vector<HeadEntry> heads;
+  /** The first sequence of each pair of keys and values. */
+  std::vector<size_t> stores;
+
+  /** Adds a sequence, whose heads the caller then adds, or returns false where one launch cannot take it too. */
+  bool add(SequenceEntry sequence);
 };
 
 /** Device memory that a call needs besides its tensors: its tables and its schedule. */

@@ -55,13 +55,13 @@ __global__ void __launch_bounds__(kThreads, 1) attention_forward_mma(const MmaFo
   const int group = parameters.num_query_heads / parameters.num_key_value_heads;
   const Schedule& schedule = parameters.schedule;
   const int num_work = *schedule.num_work, num_segments = *schedule.num_segments;
+  int segment_index = 0;
   for (;;) {
     __syncthreads();
     if (threadIdx.x == 0) shared.work = atomicAdd(schedule.next_work, 1);
     __syncthreads();
     const int index = shared.work;
     if (index >= num_work) return;
-    int segment_index = 0;
     while (segment_index + 1 < num_segments && schedule.segments[segment_index + 1].first_work <= index) ++segment_index;
     const Segment segment = schedule.segments[segment_index];
     const SequenceEntry sequence = parameters.sequences[segment.sequence];

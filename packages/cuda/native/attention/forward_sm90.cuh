@@ -70,6 +70,7 @@ __device__ void produce(const ForwardParameters& parameters, ForwardShared<Trait
   const int num_work = *schedule.num_work, num_segments = *schedule.num_segments;
   uint32_t loaded = 0;
   uint32_t query_phase = 0;
+  int segment_index = 0;
   for (;;) {
     int index = 0;
     if (lane == 0) index = atomicAdd(schedule.next_work, 1);
@@ -82,10 +83,13 @@ __device__ void produce(const ForwardParameters& parameters, ForwardShared<Trait
       }
       return;
     }
-    int segment_index = -1;
-    for (int first = 0; first < num_segments; first += 32) {
-      const bool begun = first + lane < num_segments && schedule.segments[first + lane].first_work <= index;
-      segment_index += __popc(__ballot_sync(0xffffffffu, begun));
+    // Work only goes up: the search goes on where the last one ended.
+    for (;;) {
+      const int candidate = segment_index + 1 + lane;
+      const bool begun = candidate < num_segments && schedule.segments[candidate].first_work <= index;
+      const int steps = __popc(__ballot_sync(0xffffffffu, begun));
+      segment_index += steps;
+      if (steps < 32) break;
     }
     const Segment segment = schedule.segments[segment_index];
     const SequenceEntry sequence = parameters.sequences[segment.sequence];
@@ -133,7 +137,7 @@ __device__ void produce(const ForwardParameters& parameters, ForwardShared<Trait
         shared.values_free[stage].wait((count / Traits::stages & 1) ^ 1);
         shared.values_full[stage].arrive_and_expect(Traits::tile_bytes);
         for (int part = 0; part < Traits::parts; ++part) {
-          ptx::copy_box(shared.values[stage] + part * Traits::part_bytes, parameters.values[segment.sequence],
+          ptx::copy_box(shared.values[stage] + part * Traits::part_bytes, parameters.values[sequence.maps],
                         shared.values_full[stage], part * Traits::columns, slot);
         }
       }
@@ -155,7 +159,7 @@ __device__ void produce(const ForwardParameters& parameters, ForwardShared<Trait
         shared.flags[stage] = flags;
         shared.keys_full[stage].arrive_and_expect(Traits::tile_bytes);
         for (int part = 0; part < Traits::parts; ++part) {
-          ptx::copy_box(shared.keys[stage] + part * Traits::part_bytes, parameters.keys[segment.sequence],
+          ptx::copy_box(shared.keys[stage] + part * Traits::part_bytes, parameters.keys[sequence.maps],
                         shared.keys_full[stage], part * Traits::columns, slot);
         }
       }

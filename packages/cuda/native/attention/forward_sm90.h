@@ -7,13 +7,14 @@
 
 namespace elastic {
 
-/** Sequences of one launch: their tensor maps travel as kernel parameters. */
-constexpr int kMaxSequences = 16;
+/** Pairs of keys and values of one launch: their tensor maps travel as kernel parameters. Sequences of a pool share one. */
+constexpr int kMaxMaps = 64;
 
 struct ForwardParameters {
   CUtensorMap query;
-  CUtensorMap keys[kMaxSequences];
-  CUtensorMap values[kMaxSequences];
+  /** By `SequenceEntry::maps`. */
+  CUtensorMap keys[kMaxMaps];
+  CUtensorMap values[kMaxMaps];
   const SequenceEntry* sequences;
   const HeadEntry* heads;
   Schedule schedule;

@@ -30,22 +30,25 @@ bool tiles_serve(const AttentionCall& call, const AttentionSequence& sequence) {
          sequence.length >= kTileRows && tiles_serve_sequence(call, sequence);
 }
 
-void run_tiles(const AttentionCall& call, const std::vector<const AttentionSequence*>& sequences) {
+/** Attention of sequences from `first` on, of as many as one launch takes; the first that it does not take. */
+size_t run_tiles(const AttentionCall& call, const std::vector<const AttentionSequence*>& sequences, size_t first) {
   const Device& device = Device::instance();
   ForwardCall forward{call.query.data, call.query.row_stride, call.query.rows, call.output.data,
                       call.output.row_stride, reinterpret_cast<float*>(call.log_sum_exp.data), nullptr, nullptr,
-                      static_cast<int>(call.num_query_heads), static_cast<int>(sequences.front()->patterns.size()),
+                      static_cast<int>(call.num_query_heads), static_cast<int>(sequences[first]->patterns.size()),
                       static_cast<int>(call.head_dim),
-                      call.query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16, call.scale, {}, {}};
-  for (const AttentionSequence* sequence : sequences) {
-    forward.sequences.push_back(sequence_entry(*sequence));
-    append_head_entries(*sequence, forward.heads);
+                      call.query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16, call.scale, {}, {}, {}};
+  size_t next = first;
+  for (; next < sequences.size() && forward.add(sequence_entry(*sequences[next])); ++next) {
+    append_head_entries(*sequences[next], forward.heads);
   }
+  if (next == first) throw std::range_error("attention has too many heads for one launch");
   const Scratch workspace(forward_workspace_bytes(forward));
   std::vector<char> tables(forward_table_bytes(forward));
   write_forward_tables(forward, tables.data());
   upload_small(workspace.data(), tables.data(), tables.size(), Device::instance().stream);
   run_forward(forward, workspace.data(), device.capability, device.multiprocessors, device.stream);
+  return next;
 }
 
 /** Keys that a head's rows read at most. */
@@ -123,10 +126,7 @@ void backend::hybrid_attention(const AttentionCall& call) {
     (tiles_serve(call, sequence) ? tiles : decode_serves(call, sequence) ? steps : rows).push_back(&sequence);
   }
   if (!steps.empty()) run_decode(call, steps);
-  for (size_t first = 0; first < tiles.size(); first += kMaxSequences) {
-    const size_t end = std::min(tiles.size(), first + kMaxSequences);
-    run_tiles(call, {tiles.begin() + static_cast<std::ptrdiff_t>(first), tiles.begin() + static_cast<std::ptrdiff_t>(end)});
-  }
+  for (size_t next = 0; next < tiles.size();) next = run_tiles(call, tiles, next);
   // Sequences of one launch share types; batches of one model always do.
   while (!rows.empty()) {
     const DType dtype = rows.front()->keys.dtype;

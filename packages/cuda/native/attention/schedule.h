@@ -33,6 +33,9 @@ struct Schedule {
   int32_t* next_work;
 };
 
+/** Key-value heads of all sequences of one schedule. */
+constexpr int kMaxScheduledHeads = 32768;
+
 /** Bytes of a schedule for so many heads in all sequences. */
 size_t schedule_bytes(int num_sequences, int num_key_value_heads);
 /** Lays a schedule out in memory of that size. */

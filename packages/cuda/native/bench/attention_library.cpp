@@ -1,6 +1,7 @@
 // C functions over the kernels, for the benchmark that runs them beside PyTorch in one process.
 #include <cstdio>
 #include <memory>
+#include <stdexcept>
 
 #include "attention/backward_call.h"
 #include "attention/forward_call.h"
@@ -35,8 +36,13 @@ void read_sequences(Call& call, int num_sequences, const void* const* keys, cons
   for (int i = 0; i < num_sequences; ++i) {
     const int query_length = lengths[3 * i], key_length = lengths[3 * i + 1], capacity = lengths[3 * i + 2];
     const int blocks = (key_length + 127) / 128, first = (key_length - query_length) / 128;
-    call.sequences.push_back({keys[i], values[i], static_cast<const uint8_t*>(masks[i]), start, query_length, key_length,
-                              blocks - first, blocks, capacity * call.num_key_value_heads});
+    const elastic::SequenceEntry entry{keys[i], values[i], static_cast<const uint8_t*>(masks[i]), start, query_length, key_length,
+                                       blocks - first, blocks, capacity * call.num_key_value_heads, 0, 0, nullptr};
+    if constexpr (requires { call.add(entry); }) {
+      if (!call.add(entry)) throw std::invalid_argument("one launch does not take so many sequences");
+    } else {
+      call.sequences.push_back(entry);
+    }
     start += query_length;
     for (int head = 0; head < call.num_key_value_heads; ++head) {
       const int32_t* p = patterns + 4 * (i * call.num_key_value_heads + head);
@@ -71,7 +77,7 @@ EXPORT void* elastic_forward_create(const void* query, int64_t query_stride, int
   auto& call = prepared->call;
   call = {query,      query_stride,    tokens,     output,   output_stride,
           lse,        sparse_output,   sparse_lse, num_query_heads, num_key_value_heads,
-          head_dim,   static_cast<elastic::HalfType>(type), scale,  {}, {}};
+          head_dim,   static_cast<elastic::HalfType>(type), scale,  {}, {}, {}};
   read_sequences(call, num_sequences, keys, values, masks, lengths, patterns);
   prepared->multiprocessors = device_attribute(cudaDevAttrMultiProcessorCount);
   prepared->capability = elastic::limited_capability(10 * device_attribute(cudaDevAttrComputeCapabilityMajor) +
