@@ -60,7 +60,7 @@ describe("an evaluation", () => {
   });
 
   test("stops at Ctrl-C, keeps what was done, and goes on from there", async () => {
-    const args = ["ruler", "--tasks", "niah_single_1", "--lengths", "768", "--limit", "6", "--out", "stopped"];
+    const args = ["ruler", "--tasks", "niah_single_1", "--lengths", "768", "--limit", "12", "--out", "stopped"];
     const child = spawn(process.execPath, [program, "eval", ...args], { env: environment, cwd: folder });
     let stderr = "";
     child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
@@ -70,10 +70,12 @@ describe("an evaluation", () => {
     child.kill("SIGINT");
     expect(await ended).toBe(130);
     expect(stderr).toMatch(/Stopped; what was done is kept.*--resume/);
+    // Twelve requests at once listen for one signal, and Node is not to warn of it.
+    expect(stderr).not.toMatch(/Warning/);
     const before = readFileSync(records, "utf8");
-    expect(lines(records)).toBeLessThan(12);
+    expect(lines(records)).toBeLessThan(24);
     expect(cli(...args, "--resume").status).toBe(0);
-    expect(lines(records)).toBe(12);
+    expect(lines(records)).toBe(24);
     // Not one of them was run again: their times are still those of the first start.
     const after = new Set(readFileSync(records, "utf8").split("\n"));
     expect(before.split("\n").every((line) => after.has(line))).toBe(true);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Communicator } from "@elastic-attention/distributed";
 import type { LocalEngine } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
@@ -125,6 +126,8 @@ async function together(
   }
   const failure = new AbortController();
   const stop = AbortSignal.any([signal, failure.signal]);
+  // Each request listens; Node warns of more than ten.
+  setMaxListeners(10 + samples.length, stop);
   const first: { error?: unknown } = {};
   const running = samples.map((sample) =>
     evaluate(sample, stop).catch((error: unknown) => {
