@@ -47,13 +47,15 @@ describe("the command line", () => {
 
   test("finds a sentence in a long document with most heads sparse", () => {
     const { status, stdout } = cli("demo", "--tokens", "3000", "--json");
-    const { found, sparse, full } = JSON.parse(stdout) as {
+    const { found, sparse, full, code } = JSON.parse(stdout) as {
       found: boolean;
       sparse: { report: { modelSparsity: number; keyValueBytes: number } };
       full: { report: { keyValueBytes: number } };
+      code: { report: { modelSparsity: number } };
     };
     expect([status, found]).toEqual([0, true]);
     expect(sparse.report.modelSparsity).toBeGreaterThan(0.6);
+    expect(code.report.modelSparsity).toBeGreaterThan(sparse.report.modelSparsity + 0.1);
     expect(sparse.report.keyValueBytes).toBeLessThan(0.5 * full.report.keyValueBytes);
   });
 

@@ -1,6 +1,7 @@
 import { mobyDick, runningText } from "@elastic-attention/evaluation";
 import type { Engine } from "@elastic-attention/generation";
 import { cutToTokens, hideNeedle, needlePrompt } from "../documents/needle-document.js";
+import { codePrompt, ownSource } from "../documents/own-source.js";
 import { promptInput } from "../documents/read-prompt.js";
 import { type GenerationOptions, type ModelOptions, openEngine, requestSettings, type RoutingOptions } from "../model-options.js";
 import { formatBytes, routingReportText } from "../report/routing-report-text.js";
@@ -9,7 +10,10 @@ import { type Finish, streamAnswer } from "../terminal/stream-answer.js";
 
 type DemoOptions = ModelOptions & RoutingOptions & GenerationOptions & { readonly tokens: number };
 
-/** `demo`: a real book with one sentence hidden in it; the answer, what sparsity saved, and the same with full attention. */
+/**
+ * `demo`: a real book with one sentence hidden in it; the answer, what sparsity saved, and the same with full attention;
+ * then how a learned router takes another kind of prompt.
+ */
 export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) => {
   await using engine = await openEngine(options, signal);
   const book = await cutToTokens(runningText(mobyDick()), options.tokens, async (text) => (await engine.tokenize({ prompt: text })).length);
@@ -30,11 +34,14 @@ export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) =>
   if (!options.json) console.error(`\n${routingReportText(sparse.report, engine.model)}\n`);
   const full = await fullAttention(engine, request);
   if (full.reason === "aborted") return interrupted;
+  const code = sparse.report.router === "learned" ? await sourceCode(engine, { ...request, maxNewTokens: 1 }) : undefined;
+  if (code?.reason === "aborted") return interrupted;
   const found = sparse.text.includes(document.answer);
   if (options.json) {
-    console.log(JSON.stringify({ model: engine.model, expected: document.answer, found, sparse, full }, undefined, 2));
+    console.log(JSON.stringify({ model: engine.model, expected: document.answer, found, sparse, full, code }, undefined, 2));
   } else {
     console.error(comparison(sparse, full));
+    if (code !== undefined) console.error(`\nGiven source code to go on with, the routers make more heads sparse: MSR ${code.report.modelSparsity.toFixed(3)}.`);
   }
   return found ? 0 : 1;
 };
@@ -42,6 +49,11 @@ export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) =>
 async function fullAttention(engine: Engine, request: Parameters<Engine["generate"]>[0]): Promise<Finish> {
   const { sparsity: _, ...rest } = request;
   return streamAnswer(engine, { ...rest, mode: "full" }, () => {});
+}
+
+async function sourceCode(engine: Engine, request: Parameters<Engine["generate"]>[0]): Promise<Finish> {
+  const { prompt: _, messages: __, ...rest } = request;
+  return streamAnswer(engine, { ...rest, ...promptInput(codePrompt(ownSource()), engine.model.hasChatTemplate) }, () => {});
 }
 
 function comparison(sparse: Finish, full: Finish): string {
