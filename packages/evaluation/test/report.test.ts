@@ -124,6 +124,12 @@ describe("the page", () => {
     expect(text).not.toContain("<img");
   });
 
+  test("of a run that was stopped compares the speed at lengths that both modes saw", () => {
+    expect(page()).toContain("<strong>2.00×</strong>");
+    const more = record({ lengthBucket: "160", id: "echo/160/0", index: 9, prefillSeconds: 100 });
+    expect(renderReport(runDocument(summarizeRun(describedRun(), [...records(), more])))).toContain("<strong>2.00×</strong>");
+  });
+
   test("holds what is needed to repeat the run", () => {
     for (const part of ["elastic-attention eval toy", "9e70b462db682ed60a7574ceb9bd1c9c", "sinkTokens 128", "v20.19.0", "two cores"]) expect(page()).toContain(part);
   });

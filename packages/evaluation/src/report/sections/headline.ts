@@ -21,13 +21,16 @@ function routedCards(suite: SuiteReport, full: VariantResult | undefined, routed
   const own = suite.speed.filter((row) => row.variant === variant);
   const others = suite.speed.filter((row) => row.variant === "full");
   const total = (rows: typeof own, value: (row: (typeof own)[number]) => number) => rows.reduce((sum, row) => sum + value(row) * row.samples, 0);
-  const faster = total(others, ({ prefillSeconds }) => prefillSeconds) / total(own, ({ prefillSeconds }) => prefillSeconds);
+  // A run that was stopped has lengths that only one of them saw.
+  const same = own.flatMap((row) => others.filter(({ lengthBucket }) => lengthBucket === row.lengthBucket).map((full) => ({ row, full })));
+  const seconds = (of: (pair: (typeof same)[number]) => number) => same.reduce((sum, pair) => sum + of(pair) * pair.row.samples, 0);
+  const faster = seconds(({ full }) => full.prefillSeconds) / seconds(({ row }) => row.prefillSeconds);
   const kept = total(own, ({ keyValueBytes }) => keyValueBytes) / total(own, ({ fullKeyValueBytes }) => fullKeyValueBytes);
   const share = full === undefined || full.score.average === 0 ? undefined : score.average / full.score.average;
   return [
     card(scoreText(score.average, suite.scoreUnit), `with ${variant}, ${percentText(modelSparsity.average)} of the heads sparse`),
     share === undefined || suite.scoreUnit === "nats" ? "" : card(percentText(share), "of full attention’s score"),
-    Number.isFinite(faster) && others.length > 0 ? card(`${faster.toFixed(2)}×`, "as fast as full attention at reading prompts") : "",
+    Number.isFinite(faster) ? card(`${faster.toFixed(2)}×`, "as fast as full attention at reading prompts") : "",
     Number.isFinite(kept) ? card(percentText(kept), "of full attention’s keys and values kept") : "",
   ];
 }
