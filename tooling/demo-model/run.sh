@@ -3,7 +3,7 @@
 # `start` prepares the data, makes a one-minute trial that must pass, and leaves the real training running.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-data=${DATA:-$here/../../.carry/demo-model}
+data=${DATA:-$here/../../build/demo-model}
 work=${WORK:-/tmp/demo-model}
 export PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 case $1 in
