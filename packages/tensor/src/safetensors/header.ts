@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { elementByteSize, type ElementType, isElementType } from "./element-types.js";
 import { SafetensorsFormatError, type SafetensorsProblem } from "./errors.js";
 import { findDuplicateKey } from "./duplicate-key.js";
+import { longestList } from "./longest-list.js";
 
 /** Where a tensor lies in its file. */
 export interface TensorEntry {
@@ -20,6 +21,9 @@ export interface SafetensorsHeader {
 
 /** Largest header that is read, as the format prescribes. */
 export const maxHeaderBytes = 100_000_000;
+
+/** Most sizes of a shape: as many as NumPy and PyTorch take. */
+const maximumRank = 64;
 
 const openingBrace = 0x7b;
 
@@ -56,6 +60,7 @@ export function parseHeader(file: string, bytes: Uint8Array, fileBytes: number):
   };
   if (bytes[0] !== openingBrace) throw notAnObject(file);
   if (!isUtf8(bytes)) fail("header-encoding", "has a header that is not UTF-8.");
+  if (longestList(bytes) > maximumRank) fail("invalid-shape", `has a shape of more than ${maximumRank} sizes in its header.`);
   // Several times as fast as a TextDecoder; there is no mark of byte order to keep, since the first byte is a brace.
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   let root: unknown;
@@ -117,7 +122,7 @@ function parseEntry(name: string, value: unknown, dataStart: number, fileBytes: 
   return { name, type: dtype, shape, byteOffset: dataStart + start, byteLength };
 }
 
-/** undefined beyond 2^53, where the product would round; it stops there, so that a shape of a million sizes costs nothing. */
+/** undefined beyond 2^53, where the product would round. */
 function exactByteLength(shape: readonly number[], elementBytes: number): number | undefined {
   if (shape.includes(0)) return 0;
   let product = elementBytes;
