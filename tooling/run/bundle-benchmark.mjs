@@ -1,13 +1,7 @@
 // Bundles one benchmark into one file, for machines without npm:
 //   node tooling/run/bundle-benchmark.mjs OUT.mjs NAME      then there: node OUT.mjs NAME [options]
-import { createRequire } from "node:module";
-import { dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const fromRoot = createRequire(resolve(root, "package.json"));
-const fromTsup = createRequire(createRequire(resolve(root, "tooling/tsup/package.json")).resolve("tsup"));
-const { build } = fromTsup("esbuild");
+import { resolve } from "node:path";
+import { bundle, root } from "./bundle.mjs";
 
 const [out, name] = process.argv.slice(2);
 if (out === undefined || name === undefined) {
@@ -28,16 +22,4 @@ const report = { benchmark: ${JSON.stringify(name)}, machine, seconds: (performa
 console.log(json ? JSON.stringify(report, null, 2) : formatReport(report));
 if (output !== undefined) writeFileSync(output, JSON.stringify([report], null, 2) + "\\n");
 `;
-await build({
-  stdin: { contents, resolveDir: fromRoot.resolve("./package.json").replace(/package\.json$/, "") },
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  target: "node20",
-  outfile: out,
-  conditions: ["source"],
-  banner: { js: 'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);' },
-  // Packages register themselves when they are imported, whatever their manifests say.
-  ignoreAnnotations: true,
-  logLevel: "warning",
-});
+await bundle(out, { stdin: { contents, resolveDir: root } });

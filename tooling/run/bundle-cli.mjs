@@ -5,30 +5,14 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const fromTsup = createRequire(createRequire(resolve(root, "tooling/tsup/package.json")).resolve("tsup"));
-const { build } = fromTsup("esbuild");
+import { bundle, root } from "./bundle.mjs";
 
 const [out] = process.argv.slice(2);
 if (out === undefined) {
   console.error("Usage: node tooling/run/bundle-cli.mjs OUT/bin/cli.mjs");
   process.exit(1);
 }
-await build({
-  entryPoints: [resolve(root, "apps/cli/src/main.ts")],
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  target: "node20",
-  outfile: out,
-  conditions: ["source"],
-  banner: { js: 'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);' },
-  // Packages register themselves when they are imported, whatever their manifests say.
-  ignoreAnnotations: true,
-  logLevel: "warning",
-});
+await bundle(out, { entryPoints: [resolve(root, "apps/cli/src/main.ts")] });
 // The command line reads its version one folder above itself.
 const folder = dirname(dirname(resolve(out)));
 const { name, version } = createRequire(resolve(root, "apps/cli/package.json"))("./package.json");

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SafetensorsFile } from "@elastic-attention/tensor";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { writeTinyModel } from "./tiny-model.js";
+import { writeTinyModel, writeTinyRows } from "./tiny-model.js";
 
 // Each rank is a process that loads a model: two seconds on an idle machine.
 vi.setConfig({ testTimeout: 240_000 });
@@ -27,14 +27,7 @@ let model: ReturnType<typeof writeTinyModel>;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "train-ranks-"));
   model = writeTinyModel();
-  const tasks = ["Single QA", "Code"];
-  const rows = Array.from({ length: 8 }, (_, i) => ({
-    context: Array.from({ length: 8 + i }, (__, word) => `word${(5 * i + word) % 11}`).join(" "),
-    question: "Which is it?",
-    answer: `word${i}`,
-    metadata: { task: tasks[i % 2], is_prefix: false },
-  }));
-  writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+  writeTinyRows(folder, Array.from({ length: 8 }, (_, i) => Array.from({ length: 8 + i }, (__, word) => `word${(5 * i + word) % 11}`).join(" ")));
 });
 afterAll(() => {
   rmSync(folder, { recursive: true });

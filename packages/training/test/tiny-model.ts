@@ -37,6 +37,17 @@ export function writeTinyModel(seed = 1) {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+/** Writes rows.jsonl into a folder: a question about each context, tasks in turns. */
+export function writeTinyRows(folder: string, contexts: readonly string[]): void {
+  const rows = contexts.map((context, i) => ({
+    context,
+    question: "Which is it?",
+    answer: `word${i}`,
+    metadata: { task: ["Single QA", "Code"][i % 2], is_prefix: false },
+  }));
+  writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+}
+
 function tinyWeights(seed: number): Map<string, TensorSource> {
   const weights = new Map<string, TensorSource>();
   const add = (name: string, shape: readonly number[], scale: number, center = 0) => {

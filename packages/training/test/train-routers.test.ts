@@ -20,7 +20,7 @@ import {
   trainRouters,
   type TrainRoutersOptions,
 } from "../src/index.js";
-import { writeTinyModel } from "./tiny-model.js";
+import { writeTinyModel, writeTinyRows } from "./tiny-model.js";
 
 registerQwen();
 let folder: string;
@@ -28,14 +28,7 @@ let model: ReturnType<typeof writeTinyModel>;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "train-routers-"));
   model = writeTinyModel();
-  const tasks = ["Single QA", "Code"];
-  const rows = Array.from({ length: 6 }, (_, i) => ({
-    context: Array.from({ length: 12 }, (_, word) => `word${(7 * i + word) % 10}`).join(i % 2 === 0 ? " " : "\n"),
-    question: "Which is it?",
-    answer: `word${i}`,
-    metadata: { task: tasks[i % 2], is_prefix: false },
-  }));
-  writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+  writeTinyRows(folder, Array.from({ length: 6 }, (_, i) => Array.from({ length: 12 }, (__, word) => `word${(7 * i + word) % 10}`).join(i % 2 === 0 ? " " : "\n")));
 });
 afterAll(() => {
   rmSync(folder, { recursive: true });

@@ -14,6 +14,7 @@ import { DecoderModel, TokenSampler } from "@elastic-attention/transformer";
 import type { Benchmark } from "./benchmark.js";
 import { type Figure, figure } from "./figure.js";
 import { publishedShape } from "./published-shapes.js";
+import { queuedSeconds } from "./queued-seconds.js";
 import { median } from "./statistics.js";
 
 /** The attention of Llama-3.1-8B. */
@@ -46,18 +47,11 @@ export const benchmark: Benchmark = {
   },
 };
 
-/** Seconds of one call: some are queued, and the wait for all is divided. */
+/** {@link queuedSeconds} of a warm call. */
 async function seconds(backend: Backend, run: () => void, count: number, rounds = 7): Promise<number[]> {
   for (let i = 0; i < 3; i++) run();
   await backend.synchronize();
-  const samples: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const begin = performance.now();
-    for (let i = 0; i < count; i++) run();
-    await backend.synchronize();
-    samples.push((performance.now() - begin) / 1000 / count);
-  }
-  return samples;
+  return queuedSeconds(backend, run, count, rounds);
 }
 
 async function copyBandwidth(backend: Backend, tiny: boolean): Promise<number> {

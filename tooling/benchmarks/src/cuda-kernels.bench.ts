@@ -9,6 +9,7 @@ import { type Backend, createBackend, linear, MemoryScope, packLinear, registerB
 import { cudaProvider } from "@elastic-attention/cuda";
 import type { Benchmark } from "./benchmark.js";
 import { type Figure, figure } from "./figure.js";
+import { queuedSeconds } from "./queued-seconds.js";
 import { type Summary, median } from "./statistics.js";
 
 /** The attention of Llama-3.1-8B. */
@@ -37,7 +38,7 @@ export const benchmark: Benchmark = {
   },
 };
 
-/** Seconds of one call: many are queued, and the wait for all is divided. */
+/** {@link queuedSeconds} of a warm call, with as many queued as take 50 ms. */
 export async function seconds(backend: Backend, run: () => void, rounds = 5): Promise<number[]> {
   run();
   await backend.synchronize();
@@ -45,14 +46,7 @@ export async function seconds(backend: Backend, run: () => void, rounds = 5): Pr
   run();
   await backend.synchronize();
   const count = Math.max(1, Math.min(200, Math.ceil(50 / (performance.now() - start))));
-  const samples: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const begin = performance.now();
-    for (let i = 0; i < count; i++) run();
-    await backend.synchronize();
-    samples.push((performance.now() - begin) / 1000 / count);
-  }
-  return samples;
+  return queuedSeconds(backend, run, count, rounds);
 }
 
 export function summary(name: string, samples: readonly number[], value: (seconds: number) => number): Summary {

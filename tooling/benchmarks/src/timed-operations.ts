@@ -4,16 +4,17 @@ import type { Backend, Operation } from "@elastic-attention/tensor";
 export type OperationSeconds = ReadonlyMap<string, number>;
 
 /**
- * Counts what every operation of a backend takes while `work` runs. Backends whose calls return before their work is done
- * are waited for after each, so that the sum is more than the work takes untimed.
+ * Counts what every operation of a backend takes while `work` runs. A backend whose calls return before their work is done
+ * is waited for after each, so that the sum is more than the work takes untimed.
  */
-export async function timedOperations(backend: Backend, wait: () => void, work: () => Promise<void>): Promise<OperationSeconds> {
+export async function timedOperations(backend: Backend, work: () => Promise<unknown>): Promise<OperationSeconds> {
   const { kernels } = backend;
   const seconds = new Map<string, number>();
   const timedRun = <Call, Result>(operation: Operation<Call, Result>, call: Call): Result => {
     const start = performance.now();
     const result = kernels.resolve(operation, call).run(call, backend);
-    wait();
+    // It waits before it returns its promise.
+    void backend.synchronize();
     seconds.set(operation.name, (seconds.get(operation.name) ?? 0) + (performance.now() - start) / 1000);
     return result;
   };

@@ -49,7 +49,7 @@ async function measure(
     const start = performance.now();
     await training.step(step);
     const seconds = (performance.now() - start) / 1000;
-    const timed = await timedOperations(backend, waitFor(backend), async () => void (await training.step(step)));
+    const timed = await timedOperations(backend, () => training.step(step));
     progress(round === 0 ? "warmed up" : `round ${round} of ${rounds}: ${seconds.toFixed(2)} s`);
     if (round === 0) continue;
     whole.push(seconds);
@@ -89,9 +89,3 @@ const straightThrough: Pick<TrainingStepOptions, "decide" | "gateLoss"> = {
   },
   gateLoss: (gates) => ({ loss: 0, gradients: gates.map((layer) => new Float32Array(layer.length)) }),
 };
-
-/** Waits for work that was only queued. */
-function waitFor(backend: Backend): () => void {
-  const { addon } = backend as { readonly addon?: { synchronize?(): void } };
-  return () => addon?.synchronize?.();
-}

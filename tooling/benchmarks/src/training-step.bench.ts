@@ -1,5 +1,5 @@
 import { dualAttention, type DualAttentionCall, hybridAttention, retrievalSide } from "@elastic-attention/attention";
-import { type Backend, type FloatArray, type Kernel, MemoryScope, type Operation } from "@elastic-attention/tensor";
+import { type Backend, type FloatArray, type Kernel, MemoryScope } from "@elastic-attention/tensor";
 import {
   DecoderModel, elasticModes, type ModelSpec, predictTrainingMemory, publishedSizes, TrainingModel, type TrainingPack, type TrainingStepOptions,
 } from "@elastic-attention/transformer";
@@ -10,8 +10,10 @@ import { type Figure, figure } from "./figure.js";
 import { parseModeRequest } from "./mode-request.js";
 import { publishedShape } from "./published-shapes.js";
 import { randomRouters } from "./random-routers.js";
+import { randomTokens } from "./random-tokens.js";
 import { startBackend } from "./start-backend.js";
 import { duration, rate } from "./statistics.js";
+import { timedOperations } from "./timed-operations.js";
 
 export const benchmark: Benchmark = {
   description: "One training step of routers over a published model shape with random weights, one pack of one segment",
@@ -125,23 +127,9 @@ async function dualAgainstBoth(
   });
 }
 
-/** Where the time of a step goes; the device is waited for after every operation, so the sum is more than a step's. */
+/** Where the time of a step goes. */
 async function byOperation(backend: Backend, step: () => Promise<unknown>): Promise<string> {
-  const seconds = new Map<string, number>();
-  const { kernels } = backend;
-  const run = kernels.run.bind(kernels);
-  kernels.run = <Call, Result>(operation: Operation<Call, Result>, call: Call): Result => {
-    const begun = performance.now();
-    const result = run(operation, call);
-    void backend.synchronize();
-    seconds.set(operation.name, (seconds.get(operation.name) ?? 0) + (performance.now() - begun) / 1000);
-    return result;
-  };
-  try {
-    await step();
-  } finally {
-    kernels.run = run;
-  }
+  const seconds = await timedOperations(backend, step);
   const sorted = [...seconds].toSorted((a, b) => b[1] - a[1]);
   return sorted.map(([name, time]) => `${name} ${time.toFixed(3)}`).join(", ");
 }
@@ -161,12 +149,8 @@ function fixedGates(sparsity: number): TrainingStepOptions["decide"] {
 
 const gateLoss: TrainingStepOptions["gateLoss"] = (gates) => ({ loss: 0, gradients: gates.map((layer) => new Float32Array(layer.length)) });
 
-function randomPack({ vocabularySize }: ModelSpec, count: number): TrainingPack {
-  let state = 12345;
-  const tokens = Int32Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * vocabularySize);
-  });
+function randomPack(spec: ModelSpec, count: number): TrainingPack {
+  const tokens = randomTokens(spec, count);
   const targets = tokens.map((_, row) => tokens[row + 1] ?? -1);
   const end = Math.min(100, count);
   return { tokens, targets, offsets: [0, count], pooledRanges: [[[0, end], [count - end, count]]] };

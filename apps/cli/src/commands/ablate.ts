@@ -1,10 +1,9 @@
-import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { runRanks } from "@elastic-attention/distributed";
-import { createBackend } from "@elastic-attention/tensor";
-import { type AblationAxis, ablationTable, openFrozenModel, readTrainingConfig, runAblation, type StepReport } from "@elastic-attention/training";
+import { type AblationAxis, ablationTable, readTrainingConfig, runAblation, type StepReport } from "@elastic-attention/training";
 import registerPackages from "../register-packages.js";
 import type { CommandFunction } from "../run-command.js";
 import { TrainingView } from "../terminal/training-view.js";
+import { openTrainingModel, trainingBackend } from "../training-model.js";
 
 interface AblateOptions {
   readonly config: string;
@@ -17,13 +16,8 @@ export const ablate: CommandFunction<AblateOptions> = async ({ options, signal }
   registerPackages();
   const config = readTrainingConfig(options.config);
   await runRanks(async (communicator) => {
-    using backend = await createBackend(config.backend, config.threads === undefined ? {} : { threads: config.threads });
-    using model = await openFrozenModel({
-      path: config.model === "demo" ? demoModelDirectory() : config.model,
-      backend,
-      signal,
-      ...(config.dtype === undefined ? {} : { dtype: config.dtype }),
-    });
+    using backend = await trainingBackend(config);
+    using model = await openTrainingModel(config, backend, signal);
     const shows = communicator.rank === 0;
     let view = new TrainingView();
     const onStep = (report: StepReport) => {

@@ -1,13 +1,13 @@
 import { writeFileSync } from "node:fs";
-import { createBackend, ReferenceBackend } from "@elastic-attention/tensor";
+import { ReferenceBackend } from "@elastic-attention/tensor";
 import {
   analyzeRouters, readExamples, readTrainingConfig, type RouterAnalysis, routerAnalysisSvg, RouterParameters, trainingFiles,
 } from "@elastic-attention/training";
-import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { findModelAdapter, loadRouterFile, PretrainedModel } from "@elastic-attention/transformer";
 import registerPackages from "../register-packages.js";
 import type { CommandFunction } from "../run-command.js";
 import { Progress } from "../terminal/progress.js";
+import { trainingBackend, trainingModelPath } from "../training-model.js";
 
 interface AnalyzeOptions {
   readonly config: string;
@@ -22,8 +22,8 @@ export const analyze: CommandFunction<AnalyzeOptions> = async ({ options, signal
   registerPackages();
   const config = readTrainingConfig(options.config);
   const routers = options.router ?? trainingFiles(config.output).routers;
-  const path = config.model === "demo" ? demoModelDirectory() : config.model;
-  using backend = await createBackend(config.backend, config.threads === undefined ? {} : { threads: config.threads });
+  const path = trainingModelPath(config);
+  using backend = await trainingBackend(config);
   using model = await PretrainedModel.open({ path, backend, routers, signal });
   using host = new ReferenceBackend();
   const { layers, elastic } = loadRouterFile(routers, findModelAdapter(model.config), model.spec, host);

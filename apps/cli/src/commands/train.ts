@@ -1,13 +1,12 @@
-import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { runRanks } from "@elastic-attention/distributed";
-import { createBackend } from "@elastic-attention/tensor";
 import {
-  openFrozenModel, readTrainingConfig, type StepReport, trainBaseline, type TrainedBaseline, trainRouters, trainingFiles,
+  readTrainingConfig, type StepReport, trainBaseline, type TrainedBaseline, trainRouters, trainingFiles,
 } from "@elastic-attention/training";
 import registerPackages from "../register-packages.js";
 import type { CommandFunction } from "../run-command.js";
 import { Progress } from "../terminal/progress.js";
 import { TrainingView } from "../terminal/training-view.js";
+import { openTrainingModel, trainingBackend } from "../training-model.js";
 
 interface TrainOptions {
   readonly config: string;
@@ -23,15 +22,9 @@ export const train: CommandFunction<TrainOptions> = async ({ options, signal }) 
   const config = readTrainingConfig(options.config);
   const files = trainingFiles(config.output);
   await runRanks(async (communicator) => {
-    using backend = await createBackend(config.backend, config.threads === undefined ? {} : { threads: config.threads });
+    using backend = await trainingBackend(config);
     using progress = new Progress("Loading");
-    using model = await openFrozenModel({
-      path: config.model === "demo" ? demoModelDirectory() : config.model,
-      backend,
-      signal,
-      ...(config.dtype === undefined ? {} : { dtype: config.dtype }),
-      onProgress: (done, total) => progress.update(done, total),
-    });
+    using model = await openTrainingModel(config, backend, signal, (done, total) => progress.update(done, total));
     progress[Symbol.dispose]();
     using view = new TrainingView();
     const shows = communicator.rank === 0;
