@@ -131,6 +131,15 @@ describe("a training run", () => {
     expect(Number.isFinite(last!.loss)).toBe(true);
   });
 
+  test("judges by hidden states, which cost nothing while every head is full", async () => {
+    // The sparse mode covers these prompts whole, so that no gate changes anything.
+    const sizes = { blockSize: 8, sinkTokens: 8, localTokens: 256 };
+    const distilled = await train(configure("distilled", { loss: "hidden-states", sizes, optimizer: { steps: 1, packsPerStep: 1 } }));
+    expect(distilled!.languageModelLoss).toBe(0);
+    const apart = await train(configure("apart", { loss: "hidden-states", optimizer: { steps: 1, packsPerStep: 1 } }));
+    expect(apart!.languageModelLoss).toBeGreaterThan(0);
+  });
+
   test("trains the sigmoid relaxation", async () => {
     const config = configure("sigmoid", { router: { relaxation: "sigmoid", width: 1 }, optimizer: { steps: 1, packsPerStep: 1 } });
     expect(Number.isFinite((await train(config))!.loss)).toBe(true);

@@ -19,6 +19,16 @@ export interface FamilyScore {
   readonly sparsity: number;
 }
 
+/** Scores of the same systems on parts of the rows, joined. */
+export function mergeScores(parts: readonly (readonly FamilyScore[])[]): FamilyScore[] {
+  const groups = groupBy(parts.flat(), ({ family, length }) => `${family} ${length}`);
+  return [...groups.values()].map((group) => {
+    const samples = group.reduce((sum, part) => sum + part.samples, 0);
+    const weighted = (key: "exact" | "tokens" | "sparsity") => group.reduce((sum, part) => sum + part[key] * part.samples, 0) / samples;
+    return { ...group[0]!, samples, exact: weighted("exact"), tokens: weighted("tokens"), sparsity: weighted("sparsity") };
+  });
+}
+
 /** What to tell of a set of scores. */
 export interface ScoreSummary {
   readonly exact: number;
@@ -103,6 +113,13 @@ function argmaxRows(logits: Float32Array, rows: number): number[] {
     for (let i = best + 1; i < (row + 1) * width; i++) if (logits[i]! > logits[best]!) best = i;
     return best - row * width;
   });
+}
+
+/** Values by key, both in the order in which they first come. */
+export function groupBy<Value>(values: readonly Value[], key: (value: Value) => string): Map<string, Value[]> {
+  const groups = new Map<string, Value[]>();
+  for (const value of values) groups.set(key(value), [...(groups.get(key(value)) ?? []), value]);
+  return groups;
 }
 
 function mean(values: readonly number[]): number {

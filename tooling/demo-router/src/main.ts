@@ -13,7 +13,7 @@ import { registerQwen } from "@elastic-attention/model-qwen";
 import { parseHeadList, StaticRouter } from "@elastic-attention/router";
 import { createBackend, referenceProvider, registerBackend } from "@elastic-attention/tensor";
 import { PretrainedModel } from "@elastic-attention/transformer";
-import { type FamilyScore, scoreRows, summarize, tokenizeRow } from "./evaluate.js";
+import { type FamilyScore, groupBy, mergeScores, scoreRows, summarize, tokenizeRow } from "./evaluate.js";
 import { type DataRow, dataRow, promptFamilies, trainingRow } from "./generate-rows.js";
 import { Haystack } from "./haystack.js";
 import { prepareTexts, type PrepareOptions } from "./prepare-texts.js";
@@ -95,9 +95,24 @@ interface EvaluateOptions {
   readonly heads?: readonly string[];
   readonly sparsity?: readonly string[];
   readonly limit?: string;
+  readonly part: string;
   readonly full: boolean;
   readonly out: string;
 }
+
+interface SystemScores {
+  readonly system: string;
+  readonly scores: readonly FamilyScore[];
+}
+
+program
+  .command("summarize")
+  .description("one line for each system, over what `evaluate` wrote for all parts of the rows")
+  .argument("<file...>")
+  .action((files: readonly string[]) => {
+    const all = files.flatMap((file) => JSON.parse(readFileSync(file, "utf8")) as SystemScores[]);
+    for (const [system, parts] of groupBy(all, (each) => each.system)) console.log(summaryLine(system, mergeScores(parts.map(({ scores }) => scores))));
+  });
 
 program
   .command("evaluate")
@@ -110,6 +125,7 @@ program
   .option("--heads <file...>", "head lists")
   .option("--sparsity <share...>", "for the head lists; default: that of the first router")
   .option("--limit <n>", "rows of each family and length")
+  .option("--part <i/n>", "the i-th of n parts of the rows (from 0); `summarize` joins what they gave", "0/1")
   .option("--no-full", "leave out every head full")
   .requiredOption("--out <file>", "JSON with all scores")
   .action(async (options: EvaluateOptions) => {
@@ -118,8 +134,11 @@ program
     using backend = await createBackend(options.backend, options.backend === "cpu" ? { threads: Number(options.threads) } : {});
     const tokenizer = Tokenizer.load(options.model);
     const endOfText = tokenizer.tokenId("<|end|>")!;
-    const rows = readRows(options.rows, Number(options.limit ?? Infinity)).map((row) => tokenizeRow(row, tokenizer, endOfText));
-    const results: { system: string; scores: FamilyScore[] }[] = [];
+    const [part, parts] = options.part.split("/").map(Number);
+    const rows = readRows(options.rows, Number(options.limit ?? Infinity))
+      .filter((_, index) => index % parts! === part)
+      .map((row) => tokenizeRow(row, tokenizer, endOfText));
+    const results: SystemScores[] = [];
     const record = (system: string, scores: FamilyScore[]) => {
       results.push({ system, scores });
       writeFileSync(options.out, JSON.stringify(results));

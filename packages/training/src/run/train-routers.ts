@@ -89,6 +89,7 @@ export async function trainRouters(options: TrainRoutersOptions): Promise<StepRe
 export interface PolicyTraining {
   /** Default: as the configuration says. */
   readonly objective?: SparsityObjective;
+  /** Default: as the configuration says. */
   readonly loss?: TrainerOptions["loss"];
 }
 
@@ -127,7 +128,7 @@ export async function trainPolicy(
       onStep?.(report);
     },
     onCheckpoint: () => save(objective, false),
-    ...(training.loss === undefined ? {} : { loss: training.loss }),
+    loss: training.loss ?? config.loss,
     ...(signal === undefined ? {} : { signal }),
   });
   if (writes) mkdirSync(config.output, { recursive: true });
@@ -198,9 +199,9 @@ export function poolingOf({ data }: Pick<TrainingConfig, "data">): { kind: "mean
 
 /** Settings that a resumed run must share with the one it goes on from. */
 function courseOf(config: TrainingConfig, rows: RowSource): Record<string, unknown> {
-  const { mode, sizes, data, tasks, router, objective, temperature, optimizer, dtype, seed } = config;
+  const { mode, sizes, data, tasks, router, loss, objective, temperature, optimizer, dtype, seed } = config;
   const named = { ...data, files: data.files.map((file) => basename(file)), rows: rows.numRows };
-  return { mode, sizes, data: named, tasks, router, objective, temperature, optimizer, dtype, seed };
+  return { mode, sizes, data: named, tasks, router, loss, objective, temperature, optimizer, dtype, seed };
 }
 
 function saveResult({ config, model }: TrainRoutersOptions, parameters: RouterParameters, objective: SparsityObjective, isLast: boolean): void {

@@ -78,6 +78,10 @@ export const trainingConfigSchema = z.strictObject({
   data,
   tasks: z.array(task).min(1).default(() => publishedTasks.map((each) => ({ ...each }))),
   router: router.prefault({}),
+  loss: z
+    .enum(["next-token", "hidden-states"])
+    .default("next-token")
+    .describe("What the tokens of the loss are judged by: cross-entropy, as the paper does, or the distance of the final hidden states to those with every head full."),
   objective: objective.prefault({}),
   temperature: temperature.default(publishedTemperature),
   optimizer: optimizer.prefault({}),
