@@ -6,6 +6,7 @@
 #include "addon/buffer_table.h"
 #include "core/capability.h"
 #include "core/check.h"
+#include "core/poison.h"
 #include "core/reserved_memory.h"
 #include "core/staging.h"
 
@@ -57,6 +58,7 @@ char* allocate_in_order(size_t bytes) {
     throw OutOfMemory(bytes);
   }
   check(status, "cudaMallocAsync");
+  poison_fresh(data, bytes, Device::instance().stream);
   return static_cast<char*>(data);
 }
 

@@ -9,6 +9,7 @@
 #include "addon/buffer_table.h"
 #include "core/check.h"
 #include "core/device.h"
+#include "core/poison.h"
 
 namespace elastic {
 namespace {
@@ -147,6 +148,7 @@ void grow_reserved(char* base, std::size_t bytes) {
     throw;
   }
   memory.pieces.emplace_back(handle, piece);
+  poison_fresh(base + memory.mapped, piece, Device::instance().stream);
   memory.mapped = size;
 }
 
