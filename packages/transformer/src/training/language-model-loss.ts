@@ -32,8 +32,6 @@ export function languageModelLoss(
   // Products take inputs of the weights' type; logits keep float32 for the softmax.
   const logitsGradient = hidden.dtype === "f32" ? logits : scope.track(backend.allocate([chunk, vocabularySize], hidden.dtype));
   const losses = scope.track(backend.allocate([batch.numRows], "f32"));
-  let sum = 0;
-  const computed: (readonly [number, number])[] = [];
   for (const [start, end] of batch.chunks(lossChunkRows)) {
     if (!targets.subarray(start, end).some((target) => target >= 0)) continue;
     signal?.throwIfAborted();
@@ -51,8 +49,9 @@ export function languageModelLoss(
     tape.seed(input, (inputGradient, accumulate) =>
       kernels.run(rmsNormBackward, { input, weight: finalNorm, epsilon, outputGradient: rows(normedGradient), inputGradient, accumulate }),
     );
-    computed.push([start, end]);
   }
-  for (const [start, end] of computed) for (const loss of downloadFloats(losses.rows(start, end))) sum += loss;
+  let sum = 0;
+  // Rows without a target may lie in chunks that were not computed.
+  for (const [row, loss] of downloadFloats(losses).entries()) if (targets[row]! >= 0) sum += loss;
   return sum / count;
 }
