@@ -2,8 +2,8 @@ import { type Backend, fromBFloat16, type GrowableTensor, growableTensor, rotary
 import { inverseFrequencies, type RopeSpec } from "./rope-spec.js";
 
 /**
- * Cosines and sines of a model's rotary embedding, shared by all layers, grown when longer prompts come: in place where the
- * backend can, so that captured graphs still find them.
+ * Cosines and sines of a model's rotary embedding, shared by all layers, grown when longer prompts come, in place where the
+ * backend can.
  */
 export class RotaryTable implements Disposable {
   #cosine: GrowableTensor | undefined;

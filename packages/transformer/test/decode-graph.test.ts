@@ -39,9 +39,9 @@ const modes = elasticModeSettings({ sinkTokens: 4, localTokens: 8, blockSize: 4,
 const routers: (Router | undefined)[] = [undefined, new ConstantRouter(modes.streaming, modes.full), new ConstantRouter(modes.xattention as AttentionMode, modes.full)];
 const prompts = [[1, 2, 3, 4, 5], Array.from({ length: 150 }, (_, i) => (i * 7) % 50), [9]];
 
-async function withModel(work: (model: PretrainedModel, backend: CapturingBackend) => Promise<void>): Promise<void> {
+async function withModel(work: (model: PretrainedModel, backend: CapturingBackend) => Promise<void>, given = new CapturingBackend()): Promise<void> {
   using folder = tinyCheckpoint();
-  using backend = new CapturingBackend();
+  using backend = given;
   {
     using model = await PretrainedModel.open({ path: folder.path, backend });
     await work(model, backend);
@@ -84,6 +84,44 @@ test("sequences that join and leave decode by graphs as they do one call at a ti
     expect(backend.replayed).toBe(schedule.length - 3);
     expect(model.decoder.pagePool!.report().pagesInUse).toBe(0);
   });
+});
+
+/** Memory that lies still while it grows; a step that was recorded keeps the shapes it was recorded with. */
+class StillBackend extends CapturingBackend {
+  override reserve(maximumRows: number, rowLength: number, dtype: DType): GrowableTensor {
+    const all = this.allocate([Math.min(maximumRows, 1 << 17), rowLength], dtype);
+    let rows = 0;
+    return {
+      keepsAddress: true,
+      get tensor() {
+        return all.rows(0, rows);
+      },
+      grow: (wanted) => void (rows = Math.max(rows, wanted)),
+      clear: () => void (rows = 0),
+      [Symbol.dispose]: () => all.dispose(),
+    };
+  }
+}
+
+test("a graph that was recorded for short prompts also serves longer ones", async () => {
+  await withModel(async (model, backend) => {
+    const decoded = async (length: number, pool: PagePool | undefined) => {
+      const { numLayers, numKeyValueHeads, headDim } = model.spec;
+      using cache = new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype: "f32", ...(pool === undefined ? {} : { pool }) });
+      const { logits } = await model.decoder.prefill({ sequences: [{ tokens: Array.from({ length }, (_, i) => (i * 7) % 50), cache }] });
+      logits.dispose();
+      return [3, 4, 5].map((token) => {
+        using next = model.decoder.decode([token], [cache]);
+        return next.toFloat32();
+      });
+    };
+    // The first rotary tables have 256 positions.
+    await decoded(20, model.decoder.pagePool);
+    const longer = await decoded(300, model.decoder.pagePool);
+    const expected = await decoded(300, undefined);
+    for (const [step, logits] of longer.entries()) for (const [i, value] of logits.entries()) expect(value).toBeCloseTo(expected[step]![i]!, 4);
+    expect(backend.captured).toBe(2);
+  }, new StillBackend());
 });
 
 test("an allocation that fails before a step, at every place, leaves the caches as they were", async () => {
