@@ -40,7 +40,7 @@ const routers: (Router | undefined)[] = [undefined, new ConstantRouter(modes.str
 const prompts = [[1, 2, 3, 4, 5], Array.from({ length: 150 }, (_, i) => (i * 7) % 50), [9]];
 
 async function withModel(work: (model: PretrainedModel, backend: CapturingBackend) => Promise<void>, given = new CapturingBackend()): Promise<void> {
-  using folder = tinyCheckpoint();
+  using folder = tinyCheckpoint({ config: { max_position_embeddings: 600 } });
   using backend = given;
   {
     using model = await PretrainedModel.open({ path: folder.path, backend });
