@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -23,6 +24,12 @@ thread_local bool inside = false;
 
 }  // namespace
 
+/** Indices that one thread takes first; when they are gone it takes those of others. */
+struct alignas(64) Share {
+  std::atomic<int64_t> next{0};
+  int64_t end = 0;
+};
+
 struct ThreadPool::State {
   std::mutex turn;  // one parallel_for at a time
   std::mutex sleep;
@@ -31,17 +38,21 @@ struct ThreadPool::State {
   std::atomic<uint64_t> generation{0};
   std::atomic<bool> stop{false};
   std::atomic<int> active{0};
-  std::atomic<int64_t> next{0};
-  int64_t count = 0;
+  /** One for all threads, or one for each. */
+  std::unique_ptr<Share[]> shares;
+  int share_count = 1;
   const std::function<void(int64_t)>* work = nullptr;
 
-  void drain() {
+  void drain(int thread) {
     inside = true;
-    for (int64_t index = next.fetch_add(1); index < count; index = next.fetch_add(1)) (*work)(index);
+    for (int i = 0; i < share_count; ++i) {
+      Share& share = shares[(thread + i) % share_count];
+      for (int64_t index = share.next.fetch_add(1); index < share.end; index = share.next.fetch_add(1)) (*work)(index);
+    }
     inside = false;
   }
 
-  void run(uint64_t seen) {
+  void run(int thread, uint64_t seen) {
     for (;;) {
       for (int spin = 0; spin < kSpins && generation.load(std::memory_order_acquire) == seen; ++spin) ELASTIC_PAUSE();
       if (generation.load(std::memory_order_acquire) == seen) {
@@ -50,7 +61,7 @@ struct ThreadPool::State {
       }
       seen = generation.load(std::memory_order_acquire);
       if (stop.load()) return;
-      drain();
+      drain(thread);
       active.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -84,10 +95,17 @@ void ThreadPool::resize(int threads) {
   state_->workers.clear();
   state_->stop = false;
   const uint64_t seen = state_->generation.load();
-  for (std::size_t i = 0; i < wanted; ++i) state_->workers.emplace_back([state = state_, seen] { state->run(seen); });
+  state_->shares = std::make_unique<Share[]>(wanted + 1);
+  for (std::size_t i = 1; i <= wanted; ++i) {
+    state_->workers.emplace_back([state = state_, thread = static_cast<int>(i), seen] { state->run(thread, seen); });
+  }
 }
 
-void ThreadPool::parallel_for(int64_t count, const std::function<void(int64_t)>& fn) {
+void ThreadPool::parallel_for(int64_t count, const std::function<void(int64_t)>& fn) { share_out(count, false, fn); }
+
+void ThreadPool::parallel_shares(int64_t count, const std::function<void(int64_t)>& fn) { share_out(count, true, fn); }
+
+void ThreadPool::share_out(int64_t count, bool each_its_own, const std::function<void(int64_t)>& fn) {
   if (count <= 0) return;
   if (inside || count == 1 || state_->workers.empty()) {
     for (int64_t index = 0; index < count; ++index) fn(index);
@@ -95,11 +113,15 @@ void ThreadPool::parallel_for(int64_t count, const std::function<void(int64_t)>&
   }
   std::lock_guard turn(state_->turn);
   state_->work = &fn;
-  state_->count = count;
-  state_->next.store(0);
+  const int shares = each_its_own ? size() : 1;
+  state_->share_count = shares;
+  for (int64_t i = 0; i < shares; ++i) {
+    state_->shares[static_cast<std::size_t>(i)].next.store(count * i / shares);
+    state_->shares[static_cast<std::size_t>(i)].end = count * (i + 1) / shares;
+  }
   state_->active.store(static_cast<int>(state_->workers.size()), std::memory_order_release);
   state_->signal();
-  state_->drain();
+  state_->drain(0);
   while (state_->active.load(std::memory_order_acquire) != 0) ELASTIC_PAUSE();
 }
 

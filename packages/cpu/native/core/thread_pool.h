@@ -16,9 +16,15 @@ class ThreadPool {
   int size() const;
   /** Runs fn(index) for every index below count, in no fixed order, and returns when all are done. Must not throw. */
   void parallel_for(int64_t count, const std::function<void(int64_t)>& fn);
+  /**
+   * The same, but each thread begins with its own run of neighbouring indices, the same in every call: what they read stays
+   * in its caches. A thread that is done helps the others.
+   */
+  void parallel_shares(int64_t count, const std::function<void(int64_t)>& fn);
 
  private:
   ThreadPool();
+  void share_out(int64_t count, bool each_its_own, const std::function<void(int64_t)>& fn);
   struct State;
   State* state_;
 };

@@ -15,8 +15,13 @@ constexpr int64_t kTileElements = 512;  // 16 rows of 32 bf16 values
 constexpr int64_t kRowPanel = 32;       // rows of two tiles
 constexpr int64_t kMaximumRows = 2048;  // rows packed at a time
 
-/** Depth of one pass: 32 rows of inputs then stay in the first-level cache. */
-constexpr int64_t kPassTiles = 16;
+/** A thread's share of a weight that stays in its second-level cache, and the depth whose rows are packed beside it. */
+constexpr int64_t kResidentBytes = int64_t{1} << 20, kResidentDepth = 2048;
+/** Output panels that share the packing of rows. */
+constexpr int64_t kSharedPanels = 4;
+
+/** Depth of one pass: 32 rows of inputs, a panel and their sums then stay in the first-level cache. */
+constexpr int64_t kPassTiles = 8;
 
 /** Packs rows into [row panel][depth / 32][2][16][32]; rows behind the last and inputs behind the last are zero. */
 static void pack_rows(const Matrix& input, int64_t start, int64_t rows, int64_t depth, uint16_t* packed) {
@@ -42,8 +47,20 @@ static void pack_rows(const Matrix& input, int64_t start, int64_t rows, int64_t 
   }
 }
 
-/** sums[32][32] (+)= 32 packed rows · one panel over `tiles` steps of 32 inputs. */
-static inline void multiply_tiles(const uint16_t* a, const uint16_t* b, int64_t tiles, float* sums, bool first) {
+/** Where the two tiles of 32 rows of inputs lie: bytes between rows, to the lower 16 rows, and to the next 32 inputs. */
+struct RowTiles {
+  const char* data;
+  int64_t row_bytes, lower_bytes, step_bytes;
+};
+
+static inline RowTiles packed_tiles(const uint16_t* packed) {
+  return {reinterpret_cast<const char*>(packed), 64, 2 * kTileElements, 4 * kTileElements};
+}
+
+/** sums[32][32] (+)= 32 rows · one panel over `tiles` steps of 32 inputs; `keep` packs the rows on the way. */
+template <bool keep>
+static inline void multiply_tiles(const RowTiles& rows, const uint16_t* b, int64_t tiles, float* sums, bool first,
+                                  uint16_t* packed = nullptr) {
   if (first) {
     _tile_zero(0);
     _tile_zero(1);
@@ -55,14 +72,20 @@ static inline void multiply_tiles(const uint16_t* a, const uint16_t* b, int64_t 
     _tile_loadd(2, sums + 512, 64);
     _tile_loadd(3, sums + 768, 64);
   }
-  for (int64_t tile = 0; tile < tiles; ++tile, a += 2 * kTileElements, b += 2 * kTileElements) {
-    _tile_loadd(4, a, 64);
+  const char* a = rows.data;
+  for (int64_t tile = 0; tile < tiles; ++tile, a += rows.step_bytes, b += 2 * kTileElements) {
+    _tile_loadd(4, a, rows.row_bytes);
     _tile_loadd(6, b, 64);
     _tile_dpbf16ps(0, 4, 6);
+    if constexpr (keep) _tile_stored(4, packed, 64);
     _tile_loadd(7, b + kTileElements, 64);
     _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, a + kTileElements, 64);
+    _tile_loadd(5, a + rows.lower_bytes, rows.row_bytes);
     _tile_dpbf16ps(2, 5, 6);
+    if constexpr (keep) {
+      _tile_stored(5, packed + kTileElements, 64);
+      packed += 2 * kTileElements;
+    }
     _tile_dpbf16ps(3, 5, 7);
   }
   _tile_stored(0, sums, 64);
@@ -126,7 +149,7 @@ static void multiply_block(const Product& product, const uint16_t* packed, int64
       for (int64_t panel = 0; panel < panels; ++panel) {
         const auto* b = reinterpret_cast<const uint16_t*>(weight.panel(block.first_panel + panel));
         float* sum = sums + (row * panels + panel) * 1024;
-        multiply_tiles(a, b + tile * 2 * kTileElements, count, sum, first);
+        multiply_tiles<false>(packed_tiles(a), b + tile * 2 * kTileElements, count, sum, first);
         if (!last) continue;
         const int64_t done = (block.first_row + row) * kRowPanel, left = product.input.rows - start - done;
         finish_tiles(product, sum, start + done, left < kRowPanel ? left : kRowPanel, block.first_panel + panel);
@@ -169,9 +192,49 @@ void multiply_panel_tiles(const uint16_t* a, int64_t a_stride, int64_t, const ui
   _tile_stored(3, below + 16, 4 * c_stride);
 }
 
+/** One task of a weight that stays in the caches: 32 rows by some output panels, packed by the thread that reads them. */
+static void multiply_resident_rows(const Product& product, int64_t start, int64_t first_panel, int64_t last_panel) {
+  configure_tiles();
+  const PackedWeight& weight = product.weight;
+  const Matrix& input = product.input;
+  const int64_t depth = weight.depth(), left = input.rows - start, rows = left < kRowPanel ? left : kRowPanel;
+  auto* packed = reinterpret_cast<uint16_t*>(thread_scratch(4, static_cast<std::size_t>(kRowPanel * depth * 2)));
+  const bool in_place = input.dtype == DType::BF16 && rows == kRowPanel && input.columns == depth;
+  if (!in_place) {
+    pack_rows(input, start, rows, depth, packed);
+    packed_for_tiles();
+  }
+  alignas(64) float sums[2][kRowPanel * kPanel];
+  for (int64_t panel = first_panel; panel < last_panel; ++panel) {
+    const auto* b = reinterpret_cast<const uint16_t*>(weight.panel(panel));
+    // Two sets in turn: the tiles need not wait until the last sums are read.
+    float* sum = sums[panel & 1];
+    if (in_place && panel == first_panel) {
+      const RowTiles source{input.row(start), 2 * input.row_stride, 32 * input.row_stride, 64};
+      multiply_tiles<true>(source, b, depth / 32, sum, true, packed);
+      packed_for_tiles();
+    } else {
+      multiply_tiles<false>(packed_tiles(packed), b, depth / 32, sum, true);
+    }
+    finish_tiles(product, sum, start, rows, panel);
+  }
+}
+
+/** Every thread keeps its share of the output panels from call to call, as long as it lies in its second-level cache. */
+static void multiply_resident(const Product& product) {
+  const int64_t panels = product.weight.panels(), threads = ThreadPool::instance().size();
+  const int64_t row_panels = (product.input.rows + kRowPanel - 1) / kRowPanel;
+  const int64_t wanted = panels / kSharedPanels < threads ? panels / kSharedPanels : threads, columns = wanted < 1 ? 1 : wanted;
+  ThreadPool::instance().parallel_shares(columns * row_panels, [&](int64_t task) {
+    const int64_t column = task / row_panels;
+    multiply_resident_rows(product, task % row_panels * kRowPanel, panels * column / columns, panels * (column + 1) / columns);
+  });
+}
+
 void multiply_amx(const Product& product) {
   const int64_t depth = product.weight.depth(), panels = product.weight.panels();
   const int64_t threads = ThreadPool::instance().size();
+  if (depth <= kResidentDepth && product.weight.bytes() <= threads * kResidentBytes) return multiply_resident(product);
   for (int64_t start = 0; start < product.input.rows; start += kMaximumRows) {
     const int64_t left = product.input.rows - start, rows = left < kMaximumRows ? left : kMaximumRows;
     const int64_t row_panels = (rows + kRowPanel - 1) / kRowPanel;
@@ -182,7 +245,7 @@ void multiply_amx(const Product& product) {
       pack_rows(product.input, start + first, rows - first, depth, packed + first * depth);
       packed_for_tiles();
     });
-    int64_t row_group = 8, panel_group = 4;
+    int64_t row_group = 16, panel_group = 8;
     const auto tasks = [&] { return ((row_panels + row_group - 1) / row_group) * ((panels + panel_group - 1) / panel_group); };
     while (panel_group > 1 && tasks() < 4 * threads) panel_group /= 2;
     while (row_group > 1 && tasks() < 4 * threads) row_group /= 2;
