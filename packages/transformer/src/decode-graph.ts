@@ -29,8 +29,8 @@ export class DecodeGraph implements Disposable {
   readonly #workspace: Workspace;
   readonly #logits: Tensor;
   #graph: Graph | undefined;
-  /** The rotary tables that the graph reads, and how far: also one that grew where it lies has more rows than were recorded. */
-  #tables: { readonly cosine: Tensor["storage"]; readonly sine: Tensor["storage"]; readonly positions: number } | undefined;
+  /** The rotary tables that the graph reads; they are other tensors when they have grown, also where they lie: rows are recorded. */
+  #tables: { readonly cosine: Tensor; readonly sine: Tensor } | undefined;
 
   /** @throws OutOfMemoryError */
   constructor(
@@ -60,13 +60,11 @@ export class DecodeGraph implements Disposable {
     const longest = caches.reduce((most, { length }) => Math.max(most, length + 1), 1);
     const { cosine, sine } = rotaryTable.tables(longest);
     this.#batch.update(tokens, caches);
-    const tables = { cosine: cosine.storage, sine: sine.storage, positions: cosine.numRows };
     if (this.#tables === undefined) {
       // The first step loads kernels and chooses algorithms, which cannot be recorded.
       this.#run(cosine, sine);
     } else {
-      const { cosine: knownCosine, sine: knownSine, positions } = this.#tables;
-      if (this.#graph === undefined || knownCosine !== tables.cosine || knownSine !== tables.sine || positions !== tables.positions) {
+      if (this.#graph === undefined || this.#tables.cosine !== cosine || this.#tables.sine !== sine) {
         this.#graph?.[Symbol.dispose]();
         this.#graph = undefined;
         this.#graph = backend.capture?.(() => this.#run(cosine, sine));
@@ -74,7 +72,7 @@ export class DecodeGraph implements Disposable {
       if (this.#graph === undefined) this.#run(cosine, sine);
       else this.#graph.replay();
     }
-    this.#tables = tables;
+    this.#tables = { cosine, sine };
     for (const cache of caches) cache.countWritten(1);
     return this.#logits.rows(0, caches.length);
   }

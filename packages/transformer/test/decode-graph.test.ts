@@ -49,11 +49,14 @@ async function withModel(work: (model: PretrainedModel, backend: CapturingBacken
   expect(backend.memory().liveAllocations).toBe(0);
 }
 
-async function prefilled(model: PretrainedModel, index: number, pool: PagePool | undefined): Promise<SequenceCache> {
+function prefilled(model: PretrainedModel, index: number, pool: PagePool | undefined): Promise<SequenceCache> {
+  return read(model, prompts[index]!, routers[index], pool);
+}
+
+async function read(model: PretrainedModel, tokens: readonly number[], router: Router | undefined, pool: PagePool | undefined): Promise<SequenceCache> {
   const { numLayers, numKeyValueHeads, headDim } = model.spec;
   const cache = new SequenceCache({ backend: model.decoder.backend, numLayers, numKeyValueHeads, headDim, dtype: "f32", ...(pool === undefined ? {} : { pool }) });
-  const router = routers[index];
-  const { logits } = await model.decoder.prefill({ sequences: [{ tokens: prompts[index]!, cache, ...(router === undefined ? {} : { router }) }] });
+  const { logits } = await model.decoder.prefill({ sequences: [{ tokens, cache, ...(router === undefined ? {} : { router }) }] });
   logits.dispose();
   return cache;
 }
@@ -90,14 +93,14 @@ test("sequences that join and leave decode by graphs as they do one call at a ti
 class StillBackend extends CapturingBackend {
   override reserve(maximumRows: number, rowLength: number, dtype: DType): GrowableTensor {
     const all = this.allocate([Math.min(maximumRows, 1 << 17), rowLength], dtype);
-    let rows = 0;
+    let tensor = all.rows(0, 0);
     return {
       keepsAddress: true,
       get tensor() {
-        return all.rows(0, rows);
+        return tensor;
       },
-      grow: (wanted) => void (rows = Math.max(rows, wanted)),
-      clear: () => void (rows = 0),
+      grow: (rows) => void (rows > tensor.numRows && (tensor = all.rows(0, rows))),
+      clear: () => void (tensor = all.rows(0, 0)),
       [Symbol.dispose]: () => all.dispose(),
     };
   }
@@ -106,10 +109,7 @@ class StillBackend extends CapturingBackend {
 test("a graph that was recorded for short prompts also serves longer ones", async () => {
   await withModel(async (model, backend) => {
     const decoded = async (length: number, pool: PagePool | undefined) => {
-      const { numLayers, numKeyValueHeads, headDim } = model.spec;
-      using cache = new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype: "f32", ...(pool === undefined ? {} : { pool }) });
-      const { logits } = await model.decoder.prefill({ sequences: [{ tokens: Array.from({ length }, (_, i) => (i * 7) % 50), cache }] });
-      logits.dispose();
+      using cache = await read(model, Array.from({ length }, (_, i) => (i * 7) % 50), undefined, pool);
       return [3, 4, 5].map((token) => {
         using next = model.decoder.decode([token], [cache]);
         return next.toFloat32();

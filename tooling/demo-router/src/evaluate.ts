@@ -58,26 +58,9 @@ export function tokenizeRow(row: DataRow, tokenizer: Tokenizer, endOfTextId: num
  * before: what greedy decoding would write.
  */
 export async function scoreRows(model: PretrainedModel, rows: readonly TokenizedRow[], router: Router | undefined): Promise<FamilyScore[]> {
-  const groups = new Map<string, { row: TokenizedRow; exact: number[]; tokens: number[]; sparsity: number[] }>();
-  for (const row of rows) {
-    const { family, length } = row.metadata;
-    const key = `${family} ${length}`;
-    const group = groups.get(key) ?? { row, exact: [], tokens: [], sparsity: [] };
-    groups.set(key, group);
-    const { hits, sparsity } = await scoreRow(model, row, router);
-    group.exact.push(hits.every(Boolean) ? 1 : 0);
-    group.tokens.push(mean(hits.map(Number)));
-    group.sparsity.push(sparsity);
-  }
-  return [...groups.values()].map(({ row: { metadata }, exact, tokens, sparsity }) => ({
-    family: metadata.family,
-    task: metadata.task,
-    length: metadata.length,
-    samples: exact.length,
-    exact: mean(exact),
-    tokens: mean(tokens),
-    sparsity: mean(sparsity),
-  }));
+  const scores: FamilyScore[] = [];
+  for (const row of rows) scores.push(await scoreRow(model, row, router));
+  return mergeScores([scores]);
 }
 
 export function summarize(scores: readonly FamilyScore[]): ScoreSummary {
@@ -93,7 +76,7 @@ export function summarize(scores: readonly FamilyScore[]): ScoreSummary {
   };
 }
 
-async function scoreRow(model: PretrainedModel, { prompt, answer }: TokenizedRow, router: Router | undefined): Promise<{ hits: boolean[]; sparsity: number }> {
+async function scoreRow(model: PretrainedModel, { metadata, prompt, answer }: TokenizedRow, router: Router | undefined): Promise<FamilyScore> {
   const { decoder, spec } = model;
   const { numLayers, numKeyValueHeads, headDim } = spec;
   using cache = new SequenceCache({ backend: decoder.backend, numLayers, numKeyValueHeads, headDim, dtype: decoder.dtype });
@@ -102,8 +85,17 @@ async function scoreRow(model: PretrainedModel, { prompt, answer }: TokenizedRow
   const rest = await decoder.prefill({ sequences: [{ tokens: answer.slice(0, -1), cache }], logitsRows: answer.length - 1 });
   using restLogits = rest.logits;
   const likely = [...argmaxRows(firstLogits.toFloat32(), 1), ...argmaxRows(restLogits.toFloat32(), answer.length - 1)];
+  const hits = [...answer].map((id, index) => likely[index] === id);
   const assignment = first.routing[0]!.assignment.flat();
-  return { hits: [...answer].map((id, index) => likely[index] === id), sparsity: mean(assignment.map((mode) => (mode === 0 ? 0 : 1))) };
+  return {
+    family: metadata.family,
+    task: metadata.task,
+    length: metadata.length,
+    samples: 1,
+    exact: hits.every(Boolean) ? 1 : 0,
+    tokens: mean(hits.map(Number)),
+    sparsity: mean(assignment.map((mode) => (mode === 0 ? 0 : 1))),
+  };
 }
 
 function argmaxRows(logits: Float32Array, rows: number): number[] {
@@ -118,7 +110,11 @@ function argmaxRows(logits: Float32Array, rows: number): number[] {
 /** Values by key, both in the order in which they first come. */
 export function groupBy<Value>(values: readonly Value[], key: (value: Value) => string): Map<string, Value[]> {
   const groups = new Map<string, Value[]>();
-  for (const value of values) groups.set(key(value), [...(groups.get(key(value)) ?? []), value]);
+  for (const value of values) {
+    const group = groups.get(key(value));
+    if (group === undefined) groups.set(key(value), [value]);
+    else group.push(value);
+  }
   return groups;
 }
 

@@ -148,8 +148,8 @@ void grow_reserved(char* base, std::size_t bytes) {
     throw;
   }
   memory.pieces.emplace_back(handle, piece);
-  poison_fresh(base + memory.mapped, piece, Device::instance().stream);
   memory.mapped = size;
+  poison_fresh(base + size - piece, piece, Device::instance().stream);
 }
 
 void clear_reserved(char* base) {
