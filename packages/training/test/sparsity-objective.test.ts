@@ -57,6 +57,23 @@ describe("the sparsity objective", () => {
     }
   });
 
+  test("a task draws its first multipliers from its own range, others from the objective's", () => {
+    const tasks = [
+      { name: "a", kind: "sensitive", target: 0.7 },
+      { name: "b", kind: "robust", target: 1, initial: [60, 61] },
+    ] as const;
+    const { linear, quadratic } = new SparsityObjective({ tasks, initial: [12, 14], seed: 1 });
+    for (const [first, second] of [linear, quadratic]) {
+      expect(first).toBeGreaterThanOrEqual(12);
+      expect(first).toBeLessThan(14);
+      expect(second).toBeGreaterThanOrEqual(60);
+      expect(second).toBeLessThan(61);
+    }
+    // A range of its own changes nothing for the others.
+    const plain = new SparsityObjective({ tasks: tasks.map(({ name, kind, target }) => ({ name, kind, target })), initial: [12, 14], seed: 1 });
+    expect(plain.linear[0]).toBe(linear[0]);
+  });
+
   test("targets warm up linearly", () => {
     const made = objective({ warmUp: { start: 0.1, share: 0.5 } });
     expect([0, 0.25, 0.5, 1].map((progress) => Number(made.target(0, progress).toFixed(6)))).toEqual([0.1, 0.4, 0.7, 0.7]);

@@ -16,7 +16,7 @@ export interface SparsityObjectiveOptions {
   readonly band?: number;
   /** The target grows linearly from `start` over the first `share` of the steps; default: from the first step. */
   readonly warmUp?: { readonly start: number; readonly share: number };
-  /** Range of the initial multipliers, drawn uniformly; default 0 to 0.5. */
+  /** Range of the initial multipliers of tasks without their own, drawn uniformly; default 0 to 0.5. */
   readonly initial?: readonly [low: number, high: number];
   /** Limits of both multipliers; default none (reference semantics 6.3). */
   readonly multiplierBounds?: readonly [low: number, high: number];
@@ -51,7 +51,10 @@ export class SparsityObjective {
       throw new TrainingConfigError(`The multiplier bounds [${multiplierBounds.join(", ")}] are not in order.`);
     }
     const draw = (which: number) =>
-      Float32Array.from(tasks, (_, task) => initial[0] + (initial[1] - initial[0]) * counterUniform(seed, 0x6c61, which, task));
+      Float32Array.from(tasks, (task, index) => {
+        const [low, high] = task.initial ?? initial;
+        return low + (high - low) * counterUniform(seed, 0x6c61, which, index);
+      });
     this.linear = draw(0);
     this.quadratic = draw(1);
     this.clampMultipliers();

@@ -6,6 +6,8 @@ export interface TrainingTask {
   readonly kind: "sensitive" | "robust";
   /** Wanted share of sparse heads, 0 to 1. */
   readonly target: number;
+  /** Range of this task's first multipliers; default: the objective's. A larger one holds the task closer to its target. */
+  readonly initial?: readonly [low: number, high: number];
 }
 
 /** The five classes of the paper with its targets, in the order of the published task ids. */

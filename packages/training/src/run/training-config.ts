@@ -10,6 +10,7 @@ const task = z.strictObject({
   name: z.string().min(1).describe("As rows name it in metadata.task."),
   kind: z.enum(["sensitive", "robust"]),
   target: share.describe("Wanted share of sparse heads."),
+  initial: z.tuple([z.number(), z.number()]).optional().describe("Range of this task's first multipliers; default: the objective's."),
 });
 
 const temperature = z.discriminatedUnion("kind", [
@@ -47,7 +48,7 @@ const objective = z.strictObject({
   form: z.enum(["absolute", "signed"]).default("absolute"),
   band: share.default(0).describe("Half width of the band around the target that costs nothing."),
   warmUp: z.strictObject({ start: share, share }).optional().describe("The target grows linearly from start."),
-  initial: z.tuple([z.number(), z.number()]).default([0, 0.5]).describe("Range of the first multipliers."),
+  initial: z.tuple([z.number(), z.number()]).default([0, 0.5]).describe("Range of the first multipliers of tasks without their own."),
   multiplierBounds: z.tuple([z.number(), z.number()]).optional(),
 });
 
