@@ -167,7 +167,7 @@ describe("a cache in pages", () => {
     const { liveBytes } = backend.memory();
     const refused = Array.from({ length: 60 }, (_, step) => {
       backend.setMemoryLimit(liveBytes + step * 2048);
-      let pages: number[] = [];
+      let pages: ArrayLike<number> = [];
       try {
         pages = pool.takePages(8);
       } catch (error) {

@@ -1,4 +1,5 @@
 import { type Backend, dtypeByteSize, type FloatDType, type GrowableTensor, growableTensor, OutOfMemoryError, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { FreePages } from "./free-pages.js";
 import type { PageTable } from "./layer-cache.js";
 import { PageSpans } from "./page-spans.js";
 
@@ -31,7 +32,7 @@ export class PagePool implements PageTable, Disposable {
   readonly pageTokens: number;
   readonly #maximumPages: number;
   readonly #spans = new PageSpans();
-  #free: number[] = [];
+  readonly #free = new FreePages();
   #pagesInUse = 0;
   #pagesAllocated = 0;
   #memory: { readonly keys: GrowableTensor; readonly values: GrowableTensor; readonly entries: GrowableTensor } | undefined;
@@ -78,14 +79,14 @@ export class PagePool implements PageTable, Disposable {
   }
 
   /** Pages for someone who gives them back with {@link freePages}. @throws OutOfMemoryError, and none is taken then */
-  takePages(count: number): number[] {
+  takePages(count: number): Int32Array {
     if (count > this.#free.length) this.#growPages(this.#pagesInUse + count);
     this.#pagesInUse += count;
-    return this.#free.splice(this.#free.length - count, count);
+    return this.#free.take(count);
   }
 
-  freePages(pages: readonly number[]): void {
-    for (const page of pages) this.#free.push(page);
+  freePages(pages: ArrayLike<number>): void {
+    this.#free.give(pages);
     this.#pagesInUse -= pages.length;
     this.#releaseWhenEmpty();
   }
@@ -126,7 +127,7 @@ export class PagePool implements PageTable, Disposable {
   [Symbol.dispose](): void {
     const memory = this.#memory;
     this.#memory = undefined;
-    this.#free = [];
+    this.#free.clear();
     this.#pagesInUse = this.#pagesAllocated = 0;
     for (const tensor of [memory?.keys, memory?.values, memory?.entries]) tensor?.[Symbol.dispose]();
   }
@@ -187,9 +188,7 @@ export class PagePool implements PageTable, Disposable {
         throw second;
       }
     }
-    // Taken from the end: low pages first.
-    const added = Array.from({ length: pages - this.#pagesAllocated }, (_, index) => pages - 1 - index);
-    this.#free = [...added, ...this.#free];
+    this.#free.addBelow(this.#pagesAllocated, pages);
     this.#pagesAllocated = pages;
   }
 
@@ -197,7 +196,7 @@ export class PagePool implements PageTable, Disposable {
   #releaseWhenEmpty(): void {
     if (this.#pagesInUse > 0 || !this.#spans.isEmpty) return;
     for (const tensor of [this.#memory?.keys, this.#memory?.values, this.#memory?.entries]) tensor?.clear();
-    this.#free = [];
+    this.#free.clear();
     this.#pagesAllocated = 0;
   }
 }

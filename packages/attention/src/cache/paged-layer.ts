@@ -68,9 +68,12 @@ export class PagedLayer implements LayerStorage {
     const taken = this.pool.takePages(count);
     let next = 0;
     const heads = this.#heads.map((head, index) => {
-      const pages = Array.from(head.pages);
-      for (const place of missing[index]!) pages[place] = taken[next++];
-      return { ...head, pages: Array.from({ length: pages.length }, (_, place) => pages[place]) };
+      const pages = head.pages.slice();
+      for (const place of missing[index]!) {
+        while (pages.length < place) pages.push(undefined);
+        pages[place] = taken[next++];
+      }
+      return { ...head, pages };
     });
     this.#install(heads, () => this.pool.freePages(taken));
   }
@@ -82,10 +85,9 @@ export class PagedLayer implements LayerStorage {
   dispose(): void {
     const heads = this.#heads;
     this.#heads = [];
-    const pages = heads.flatMap((head) => head.pages.filter((page): page is number => page !== undefined));
     // Spans first: the pool lets its memory go with the last page.
     for (const { firstEntry, spanPlaces } of heads) if (spanPlaces > 0) this.pool.freeSpan(firstEntry, spanPlaces);
-    if (pages.length > 0) this.pool.freePages(pages);
+    for (const { pages } of heads) this.pool.freePages(pages.filter((page) => page !== undefined));
   }
 
   #relayout(layouts: readonly PageLayout[]): void {
@@ -137,7 +139,8 @@ export class PagedLayer implements LayerStorage {
     for (const [index, head] of placed.entries()) {
       const old = before[index]!;
       const moved = head.firstEntry !== old.firstEntry || head.spanPlaces !== old.spanPlaces;
-      for (const [place, page] of head.pages.entries()) {
+      for (let place = 0; place < head.pages.length; place++) {
+        const page = head.pages[place];
         if (page !== undefined && (moved || old.pages[place] !== page)) this.pool.setEntry(head.firstEntry + place, page);
       }
       if (moved && old.spanPlaces > 0) this.pool.freeSpan(old.firstEntry, old.spanPlaces);
