@@ -10,6 +10,7 @@ import { cudaProvider } from "@elastic-attention/cuda";
 import type { Benchmark } from "./benchmark.js";
 import { type Figure, figure } from "./figure.js";
 import { queuedSeconds } from "./queued-seconds.js";
+import { randomRouter } from "./random-router.js";
 import { type Summary, median } from "./statistics.js";
 
 /** The attention of Llama-3.1-8B. */
@@ -31,6 +32,7 @@ export const benchmark: Benchmark = {
       }
     }
     for (const tokens of options.tiny ? [512] : [512, 32_768, 131_072]) figures.push(...(await router(backend, tokens)));
+    figures.push(await routerBehindProjection(backend));
     for (const [rows, inputs, outputs] of options.tiny ? [[256, 256, 256]] : [[8192, 4096, 28_672], [8192, 8192, 8192], [8192, 14_336, 4096]]) {
       figures.push(await product(backend, rows!, inputs!, outputs!));
     }
@@ -126,44 +128,62 @@ async function decode(backend: Backend, tokens: number, batch: number, sparseHea
   });
 }
 
-/** One layer's router: launches in a graph, and queued one by one. */
+/** One layer's router, its weights at rest: launches in a graph, and queued one by one. */
 async function router(backend: Backend, tokens: number): Promise<Figure[]> {
   using scope = new MemoryScope();
-  const { numKeyValueHeads: heads, headDim } = shape;
-  const keys = randomRows(backend, scope, [tokens, heads, headDim]);
-  const layer = (outputs: number, inputs: number) => ({
-    weight: scope.track(backend.upload(Float32Array.from({ length: outputs * inputs }, () => Math.random() - 0.5), [outputs, inputs], "f32")),
-    bias: scope.track(backend.upload(new Float32Array(outputs), [outputs], "f32")),
+  const keys = randomRows(backend, scope, [tokens, shape.numKeyValueHeads, shape.headDim]);
+  const run = routerOf(backend, scope, keys);
+  return [routerFigure(`in a graph, ${tokens}`, await inGraph(backend, run)), routerFigure(`from the host, ${tokens}`, await seconds(backend, run))];
+}
+
+/** What the router adds to the projection that makes its keys, in a graph. */
+async function routerBehindProjection(backend: Backend): Promise<Figure> {
+  using scope = new MemoryScope();
+  const projection = projectedKeys(backend, scope);
+  const run = routerOf(backend, scope, projection.keys);
+  const alone = median(await inGraph(backend, projection.run));
+  const both = await inGraph(backend, () => {
+    projection.run();
+    run();
   });
-  const weights = {
-    headDim,
-    classes: 2,
-    parameters: 0,
-    taskMlp: [layer(512, headDim), layer(headDim, 512)] as const,
-    routerMlp: [layer(512, headDim), layer(headDim, 512), layer(2, headDim)] as const,
-    [Symbol.dispose]: () => {},
-  };
-  const output = scope.track(backend.allocate([1, heads, 2], "f32"));
+  const ours = summary("ours", both, (s) => (s - alone) * 1e6);
+  return figure({ what: `router behind its projection, ${projection.keys.numRows}`, unit: "us", ours, higherIsBetter: false });
+}
+
+function routerOf(backend: Backend, scope: MemoryScope, keys: Tensor): () => void {
+  const weights = scope.track(randomRouter(backend, shape.headDim, 0));
+  const output = scope.track(backend.allocate([1, shape.numKeyValueHeads, weights.classes], "f32"));
   const pooling = { kind: "boundary", tokens: 100 } as const;
-  const run = () => backend.kernels.run(routerLogits, { keys, offsets: [0, tokens], weights, pooling, rounding: "float32", output });
-  run();
-  const launches = 32;
-  const graph = scope.track(
-    backend.capture!(() => {
-      for (let i = 0; i < launches; i++) run();
-    }),
-  );
-  const inGraph = (await seconds(backend, () => graph.replay())).map((time) => time / launches);
-  const fromHost = await seconds(backend, run);
-  return [["in a graph", inGraph] as const, ["from the host", fromHost] as const].map(([where, samples]) =>
-    figure({
-      what: `router ${where}, ${tokens}`,
-      unit: "us",
-      ours: summary("ours", samples, (s) => s * 1e6),
-      target: { bound: "at most", value: 12 },
-      higherIsBetter: false,
-    }),
-  );
+  return () => backend.kernels.run(routerLogits, { keys, offsets: [0, keys.numRows], weights, pooling, rounding: "float32", output });
+}
+
+function routerFigure(where: string, samples: readonly number[]): Figure {
+  const ours = summary("ours", samples, (s) => s * 1e6);
+  return figure({ what: `router ${where}`, unit: "us", ours, target: { bound: "at most", value: 12 }, higherIsBetter: false });
+}
+
+/** The fused projection of 512 tokens, and the keys among its columns. */
+function projectedKeys(backend: Backend, scope: MemoryScope): { run: () => void; keys: Tensor } {
+  const { numQueryHeads, numKeyValueHeads, headDim } = shape;
+  const [rows, inputs, outputs] = [512, numQueryHeads * headDim, (numQueryHeads + 2 * numKeyValueHeads) * headDim];
+  const weight = scope.track(backend.kernels.run(packLinear, { weights: [randomRows(backend, scope, [outputs, inputs])], dtype: "bf16" }));
+  const input = randomRows(backend, scope, [rows, inputs]);
+  const output = scope.track(backend.allocate([rows, outputs], "bf16"));
+  const firstKey = numQueryHeads * headDim;
+  return {
+    run: () => backend.kernels.run(linear, { input, weight, output }),
+    keys: output.columns(firstKey, firstKey + numKeyValueHeads * headDim).reshape([rows, numKeyValueHeads, headDim]),
+  };
+}
+
+/** Seconds of one of 32 steps that a graph repeats. */
+async function inGraph(backend: Backend, step: () => void): Promise<number[]> {
+  const steps = 32;
+  step();
+  using graph = backend.capture!(() => {
+    for (let i = 0; i < steps; i++) step();
+  });
+  return (await seconds(backend, () => graph.replay())).map((time) => time / steps);
 }
 
 async function product(backend: Backend, rows: number, inputs: number, outputs: number): Promise<Figure> {

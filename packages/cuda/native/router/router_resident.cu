@@ -1,12 +1,15 @@
 // The thread blocks of a cluster share a head. Each averages a part of its rows and holds a part of every MLP's hidden units:
 // the rows of the first matrix and the columns of the second, which arrive while the keys are averaged. So the blocks wait
-// for one another three times only: for the average, and for the sums of each MLP.
+// for one another three times only: for the average, and for the sums of each MLP. The kernel begins while the one ahead
+// still runs, and reads nothing before that is done.
 #include <algorithm>
 
 #include "core/check.h"
 #include "core/device.h"
 #include "core/floats.cuh"
+#include "ptx/bulk_copy.cuh"
 #include "ptx/cluster.cuh"
+#include "ptx/dependent_launch.cuh"
 #include "ptx/warp_matrix.cuh"
 #include "router/router_resident.h"
 
@@ -26,13 +29,12 @@ constexpr int kSharedLimit = 220 * 1024;
 #define ELASTIC_CLUSTERS 1
 #endif
 
-struct ResidentRouter {
-  const float* weights[kLayers];
-  const float* biases[kLayers];
-  int inputs[kLayers];
-  int outputs[kLayers];
-  RouterCall::Pool pools[kMostPools];
-};
+/** What the blocks share of a layer: its rows, its columns, or nothing, because the first block does it alone. */
+enum class Share { Rows, Columns, None };
+
+__host__ __device__ constexpr Share share_of(int layer) {
+  return layer == kLayers - 1 ? Share::None : layer % 2 == 0 ? Share::Rows : Share::Columns;
+}
 
 /** Where a thread block keeps what; in floats, in multiples of four. */
 struct ResidentPlaces {
@@ -40,44 +42,47 @@ struct ResidentPlaces {
   int biases[kLayers];
   /** One after another from each block of the cluster: sums of keys, and of both MLPs. */
   int received[3];
-  /** What this block sends. */
-  int sent;
+  /** Sums of keys by stripes. */
+  int stripes;
   int x;
   int hidden;
   int all;
-
-  __host__ __device__ ResidentPlaces(const int (&inputs)[kLayers], const int (&outputs)[kLayers]) {
-    int next = 0;
-    const auto take = [&](int floats) {
-      const int place = next;
-      next += (floats + 3) / 4 * 4;
-      return place;
-    };
-    for (int mlp = 0; mlp < 4; mlp += 2) {
-      const int units = outputs[mlp] / kCluster;
-      weights[mlp] = take(units * inputs[mlp]);
-      weights[mlp + 1] = take(units * outputs[mlp + 1]);
-      biases[mlp] = take(units);
-      biases[mlp + 1] = take(outputs[mlp + 1]);
-    }
-    weights[4] = take(inputs[4] * outputs[4]);
-    biases[4] = take(outputs[4]);
-    received[0] = take(kCluster * inputs[0]);
-    received[1] = take(kCluster * outputs[1]);
-    received[2] = take(kCluster * outputs[3]);
-    const auto larger = [](int a, int b) { return a > b ? a : b; };
-    // The sums of keys by stripes, before they are sent, take no less.
-    sent = take(larger(4 * kThreads, larger(outputs[1], outputs[3])));
-    x = take(larger(inputs[0], larger(outputs[1], outputs[3])));
-    hidden = take(larger(outputs[0], outputs[2]) / kCluster);
-    all = next;
-  }
 };
+
+struct ResidentRouter {
+  const float* weights[kLayers];
+  const float* biases[kLayers];
+  int inputs[kLayers];
+  int outputs[kLayers];
+  ResidentPlaces places;
+  RouterCall::Pool pools[kMostPools];
+};
+
+ResidentPlaces places_of(const int (&inputs)[kLayers], const int (&outputs)[kLayers]) {
+  ResidentPlaces places{};
+  const auto take = [&](int floats) {
+    const int place = places.all;
+    places.all += (floats + 3) / 4 * 4;
+    return place;
+  };
+  for (int layer = 0; layer < kLayers; ++layer) {
+    const Share share = share_of(layer);
+    places.weights[layer] = take(inputs[layer] * outputs[layer] / (share == Share::None ? 1 : kCluster));
+    places.biases[layer] = take(outputs[layer] / (share == Share::Rows ? kCluster : 1));
+  }
+  places.received[0] = take(kCluster * inputs[0]);
+  places.received[1] = take(kCluster * outputs[1]);
+  places.received[2] = take(kCluster * outputs[3]);
+  places.stripes = take(4 * kThreads);
+  places.x = take(std::max({inputs[0], outputs[1], outputs[3]}));
+  places.hidden = take(std::max(outputs[0], outputs[2]) / kCluster);
+  return places;
+}
 
 #ifdef ELASTIC_CLUSTERS
 
-constexpr int kWarps = kThreads / 32;
-/** Outputs that a group of lanes sums side by side. */
+constexpr int kWarp = 32;
+/** Outputs that a group of lanes sums side by side, and that travel together. */
 constexpr int kSideBySide = 4;
 
 template <typename T>
@@ -85,51 +90,92 @@ struct alignas(4 * sizeof(T)) FourElements {
   T values[4];
 };
 
-/** Starts copies of a matrix of `rows` rows of `columns` floats, multiples of four, into dense rows. */
-__device__ inline void fetch_matrix(float* target, const float* source, int rows, int columns, int stride) {
-  const int fours = columns / 4;
-  for (int i = threadIdx.x; i < rows * fours; i += kThreads) {
-    const int row = i / fours, column = i % fours * 4;
-    ptx::copy_line(ptx::shared_address(target + row * columns + column), source + static_cast<int64_t>(row) * stride + column, true);
-  }
+/** As `ptx::copy_line`, for 4 bytes. */
+__device__ inline void copy_word(float* target, const float* source) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(ptx::shared_address(target)), "l"(source) : "memory");
 }
 
-/** This block's part of the sums of a head's columns over the pooled rows, in `sums`; the number of all rows. */
+__device__ inline float element(const float4& four, int index) {
+  return index == 0 ? four.x : index == 1 ? four.y : index == 2 ? four.z : four.w;
+}
+
+/** Starts copies of this block's part of a layer, into dense rows. The copy engine takes whole rows and tells `loaded`. */
+__device__ inline void fetch_layer(const ResidentRouter& router, int layer, int rank, float* memory, ptx::Barrier& loaded) {
+  const int inputs = router.inputs[layer];
+  int rows = router.outputs[layer], columns = inputs;
+  const float *weights = router.weights[layer], *biases = router.biases[layer];
+  if (share_of(layer) == Share::Rows) {
+    rows /= kCluster;
+    weights += static_cast<int64_t>(rank) * rows * inputs;
+    biases += rank * rows;
+  } else if (share_of(layer) == Share::Columns) {
+    columns /= kCluster;
+    weights += rank * columns;
+  }
+  float* target = memory + router.places.weights[layer];
+  if (columns == inputs) {
+    if (threadIdx.x == 0) ptx::copy_bytes(target, weights, static_cast<uint32_t>(rows * columns * 4), loaded);
+  } else {
+    const int fours = columns / 4;
+    for (int i = threadIdx.x; i < rows * fours; i += kThreads) {
+      const int row = i / fours, column = i % fours * 4;
+      ptx::copy_line(ptx::shared_address(target + i * 4), weights + static_cast<int64_t>(row) * inputs + column, true);
+    }
+  }
+  for (int i = threadIdx.x; i < rows; i += kThreads) copy_word(memory + router.places.biases[layer] + i, biases + i);
+}
+
+/** Rows that are pooled, one after another over both ranges. */
+struct PooledRows {
+  int64_t first;
+  int64_t in_first;
+  int64_t second;
+  int64_t count;
+
+  __device__ explicit PooledRows(const RouterCall::Pool& pool)
+      : first(pool.ranges[0][0]),
+        in_first(pool.ranges[0][1] - first),
+        second(pool.count > 1 ? pool.ranges[1][0] : 0),
+        count(in_first + (pool.count > 1 ? pool.ranges[1][1] - second : 0)) {}
+  __device__ int64_t operator[](int64_t index) const { return index < in_first ? first + index : second + index - in_first; }
+};
+
+/** This block's part of the sums of a head's columns over the pooled rows: thread c returns that of column c. */
 template <typename T>
-__device__ int64_t sum_keys(Rows<const T> keys, const RouterCall::Pool& pool, int head, int head_dim, int rank, float* sums) {
+__device__ float sum_keys(Rows<const T> keys, const PooledRows& rows, int head, int head_dim, int rank, float* sums) {
   const int columns = head_dim / 4, stripes = kThreads / columns;
   const int stripe = threadIdx.x / columns, column = threadIdx.x % columns * 4;
-  const int64_t first = pool.ranges[0][0], in_first = pool.ranges[0][1] - first;
-  const int64_t second = pool.count > 1 ? pool.ranges[1][0] : 0, rows = in_first + (pool.count > 1 ? pool.ranges[1][1] - second : 0);
   if (stripe < stripes) {
     float four[4] = {};
 #pragma unroll 4
-    for (int64_t index = rank * stripes + stripe; index < rows; index += kCluster * stripes) {
-      const int64_t row = index < in_first ? first + index : second + index - in_first;
-      const auto element = *reinterpret_cast<const FourElements<T>*>(keys[row] + head * head_dim + column);
+    for (int64_t index = rank * stripes + stripe; index < rows.count; index += kCluster * stripes) {
+      const auto elements = *reinterpret_cast<const FourElements<T>*>(keys[rows[index]] + head * head_dim + column);
 #pragma unroll
-      for (int i = 0; i < 4; ++i) four[i] += to_float(element.values[i]);
+      for (int i = 0; i < 4; ++i) four[i] += to_float(elements.values[i]);
     }
     *reinterpret_cast<float4*>(sums + stripe * head_dim + column) = float4{four[0], four[1], four[2], four[3]};
   }
   __syncthreads();
   float sum = 0;
   if (threadIdx.x < static_cast<unsigned>(head_dim)) {
+#pragma unroll 8
     for (int i = 0; i < stripes; ++i) sum += sums[i * head_dim + threadIdx.x];
   }
-  __syncthreads();
-  if (threadIdx.x < static_cast<unsigned>(head_dim)) sums[threadIdx.x] = sum;
-  __syncthreads();
-  return rows;
+  return sum;
 }
 
-/** Sends `count` floats, a multiple of four, to the first `blocks` blocks of the cluster, into this block's part there. */
-__device__ inline void send_to_cluster(const float* sent, float* received, int count, int blocks, int rank, ptx::Barrier& barrier) {
-  const int fours = count / 4;
-  for (int i = threadIdx.x; i < blocks * fours; i += kThreads) {
-    const int block = i / fours, at = i % fours * 4;
-    ptx::send_four(received + rank * count + at, *reinterpret_cast<const float4*>(sent + at), barrier, block);
-  }
+/** Sends thread c's number for column c < `count`, a multiple of four, to all blocks, into this block's part there. */
+__device__ inline void send_columns(float sum, float* received, int count, int rank, ptx::Barrier& barrier) {
+  if (threadIdx.x / kWarp * kWarp >= static_cast<unsigned>(count)) return;
+  const int place = threadIdx.x % 4, first = threadIdx.x % kWarp - place;
+  float4 four;
+  four.x = __shfl_sync(0xffffffffu, sum, first);
+  four.y = __shfl_sync(0xffffffffu, sum, first + 1);
+  four.z = __shfl_sync(0xffffffffu, sum, first + 2);
+  four.w = __shfl_sync(0xffffffffu, sum, first + 3);
+  if (threadIdx.x >= static_cast<unsigned>(count)) return;
+  float* target = received + rank * count + threadIdx.x - place;
+  for (int block = place; block < kCluster; block += 4) ptx::send_four(target, four, barrier, block);
 }
 
 /** What all blocks sent of one number, always summed in the same order. */
@@ -140,21 +186,26 @@ __device__ inline float sum_received(const float* received, int count, int index
   return sum;
 }
 
-/** `store(i, weights row i · x)` for each row, by one lane; `inputs` is a multiple of four. */
-template <typename Store>
-__device__ void multiply_rows(const float* weights, const float* x, int rows, int inputs, const Store& store) {
+/**
+ * Weights times x, four rows at a time: `take(first row, sums, place, width)` by each of the `width` lanes that have the
+ * sums. `inputs` is a multiple of four; sums of rows that are not there mean nothing.
+ */
+template <typename Take>
+__device__ void multiply_rows(const float* weights, const float* x, int rows, int inputs, const Take& take) {
   // So many lanes share a row that each has something to read.
-  int width = 32;
+  int width = kWarp;
   while (width > 1 && width * 4 > inputs) width /= 2;
-  const int lane = threadIdx.x % 32, place = lane % width, step = kWarps * 32 / width;
-  for (int begin = 0; begin < rows; begin += kSideBySide * step) {
-    const int first = begin + threadIdx.x / width;
+  const int place = threadIdx.x % width, group = threadIdx.x / width;
+#pragma unroll 1
+  for (int begin = 0; begin < rows; begin += kThreads / width * kSideBySide) {
+    const int first = begin + group * kSideBySide;
     float sums[kSideBySide] = {};
+#pragma unroll 1
     for (int i = place * 4; i < inputs; i += width * 4) {
       const float4 value = *reinterpret_cast<const float4*>(x + i);
 #pragma unroll
       for (int k = 0; k < kSideBySide; ++k) {
-        const float4 weight = *reinterpret_cast<const float4*>(weights + min(first + k * step, rows - 1) * inputs + i);
+        const float4 weight = *reinterpret_cast<const float4*>(weights + min(first + k, rows - 1) * inputs + i);
         sums[k] = fmaf(weight.x, value.x, fmaf(weight.y, value.y, fmaf(weight.z, value.z, fmaf(weight.w, value.w, sums[k]))));
       }
     }
@@ -162,10 +213,7 @@ __device__ void multiply_rows(const float* weights, const float* x, int rows, in
 #pragma unroll
       for (float& sum : sums) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
     }
-#pragma unroll
-    for (int k = 0; k < kSideBySide; ++k) {
-      if (place == 0 && first + k * step < rows) store(first + k * step, sums[k]);
-    }
+    if (first < rows) take(first, float4{sums[0], sums[1], sums[2], sums[3]}, place, width);
   }
 }
 
@@ -179,79 +227,78 @@ __global__ void __launch_bounds__(kThreads)
 #ifdef ELASTIC_CLUSTERS
   extern __shared__ __align__(16) float memory[];
   __shared__ ptx::Barrier exchanges[3];
+  /** Whole rows of each MLP; the last layer's are with the second. */
+  __shared__ ptx::Barrier loaded[2];
   const int rank = static_cast<int>(ptx::cluster_rank()), head = blockIdx.x / kCluster;
-  const ResidentPlaces places(router.inputs, router.outputs);
+  const ResidentPlaces& places = router.places;
   const int head_dim = router.inputs[0];
-  float* sent = memory + places.sent;
   float* x = memory + places.x;
   float* hidden = memory + places.hidden;
-  const auto received = [&](int exchange) { return memory + places.received[exchange]; };
   if (threadIdx.x == 0) {
-    for (ptx::Barrier& barrier : exchanges) barrier.initialize(1);
-    ptx::fence_barrier_initialization();
     const int counts[3] = {head_dim, router.outputs[1], router.outputs[3]};
-    for (int i = 0; i < 3; ++i) exchanges[i].arrive_and_expect(kCluster * counts[i] * 4);
+    for (ptx::Barrier& barrier : exchanges) barrier.initialize(1);
+    for (ptx::Barrier& barrier : loaded) barrier.initialize(1);
+    ptx::fence_barrier_initialization();
+    for (int i = 0; i < 3; ++i) exchanges[i].arrive_and_expect(static_cast<uint32_t>(kCluster * counts[i] * 4));
+    loaded[0].arrive_and_expect(static_cast<uint32_t>(router.inputs[0] * router.outputs[0] / kCluster * 4));
+    loaded[1].arrive_and_expect(static_cast<uint32_t>(
+        (router.inputs[2] * router.outputs[2] / kCluster + (rank == 0 ? router.inputs[4] * router.outputs[4] : 0)) * 4));
   }
   __syncwarp();
   ptx::cluster_arrive();
+  // Up to here the kernel ahead may still run; it may be writing keys, and weights too.
+  ptx::wait_for_previous_kernel();
 
-  // A group of copies for each layer, in the order in which they are needed.
-#pragma unroll
+  // A group of copies and a barrier for each MLP, in the order in which they are needed.
+#pragma unroll 1
   for (int layer = 0; layer < kLayers; ++layer) {
-    const int inputs = router.inputs[layer], outputs = router.outputs[layer];
-    const bool rows_shared = layer == 0 || layer == 2, last = layer == kLayers - 1;
-    const int units = (rows_shared ? outputs : inputs) / kCluster;
-    float* target = memory + places.weights[layer];
-    if (rows_shared) fetch_matrix(target, router.weights[layer] + static_cast<int64_t>(rank) * units * inputs, units, inputs, inputs);
-    else if (!last) fetch_matrix(target, router.weights[layer] + rank * units, outputs, units, inputs);
-    else if (rank == 0) fetch_matrix(target, router.weights[layer], outputs, inputs, inputs);
-    ptx::commit_copies();
+    if (share_of(layer) != Share::None || rank == 0) fetch_layer(router, layer, rank, memory, loaded[layer > 1]);
+    if (layer == 1) ptx::commit_copies();
   }
-#pragma unroll
-  for (int layer = 0; layer < kLayers; ++layer) {
-    const bool rows_shared = layer == 0 || layer == 2;
-    const int count = rows_shared ? router.outputs[layer] / kCluster : router.outputs[layer];
-    const float* source = router.biases[layer] + (rows_shared ? rank * count : 0);
-    for (int i = threadIdx.x; i < count; i += kThreads) memory[places.biases[layer] + i] = source[i];
-  }
+  ptx::commit_copies();
 
-  const int64_t rows = sum_keys<T>(keys, router.pools[blockIdx.y], head, head_dim, rank, sent);
+  const PooledRows rows(router.pools[blockIdx.y]);
+  const float sum = sum_keys<T>(keys, rows, head, head_dim, rank, memory + places.stripes);
   // Nobody writes to a block that has not begun.
   ptx::cluster_wait();
-  send_to_cluster(sent, received(0), head_dim, kCluster, rank, exchanges[0]);
+  send_columns(sum, memory + places.received[0], head_dim, rank, exchanges[0]);
   exchanges[0].wait_for_cluster(0);
-  for (int i = threadIdx.x; i < head_dim; i += kThreads) {
-    x[i] = static_cast<float>(static_cast<double>(sum_received(received(0), head_dim, i)) / static_cast<double>(rows));
+  if (threadIdx.x < static_cast<unsigned>(head_dim)) {
+    x[threadIdx.x] = sum_received(memory + places.received[0], head_dim, threadIdx.x) / static_cast<float>(rows.count);
   }
-#pragma unroll
-  for (int mlp = 0; mlp < 4; mlp += 2) {
-    const int units = router.outputs[mlp] / kCluster, outputs = router.outputs[mlp + 1];
-    const float* biases = memory + places.biases[mlp];
-    if (mlp == 0) ptx::wait_for_copies<4>();
-    else ptx::wait_for_copies<2>();
-    __syncthreads();
-    multiply_rows(memory + places.weights[mlp], x, units, router.inputs[mlp],
-                  [&](int unit, float sum) { hidden[unit] = activated(sum + biases[unit]); });
-    if (mlp == 0) ptx::wait_for_copies<3>();
+#pragma unroll 1
+  for (int mlp = 0; mlp < 2; ++mlp) {
+    const int in = 2 * mlp, out = in + 1, units = router.outputs[in] / kCluster, outputs = router.outputs[out];
+    const float *biases = memory + places.biases[in], *output_biases = memory + places.biases[out];
+    if (mlp == 0) ptx::wait_for_copies<1>();
     else ptx::wait_for_copies<0>();
+    loaded[mlp].wait(0);
     __syncthreads();
-    multiply_rows(memory + places.weights[mlp + 1], hidden, outputs, units, [&](int index, float sum) { sent[index] = sum; });
+    multiply_rows(memory + places.weights[in], x, units, router.inputs[in], [&](int first, const float4& sums, int place, int width) {
+      for (int i = place; i < 4; i += width) hidden[first + i] = activated(element(sums, i) + biases[first + i]);
+    });
     __syncthreads();
     // The last exchange is for the first block, which ends the head.
-    const int exchange = 1 + mlp / 2;
-    send_to_cluster(sent, received(exchange), outputs, mlp == 0 ? kCluster : 1, rank, exchanges[exchange]);
+    const int receivers = mlp == 0 ? kCluster : 1;
+    ptx::Barrier& exchange = exchanges[1 + mlp];
+    float* received = memory + places.received[1 + mlp];
+    multiply_rows(memory + places.weights[out], hidden, outputs, units, [&](int first, const float4& sums, int place, int width) {
+      for (int block = place; block < receivers; block += width) ptx::send_four(received + rank * outputs + first, sums, exchange, block);
+    });
     if (mlp > 0 && rank != 0) return;
-    exchanges[exchange].wait_for_cluster(0);
+    exchange.wait_for_cluster(0);
     for (int i = threadIdx.x; i < outputs; i += kThreads) {
-      const float value = sum_received(received(exchange), outputs, i) + memory[places.biases[mlp + 1] + i];
+      const float value = sum_received(received, outputs, i) + output_biases[i];
       x[i] = mlp == 0 ? value : activated(value);
     }
   }
   __syncthreads();
-  const int classes = router.outputs[kLayers - 1];
+  const int last = kLayers - 1, classes = router.outputs[last];
+  const float* biases = memory + places.biases[last];
   float* logits = output[blockIdx.y] + head * classes;
-  multiply_rows(memory + places.weights[4], x, classes, router.inputs[4],
-                [&](int index, float sum) { logits[index] = sum + memory[places.biases[4] + index]; });
+  multiply_rows(memory + places.weights[last], x, classes, router.inputs[last], [&](int first, const float4& sums, int place, int width) {
+    for (int i = place; i < min(4, classes - first); i += width) logits[first + i] = element(sums, i) + biases[first + i];
+  });
 #endif
 }
 
@@ -272,8 +319,8 @@ bool try_resident_router(const RouterCall& router, cudaStream_t stream) {
     if (weight.row_stride != weight.columns || weight.columns % 4 != 0 || reinterpret_cast<uintptr_t>(weight.data) % 16 != 0) return false;
     if (weight.rows > 65536 || weight.columns > 65536) return false;
     // Hidden units are shared by the blocks, four at least; sums travel by fours.
-    const bool hidden = layer == 0 || layer == 2, sums = layer == 1 || layer == 3;
-    if ((hidden && weight.rows % (4 * kCluster) != 0) || (sums && weight.rows % 4 != 0)) return false;
+    const Share share = share_of(layer);
+    if ((share == Share::Rows && weight.rows % (4 * kCluster) != 0) || (share == Share::Columns && weight.rows % 4 != 0)) return false;
     resident.weights[layer] = reinterpret_cast<const float*>(weight.data);
     resident.biases[layer] = reinterpret_cast<const float*>(bias.data);
     resident.inputs[layer] = static_cast<int>(weight.columns);
@@ -282,17 +329,20 @@ bool try_resident_router(const RouterCall& router, cudaStream_t stream) {
   const int64_t hidden_floats = int64_t{resident.outputs[0]} * (resident.inputs[0] + resident.outputs[1]) +
                                 int64_t{resident.outputs[2]} * (resident.inputs[2] + resident.outputs[3]);
   if (hidden_floats / kCluster * 4 > kSharedLimit) return false;
-  const int64_t bytes = int64_t{ResidentPlaces(resident.inputs, resident.outputs).all} * 4;
+  resident.places = places_of(resident.inputs, resident.outputs);
+  const int64_t bytes = int64_t{resident.places.all} * 4;
   if (bytes > kSharedLimit) return false;
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeClusterDimension;
-  attribute.val.clusterDim = {kCluster, 1, 1};
+  cudaLaunchAttribute attributes[2]{};
+  attributes[0].id = cudaLaunchAttributeClusterDimension;
+  attributes[0].val.clusterDim = {kCluster, 1, 1};
+  attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[1].val.programmaticStreamSerializationAllowed = 1;
   cudaLaunchConfig_t configuration{};
   configuration.blockDim = dim3(kThreads);
   configuration.dynamicSmemBytes = static_cast<size_t>(bytes);
   configuration.stream = stream;
-  configuration.attrs = &attribute;
-  configuration.numAttrs = 1;
+  configuration.attrs = attributes;
+  configuration.numAttrs = 2;
   for (size_t first = 0; first < router.pools.size(); first += kMostPools) {
     const size_t count = std::min<size_t>(kMostPools, router.pools.size() - first);
     std::copy_n(router.pools.begin() + static_cast<std::ptrdiff_t>(first), count, resident.pools);
