@@ -7,7 +7,7 @@ export interface TrainingTask {
   /** Wanted share of sparse heads, 0 to 1. */
   readonly target: number;
   /** Range of this task's first multipliers; default: the objective's. A larger one holds the task closer to its target. */
-  readonly initial?: readonly [low: number, high: number];
+  readonly initial?: readonly [low: number, high: number] | undefined;
 }
 
 /** The five classes of the paper with its targets, in the order of the published task ids. */

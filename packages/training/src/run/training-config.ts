@@ -77,7 +77,7 @@ export const trainingConfigSchema = z.strictObject({
   save: z.enum(["routers", "paw", "both"]).default("routers").describe("Routers alone, a whole checkpoint in the published layout, or both."),
   routerDType: z.enum(["f32", "bf16"]).default("f32").describe("Of the saved routers."),
   data,
-  tasks: z.array(task).min(1).default(() => publishedTasks.map((each) => ({ ...each }))),
+  tasks: z.array(task).min(1).default(() => publishedTasks.map(({ name, kind, target }) => ({ name, kind, target }))),
   router: router.prefault({}),
   loss: z
     .enum(["next-token", "hidden-states"])
