@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { type GenerationRequest, LocalEngine, Tokenizer } from "@elastic-attention/generation";
-import type { Backend } from "@elastic-attention/tensor";
+import { type Backend, MemoryScope } from "@elastic-attention/tensor";
 import { PretrainedModel, publishedSizes } from "@elastic-attention/transformer";
 import type { Benchmark } from "./benchmark.js";
 import { type Figure, figure } from "./figure.js";
@@ -65,7 +65,8 @@ interface Admission {
 async function measure(backend: Backend, settings: AdmissionSettings, mode: ModeRequest, budget: number): Promise<Admission> {
   const { shape, promptTokens, answers, answerTokens } = settings;
   const spec = { ...publishedShape(shape, 2 * promptTokens + answerTokens), endOfTextIds: [] };
-  const router = requestedRouter(mode, spec, publishedSizes);
+  using scope = new MemoryScope();
+  const router = requestedRouter(mode, backend, spec, publishedSizes, scope);
   const request = (length: number, more: GenerationRequest): GenerationRequest => ({ tokens: randomTokens(spec, length), ...(router === undefined ? {} : { router }), ...more });
   // No text is read or written: any tokenizer will do.
   const tokenizer = Tokenizer.load(demoModelDirectory());

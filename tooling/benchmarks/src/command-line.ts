@@ -52,7 +52,8 @@ export const usage = `Usage: pnpm bench NAME|all [options]
   --shape A,B        model shapes: small, 1b; for large: llama-3.1-8b, qwen3-4b, qwen3-8b; for ruler: folders with a
                      tokenizer
   --tokens A,B       prompt or cache lengths
-  --modes A,B        full, fa-ssa:0.70, fa-xa:0.75, xa-ssa:0.75: modes with their share of sparse heads
+  --modes A,B        full, fa-ssa:0.70, fa-xa:0.75, xa-ssa:0.75: modes with their share of sparse heads, which a list
+                     names; fa-ssa:0.70:learned: which a learned router with random weights chooses
   --cache A,B        cache lengths of decode steps; 0 for none
   --batch A,B        sequences that decode together
   --budget A,B       milliseconds between two tokens while a prompt is read, or none

@@ -126,7 +126,8 @@ function emptyCache({ backend, spec }: DecoderModel): SequenceCache {
 
 async function prefillOnce(model: DecoderModel, tokens: number, mode: ModeRequest, options: BenchmarkOptions): Promise<PrefillMeasurement> {
   const { backend, spec } = model;
-  const router = requestedRouter(mode, spec, sizesOf(options));
+  using scope = new MemoryScope();
+  const router = requestedRouter(mode, backend, spec, sizesOf(options), scope);
   const ids = randomTokens(spec, tokens);
   using cache = emptyCache(model);
   const prediction = model.predictMemory({ tokens, router });
@@ -156,7 +157,8 @@ async function prefillOnce(model: DecoderModel, tokens: number, mode: ModeReques
 
 /** Where the time of a prefill goes: the device is waited for after every slice, which takes some time itself. */
 async function phases(model: DecoderModel, tokens: number, mode: ModeRequest, options: BenchmarkOptions): Promise<string> {
-  const router = requestedRouter(mode, model.spec, sizesOf(options));
+  using scope = new MemoryScope();
+  const router = requestedRouter(mode, model.backend, model.spec, sizesOf(options), scope);
   using cache = emptyCache(model);
   const ids = randomTokens(model.spec, tokens);
   using prefill = model.startPrefill({ sequences: [router === undefined ? { tokens: ids, cache } : { tokens: ids, cache, router }] });
@@ -177,10 +179,10 @@ async function phases(model: DecoderModel, tokens: number, mode: ModeRequest, op
 async function decode(model: DecoderModel, cacheTokens: number, batch: number, mode: ModeRequest, options: BenchmarkOptions) {
   const { backend, spec } = model;
   const steps = 24;
-  const router = requestedRouter(mode, spec, sizesOf(options));
+  using scope = new MemoryScope();
+  const router = requestedRouter(mode, backend, spec, sizesOf(options), scope);
   const { keyValueBytes } = model.predictMemory({ tokens: cacheTokens, reserveTokens: steps + 8, router });
   if (backend.memory().liveBytes + batch * keyValueBytes * 1.05 > backend.device.memoryBytes) return undefined;
-  using scope = new MemoryScope();
   const caches = Array.from({ length: batch }, () => scope.track(filledCache(model, cacheTokens, steps + 8, router)));
   const samplers = caches.map((_, seed) => scope.track(new TokenSampler(backend, spec.vocabularySize, { seed })));
   let tokens: ArrayLike<number> = new Int32Array(batch).fill(7);

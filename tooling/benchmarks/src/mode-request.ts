@@ -1,29 +1,49 @@
-import { type HeadList, type Router, StaticRouter } from "@elastic-attention/router";
+import { type HeadList, LearnedRouter, type Router, SparsityDial, StaticRouter } from "@elastic-attention/router";
+import type { Backend, MemoryScope } from "@elastic-attention/tensor";
 import { type ElasticModeName, elasticModes, type ElasticSizes, type ModelSpec } from "@elastic-attention/transformer";
+import { randomRouters } from "./random-routers.js";
 
-/** A pair of modes and the share of sparse heads, as `--modes` names it: "full", "fa-ssa:0.70". */
+/** A pair of modes and the share of sparse heads, as `--modes` names it: "full", "fa-ssa:0.70", "fa-ssa:0.70:learned". */
 export interface ModeRequest {
   readonly label: string;
   readonly name: ElasticModeName;
   readonly sparsity: number;
+  /** Whether a learned router (with random weights) chooses the heads under the dial, not a list that is known before. */
+  readonly learned: boolean;
 }
 
 const names: readonly ElasticModeName[] = ["full", "fa-ssa", "fa-xa", "xa-ssa"];
 
 /** @throws RangeError for anything else */
 export function parseModeRequest(text: string): ModeRequest {
-  const [name, share] = text.split(":");
+  const [name, share, choice] = text.split(":");
   const sparsity = share === undefined ? (name === "full" ? 0 : 0.75) : Number(share);
   const known = names.find((candidate) => candidate === name);
-  if (known === undefined || !(sparsity >= 0 && sparsity <= 1)) {
-    throw new RangeError(`--modes takes ${names.join(", ")}, each with a share of sparse heads as in fa-ssa:0.70; found "${text}".`);
+  if (known === undefined || !(sparsity >= 0 && sparsity <= 1) || !(choice === undefined || choice === "learned")) {
+    throw new RangeError(
+      `--modes takes ${names.join(", ")}, each with a share of sparse heads as in fa-ssa:0.70, and :learned behind it; found "${text}".`,
+    );
   }
-  return { label: known === "full" ? "full" : `${known} ${sparsity}`, name: known, sparsity };
+  const learned = choice === "learned";
+  return { label: known === "full" ? "full" : `${known} ${sparsity}${learned ? " learned" : ""}`, name: known, sparsity, learned };
 }
 
-/** A router that gives every layer the same share of sparse heads, to within one head; none for full attention. */
-export function requestedRouter({ name, sparsity }: ModeRequest, spec: ModelSpec, sizes: ElasticSizes): Router | undefined {
+/**
+ * A router that gives every layer the same share of sparse heads, to within one head; none for full attention.
+ * @param scope owns the weights of a learned one
+ */
+export function requestedRouter(
+  { name, sparsity, learned }: ModeRequest,
+  backend: Backend,
+  spec: ModelSpec,
+  sizes: ElasticSizes,
+  scope: MemoryScope,
+): Router | undefined {
   if (name === "full") return undefined;
+  if (learned) {
+    const router = new LearnedRouter({ layers: randomRouters(backend, spec, scope), ...elasticModes(name, sizes) });
+    return new SparsityDial({ router, target: sparsity, numLayers: spec.numLayers });
+  }
   // Heads by their number, layers of one head number in an order that spreads the last ones over the model.
   const spread = (layer: number) => (layer * 0.6180339887) % 1;
   const scores = Array.from({ length: spec.numLayers }, (_, layer) =>
