@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { SequenceCache } from "@elastic-attention/attention";
+import type { Router } from "@elastic-attention/router";
 import { type Backend, MemoryScope } from "@elastic-attention/tensor";
 import { DecoderModel, type PrefillPhase, publishedSizes, type SequenceRouting, TokenSampler } from "@elastic-attention/transformer";
 import type { Benchmark } from "./benchmark.js";
@@ -60,12 +61,12 @@ async function measureShape(
   const model = scope.track(DecoderModel.random({ backend, spec, dtype: "bf16" }));
   await backend.synchronize();
   progress(`${name}: ${(model.weightBytes / 1e9).toFixed(2)} GB of random weights in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
-  await prefillOnce(model, Math.min(2048, ...lengths), modes[0]!, options);
+  await prefillOnce(model, Math.min(2048, ...lengths), undefined, 0);
   for (const tokens of lengths) {
     const full: { summary?: Summary } = {};
-    for (const mode of modes) {
-      const runs: PrefillMeasurement[] = [];
-      for (let round = 0; round < rounds; round++) runs.push(await prefillOnce(model, tokens, mode, options));
+    const measured = await prefillsInTurns(model, tokens, modes, rounds, options);
+    for (const [index, mode] of modes.entries()) {
+      const runs = measured[index]!;
       const { modelSparsity, keyValueBytes, fullKeyValueBytes, predictedPeak, measuredPeak, density } = runs[0]!;
       const ours = duration("ours", runs.map((run) => run.seconds), 1);
       if (mode.name === "full") full.summary = { ...ours, name: "our full" };
@@ -124,10 +125,32 @@ function emptyCache({ backend, spec }: DecoderModel): SequenceCache {
   return new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype: "bf16" });
 }
 
-async function prefillOnce(model: DecoderModel, tokens: number, mode: ModeRequest, options: BenchmarkOptions): Promise<PrefillMeasurement> {
+/** Prefills of every mode. They take turns, as a card is slower once it is hot, and each round begins with another one. */
+async function prefillsInTurns(
+  model: DecoderModel,
+  tokens: number,
+  modes: readonly ModeRequest[],
+  rounds: number,
+  options: BenchmarkOptions,
+): Promise<readonly (readonly PrefillMeasurement[])[]> {
   const { backend, spec } = model;
   using scope = new MemoryScope();
-  const router = requestedRouter(mode, backend, spec, sizesOf(options), scope);
+  const before = backend.memory().liveBytes;
+  const routers = modes.map((mode) => requestedRouter(mode, backend, spec, sizesOf(options), scope));
+  const routerBytes = backend.memory().liveBytes - before;
+  const measured = modes.map((): PrefillMeasurement[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < modes.length; turn++) {
+      const index = (round + turn) % modes.length;
+      measured[index]!.push(await prefillOnce(model, tokens, routers[index], routerBytes));
+    }
+  }
+  return measured;
+}
+
+/** @param routerBytes of routers that live beside the model: no part of the prediction. */
+async function prefillOnce(model: DecoderModel, tokens: number, router: Router | undefined, routerBytes: number): Promise<PrefillMeasurement> {
+  const { backend, spec } = model;
   const ids = randomTokens(spec, tokens);
   using cache = emptyCache(model);
   const prediction = model.predictMemory({ tokens, router });
@@ -151,7 +174,7 @@ async function prefillOnce(model: DecoderModel, tokens: number, mode: ModeReques
     keyValueBytes: cache.byteLength,
     fullKeyValueBytes: prediction.fullKeyValueBytes,
     predictedPeak: prediction.peakBytes,
-    measuredPeak: backend.memory().peakBytes,
+    measuredPeak: backend.memory().peakBytes - routerBytes,
   };
 }
 
