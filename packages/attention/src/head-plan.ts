@@ -2,12 +2,25 @@ import { type Backend, ShapeError, type Tensor } from "@elastic-attention/tensor
 import type { AttentionMode } from "./modes/attention-mode.js";
 import { attentionModeDefinition } from "./modes/mode-registry.js";
 
-/** An assignment that was made on the host: uploading it would make a GPU's stream wait, and few ask for it there. */
+/** An assignment that is made on the host: uploading it would make a GPU's stream wait, and few ask for it there. */
 export interface HostAssignment {
   readonly backend: Backend;
-  /** [sequences * kvHeads]. */
-  readonly bytes: Uint8Array;
+  /** [sequences * kvHeads]; or what makes them, once, when they are first asked for. */
+  readonly bytes: Uint8Array | (() => Uint8Array);
   readonly shape: readonly [sequences: number, keyValueHeads: number];
+}
+
+/** A plan whose decision waits for what a device computes: see {@link HeadPlan.deferred}. */
+export interface DeferredPlan {
+  readonly backend: Backend;
+  readonly modes: readonly AttentionMode[];
+  readonly shape: readonly [sequences: number, keyValueHeads: number];
+  /** One row of mode indices for each sequence; called once, when the assignment is first asked for. */
+  readonly decide: () => readonly ArrayLike<number>[];
+  /** What `decide` reads; owned by the plan, and disposed once it has decided. */
+  readonly source: Disposable;
+  /** As in the plan. */
+  readonly logits?: Tensor;
 }
 
 /**
@@ -17,7 +30,10 @@ export interface HostAssignment {
 export class HeadPlan implements Disposable {
   #assignment: Tensor | undefined;
   #host: Uint8Array | undefined;
-  readonly #upload: (() => Tensor) | undefined;
+  readonly #backend: Backend;
+  readonly #decide: (() => Uint8Array) | undefined;
+  /** What an undecided plan decides from. */
+  #source: Disposable | undefined;
   /** Sequences and key-value heads. */
   readonly #shape: readonly [number, number];
 
@@ -29,10 +45,12 @@ export class HeadPlan implements Disposable {
     readonly logits?: Tensor,
   ) {
     validateModes(modes);
+    this.#backend = assignment.backend;
     if ("bytes" in assignment) {
-      this.#host = assignment.bytes;
+      const { bytes } = assignment;
+      if (typeof bytes === "function") this.#decide = bytes;
+      else this.#host = bytes;
       this.#shape = assignment.shape;
-      this.#upload = () => assignment.backend.upload(assignment.bytes, assignment.shape, "u8");
     } else {
       this.#assignment = assignment;
       this.#shape = [assignment.shape[0]!, assignment.shape[1]!];
@@ -50,16 +68,19 @@ export class HeadPlan implements Disposable {
     logits?: Tensor,
   ): HeadPlan {
     validateModes(modes);
-    const numKeyValueHeads = rows[0]?.length ?? 0;
-    const flat = new Uint8Array(rows.length * numKeyValueHeads);
-    for (const [sequence, row] of rows.entries()) {
-      if (row.length !== numKeyValueHeads) throw new ShapeError("Every sequence of a plan has the same heads.");
-      // Checked before the bytes are stored: 256 would wrap to mode 0.
-      const outside = Array.from(row).find((index) => !(Number.isInteger(index) && index >= 0 && index < modes.length));
-      if (outside !== undefined) throw new ShapeError(`Mode index ${outside} in a plan of ${modes.length} modes.`);
-      flat.set(Array.from(row), sequence * numKeyValueHeads);
-    }
-    return new HeadPlan(modes, { backend, bytes: flat, shape: [rows.length, numKeyValueHeads] }, logits);
+    const shape = [rows.length, rows[0]?.length ?? 0] as const;
+    return new HeadPlan(modes, { backend, bytes: flatAssignment(rows, shape, modes.length), shape }, logits);
+  }
+
+  /**
+   * A plan that decides when it is first asked: a router returns it at once, and what does not depend on the plan is
+   * issued before anyone waits. Errors of the decision are thrown where it is asked for.
+   * @throws InvalidModeError; `source` and `logits` then stay the caller's.
+   */
+  static deferred({ backend, modes, shape, decide, source, logits }: DeferredPlan): HeadPlan {
+    const plan = new HeadPlan(modes, { backend, bytes: () => flatAssignment(decide(), shape, modes.length), shape }, logits);
+    plan.#source = source;
+    return plan;
   }
 
   /** Every head of every sequence in one mode. */
@@ -69,7 +90,7 @@ export class HeadPlan implements Disposable {
 
   /** u8 [sequences, kvHeads]: index into `modes`. */
   get assignment(): Tensor {
-    return (this.#assignment ??= this.#upload!());
+    return (this.#assignment ??= this.#backend.upload(this.hostAssignment(), this.#shape, "u8"));
   }
 
   get numSequences(): number {
@@ -82,7 +103,11 @@ export class HeadPlan implements Disposable {
 
   /** Mode indices on the host, [sequences * kvHeads]; on a GPU the first call waits for the router. */
   hostAssignment(): Uint8Array {
-    return (this.#host ??= this.assignment.download());
+    if (this.#host === undefined) {
+      this.#host = this.#decide?.() ?? this.assignment.download();
+      this.#disposeSource();
+    }
+    return this.#host;
   }
 
   /** The mode of one head. */
@@ -93,11 +118,32 @@ export class HeadPlan implements Disposable {
   dispose(): void {
     this.#assignment?.dispose();
     this.logits?.dispose();
+    this.#disposeSource();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
+
+  #disposeSource(): void {
+    this.#source?.[Symbol.dispose]();
+    this.#source = undefined;
+  }
+}
+
+/** Rows of mode indices one after another. @throws ShapeError */
+function flatAssignment(rows: readonly ArrayLike<number>[], [sequences, heads]: readonly [number, number], modes: number): Uint8Array {
+  if (rows.length !== sequences || rows.some((row) => row.length !== heads)) {
+    throw new ShapeError(`Every sequence of a plan has the same heads: ${sequences} rows of ${heads} modes were expected.`);
+  }
+  const flat = new Uint8Array(sequences * heads);
+  for (const [sequence, row] of rows.entries()) {
+    // Checked before the bytes are stored: 256 would wrap to mode 0.
+    const outside = Array.from(row).find((index) => !(Number.isInteger(index) && index >= 0 && index < modes));
+    if (outside !== undefined) throw new ShapeError(`Mode index ${outside} in a plan of ${modes} modes.`);
+    flat.set(Array.from(row), sequence * heads);
+  }
+  return flat;
 }
 
 /** @throws ShapeError, InvalidModeError */

@@ -1,5 +1,14 @@
 import { test } from "vitest";
-import { type BackendUnderTest, describeAttentionKernels, describeFloatKernels, describeLinearKernels, describePreparationKernels, describeRouterKernels } from "@elastic-attention/conformance";
+import {
+  type BackendUnderTest,
+  describeAttentionKernels,
+  describeDownloads,
+  describeFloatKernels,
+  describeLinearKernels,
+  describePreparationKernels,
+  describeRoutedPrefill,
+  describeRouterKernels,
+} from "@elastic-attention/conformance";
 import { createCudaBackend, cudaProblems } from "../src/index.js";
 import { describeCudaBackend } from "./cuda-backend.js";
 import { describeDecode } from "./decode.js";
@@ -15,6 +24,8 @@ if (problems.length > 0) {
   describeAttentionKernels(subject);
   describeRouterKernels(subject);
   describePreparationKernels(subject);
+  describeDownloads(subject);
+  describeRoutedPrefill(subject);
   describeTiles(subject);
   describeDecode(subject);
   describeCudaBackend();

@@ -43,6 +43,37 @@ export function describeCudaBackend(): void {
       expect(() => backend.kernels.run(cast, { input: gone, output })).toThrow(DisposedError);
     });
 
+    test("a download that was started is waited for, not what was issued after it", () => {
+      using backend = createCudaBackend();
+      const addon = loadAddon();
+      using small = backend.upload(Float32Array.of(1, 2, 3), [3], "f32");
+      using large = backend.allocate([8192, 8192], "f32");
+      using download = small.startDownload();
+      // 0.8 GB of traffic each: a tenth of a second in all.
+      for (let turn = 0; turn < 400; turn++) backend.kernels.run(add, { a: large, b: large, output: large });
+      const behind = addon.recordFence!(new Float64Array(0));
+      expect(new Float32Array(download.read().buffer)).toEqual(Float32Array.of(1, 2, 3));
+      expect(addon.fenceReached!(Float64Array.of(behind))).toBe(false);
+      // What was queued behind the same work is waited for with it.
+      using late = small.startDownload();
+      expect(late.read()).toHaveLength(12);
+      expect(addon.fenceReached!(Float64Array.of(behind))).toBe(true);
+    });
+
+    test("a download cannot be captured, and one that was never started cannot be read", () => {
+      using backend = createCudaBackend();
+      const addon = loadAddon();
+      using small = backend.upload(Float32Array.of(1, 2, 3), [3], "f32");
+      expect(() => backend.capture(() => void small.startDownload())).toThrow(/captured/);
+      using download = small.startDownload();
+      expect(download.read()).toHaveLength(12);
+      for (const read of [0, -1, 2 ** 40]) {
+        expect(() => addon.finishRead!(Float64Array.of(read))).toThrow(RangeError);
+        expect(addon.releaseRead!(Float64Array.of(read))).toBe(false);
+      }
+      expect(backend.memory().liveAllocations).toBe(2);
+    });
+
     testHostileArguments(loadAddon());
   });
 }

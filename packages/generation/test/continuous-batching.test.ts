@@ -5,8 +5,11 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { GenerationRequest } from "../src/index.js";
 import { RandomStream } from "../src/random-stream.js";
 import { answer, eventsOf, someTokens, withRunningEngine } from "./running-engine.js";
+import type { TinyModelOptions } from "./tiny-model.js";
 
 const heads = { version: 1, description: "", scores: [[3, 1], [2, 0], [5, 4]], sparsity: 0.5 };
+/** What gives heads their modes: known before, or computed with every layer. */
+const deciders: readonly [string, TinyModelOptions][] = [["a head list", { heads }], ["a learned router", { router: true }]];
 const selecting: AttentionMode = { kind: "xattention", stride: 2, threshold: 0.8, blockSize: 4 };
 const greedy = (tokens: number, maxNewTokens: number, seed = 1, more: GenerationRequest = {}): GenerationRequest => ({
   tokens: someTokens(tokens, seed),
@@ -144,8 +147,8 @@ describe("requests that run together", () => {
     });
   });
 
-  test("a thousand random additions, aborts and steps leave nothing behind", async () => {
-    await withRunningEngine({ heads, contextLength: 64 }, { maximumBatch: 6 }, async (engine, backend) => {
+  test.each(deciders)("a thousand random additions, aborts and steps leave nothing behind, where %s decides", async (_, decider) => {
+    await withRunningEngine({ ...decider, contextLength: 64 }, { maximumBatch: 6 }, async (engine, backend) => {
       await answer(engine, greedy(20, 2));
       const loaded = backend.memory();
       const random = new RandomStream(11);
@@ -211,8 +214,8 @@ describe("memory that is not enough", () => {
     });
   });
 
-  test("a failure of any allocation ends the request with OutOfMemoryError, gives all back, and the next one works", async () => {
-    await withRunningEngine({ heads, contextLength: 64 }, {}, async (engine, backend) => {
+  test.each(deciders)("a failure of any allocation ends the request with OutOfMemoryError, gives all back, and the next one works, where %s decides", async (_, decider) => {
+    await withRunningEngine({ ...decider, contextLength: 64 }, {}, async (engine, backend) => {
       const request = greedy(10, 3, 1, { sparsity: 0.5, sampling: { repetitionPenalty: 1.1 } });
       const expected = (await answer(engine, request)).tokens;
       const base = backend.memory();

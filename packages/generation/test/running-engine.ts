@@ -1,18 +1,26 @@
-import { type DType, OutOfMemoryError, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { type DType, OutOfMemoryError, type PendingDownload, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { type Engine, type GenerationEvent, type GenerationRequest, LocalEngine, type LocalEngineOptions } from "../src/index.js";
 import { type TinyModelOptions, writeTinyModel } from "./tiny-model.js";
 
-/** A backend whose next allocations can be made to fail. */
+/** A backend whose next allocations, downloads that are started among them, can be made to fail. */
 export class FailingBackend extends ReferenceBackend {
   /** Allocations that still succeed; undefined: all. */
   allowed: number | undefined;
 
   override allocate(shape: readonly number[], dtype: DType): Tensor {
-    if (this.allowed !== undefined && this.allowed-- <= 0) {
-      const { liveBytes, limitBytes } = this.memory();
-      throw new OutOfMemoryError(this.name, 1, liveBytes, limitBytes);
-    }
+    this.#count();
     return super.allocate(shape, dtype);
+  }
+
+  override startDownload(tensor: Tensor): PendingDownload {
+    this.#count();
+    return super.startDownload(tensor);
+  }
+
+  #count(): void {
+    if (this.allowed === undefined || this.allowed-- > 0) return;
+    const { liveBytes, limitBytes } = this.memory();
+    throw new OutOfMemoryError(this.name, 1, liveBytes, limitBytes);
   }
 }
 

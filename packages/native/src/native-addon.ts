@@ -26,6 +26,16 @@ export interface NativeAddon extends Partial<NativeTrainingOperations>, Partial<
   release(values: Float64Array): boolean;
   write(tensor: Float64Array, data: Uint8Array): void;
   read(tensor: Float64Array, data: Uint8Array): void;
+  /**
+   * Queues a copy of a tensor of at most `pendingReadBytes` to the host, where calls return before their work is done.
+   * @returns the number of the read
+   */
+  startRead?(tensor: Float64Array): number;
+  /** Waits for that copy alone. */
+  finishRead?(values: Float64Array): Uint8Array;
+  /** Gives up a read, finished or not, without waiting; false when there is no such read. */
+  releaseRead?(values: Float64Array): boolean;
+  readonly pendingReadBytes?: number;
   /** Waits until all work is done, where calls return before it. */
   synchronize?(): void;
   /** Marks the end of the work issued so far, where calls return before it is done. @returns the number of the fence */

@@ -11,6 +11,7 @@ import {
   LinearWeight,
   MemoryAccount,
   type MemoryReport,
+  PendingDownload,
   reachedFence,
   ShapeError,
   type Storage,
@@ -121,6 +122,20 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
     const bytes = new Uint8Array(tensor.numElements * dtypeByteSize(tensor.dtype));
     this.addon.read(new CallArguments().tensor(tensor).pack(), bytes);
     return bytes;
+  }
+
+  startDownload(tensor: Tensor): PendingDownload {
+    const { addon } = this;
+    if (tensor.numElements * dtypeByteSize(tensor.dtype) > (addon.pendingReadBytes ?? -1)) {
+      const bytes = this.download(tensor);
+      return new PendingDownload(this.#account.allocate(0, () => true), () => bytes);
+    }
+    const storage = this.#account.allocate(
+      0,
+      () => addon.startRead!(new CallArguments().tensor(tensor).pack()),
+      (read) => addon.releaseRead!(Float64Array.of(read)),
+    );
+    return new PendingDownload(storage, () => addon.finishRead!(Float64Array.of(storage.handle as number)));
   }
 
   /** Runs a native kernel and gives its errors the types of this project. @throws ShapeError, OutOfMemoryError */

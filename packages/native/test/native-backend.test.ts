@@ -53,6 +53,68 @@ describe("NativeBackend", () => {
   });
 });
 
+describe("a download that is started", () => {
+  /** Reads are finished in `finished`, given back in `released`; a tensor of more than 8 bytes is too large. */
+  function readingBackend() {
+    const [finished, released]: [number[], number[]] = [[], []];
+    let next = 7;
+    const reads = new Map<number, Uint8Array>();
+    const addon = memoryAddon(1000);
+    const reading: NativeAddon = {
+      ...addon,
+      pendingReadBytes: 8,
+      startRead(tensor) {
+        const bytes = new Uint8Array(8);
+        addon.read(tensor, bytes);
+        reads.set(next, bytes);
+        return next++;
+      },
+      finishRead: ([read]) => (finished.push(read!), reads.get(read!)!),
+      releaseRead: ([read]) => (released.push(read!), reads.delete(read!)),
+    };
+    const traits = { name: "reading", device: { kind: "cpu", description: "a map", parallelism: 1, memoryBytes: 1000 }, computeDTypes: [], packedDTypes: [] } as const;
+    return { backend: new NativeBackend(reading, traits), finished, released };
+  }
+
+  it("is read once, when it is asked for, and given back once", () => {
+    const { backend, finished, released } = readingBackend();
+    using tensor = backend.upload(Float32Array.of(1, 2), [2], "f32");
+    const [first, second] = [tensor.startDownload(), tensor.startDownload()];
+    expect(finished).toEqual([]);
+    expect(new Float32Array(second.read().buffer)).toEqual(Float32Array.of(1, 2));
+    second.read();
+    expect(finished).toEqual([8]);
+    expect(backend.memory()).toMatchObject({ liveAllocations: 3, liveBytes: 8 });
+    for (const download of [first, second, first]) download.dispose();
+    expect(released).toEqual([7, 8]);
+    expect(backend.memory().liveAllocations).toBe(1);
+  });
+
+  it("is read at once where the addon cannot wait for it, or not for that much", () => {
+    const { backend, finished, released } = readingBackend();
+    for (const each of [backend, backendOf(1000)]) {
+      using tensor = each.upload(Float32Array.of(1, 2, 3), [3], "f32");
+      using download = tensor.startDownload();
+      each.write(tensor, new Float32Array(3));
+      expect(new Float32Array(download.read().buffer)).toEqual(Float32Array.of(1, 2, 3));
+      expect(each.memory().liveAllocations).toBe(2);
+    }
+    expect([...finished, ...released]).toEqual([]);
+  });
+
+  it("counts nothing when it cannot be started", () => {
+    const { backend } = readingBackend();
+    using tensor = backend.allocate([1], "f32");
+    Object.assign(backend.addon, {
+      startRead() {
+        throw new Error("captured");
+      },
+    });
+    expect(() => tensor.startDownload()).toThrow("captured");
+    expect(backend.memory().liveAllocations).toBe(1);
+  });
+});
+
 describe("CallArguments", () => {
   it("packs a column range as buffer, first element, rows, columns, row stride and dtype", () => {
     const backend = backendOf(1000);

@@ -1,9 +1,9 @@
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
-import { fromBFloat16, toBFloat16, type Tensor } from "@elastic-attention/tensor";
+import { fromBFloat16, hostArray, MemoryScope, toBFloat16, type Tensor } from "@elastic-attention/tensor";
 import { UnsupportedRouterError } from "./errors.js";
 import { routerLogits } from "./operations/router-logits.js";
 import type { RouterPooling } from "./operations/router-pooling.js";
-import type { RouterInput, ScoringRouter } from "./router.js";
+import type { PendingScores, RouterInput, ScoringRouter } from "./router.js";
 import type { RouterWeights } from "./router-weights.js";
 
 export interface LearnedRouterOptions {
@@ -34,24 +34,31 @@ export class LearnedRouter implements ScoringRouter {
     return this.options.layers.reduce((sum, layer) => sum + layer.parameters, 0);
   }
 
+  /** Decides when the plan is asked: until then the device has other work to do than to be waited for. */
   route(input: RouterInput): HeadPlan {
-    const logits = this.#logits(input);
-    try {
-      const scores = this.#scores(logits);
-      const heads = input.keys.shape[1]!;
-      const rows = Array.from({ length: input.offsets.length - 1 }, (_, sequence) =>
+    using scope = new MemoryScope();
+    const logits = scope.track(this.#logits(input));
+    const source = scope.track(this.#pendingScores(logits));
+    const [sequences, heads] = [input.offsets.length - 1, input.keys.shape[1]!];
+    const decide = () => {
+      const scores = source.read();
+      return Array.from({ length: sequences }, (_, sequence) =>
         Uint8Array.from(scores.subarray(sequence * heads, (sequence + 1) * heads), (score) => (score > 0 ? 0 : 1)),
       );
-      return HeadPlan.fromHost(input.backend, this.modes, rows, logits);
-    } catch (error) {
-      logits.dispose();
-      throw error;
-    }
+    };
+    const plan = HeadPlan.deferred({ backend: input.backend, modes: this.modes, shape: [sequences, heads], decide, source, logits });
+    scope.move();
+    return plan;
   }
 
   score(input: RouterInput): Float32Array {
+    using scores = this.startScore(input);
+    return scores.read();
+  }
+
+  startScore(input: RouterInput): PendingScores {
     using logits = this.#logits(input);
-    return this.#scores(logits);
+    return this.#pendingScores(logits);
   }
 
   [Symbol.dispose](): void {
@@ -73,9 +80,16 @@ export class LearnedRouter implements ScoringRouter {
     }
   }
 
+  #pendingScores(logits: Tensor): PendingScores {
+    const download = logits.startDownload();
+    return {
+      read: () => this.#scores(hostArray(download.read(), "f32")),
+      [Symbol.dispose]: () => download.dispose(),
+    };
+  }
+
   /** Lead of class 1 (retrieval) over class 0; 0 is a tie and goes to the sparse mode. */
-  #scores(logits: Tensor): Float32Array {
-    const values = logits.toFloat32();
+  #scores(values: ArrayLike<number>): Float32Array {
     return Float32Array.from({ length: values.length / 2 }, (_, head) => {
       const lead = values[2 * head + 1]! - values[2 * head]!;
       return this.options.tieRule === "bfloat16" ? roundedLead(lead) : lead;

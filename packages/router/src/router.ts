@@ -22,7 +22,11 @@ export interface Router extends Disposable {
    * prompt: what memory is predicted from.
    */
   expectedSparseHeads?(numLayers: number, numKeyValueHeads: number): readonly number[];
-  /** The caller owns the plan. Must decide each sequence from its own rows only. */
+  /**
+   * The caller owns the plan. Must decide each sequence from its own rows only, and read the keys before it returns:
+   * they are rotated in place afterwards. A router whose decision is computed on a device may return a plan that waits
+   * for it when it is asked (`HeadPlan.deferred`), so that the device gets other work in the meantime.
+   */
   route(input: RouterInput): HeadPlan;
 }
 
@@ -30,4 +34,19 @@ export interface Router extends Disposable {
 export interface ScoringRouter extends Router {
   /** f32 [sequences, kvHeads] on the host: how much each head wants the retrieval mode; above 0 it gets it. */
   score(input: RouterInput): Float32Array;
+  /** The same, asked for and not waited for; missing where scores are made on the host. */
+  startScore?(input: RouterInput): PendingScores;
+}
+
+/** Scores that may still be computed. */
+export interface PendingScores extends Disposable {
+  /** As {@link ScoringRouter.score} gives them; waits until they are there. */
+  read(): Float32Array;
+}
+
+/** The scores of any scoring router, without waiting for them where the router can. The caller disposes them. */
+export function startScore(router: ScoringRouter, input: RouterInput): PendingScores {
+  if (router.startScore !== undefined) return router.startScore(input);
+  const scores = router.score(input);
+  return { read: () => scores, [Symbol.dispose]: () => {} };
 }

@@ -1,6 +1,6 @@
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
-import { ShapeError } from "@elastic-attention/tensor";
-import type { Router, RouterInput, ScoringRouter } from "./router.js";
+import { MemoryScope, ShapeError } from "@elastic-attention/tensor";
+import { type Router, type RouterInput, type ScoringRouter, startScore } from "./router.js";
 
 export interface SparsityDialOptions {
   readonly router: ScoringRouter;
@@ -37,13 +37,19 @@ export class SparsityDial implements Router {
   }
 
   route(input: RouterInput): HeadPlan {
-    const heads = input.keys.shape[1]!;
-    const scores = this.options.router.score(input);
+    const [sequences, heads] = [input.offsets.length - 1, input.keys.shape[1]!];
     const quota = layerQuotas(this.options, heads)[input.layer] ?? 0;
-    const rows = Array.from({ length: input.offsets.length - 1 }, (_, sequence) =>
-      lowestHeads(scores.subarray(sequence * heads, (sequence + 1) * heads), quota),
-    );
-    return HeadPlan.fromHost(input.backend, this.modes, rows);
+    using scope = new MemoryScope();
+    const source = scope.track(startScore(this.options.router, input));
+    const decide = () => {
+      const scores = source.read();
+      return Array.from({ length: sequences }, (_, sequence) =>
+        lowestHeads(scores.subarray(sequence * heads, (sequence + 1) * heads), quota),
+      );
+    };
+    const plan = HeadPlan.deferred({ backend: input.backend, modes: this.modes, shape: [sequences, heads], decide, source });
+    scope.move();
+    return plan;
   }
 
   expectedSparseHeads(_numLayers: number, numKeyValueHeads: number): readonly number[] {

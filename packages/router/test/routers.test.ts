@@ -1,4 +1,4 @@
-import type { AttentionMode } from "@elastic-attention/attention";
+import { type AttentionMode, InvalidModeError } from "@elastic-attention/attention";
 import { ReferenceBackend, ShapeError, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
@@ -148,6 +148,34 @@ describe("the learned router", () => {
     expect(decide(-0.5, "float32")).toEqual([1, 1]);
     expect(decide(0, "float32")).toEqual([1, 1]);
     expect(decide(0.001, "float32")).toEqual([0, 0]);
+  });
+
+  test("and the dial over it ask for their scores at once and read them when the plan is asked", () => {
+    using router = new LearnedRouter({ layers: [weights(0.5)], retrievalMode: full, sparseMode: streaming });
+    const dial = new SparsityDial({ router, target: 0.5, numLayers: 1 });
+    for (const [routing, expected, held] of [[router, [0, 0, 0, 0], 2], [dial, [1, 0, 1, 0], 1]] as const) {
+      const keys = keysOf(7, 2, 2);
+      const before = backend.memory().liveAllocations;
+      using plan = routing.route({ backend, layer: 0, keys, offsets: [0, 3, 7] });
+      expect(backend.memory().liveAllocations).toBe(before + held);
+      // By then they have been rotated, or belong to others.
+      keys.dispose();
+      expect(Array.from(plan.hostAssignment())).toEqual(expected);
+      // The logits stay as long as the plan, the copy does not.
+      expect(backend.memory().liveAllocations).toBe(before - 1 + held - 1);
+      plan.dispose();
+      expect(backend.memory().liveAllocations).toBe(before - 1);
+    }
+  });
+
+  test("leaves nothing when its plan cannot be made", () => {
+    using router = new LearnedRouter({ layers: [weights(0.5)], retrievalMode: full, sparseMode: { ...streaming, sinkTokens: -1 } as AttentionMode });
+    using keys = keysOf(7, 2, 2);
+    const { liveAllocations } = backend.memory();
+    const input = { backend, layer: 0, keys, offsets: [0, 7] };
+    expect(() => router.route(input)).toThrow(InvalidModeError);
+    expect(() => new SparsityDial({ router, target: 0.5, numLayers: 1 }).route(input)).toThrow(InvalidModeError);
+    expect(backend.memory().liveAllocations).toBe(liveAllocations);
   });
 
   test("rounds a small lead away under the published bf16 rule", () => {

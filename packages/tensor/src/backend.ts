@@ -2,6 +2,7 @@ import type { DType, FloatDType } from "./dtype.js";
 import type { GrowableTensor } from "./growable-tensor.js";
 import type { KernelRegistry } from "./kernel-registry.js";
 import type { LinearWeight } from "./operations/linear-weight.js";
+import type { PendingDownload } from "./pending-download.js";
 import type { Tensor } from "./tensor.js";
 
 /** Where a backend computes. */
@@ -17,7 +18,7 @@ export interface DeviceInformation {
 
 /** Live and peak memory of a backend; the leak counter of the tests. */
 export interface MemoryReport {
-  /** Storages (owner tensors, packed weights) not yet disposed. */
+  /** Storages (owner tensors, packed weights) and pending downloads not yet disposed. */
   readonly liveAllocations: number;
   readonly liveBytes: number;
   readonly peakBytes: number;
@@ -69,6 +70,11 @@ export interface Backend extends Disposable {
   emptyWeight?(outFeatures: number, inFeatures: number, dtype: FloatDType): { readonly weight: LinearWeight; readonly rows: Tensor };
   /** Dense copy of the elements on the host, aligned for any typed array. */
   download(tensor: Tensor): Uint8Array;
+  /**
+   * Asks for the same copy without waiting for it; the tensor may be overwritten or disposed at once. For small results
+   * that decide what is issued next: a large one may be waited for here.
+   */
+  startDownload(tensor: Tensor): PendingDownload;
   synchronize(): Promise<void>;
   /** Marks the end of the work issued so far. */
   fence(): Fence;

@@ -35,6 +35,7 @@ export * from "./operations/softmax.js";
 export * from "./operations/swiglu.js";
 export * from "./operations/swiglu-backward.js";
 export * from "./operations/uniform-number.js";
+export * from "./pending-download.js";
 export * from "./reference/floats.js";
 export * from "./reference/reference-backend.js";
 export * from "./reference/reference-provider.js";

@@ -1,6 +1,7 @@
 import type { Backend } from "./backend.js";
 import { type DType, dtypeByteSize, fromBFloat16, fromFloat16, hostArray } from "./dtype.js";
 import { DisposedError, ShapeError } from "./errors.js";
+import type { PendingDownload } from "./pending-download.js";
 
 /** Memory of one backend that tensors look into. Freed once, by its owner tensor. */
 export interface Storage {
@@ -95,6 +96,12 @@ export class Tensor implements Disposable {
   download(): Uint8Array {
     this.assertAlive();
     return this.backend.download(this);
+  }
+
+  /** Asks for that copy without waiting for it; the caller disposes it. */
+  startDownload(): PendingDownload {
+    this.assertAlive();
+    return this.backend.startDownload(this);
   }
 
   /** Copies the elements to the host as numbers in float32 (integers too, exact to 2^24). */

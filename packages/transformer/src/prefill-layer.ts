@@ -6,7 +6,7 @@ import { attentionSlices } from "./attention-slices.js";
 import type { LayerWeights } from "./decoder-weights.js";
 import { splitHeads } from "./fused-heads.js";
 import { mlpBlock } from "./mlp-block.js";
-import { routeLayer, type RoutingResult } from "./route-layer.js";
+import { type RoutingResult, startRouting } from "./route-layer.js";
 
 /** What a slice of a prefill did. */
 export type PrefillPhase = "embedding" | "projection" | "cache" | "attention" | "feed-forward" | "logits";
@@ -17,9 +17,9 @@ export interface PrefillContext extends AttentionContext {
 }
 
 /**
- * One layer of a prefill, in slices: norm, fused projection and q/k norm in row chunks; routing on the keys before
- * RoPE; rotation and cache; the attention call for all heads and sequences, or parts of it; output projection and MLP
- * in row chunks; and what the plan does not need leaves the cache.
+ * One layer of a prefill, in slices: norm and fused projection in row chunks; the routers are asked, on the keys before
+ * RoPE; rotation and cache; their answers, and the attention call for all heads and sequences, or parts of it; output
+ * projection and MLP in row chunks; and what the plan does not need leaves the cache.
  *
  * @param mostPairs asked before the attention: query-key pairs of one slice.
  * @param pending takes what outlives the layer.
@@ -41,11 +41,11 @@ export function* prefillLayer(
     yield "projection";
   }
   const { query, key, value } = splitHeads(workspace.queryKeyValue, spec);
-  if (weights.queryNorm !== undefined && weights.keyNorm !== undefined) {
-    kernels.run(headNorm, { heads: query, weight: weights.queryNorm, epsilon: spec.rmsNormEpsilon });
-    kernels.run(headNorm, { heads: key, weight: weights.keyNorm, epsilon: spec.rmsNormEpsilon });
-  }
-  using routing = routeLayer(context, key, layer, pending);
+  const { queryNorm, keyNorm } = weights;
+  if (keyNorm !== undefined) kernels.run(headNorm, { heads: key, weight: keyNorm, epsilon: spec.rmsNormEpsilon });
+  // From here to the attention nothing depends on the plan: a device that computes it has work while the host waits.
+  using routing = startRouting(context, key, layer, pending);
+  if (queryNorm !== undefined) kernels.run(headNorm, { heads: query, weight: queryNorm, epsilon: spec.rmsNormEpsilon });
   // Asked for in every layer: between two slices another prefill may have grown the tables.
   const { cosine, sine } = context.rotaryTable.tables(batch.longest);
   kernels.run(rotary, { heads: query, positions: batch.positions, cosine, sine });

@@ -4,6 +4,7 @@ import {
   type AttentionSequence,
   type BlockMask,
   type BlockPattern,
+  type HeadPlan,
   InvalidModeError,
   type SequenceCache,
 } from "@elastic-attention/attention";
@@ -20,51 +21,66 @@ export interface RoutingResult {
   readonly blocks: readonly PendingBlockCount[];
 }
 
-/** Decides the modes of every sequence that has none yet; sequences that go on keep theirs. */
-export function routeLayer(context: PrefillContext, key: Tensor, layer: number, pending: MemoryScope): LayerRouting {
-  const { batch, spec, backend, observer } = context;
-  const modes: (readonly AttentionMode[] | undefined)[] = batch.caches.map((cache) => cache.modes(layer));
-  const assignment: number[][] = batch.caches.map(() => Array.from({ length: spec.numKeyValueHeads }, () => 0));
-  for (let first = 0; first < batch.caches.length; ) {
-    let end = first + 1;
+/** The plan of neighbours in the batch that share a router. */
+interface SharedPlan {
+  readonly first: number;
+  /** One past the last sequence. */
+  readonly end: number;
+  readonly plan: HeadPlan;
+}
+
+/**
+ * Asks the routers for the modes of every sequence that has none yet; sequences that go on keep theirs. The answers may
+ * still be computed: {@link LayerRouting.select} waits for them, so what does not depend on them is issued before.
+ *
+ * @param key [tokens, keyValueHeads, headDim] before RoPE; read when this returns
+ * @param pending owns what outlives the layer
+ */
+export function startRouting(context: PrefillContext, key: Tensor, layer: number, pending: MemoryScope): LayerRouting {
+  const { batch, backend } = context;
+  using scope = new MemoryScope();
+  const plans: SharedPlan[] = [];
+  const isNew = batch.caches.map((cache) => cache.modes(layer) === undefined);
+  for (let first = 0, end = 1; first < batch.caches.length; first = end, end = first + 1) {
     const router = batch.routers[first];
-    const isNew = modes[first] === undefined;
-    const joins = (index: number) => isNew && batch.routers[index] === router && modes[index] === undefined;
-    while (end < batch.caches.length && joins(end)) end += 1;
-    if (isNew && router !== undefined) {
-      const [start, stop] = [batch.offsets[first]!, batch.offsets[end]!];
-      const offsets = batch.offsets.slice(first, end + 1).map((offset) => offset - start);
-      using plan = router.route({ backend, layer, keys: key.rows(start, stop), offsets });
-      observer?.afterRoute?.({ layer, firstSequence: first, plan });
-      for (let sequence = first; sequence < end; sequence++) {
-        const heads = Array.from({ length: spec.numKeyValueHeads }, (_, head) => head);
-        modes[sequence] = heads.map((head) => plan.modeOf(sequence - first, head));
-        assignment[sequence] = heads.map((head) => plan.hostAssignment()[(sequence - first) * heads.length + head]!);
-      }
-    }
-    first = end;
+    if (!isNew[first] || router === undefined) continue;
+    while (end < batch.caches.length && isNew[end] && batch.routers[end] === router) end += 1;
+    const [start, stop] = [batch.offsets[first]!, batch.offsets[end]!];
+    const offsets = batch.offsets.slice(first, end + 1).map((offset) => offset - start);
+    plans.push({ first, end, plan: scope.track(router.route({ backend, layer, keys: key.rows(start, stop), offsets })) });
   }
-  return new LayerRouting(context, layer, modes, assignment, pending);
+  return new LayerRouting(context, layer, plans, scope.move(), pending);
 }
 
 const full: AttentionMode = { kind: "full" };
 
-/** The routing of one layer while its attention runs; owns the block masks. */
+/** The routing of one layer until its attention has run; owns the plans and the block masks. */
 export class LayerRouting implements Disposable {
-  readonly #scope = new MemoryScope();
+  readonly #masks = new MemoryScope();
+  readonly #modes: (readonly AttentionMode[] | undefined)[];
+  readonly #assignment: number[][];
   #blocks: readonly PendingBlockCount[] = [];
 
   constructor(
     private readonly context: PrefillContext,
     private readonly layer: number,
-    private readonly modes: readonly (readonly AttentionMode[] | undefined)[],
-    private readonly assignment: readonly (readonly number[])[],
+    private readonly plans: readonly SharedPlan[],
+    /** Owns the plans. */
+    private readonly undecided: MemoryScope,
     /** Owns the counts, which outlive the layer. */
     private readonly pending: MemoryScope,
-  ) {}
+  ) {
+    const { batch, spec } = context;
+    this.#modes = batch.caches.map((cache) => cache.modes(layer));
+    this.#assignment = batch.caches.map(() => Array.from({ length: spec.numKeyValueHeads }, () => 0));
+  }
 
-  /** The attention call's sequences; modes that choose blocks choose them now, for the heads that were routed to them. */
+  /**
+   * The attention call's sequences. Waits for the decisions, and for nothing that was issued after they were asked for;
+   * modes that choose blocks choose them now, for the heads that were routed to them.
+   */
   select(query: Tensor, scale: number): AttentionSequence[] {
+    this.#decide();
     const { batch } = this.context;
     const blocks: PendingBlockCount[] = [];
     const sequences = batch.caches.map((cache, index) => {
@@ -81,17 +97,33 @@ export class LayerRouting implements Disposable {
 
   /** Call after the attention; the modes are then what the caches settle by. */
   result(): RoutingResult {
-    const modes = this.modes.map((row) => row ?? Array.from({ length: this.context.spec.numKeyValueHeads }, () => full));
-    return { modes, assignment: this.assignment, blocks: this.#blocks };
+    const modes = this.#modes.map((row) => row ?? Array.from({ length: this.context.spec.numKeyValueHeads }, () => full));
+    return { modes, assignment: this.#assignment, blocks: this.#blocks };
   }
 
   [Symbol.dispose](): void {
-    this.#scope.dispose();
+    this.#masks.dispose();
+    this.undecided.dispose();
+  }
+
+  #decide(): void {
+    const { observer } = this.context;
+    for (const { first, end, plan } of this.plans) {
+      const assignment = plan.hostAssignment();
+      observer?.afterRoute?.({ layer: this.layer, firstSequence: first, plan });
+      for (let sequence = first; sequence < end; sequence++) {
+        const start = (sequence - first) * plan.numKeyValueHeads;
+        const row = Array.from(assignment.subarray(start, start + plan.numKeyValueHeads));
+        this.#modes[sequence] = row.map((index) => plan.modes[index]!);
+        this.#assignment[sequence] = row;
+      }
+    }
+    this.undecided.dispose();
   }
 
   #patterns(cache: SequenceCache, index: number): readonly BlockPattern[] {
     const isNew = cache.length === 0;
-    const modes = this.modes[index];
+    const modes = this.#modes[index];
     if (!isNew || modes === undefined) return cache.decodePatterns(this.layer);
     return modes.map((mode) => attentionModeDefinition(mode).pattern(mode));
   }
@@ -105,14 +137,14 @@ export class LayerRouting implements Disposable {
   ): BlockMask | undefined {
     const keyValueHeads = patterns.flatMap((pattern, head) => (pattern.type === "selected" ? [head] : []));
     if (keyValueHeads.length === 0) return undefined;
-    const chosen = keyValueHeads.map((head) => this.modes[index]![head]!);
+    const chosen = keyValueHeads.map((head) => this.#modes[index]![head]!);
     const mode = chosen[0]!;
     if (chosen.some((other) => JSON.stringify(other) !== JSON.stringify(mode))) {
       throw new InvalidModeError("One plan can hold one mode that selects blocks; this one holds several.");
     }
     const definition = attentionModeDefinition(mode);
     if (definition.select === undefined) throw new InvalidModeError(`Mode "${mode.kind}" has a "selected" pattern but no select().`);
-    return this.#scope.track(
+    return this.#masks.track(
       definition.select({ mode, layer: this.layer, query, cache: cache.layer(this.layer), keyValueHeads, scale }),
     );
   }

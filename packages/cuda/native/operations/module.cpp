@@ -8,6 +8,7 @@
 #include "core/fences.h"
 #include "decode/decode_exports.h"
 #include "gemm/cublas_lt.h"
+#include "operations/pending_read_exports.h"
 #include "training/training_attention.h"
 #include "training/training_operations.h"
 
@@ -52,6 +53,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_training_operations(env, exports);
   export_training_attention(env, exports);
   export_decode(env, exports);
+  export_pending_reads(env, exports);
   exports.Set("deviceInformation", Napi::Function::New(env, device_information));
   exports.Set("synchronize", Napi::Function::New(env, synchronize));
   exports.Set("recordFence", Napi::Function::New(env, record_fence_value));

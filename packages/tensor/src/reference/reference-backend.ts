@@ -4,6 +4,7 @@ import { type DType, dtypeByteSize, type HostArray, hostArray } from "../dtype.j
 import { ShapeError } from "../errors.js";
 import { KernelRegistry } from "../kernel-registry.js";
 import { MemoryAccount } from "../memory-account.js";
+import { PendingDownload } from "../pending-download.js";
 import { type Storage, Tensor } from "../tensor.js";
 
 /** Typed arrays that back tensors here; `Float64Array` stands for f32 when the precision is "f64". */
@@ -74,6 +75,11 @@ export class ReferenceBackend implements Backend {
       target.set(source.subarray(start, start + tensor.rowLength), row * tensor.rowLength);
     }
     return bytes;
+  }
+
+  startDownload(tensor: Tensor): PendingDownload {
+    const bytes = this.download(tensor);
+    return new PendingDownload(this.#account.allocate(0, () => true), () => bytes);
   }
 
   async synchronize(): Promise<void> {}

@@ -1,0 +1,5 @@
+import { describeDownloads, describeRoutedPrefill } from "@elastic-attention/conformance";
+import { subjects } from "./instruction-set-levels.js";
+
+describeDownloads(subjects.at(-1)!);
+describeRoutedPrefill(subjects.at(-1)!);

@@ -1,0 +1,37 @@
+import { DisposedError } from "./errors.js";
+import type { Storage } from "./tensor.js";
+
+/**
+ * A copy of a tensor on its way to the host: what `Backend.download` would have given when it was asked for, whatever
+ * happens to the tensor since. It counts as an allocation of its backend until it is disposed, which waits for nothing.
+ */
+export class PendingDownload implements Disposable {
+  #bytes: Uint8Array | undefined;
+
+  /**
+   * @param storage what keeps the copy; disposed with the download
+   * @param take waits for the copy and gives its bytes; called once at most, while the storage lives
+   */
+  constructor(
+    private readonly storage: Storage,
+    private readonly take: () => Uint8Array,
+  ) {}
+
+  /**
+   * Dense copy of the elements, aligned for any typed array. Waits until it is there, not for work that was issued after
+   * it. @throws DisposedError
+   */
+  read(): Uint8Array {
+    if (this.storage.disposed) throw new DisposedError("A download");
+    return (this.#bytes ??= this.take());
+  }
+
+  dispose(): void {
+    this.#bytes = undefined;
+    this.storage.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
