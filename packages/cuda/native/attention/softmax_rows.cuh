@@ -33,18 +33,89 @@ __device__ inline uint32_t pack_pair<__half>(float low, float high) {
   return *reinterpret_cast<const uint32_t*>(&pair);
 }
 
-/** Running maximum and sum of a thread's two rows. Sums are of the thread's own columns until the end. */
+/**
+ * Online softmax of a thread's two rows; sums are of the thread's own columns until the end. Probabilities count from a
+ * reference: the highest score so far (`advance`), or a little less (`follow`), because to follow each new maximum
+ * rescales the output at every other tile.
+ */
 struct SoftmaxRows {
-  float maximum[2];
+  /** The most that a probability may be above the reference; both 16-bit types have their full precision there. */
+  static constexpr float kHighest = 256;
+  /**
+   * And its most as a share of what was summed before: it is rounded to 16 bits, which for a key that rules its row alone
+   * would be an error of the output. At the reference a probability is 1, without error.
+   */
+  static constexpr float kShare = 0.25f;
+
+  float reference[2];
   float sum[2];
   float scale_log2;
 
   __device__ explicit SoftmaxRows(float scale) : scale_log2(scale) {}
 
-  /** The first tile: turns scores into probabilities. */
+  /** The first tile of {@link follow}: turns scores into probabilities. */
+  template <int count>
+  __device__ void start(float (&scores)[count]) {
+    reference[0] = reference[1] = -INFINITY;
+    sum[0] = sum[1] = 0;
+    float unused[2];
+    follow(scores, unused);
+    exponentiate(scores);
+  }
+
+  /**
+   * Another tile, to be followed by `exponentiate`: whether earlier results are to be multiplied by `rescale`; the same
+   * in all lanes of the warp.
+   */
+  template <int count>
+  __device__ bool follow(const float (&scores)[count], float (&rescale)[2]) {
+    float highest[2];
+#pragma unroll
+    for (int row = 0; row < 2; ++row) {
+      // Two chains: a maximum waits for the one before it.
+      float even = scores[2 * row], odd = scores[2 * row + 1];
+#pragma unroll
+      for (int j = 1; j < count / 4; ++j) {
+        even = fmaxf(even, scores[4 * j + 2 * row]);
+        odd = fmaxf(odd, scores[4 * j + 2 * row + 1]);
+      }
+      highest[row] = fmaxf(even, odd);
+    }
+    bool outgrown = false;
+#pragma unroll
+    for (int row = 0; row < 2; ++row) {
+      const float probability = exp2_fast((highest[row] - reference[row]) * scale_log2);
+      outgrown |= probability > fminf(fmaxf(sum[row] * kShare, 1), kHighest);
+    }
+    if (!__any_sync(0xffffffffu, outgrown)) return false;
+#pragma unroll
+    for (int row = 0; row < 2; ++row) {
+      const float raised = fmaxf(reference[row], quad_max(highest[row]));
+      rescale[row] = exp2_fast((reference[row] - raised) * scale_log2);
+      sum[row] *= rescale[row];
+      reference[row] = raised;
+    }
+    return true;
+  }
+
+  /** Scores into probabilities, which are added to the sums. */
+  template <int count>
+  __device__ void exponentiate(float (&scores)[count]) {
+    const float shift[2] = {-reference[0] * scale_log2, -reference[1] * scale_log2};
+    float added[2] = {0, 0};
+#pragma unroll
+    for (int i = 0; i < count; ++i) {
+      const int row = i / 2 % 2;
+      scores[i] = exp2_fast(fmaf(scores[i], scale_log2, shift[row]));
+      added[row] += scores[i];
+    }
+    for (int row = 0; row < 2; ++row) sum[row] += added[row];
+  }
+
+  /** The first tile of {@link advance}: turns scores into probabilities. */
   template <int count>
   __device__ void begin(float (&scores)[count]) {
-    maximum[0] = maximum[1] = -INFINITY;
+    reference[0] = reference[1] = -INFINITY;
     sum[0] = sum[1] = 0;
     float unused[2];
     advance(scores, unused);
@@ -55,14 +126,14 @@ struct SoftmaxRows {
   __device__ void advance(float (&scores)[count], float (&rescale)[2]) {
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
-      float highest = maximum[row];
+      float highest = reference[row];
 #pragma unroll
       for (int j = 0; j < count / 4; ++j) {
         highest = fmaxf(highest, fmaxf(scores[4 * j + 2 * row], scores[4 * j + 2 * row + 1]));
       }
       highest = quad_max(highest);
-      rescale[row] = exp2_fast((maximum[row] - highest) * scale_log2);
-      maximum[row] = highest;
+      rescale[row] = exp2_fast((reference[row] - highest) * scale_log2);
+      reference[row] = highest;
       const float shift = -highest * scale_log2;
       float added = 0;
 #pragma unroll
@@ -127,7 +198,7 @@ struct OutputTile {
       const int64_t global_row = first_row + row;
       if (owns(row) && lane % 4 == 0 && log_sum_exp != nullptr) {
         log_sum_exp[global_row * num_query_heads + query_head] =
-            (softmax.maximum[r] * softmax.scale_log2 + __log2f(sum)) * 0.693147180559945f;
+            (softmax.reference[r] * softmax.scale_log2 + __log2f(sum)) * 0.693147180559945f;
       }
 #pragma unroll
       for (int block = 0; block < head_dim / 32; ++block) {

@@ -1,4 +1,4 @@
-// Barriers of one thread block: mbarriers for data that arrives, named barriers for warp groups that take turns.
+// Barriers of one thread block: mbarriers for data that arrives, named barriers for warp groups that wait for one another.
 #pragma once
 #include <cstdint>
 
@@ -64,10 +64,6 @@ __device__ inline void fence_shared_for_async() { asm volatile("fence.proxy.asyn
 
 __device__ inline void named_barrier_sync(uint32_t id, uint32_t threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
-}
-
-__device__ inline void named_barrier_arrive(uint32_t id, uint32_t threads) {
-  asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
 }  // namespace elastic::ptx
