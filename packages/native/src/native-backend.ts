@@ -127,8 +127,7 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
   startDownload(tensor: Tensor): PendingDownload {
     const { addon } = this;
     if (tensor.numElements * dtypeByteSize(tensor.dtype) > (addon.pendingReadBytes ?? -1)) {
-      const bytes = this.download(tensor);
-      return new PendingDownload(this.#account.allocate(0, () => true), () => bytes);
+      return PendingDownload.ready(this.#account, this.download(tensor));
     }
     const storage = this.#account.allocate(
       0,

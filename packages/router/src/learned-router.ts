@@ -1,10 +1,11 @@
-import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
+import type { AttentionMode, HeadPlan } from "@elastic-attention/attention";
 import { fromBFloat16, hostArray, MemoryScope, toBFloat16, type Tensor } from "@elastic-attention/tensor";
 import { UnsupportedRouterError } from "./errors.js";
 import { routerLogits } from "./operations/router-logits.js";
 import type { RouterPooling } from "./operations/router-pooling.js";
 import type { PendingScores, RouterInput, ScoringRouter } from "./router.js";
 import type { RouterWeights } from "./router-weights.js";
+import { scorePlan } from "./score-plan.js";
 
 export interface LearnedRouterOptions {
   /** One for each layer; owned by the router. */
@@ -39,14 +40,7 @@ export class LearnedRouter implements ScoringRouter {
     using scope = new MemoryScope();
     const logits = scope.track(this.#logits(input));
     const source = scope.track(this.#pendingScores(logits));
-    const [sequences, heads] = [input.offsets.length - 1, input.keys.shape[1]!];
-    const decide = () => {
-      const scores = source.read();
-      return Array.from({ length: sequences }, (_, sequence) =>
-        Uint8Array.from(scores.subarray(sequence * heads, (sequence + 1) * heads), (score) => (score > 0 ? 0 : 1)),
-      );
-    };
-    const plan = HeadPlan.deferred({ backend: input.backend, modes: this.modes, shape: [sequences, heads], decide, source, logits });
+    const plan = scorePlan(input, this.modes, source, (scores) => Uint8Array.from(scores, (score) => (score > 0 ? 0 : 1)), logits);
     scope.move();
     return plan;
   }

@@ -1,6 +1,7 @@
-import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
+import type { AttentionMode, HeadPlan } from "@elastic-attention/attention";
 import { MemoryScope, ShapeError } from "@elastic-attention/tensor";
 import { type Router, type RouterInput, type ScoringRouter, startScore } from "./router.js";
+import { scorePlan } from "./score-plan.js";
 
 export interface SparsityDialOptions {
   readonly router: ScoringRouter;
@@ -37,17 +38,10 @@ export class SparsityDial implements Router {
   }
 
   route(input: RouterInput): HeadPlan {
-    const [sequences, heads] = [input.offsets.length - 1, input.keys.shape[1]!];
-    const quota = layerQuotas(this.options, heads)[input.layer] ?? 0;
+    const quota = layerQuotas(this.options, input.keys.shape[1]!)[input.layer] ?? 0;
     using scope = new MemoryScope();
     const source = scope.track(startScore(this.options.router, input));
-    const decide = () => {
-      const scores = source.read();
-      return Array.from({ length: sequences }, (_, sequence) =>
-        lowestHeads(scores.subarray(sequence * heads, (sequence + 1) * heads), quota),
-      );
-    };
-    const plan = HeadPlan.deferred({ backend: input.backend, modes: this.modes, shape: [sequences, heads], decide, source });
+    const plan = scorePlan(input, this.modes, source, (scores) => lowestHeads(scores, quota));
     scope.move();
     return plan;
   }

@@ -128,7 +128,7 @@ async function decode(backend: Backend, tokens: number, batch: number, sparseHea
   });
 }
 
-/** One layer's router, its weights at rest: launches in a graph, and queued one by one. */
+/** One layer's router: launches in a graph, and queued one by one. */
 async function router(backend: Backend, tokens: number): Promise<Figure[]> {
   using scope = new MemoryScope();
   const keys = randomRows(backend, scope, [tokens, shape.numKeyValueHeads, shape.headDim]);

@@ -7,10 +7,6 @@
 
 namespace elastic {
 
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-#define ELASTIC_HOPPER 1
-#endif
-
 template <typename Element_, int head_dim_>
 struct BackwardTraits {
   using Element = Element_;

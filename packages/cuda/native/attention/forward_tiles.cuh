@@ -5,10 +5,6 @@
 
 namespace elastic {
 
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-#define ELASTIC_HOPPER 1
-#endif
-
 /** What the consumers must know of a key tile. */
 enum TileFlags : int { kDiagonal = 1, kLast = 2, kSnapshot = 4 };
 

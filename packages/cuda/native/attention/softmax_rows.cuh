@@ -56,8 +56,7 @@ struct SoftmaxRows {
   /** The first tile of {@link follow}: turns scores into probabilities. */
   template <int count>
   __device__ void start(float (&scores)[count]) {
-    reference[0] = reference[1] = -INFINITY;
-    sum[0] = sum[1] = 0;
+    reset();
     float unused[2];
     follow(scores, unused);
     exponentiate(scores);
@@ -115,8 +114,7 @@ struct SoftmaxRows {
   /** The first tile of {@link advance}: turns scores into probabilities. */
   template <int count>
   __device__ void begin(float (&scores)[count]) {
-    reference[0] = reference[1] = -INFINITY;
-    sum[0] = sum[1] = 0;
+    reset();
     float unused[2];
     advance(scores, unused);
   }
@@ -147,6 +145,12 @@ struct SoftmaxRows {
       }
       sum[row] = fmaf(sum[row], rescale[row], added);
     }
+  }
+
+ private:
+  __device__ void reset() {
+    reference[0] = reference[1] = -INFINITY;
+    sum[0] = sum[1] = 0;
   }
 };
 

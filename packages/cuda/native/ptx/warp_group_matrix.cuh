@@ -5,6 +5,11 @@
 
 #include "ptx/barrier.cuh"
 
+// Code for these products exists for this target alone.
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define ELASTIC_HOPPER 1
+#endif
+
 namespace elastic::ptx {
 
 /** How rows of a tile are swizzled in shared memory; the value is the row's length in bytes. */

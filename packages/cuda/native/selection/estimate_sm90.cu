@@ -57,8 +57,7 @@ struct alignas(1024) EstimateShared {
   ptx::Barrier full[kStages], free[kStages];
 };
 
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-#define ELASTIC_HOPPER 1
+#ifdef ELASTIC_HOPPER
 
 /** Tiles of one query head, in pairs of row tiles. */
 __device__ inline int count_tiles(const EstimateParameters& parameters) {
