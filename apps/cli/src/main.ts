@@ -112,7 +112,8 @@ const evaluation = modelOptions(program.command("eval [suites...]"))
   .option("-n, --limit <n>", "samples of each task and length (default: the suite's own)", count)
   .option("--preset <name>", "tasks, lengths and samples that a suite names: see --list")
   .option("--seed <n>", "of prompts and random heads", count, 42)
-  .option("--data <dir>", "folder with official data files")
+  .option("--data <where>", "folder with official data files; hub: fetched from the Hugging Face hub (a folder of that name is ./hub)")
+  .option("--data-revision <dataset=commit...>", "with --data hub: the commits that a report names, to repeat it")
   .option("--file <role=path...>", "single data files: haystack=essays.txt")
   .option("--chat <format>", "auto, template or none", choice("auto", "template", "none"), "auto")
   .option("--cot", "LongBench-v2 with chain of thought")
@@ -128,8 +129,8 @@ const evaluation = modelOptions(program.command("eval [suites...]"))
     `
 The demo model on every suite that needs no data, with the curve of retained scores, in a few minutes:
   elastic-attention eval all --preset small --limit 2 --sweep 0.25,0.5,0.75,1 --sweep-limit 1 --open
-A checkpoint of your own, with the official data in one folder:
-  elastic-attention eval longbench-e ruler --model DIR --preset paper --data DIR --mode full,fa-ssa,fa-xa,xa-ssa --open`,
+A checkpoint of your own, with the official data from the Hugging Face hub (or from a folder: --data DIR):
+  elastic-attention eval longbench-e ruler --model DIR --preset paper --data hub --mode full,fa-ssa,fa-xa,xa-ssa --open`,
   )
   .enablePositionalOptions()
   .action(runCommand(async () => (await import("./commands/eval.js")).evaluate));

@@ -145,6 +145,22 @@ export interface SuitePreset {
   readonly samplesPerTask?: number;
 }
 
+/** A file of a data set on the Hugging Face hub that a suite reads: plain data, for whoever fetches it. */
+export interface HubSource {
+  /** Owner and name: `zai-org/LongBench`. */
+  readonly dataset: string;
+  /** Branch, tag or commit. Default: the main branch. */
+  readonly revision?: string;
+  /** Path in the data set. */
+  readonly file: string;
+  /** Whether the file is a zip archive; the suite reads what is in it. */
+  readonly archive?: boolean;
+  /** The role that the file has in `files`; without one, its folder (or that of the unpacked archive) is `dataDirectory`. */
+  readonly role?: string;
+  /** The tasks that it is needed for. Default: all. */
+  readonly tasks?: readonly string[];
+}
+
 /** A benchmark: named tasks and the rule by which their scores are summed up. */
 export interface EvaluationSuite {
   readonly name: string;
@@ -156,6 +172,8 @@ export interface EvaluationSuite {
   readonly taskNames: readonly string[];
   /** Selections by name: "paper" is the paper's. */
   readonly presets: Readonly<Record<string, SuitePreset>>;
+  /** Where official data can be fetched from. Suites that make their own prompts have none. */
+  readonly hubSources?: readonly HubSource[];
   /** @throws UnknownNameError, DatasetError for missing or damaged data */
   tasks(options: SuiteOptions): Promise<readonly EvaluationTask[]>;
   /**

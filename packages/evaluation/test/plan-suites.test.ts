@@ -1,7 +1,7 @@
 import { Tokenizer } from "@elastic-attention/generation";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { beforeAll, describe, expect, test } from "vitest";
-import { DatasetError, type EvaluationSuite, planSuites, registerSuite, SamplePlan, suiteNames } from "../src/index.js";
+import { DatasetError, type EvaluationSuite, findSuite, planSuites, registerSuite, SamplePlan, suiteNames } from "../src/index.js";
 import { toySuite } from "./toy-suite.mjs";
 
 const hungry: EvaluationSuite = {
@@ -34,6 +34,29 @@ describe("suites by name", () => {
     const { planned, leftOut } = await planSuites({ suites: ["all"], data: {} });
     expect(leftOut).toContainEqual({ name: "hungry", reason: "feast.jsonl is missing." });
     expect(planned.length + leftOut.length).toBe(suiteNames().length);
+  });
+
+  test("are each asked for with the tasks that are wanted, and get what is provided for them", async () => {
+    const seen: unknown[] = [];
+    const watching: EvaluationSuite = { ...hungry, name: "watching", tasks: async (options) => (seen.push(options), []) };
+    registerSuite(watching);
+    const asked: unknown[] = [];
+    const provide = async ({ name, hubSources }: EvaluationSuite, wanted: readonly string[]) => {
+      asked.push([name, wanted, hubSources?.map(({ dataset, file }) => `${dataset} ${file}`)]);
+      return name === "watching" ? { dataDirectory: "fetched", files: { text: "fetched.txt", words: "words.txt" } } : {};
+    };
+    await planSuites({ suites: ["toy", "watching"], tasks: ["count", "feast"], data: { files: { text: "mine.txt" } }, provide });
+    expect(asked).toEqual([["toy", ["count"], undefined], ["watching", ["feast"], undefined]]);
+    expect(seen).toEqual([{ tasks: ["feast"], dataDirectory: "fetched", files: { text: "mine.txt", words: "words.txt" } }]);
+    expect(findSuite("longbench-e").hubSources).toEqual([{ dataset: "zai-org/LongBench", file: "data.zip", archive: true }]);
+  });
+
+  test("are not asked for while a name is wrong, and what fetching throws is not left out", async () => {
+    const provide = async () => {
+      throw new TypeError("no network");
+    };
+    await expect(planSuites({ suites: ["toy"], tasks: ["echoo"], data: {}, provide })).rejects.toThrow("echoo");
+    await expect(planSuites({ suites: ["all"], data: {}, provide })).rejects.toThrow("no network");
   });
 
   test.each<[string, Parameters<typeof planSuites>[0], RegExp]>([

@@ -27,6 +27,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   training: [...engineBelowGeneration, "generation", "distributed"],
   "demo-model": [],
   evaluation: [...engineBelowGeneration, "generation", "distributed"],
+  hub: ["tensor"],
 };
 
 /**

@@ -4,6 +4,7 @@ import {
   type ChatFormat,
   describeRun,
   EvaluationError,
+  type EvaluationSuite,
   findSuite,
   parseVariants,
   planSuites,
@@ -15,6 +16,7 @@ import {
 } from "@elastic-attention/evaluation";
 import { LocalEngine } from "@elastic-attention/generation";
 import { demoModelInformation } from "@elastic-attention/demo-model";
+import type { HubData } from "../evaluation/hub-data.js";
 import { modelPath, type ModelOptions } from "../model-options.js";
 import registerPackages from "../register-packages.js";
 import { summaryText } from "../report/evaluation-text.js";
@@ -40,6 +42,7 @@ export type EvalOptions = ModelOptions & {
   readonly batch?: number;
   readonly strict?: boolean;
   readonly data?: string;
+  readonly dataRevision?: readonly string[];
   readonly file?: readonly string[];
   readonly chat: ChatFormat;
   readonly cot?: boolean;
@@ -47,6 +50,9 @@ export type EvalOptions = ModelOptions & {
   readonly open?: boolean;
   readonly list?: boolean;
 };
+
+/** The value of `--data` that is no folder; a folder of that name is `./hub`. */
+const fromHub = "hub";
 
 /** `eval`: benchmarks under several modes on the same prompts, into a folder with records, summary and report. */
 export const evaluate: CommandFunction<EvalOptions> = async ({ positional, options, signal }) => {
@@ -67,7 +73,11 @@ async function evaluateOnRank(communicator: Communicator, suites: readonly strin
   // What can be wrong is found before a model is loaded.
   const { mode, sparsity, sweep } = options;
   const variants = parseVariants(mode, { ...(sparsity === undefined ? {} : { sparsity }), ...(sweep === undefined ? {} : { sweep }) });
-  const { planned, leftOut } = await planSuites({ ...suiteChoice(suites, options) });
+  const hub = await hubData(options, communicator, first && !options.json ? say : undefined, signal);
+  const { planned, leftOut } = await planSuites({
+    ...suiteChoice(suites, options),
+    ...(hub === undefined ? {} : { provide: (suite: EvaluationSuite, tasks: readonly string[]) => hub.provide(suite, tasks) }),
+  });
   for (const { name, reason } of leftOut) say(`Left out ${name}: ${reason}`);
   const folder = new RunFolder(options.out ?? `evaluation-${suites.join("-")}`);
   await using engine = await loadEngine(options, communicator, signal);
@@ -79,7 +89,7 @@ async function evaluateOnRank(communicator: Communicator, suites: readonly strin
     strict: options.strict ?? false,
     chainOfThought: options.cot ?? false,
     decode: options.decode,
-    data: dataSources(planned.map(({ suite }) => suite.name), options),
+    data: dataSources(planned.map(({ suite }) => suite.name), options, hub),
     command: ["elastic-attention", ...process.argv.slice(2)].join(" "),
     ...(options.sweepLimit === undefined ? {} : { sweepSamples: options.sweepLimit }),
     ...(options.batch === undefined ? {} : { batch: options.batch }),
@@ -120,7 +130,7 @@ function suiteChoice(suites: readonly string[], options: EvalOptions): Parameter
   return {
     suites,
     data: {
-      ...(data === undefined ? {} : { dataDirectory: data }),
+      ...(data === undefined || data === fromHub ? {} : { dataDirectory: data }),
       ...(options.file === undefined ? {} : { files: namedFiles(options.file) }),
       ...(cot === undefined ? {} : { chainOfThought: cot }),
     },
@@ -142,9 +152,27 @@ function namedFiles(pairs: readonly string[]): Record<string, string> {
   );
 }
 
-function dataSources(names: readonly string[], { data, file = [] }: EvalOptions): Record<string, string> {
-  const source = [...(data === undefined ? [] : [data]), ...file].join(", ");
-  return Object.fromEntries(source === "" ? [] : names.map((name) => [name, source]));
+function dataSources(names: readonly string[], { data, file = [] }: EvalOptions, hub: HubData | undefined): Record<string, string> {
+  const given = [...(data === undefined || hub !== undefined ? [] : [data]), ...file];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const fetched = hub?.descriptions[name];
+      const source = [...(fetched === undefined ? [] : [fetched]), ...given].join(", ");
+      return source === "" ? [] : [[name, source]];
+    }),
+  );
+}
+
+/** With `--data hub`. @throws EvaluationError for revisions that nothing asks for */
+async function hubData(options: EvalOptions, communicator: Communicator, say: ((text: string) => void) | undefined, signal: AbortSignal): Promise<HubData | undefined> {
+  const { data, dataRevision = [] } = options;
+  if (data !== fromHub) {
+    if (dataRevision.length > 0) throw new EvaluationError("--data-revision belongs to --data hub.", "Name both, or leave it out.");
+    return undefined;
+  }
+  // The hub's client is large, and not needed elsewhere.
+  const { HubData, namedRevisions } = await import("../evaluation/hub-data.js");
+  return new HubData(communicator, namedRevisions(dataRevision), say, signal);
 }
 
 /** In this thread: the runner asks for raw numerics and brings routers of its own. */

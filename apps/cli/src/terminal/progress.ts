@@ -5,12 +5,16 @@ export class Progress implements Disposable {
   #bar: SingleBar | undefined;
   #lastQuarter = 0;
 
-  constructor(private readonly label: string) {}
+  /** @param amount how a number is written: "3.5 MB" */
+  constructor(
+    private readonly label: string,
+    private readonly amount: (count: number) => string = String,
+  ) {}
 
   update(done: number, total: number): void {
     if (!process.stderr.isTTY) {
       const quarter = Math.floor((4 * done) / total);
-      if (quarter > this.#lastQuarter) console.error(`${this.label}: ${done} of ${total}`);
+      if (quarter > this.#lastQuarter) console.error(`${this.label}: ${this.amount(done)} of ${this.amount(total)}`);
       this.#lastQuarter = quarter;
       return;
     }

@@ -6,7 +6,7 @@ import { selectRows } from "../datasets/select-rows.js";
 import { DatasetError } from "../errors.js";
 import { lookAlike } from "../longbench/longbench-rows.js";
 import { selectTasks } from "../select-tasks.js";
-import type { EvaluationSample, EvaluationSuite, GenerationTask, SampleOptions, SuiteOptions } from "../suite.js";
+import type { EvaluationSample, EvaluationSuite, GenerationTask, HubSource, SampleOptions, SuiteOptions } from "../suite.js";
 import { fitToContext } from "../tokens/truncate-middle.js";
 import { extractAnswer } from "./extract-answer.js";
 import { answerPrompt, directPrompt, reasoningPrompt } from "./prompts.js";
@@ -39,6 +39,8 @@ const domains: Readonly<Record<string, string>> = {
   "long-structured-data-understanding": "Long Structured Data Understanding",
 };
 const taskNames = Object.keys(domains);
+/** Published as THUDM/LongBench-v2 at first. */
+const published: HubSource = { dataset: "zai-org/LongBench-v2", file: "data.json" };
 const answerTokens = 128;
 const reasoningTokens = 1024;
 
@@ -49,6 +51,7 @@ export const longBenchV2Suite: EvaluationSuite = {
   scoreUnit: "share",
   taskNames,
   presets: { paper: { description: "all questions, without chain of thought" } },
+  hubSources: [published],
   async tasks(options) {
     checkRoles(options, ["data"]);
     const names = selectTasks(taskNames, options.tasks);
@@ -69,9 +72,9 @@ export const longBenchV2Suite: EvaluationSuite = {
 function readQuestions(options: SuiteOptions): readonly LongBenchV2Row[] {
   if (options.dataDirectory === lookAlike) return lookAlikeQuestions();
   if (options.dataDirectory === undefined && options.files?.["data"] === undefined) {
-    throw new DatasetError("LongBench-v2 needs its data.", {
+    throw new DatasetError("LongBench-v2 needs its data; `elastic-attention eval --data hub` fetches them.", {
       hint:
-        "Download data.json of the data set THUDM/LongBench-v2 from the Hugging Face hub and name its folder; " +
+        `By hand: download ${published.file} of the data set ${published.dataset} on the Hugging Face hub and name its folder; ` +
         `"${lookAlike}" instead of a folder gives a few made-up questions, to try things out.`,
     });
   }

@@ -4,7 +4,7 @@ import { checkRow, readDataRows, requireDataFile } from "../datasets/read-file.j
 import { DatasetError } from "../errors.js";
 import { fillTemplate } from "../fill-template.js";
 import { splitWords } from "../metrics/python-text.js";
-import type { SuiteOptions } from "../suite.js";
+import type { HubSource, SuiteOptions } from "../suite.js";
 import { longBenchPrompts } from "./prompts.js";
 
 /** What is wanted of a row, whatever form it is published in. */
@@ -36,6 +36,9 @@ const filledRowSchema = z.object({
 /** Name of the folder that stands for the look-alike samples of this package. */
 export const lookAlike = "look-alike";
 
+/** Both LongBench and LongBench-E, published as THUDM/LongBench at first. */
+export const longBenchArchive: HubSource = { dataset: "zai-org/LongBench", file: "data.zip", archive: true };
+
 /**
  * Rows of a data set: `NAME.jsonl` (`NAME_e.jsonl` of LongBench-E), also in a folder `data`, as the published archive has
  * it; also `.json` and rows with filled prompts.
@@ -44,9 +47,9 @@ export const lookAlike = "look-alike";
  */
 export function readLongBenchRows(name: string, balanced: boolean, options: SuiteOptions): readonly LongBenchRow[] {
   if (options.dataDirectory === undefined && options.files?.[name] === undefined) {
-    throw new DatasetError("LongBench needs its data.", {
+    throw new DatasetError("LongBench needs its data; `elastic-attention eval --data hub` fetches them.", {
       hint:
-        "Download data.zip of the data set THUDM/LongBench from the Hugging Face hub, unpack it, and name the folder; " +
+        `By hand: unpack ${longBenchArchive.file} of the data set ${longBenchArchive.dataset} on the Hugging Face hub and name the folder; ` +
         `"${lookAlike}" instead of a folder gives a few made-up samples, to try things out.`,
     });
   }

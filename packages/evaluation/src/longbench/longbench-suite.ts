@@ -5,7 +5,7 @@ import { DatasetError } from "../errors.js";
 import { selectTasks } from "../select-tasks.js";
 import type { EvaluationSuite, GenerationTask, SuiteOptions } from "../suite.js";
 import { fitToContext } from "../tokens/truncate-middle.js";
-import { readLongBenchRows } from "./longbench-rows.js";
+import { longBenchArchive, readLongBenchRows } from "./longbench-rows.js";
 import { chineseNames, longBenchENames, longBenchNames, longBenchTasks } from "./longbench-tasks.js";
 
 /** LongBench (Bai et al. 2024): 16 English and code data sets, as published. */
@@ -26,6 +26,7 @@ function makeSuite(name: string, description: string, taskNames: readonly string
     scoreUnit: "share",
     taskNames,
     presets: { paper: { description: "the paper's 13 data sets, all samples", tasks: longBenchENames } },
+    hubSources: [longBenchArchive],
     async tasks(options) {
       const chinese = options.tasks?.find((task) => chineseNames.includes(task));
       if (chinese !== undefined) {

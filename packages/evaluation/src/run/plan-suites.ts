@@ -1,5 +1,5 @@
 import { DatasetError, EvaluationError, UnknownNameError } from "../errors.js";
-import type { SuiteOptions } from "../suite.js";
+import type { EvaluationSuite, SuiteOptions } from "../suite.js";
 import { findSuite, suiteNames } from "../suites.js";
 import type { PlannedSuite } from "./sample-plan.js";
 
@@ -9,6 +9,13 @@ export interface SuiteChoice {
   /** Names of tasks of any of these suites; default all. */
   readonly tasks?: readonly string[];
   readonly data: Omit<SuiteOptions, "tasks">;
+  /**
+   * Data of one suite, put over `data`: called for each suite in turn, once all names are known to be right. Fetching them is
+   * its work. What it throws ends the planning.
+   *
+   * @param tasks names of the tasks that are wanted
+   */
+  readonly provide?: (suite: EvaluationSuite, tasks: readonly string[]) => Promise<Pick<SuiteOptions, "dataDirectory" | "files">>;
   /** Tasks, lengths and samples that a suite names, for those that have a preset of this name. */
   readonly preset?: string;
   /** Target lengths in tokens and samples of each task and length, before the preset's. */
@@ -27,7 +34,7 @@ export interface ChosenSuites {
  *
  * @throws UnknownNameError with the nearest name, DatasetError for missing data of a suite that was named
  */
-export async function planSuites({ suites, tasks, data, preset, lengths, samplesPerTask }: SuiteChoice): Promise<ChosenSuites> {
+export async function planSuites({ suites, tasks, data, provide, preset, lengths, samplesPerTask }: SuiteChoice): Promise<ChosenSuites> {
   const all = suites.includes("all");
   const names = all ? suiteNames() : Array.from(new Set(suites));
   const chosen = names.map((name) => findSuite(name));
@@ -42,10 +49,12 @@ export async function planSuites({ suites, tasks, data, preset, lengths, samples
     const own = tasks?.filter((task) => suite.taskNames.includes(task)) ?? preselected?.tasks;
     const [ownLengths, ownSamples] = [lengths ?? preselected?.lengths, samplesPerTask ?? preselected?.samplesPerTask];
     if (own?.length === 0) continue;
+    const provided = (await provide?.(suite, own ?? suite.taskNames)) ?? {};
+    const files = { ...provided.files, ...data.files };
     try {
       planned.push({
         suite,
-        tasks: await suite.tasks({ ...data, ...(own === undefined ? {} : { tasks: own }) }),
+        tasks: await suite.tasks({ ...data, ...provided, files, ...(own === undefined ? {} : { tasks: own }) }),
         ...(ownLengths === undefined ? {} : { lengths: ownLengths }),
         ...(ownSamples === undefined ? {} : { samplesPerTask: ownSamples }),
       });

@@ -1,0 +1,182 @@
+import { createHash } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** Files of repositories by name: `datasets/OWNER/NAME` or, for models, `OWNER/NAME`. */
+export type FakeRepositories = Readonly<Record<string, Readonly<Record<string, Uint8Array | string>>>>;
+
+/** One request that came, as it came. */
+export interface FakeRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly range: string | undefined;
+  readonly authorization: string | undefined;
+}
+
+/** What goes wrong, until it is taken back. */
+export interface FakeFaults {
+  /** Every request is answered with this status. */
+  status?: number;
+  /** Connections are cut after this many bytes of a file. */
+  cutAfter?: number;
+  /** Files stop after this many bytes, and the connection stays open. */
+  stallAfter?: number;
+  /** A byte of every file is changed. */
+  corrupt?: boolean;
+  /** Files are listed with this size. */
+  listedSize?: number;
+}
+
+interface Content {
+  readonly bytes: Buffer;
+  readonly sha256: string;
+  readonly gitSha1: string;
+  /** Large files are kept apart, and answered with a redirect. */
+  readonly large: boolean;
+}
+
+/**
+ * A hub of one's own on this machine, for tests and examples: repositories with the addresses, headers and redirects that
+ * downloading needs. Every repository has one commit, and the branch `main`.
+ */
+export class FakeHub implements AsyncDisposable {
+  /** All that came, in order; it may be emptied. */
+  readonly requests: FakeRequest[] = [];
+  readonly faults: FakeFaults = {};
+  /** Only requests with this access token are let in. */
+  token: string | undefined;
+  readonly #contents = new Map<string, Map<string, Content>>();
+  readonly #server: Server;
+  /** As on the real hub, large files are kept at another address. */
+  readonly #storage: Server;
+
+  private constructor(repositories: FakeRepositories) {
+    for (const [name, files] of Object.entries(repositories)) this.put(name, files);
+    [this.#server, this.#storage] = [0, 1].map(() => createServer((request, response) => void this.#answer(request, response))) as [Server, Server];
+  }
+
+  /** Listens on free ports of 127.0.0.1, until it is disposed. */
+  static async start(repositories: FakeRepositories): Promise<FakeHub> {
+    const hub = new FakeHub(repositories);
+    for (const server of [hub.#server, hub.#storage]) await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return hub;
+  }
+
+  /** For HF_ENDPOINT or the settings' `endpoint`. */
+  get url(): string {
+    return address(this.#server);
+  }
+
+  /** Replaces the files of a repository: a new commit. */
+  put(name: string, files: Readonly<Record<string, Uint8Array | string>>): void {
+    this.#contents.set(name, new Map(Object.entries(files).map(([path, file]) => [path, content(Buffer.from(file))])));
+  }
+
+  /** The commit that `main` is at. */
+  commit(name: string): string {
+    const hash = createHash("sha1");
+    for (const [path, { sha256 }] of this.#contents.get(name) ?? []) hash.update(`${path}\0${sha256}\n`);
+    return hash.digest("hex");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of [this.#server, this.#storage]) {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = decodeURIComponent(new URL(request.url!, this.url).pathname);
+    const { range, authorization } = request.headers;
+    this.requests.push({ method: request.method!, path, range, authorization });
+    let body = "";
+    for await (const chunk of request) body += String(chunk);
+    const { status } = this.faults;
+    if (status !== undefined) return refuse(response, status);
+    const large = /^\/large\/([0-9a-f]{64})$/.exec(path);
+    // The place of large files asks for no token.
+    if (large !== null) return this.#large(large[1]!, range, response);
+    if (this.token !== undefined && authorization !== `Bearer ${this.token}`) return refuse(response, 401, "GatedRepo");
+    const api = /^\/api\/(models|datasets)\/(.+?)\/(revision|paths-info)\/(.+)$/.exec(path);
+    const file = /^\/(datasets\/)?([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
+    if (api !== null) this.#api(`${api[1] === "datasets" ? "datasets/" : ""}${api[2]}`, api[3]!, api[4]!, body, response);
+    else if (file !== null) this.#resolve(`${file[1] ?? ""}${file[2]}`, file[3]!, file[4]!, range, response);
+    else refuse(response, 404);
+  }
+
+  #find(name: string, revision: string, response: ServerResponse): Map<string, Content> | undefined {
+    const files = this.#contents.get(name);
+    if (files === undefined) refuse(response, 404, "RepoNotFound");
+    else if (revision !== "main" && revision !== "HEAD" && revision !== this.commit(name)) refuse(response, 404, "RevisionNotFound");
+    else return files;
+    return undefined;
+  }
+
+  #api(name: string, what: string, revision: string, body: string, response: ServerResponse): void {
+    const files = this.#find(name, revision, response);
+    if (files === undefined) return;
+    const answer =
+      what === "revision"
+        ? { _id: "1", id: name.replace("datasets/", ""), sha: this.commit(name), private: false, gated: false, downloads: 0, likes: 0, lastModified: new Date(0) }
+        : (JSON.parse(body) as { paths: string[] }).paths.flatMap((path) => this.#listed(path, files.get(path)));
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+  }
+
+  #listed(path: string, file: Content | undefined): object[] {
+    if (file === undefined) return [];
+    const size = this.faults.listedSize ?? file.bytes.length;
+    return [{ type: "file", path, size, oid: file.gitSha1, ...(file.large ? { lfs: { oid: file.sha256, size, pointerSize: 130 } } : {}) }];
+  }
+
+  #resolve(name: string, revision: string, path: string, range: string | undefined, response: ServerResponse): void {
+    const file = this.#find(name, revision, response)?.get(path);
+    if (response.writableEnded) return;
+    if (file === undefined) return refuse(response, 404, "EntryNotFound");
+    response.setHeader("x-repo-commit", this.commit(name));
+    if (!file.large) return this.#send(file, range, response.setHeader("etag", `"${file.gitSha1}"`));
+    response.setHeader("x-linked-etag", `"${file.sha256}"`).setHeader("x-linked-size", file.bytes.length);
+    response.writeHead(302, { location: `${address(this.#storage)}/large/${file.sha256}` }).end();
+  }
+
+  #large(sha256: string, range: string | undefined, response: ServerResponse): void {
+    for (const files of this.#contents.values()) {
+      for (const file of files.values()) if (file.sha256 === sha256) return this.#send(file, range, response.setHeader("etag", `"${sha256}"`));
+    }
+    refuse(response, 404);
+  }
+
+  #send({ bytes }: Content, range: string | undefined, response: ServerResponse): void {
+    const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(range ?? "") ?? [];
+    const start = Number(from ?? 0);
+    const end = to === undefined || to === "" ? bytes.length : Math.min(Number(to) + 1, bytes.length);
+    const part = Buffer.from(bytes.subarray(start, end));
+    // Questions for the size alone ask for one byte.
+    const whole = part.length > 1;
+    const { corrupt, cutAfter, stallAfter } = this.faults;
+    if (corrupt && whole) part[part.length >> 1]! ^= 1;
+    const headers = { "content-length": part.length, ...(from === undefined ? {} : { "content-range": `bytes ${start}-${end - 1}/${bytes.length}` }) };
+    response.writeHead(from === undefined ? 200 : 206, headers);
+    if (whole && cutAfter !== undefined) response.write(part.subarray(0, cutAfter), () => setTimeout(() => response.destroy(), 20));
+    else if (whole && stallAfter !== undefined) response.write(part.subarray(0, stallAfter));
+    else response.end(part);
+  }
+}
+
+function address(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function content(bytes: Buffer): Content {
+  return {
+    bytes,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    gitSha1: createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex"),
+    large: bytes.length > 1000,
+  };
+}
+
+function refuse(response: ServerResponse, status: number, code?: string): void {
+  if (code !== undefined) response.setHeader("x-error-code", code);
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ error: code ?? "refused" }));
+}

@@ -1,0 +1,118 @@
+import { copyFile, mkdir, readFile, realpath, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { basename, dirname, join, relative } from "node:path";
+import { getRepoFolderName } from "@huggingface/hub";
+import { type ContentHash, contentHash, hashFile, hashText } from "./content-hash.js";
+import { ChecksumError } from "./errors.js";
+import { commitPattern, type Repository } from "./repository.js";
+
+/** A file of a repository on this disk. */
+export interface CachedFile {
+  /** Path in the repository. */
+  readonly path: string;
+  /** Where it can be read: in the snapshot's folder, under its own name. */
+  readonly location: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly hash: ContentHash;
+}
+
+/**
+ * One repository in the cache, as the hub's libraries lay it out: contents in `blobs` by their hash, `snapshots/COMMIT` with a
+ * link for each file, `refs/REVISION` with the commit that a branch or tag was at. Beside these, `unpacked` is ours.
+ */
+export class RepositoryCache {
+  readonly folder: string;
+
+  constructor(cacheFolder: string, repository: Repository) {
+    this.folder = join(cacheFolder, getRepoFolderName({ type: repository.type, name: repository.name }));
+  }
+
+  blob({ hex }: ContentHash): string {
+    return join(this.folder, "blobs", hex);
+  }
+
+  snapshot(commit: string): string {
+    return join(this.folder, "snapshots", commit);
+  }
+
+  /** Where an archive of this content is unpacked. */
+  unpacked({ hex }: ContentHash): string {
+    return join(this.folder, "unpacked", hex);
+  }
+
+  /** The commit that a branch or tag was at when it was last asked for. */
+  async readRevision(revision: string): Promise<string | undefined> {
+    const text = await orMissing(readFile(join(this.folder, "refs", revision), "utf8"));
+    return text !== undefined && commitPattern.test(text.trim()) ? text.trim() : undefined;
+  }
+
+  async writeRevision(revision: string, commit: string): Promise<void> {
+    await replace(join(this.folder, "refs", revision), (path) => writeFile(path, commit));
+  }
+
+  /** Whether the content is there in its whole size, and with `readIt` whether it still has its hash. */
+  async hasBlob(hash: ContentHash, size: number, readIt: boolean, signal?: AbortSignal): Promise<boolean> {
+    const found = await orMissing(stat(this.blob(hash)));
+    if (found?.size !== size) return false;
+    return !readIt || (await hashFile(this.blob(hash), hash.kind, size, signal)).hex === hash.hex;
+  }
+
+  /** Shows a content under its name: by a link, or a copy where the system makes none. Returns the place. */
+  async link(commit: string, path: string, hash: ContentHash): Promise<string> {
+    const location = join(this.snapshot(commit), path);
+    await replace(location, async (temporary) => {
+      try {
+        await symlink(relative(dirname(location), this.blob(hash)), temporary);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EPERM") throw error;
+        await copyFile(this.blob(hash), temporary);
+      }
+    });
+    return location;
+  }
+
+  /**
+   * The file of a snapshot, or undefined where it is not there.
+   *
+   * @param readIt read it and compare it with its hash
+   * @throws ChecksumError for a content that has changed
+   */
+  async find(commit: string, path: string, readIt: boolean, signal?: AbortSignal): Promise<CachedFile | undefined> {
+    const location = join(this.snapshot(commit), path);
+    const target = await orMissing(realpath(location));
+    if (target === undefined) return undefined;
+    const { size } = await stat(target);
+    const name = basename(target);
+    // A copy does not carry its hash in its name.
+    if (basename(dirname(target)) !== "blobs") return { path, location, size, hash: await hashFile(target, "sha256", size, signal) };
+    const hash = contentHash(name);
+    if (readIt) {
+      const found = await hashFile(target, hash.kind, size, signal);
+      if (found.hex !== hash.hex) throw new ChecksumError(target, hashText(hash), hashText(found));
+    }
+    return { path, location, size, hash };
+  }
+}
+
+/** Makes a file under another name and moves it: whoever looks sees the old one or the new one. */
+async function replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${randomUUID()}.new`;
+  try {
+    await make(temporary);
+    await rename(temporary, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** Undefined for a path that is not there. */
+export async function orMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}
