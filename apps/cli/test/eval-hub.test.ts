@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { lookAlikeRows } from "@elastic-attention/evaluation";
 import { FakeHub } from "@elastic-attention/hub/fake-hub";
 import { strToU8, zipSync } from "fflate";
+import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
@@ -99,6 +100,38 @@ describe("data from the hub", () => {
     expect([status, stderr]).toEqual([0, expect.stringContaining("Data: data.zip of zai-org/LongBench") as string]);
     // One question for the size, one for the bytes.
     expect(fetched()).toHaveLength(2);
+  });
+
+  test("of RULER's questions are fetched for the tasks that ask them, unless a file is named", async () => {
+    const context = "The lighthouse was built by keeper Anna. ".repeat(10);
+    const squad = { data: [{ paragraphs: [{ context, qas: [{ question: "Who built it?", answers: [{ text: "keeper Anna" }] }] }] }] };
+    writeFileSync(join(folder, "squad.json"), JSON.stringify(squad));
+    const args = ["ruler", "--data", "hub", "--lengths", "512", ...small];
+    const named = await cli([...args, "--tasks", "niah_single_1,qa_1", "--file", "squad=squad.json", "--out", "named"]);
+    expect([named.status, hub.requests]).toEqual([0, []]);
+
+    const text = (name: string): SchemaElement => ({ name, type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" });
+    const rows = {
+      schema: [
+        { name: "schema", num_children: 4 },
+        ...["title", "context", "question"].map(text),
+        { name: "answers", num_children: 1, repetition_type: "OPTIONAL" },
+        { name: "text", num_children: 1, repetition_type: "OPTIONAL", converted_type: "LIST" },
+        { name: "list", num_children: 1, repetition_type: "REPEATED" },
+        text("element"),
+      ] satisfies SchemaElement[],
+      columnData: [
+        { name: "title", data: ["Lighthouses"] },
+        { name: "context", data: [context] },
+        { name: "question", data: ["Who built it?"] },
+        { name: "answers", data: [{ text: ["keeper Anna"] }] },
+      ],
+    };
+    hub.put("datasets/rajpurkar/squad_v2", { "squad_v2/validation-00000-of-00001.parquet": new Uint8Array(parquetWriteBuffer(rows)) });
+    const { status, stderr } = await cli([...args, "--tasks", "qa_1", "--out", "questions"]);
+    expect([status, stderr]).toEqual([0, expect.stringContaining("of rajpurkar/squad_v2 at") as string]);
+    const prompts = (run: string) => readFileSync(join(folder, run, "records.jsonl"), "utf8").split("\n").filter((line) => line.includes('"qa_1"')).map((line) => (JSON.parse(line) as { promptHash: string }).promptHash);
+    expect(prompts("questions")).toEqual(prompts("named"));
   });
 
   test("stop at Ctrl-C, and nothing is taken for whole", async () => {

@@ -1,6 +1,7 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parquetWriteFile, type SchemaElement } from "hyparquet-writer";
 import { describe, expect, test } from "vitest";
 import { findSuite, rulerTaskNames, sampleTokens, type EvaluationSample, type EvaluationTask, type GenerationTask, type SuiteOptions } from "../src/index.js";
 import { demoTokenizer, plainTokenizer, promptText, samplesOf, sharedData } from "./demo-tokenizer.js";
@@ -212,6 +213,47 @@ describe("data of the user", () => {
     expect(count(promptText(needle!), "One fine day a fox met a hen.")).toBeGreaterThan(20);
     expect(needle!.answerPrefix).toMatch(/adjective\d+-noun\d+/);
     expect(shareOf(needle!, 4096)).toBeGreaterThanOrEqual(0.98);
+  });
+
+  test("the same questions from Parquet as the hub has them", async () => {
+    const squadRows = squad.data[0]!.paragraphs.flatMap(({ context, qas }) => qas.map(({ question, answers }) => ({ context, question, answers })));
+    const [squadFile, hotpotFile] = ["squad.parquet", "hotpotqa.parquet"].map((name) => join(folder, name)) as [string, string];
+    writeRows(squadFile, [text("title"), text("context"), text("question"), ...group("answers", list("text", text("element")), list("answer_start", whole("element")))], {
+      title: squadRows.map(() => "Lighthouses"),
+      context: squadRows.map(({ context }) => context),
+      question: squadRows.map(({ question }) => question),
+      answers: squadRows.map(({ answers }) => ({ text: answers.map((answer) => answer.text), answer_start: answers.map(() => 0) })),
+    });
+    writeRows(hotpotFile, [text("question"), text("answer"), ...group("context", list("title", text("element")), list("sentences", ...list("element", text("element"))))], {
+      question: hotpot.map(({ question }) => question),
+      answer: hotpot.map(({ answer }) => answer),
+      context: hotpot.map(({ context }) => ({ title: context.map(([title]) => title), sentences: context.map(([, sentences]) => sentences) })),
+    });
+    const samples = async (name: string, files: Record<string, string>) => samplesOf(await task(name, { files }), { lengths: [4096], samplesPerTask: 3 });
+    expect(await samples("qa_1", { squad: squadFile })).toEqual(await samples("qa_1", { squad: join(folder, "squad.json") }));
+    expect(await samples("qa_2", { hotpotqa: hotpotFile })).toEqual(await samples("qa_2", { hotpotqa: join(folder, "hotpotqa.json") }));
+
+    await expect(task("qa_1", { files: { squad: hotpotFile } })).rejects.toThrow(/hotpotqa\.parquet, row 1: title/);
+    await expect(task("qa_2", { files: { hotpotqa: join(folder, "absent.parquet") } })).rejects.toThrow(/Cannot read .*absent\.parquet/);
+    writeFileSync(squadFile, readFileSync(squadFile).subarray(0, 500));
+    await expect(task("qa_1", { files: { squad: squadFile } })).rejects.toThrow(/Cannot read .*squad\.parquet[\s\S]*downloaded again/);
+
+    function text(name: string): SchemaElement {
+      return { name, type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" };
+    }
+    function whole(name: string): SchemaElement {
+      return { name, type: "INT32", repetition_type: "OPTIONAL" };
+    }
+    function list(name: string, ...element: SchemaElement[]): SchemaElement[] {
+      return [{ name, num_children: 1, repetition_type: "OPTIONAL", converted_type: "LIST" }, { name: "list", num_children: 1, repetition_type: "REPEATED" }, ...element];
+    }
+    function group(name: string, ...children: SchemaElement[][]): SchemaElement[] {
+      return [{ name, num_children: children.length, repetition_type: "OPTIONAL" }, ...children.flat()];
+    }
+    function writeRows(filename: string, schema: SchemaElement[], columns: Record<string, unknown[]>): void {
+      const columnData = Object.entries(columns).map(([name, data]) => ({ name, data }));
+      parquetWriteFile({ filename, columnData, schema: [{ name: "schema", num_children: columnData.length }, ...schema] });
+    }
   });
 
   test("long word lists go beyond the words given", async () => {

@@ -172,7 +172,7 @@ async function hubData(options: EvalOptions, communicator: Communicator, say: ((
   }
   // The hub's client is large, and not needed elsewhere.
   const { HubData, namedRevisions } = await import("../evaluation/hub-data.js");
-  return new HubData(communicator, namedRevisions(dataRevision), say, signal);
+  return new HubData(communicator, namedRevisions(dataRevision), Object.keys(namedFiles(options.file ?? [])), say, signal);
 }
 
 /** In this thread: the runner asks for raw numerics and brings routers of its own. */

@@ -21,11 +21,13 @@ export class HubData {
 
   /**
    * @param revisions commit, branch or tag by data set, instead of the suites' own
+   * @param namedFiles roles of files that the user names; they are not fetched
    * @param say undefined: nothing is printed
    */
   constructor(
     private readonly communicator: Communicator,
     private readonly revisions: Readonly<Record<string, string>>,
+    private readonly namedFiles: readonly string[],
     private readonly say: ((text: string) => void) | undefined,
     private readonly signal: AbortSignal,
   ) {}
@@ -37,7 +39,9 @@ export class HubData {
 
   /** For `planSuites`. @throws HubError */
   async provide(suite: EvaluationSuite, tasks: readonly string[]): Promise<Pick<SuiteOptions, "dataDirectory" | "files">> {
-    const sources = (suite.hubSources ?? []).filter((source) => source.tasks?.some((task) => tasks.includes(task)) ?? true);
+    const sources = (suite.hubSources ?? []).filter(({ role, tasks: needing }) => {
+      return !(role !== undefined && this.namedFiles.includes(role)) && (needing?.some((task) => tasks.includes(task)) ?? true);
+    });
     const files: Record<string, string> = {};
     const descriptions: string[] = [];
     let dataDirectory: string | undefined;

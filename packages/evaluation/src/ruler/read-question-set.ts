@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { checkRow, readDataJson, readDataRows } from "../datasets/read-file.js";
 import { DatasetError } from "../errors.js";
+import { hotpotqaFromRows, squadFromRows } from "./question-rows.js";
 import type { QuestionSet } from "./question-set.js";
 
 const squadSchema = z.object({
@@ -24,9 +25,9 @@ const hotpotSchema = z.object({
   context: z.array(z.tuple([z.string(), z.array(z.string())])),
 });
 
-/** A set in SQuAD's JSON (versions 1.1 and 2.0); questions without an answer are left out. @throws DatasetError */
-export function readSquad(path: string): QuestionSet {
-  const { data } = checkRow(squadSchema, readDataJson(path), path, 0);
+/** A set in SQuAD's JSON (versions 1.1 and 2.0) or Parquet; questions without an answer are left out. @throws DatasetError */
+export async function readSquad(path: string): Promise<QuestionSet> {
+  const { data } = checkRow(squadSchema, isParquet(path) ? await squadFromRows(path) : readDataJson(path), path, 0);
   const documents = new Index();
   const questions = data.flatMap(({ paragraphs }) => {
     const article = paragraphs.map(({ context }) => documents.of(context));
@@ -44,10 +45,11 @@ export function readSquad(path: string): QuestionSet {
   return withQuestions({ documents: documents.items, questions, source: "squad" }, path);
 }
 
-/** A set in HotpotQA's JSON (distractor setting), as an array or as JSON lines. @throws DatasetError */
-export function readHotpotqa(path: string): QuestionSet {
+/** A set in HotpotQA's JSON (distractor setting), as an array or as JSON lines, or in Parquet. @throws DatasetError */
+export async function readHotpotqa(path: string): Promise<QuestionSet> {
   const documents = new Index();
-  const questions = readDataRows(path).map((row, index) => {
+  const rows = isParquet(path) ? await hotpotqaFromRows(path) : readDataRows(path);
+  const questions = rows.map((row, index) => {
     const { question, answer, context } = checkRow(hotpotSchema, row, path, index);
     return {
       question,
@@ -57,6 +59,10 @@ export function readHotpotqa(path: string): QuestionSet {
     };
   });
   return withQuestions({ documents: documents.items, questions, source: "hotpotqa" }, path);
+}
+
+function isParquet(path: string): boolean {
+  return path.endsWith(".parquet");
 }
 
 function withQuestions(set: QuestionSet, path: string): QuestionSet {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { builtInParagraphQuestions, builtInTwoStepQuestions } from "../built-in/question-sets.js";
 import { findDataFile, readDataJson, readDataText } from "../datasets/read-file.js";
 import { DatasetError } from "../errors.js";
-import type { SuiteOptions } from "../suite.js";
+import type { HubSource, SuiteOptions } from "../suite.js";
 import { Haystack } from "../texts/haystack.js";
 import { mobyDick } from "../texts/moby-dick.js";
 import { builtInWords, type WordLists } from "../texts/word-lists.js";
@@ -12,6 +12,12 @@ import { readHotpotqa, readSquad } from "./read-question-set.js";
 
 /** Roles of files that RULER's tasks are made from; `files` of the options names them. */
 export const rulerFileRoles = ["haystack", "words", "squad", "hotpotqa"] as const;
+
+/** The sets that RULER asks questions of, as the hub has them: 1.4 MB and 27.5 MB. */
+export const rulerHubSources: readonly HubSource[] = [
+  { dataset: "rajpurkar/squad_v2", file: "squad_v2/validation-00000-of-00001.parquet", role: "squad", tasks: ["qa_1"] },
+  { dataset: "hotpotqa/hotpot_qa", file: "distractor/validation-00000-of-00001.parquet", role: "hotpotqa", tasks: ["qa_2"] },
+];
 
 let book: Haystack | undefined;
 
@@ -83,13 +89,13 @@ function vocabularyOf(haystack: Haystack): string[] {
 }
 
 /** @throws DatasetError */
-export function loadSquad(options: SuiteOptions): QuestionSet {
+export async function loadSquad(options: SuiteOptions): Promise<QuestionSet> {
   const path = findDataFile(options, "squad", ["squad.json", "dev-v2.0.json", "dev-v1.1.json"]);
   return path === undefined ? builtInParagraphQuestions() : readSquad(path);
 }
 
 /** @throws DatasetError */
-export function loadHotpotqa(options: SuiteOptions): QuestionSet {
+export async function loadHotpotqa(options: SuiteOptions): Promise<QuestionSet> {
   const path = findDataFile(options, "hotpotqa", ["hotpotqa.json", "hotpot_dev_distractor_v1.json"]);
   return path === undefined ? builtInTwoStepQuestions() : readHotpotqa(path);
 }

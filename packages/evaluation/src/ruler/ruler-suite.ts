@@ -8,7 +8,7 @@ import { commonWordsDraft } from "./common-words.js";
 import { frequentWordsDraft } from "./frequent-words.js";
 import { needleDraft, type NeedleSettings } from "./needles.js";
 import { questionAnsweringDraft } from "./question-answering.js";
-import { loadHaystack, loadHotpotqa, loadSquad, loadWords, rulerFileRoles } from "./ruler-sources.js";
+import { loadHaystack, loadHotpotqa, loadSquad, loadWords, rulerFileRoles, rulerHubSources } from "./ruler-sources.js";
 import { variableTrackingDraft } from "./variable-tracking.js";
 
 const one = { keys: 1, values: 1, queries: 1 } as const;
@@ -50,11 +50,16 @@ export const rulerSuite: EvaluationSuite = {
     },
     small: { description: "all tasks, 20 samples, 4K and 8K: for the demo model", lengths: [4096, 8192], samplesPerTask: 20 },
   },
+  hubSources: rulerHubSources,
   async tasks(options) {
     checkRoles(options, rulerFileRoles);
     const names = selectTasks(rulerTaskNames, options.tasks);
     const haystack = loadHaystack(options);
     const words = loadWords(options, haystack);
+    const questions = {
+      qa_1: names.includes("qa_1") ? await loadSquad(options) : undefined,
+      qa_2: names.includes("qa_2") ? await loadHotpotqa(options) : undefined,
+    };
     return names.map((name) => {
       const needle = needleTasks[name];
       if (needle !== undefined) {
@@ -63,7 +68,7 @@ export const rulerSuite: EvaluationSuite = {
       if (name === "vt") return rulerTask(name, "Multi-hop Tracing", answerTokens.vt, matchAllOf, (request) => variableTrackingDraft(name, 4, request));
       if (name === "cwe") return rulerTask(name, "Aggregation", answerTokens.cwe, matchAllOf, (request) => commonWordsDraft(name, words, request));
       if (name === "fwe") return rulerTask(name, "Aggregation", answerTokens.fwe, matchAllOf, (request) => frequentWordsDraft(name, request));
-      const set = name === "qa_1" ? loadSquad(options) : loadHotpotqa(options);
+      const set = questions[name as keyof typeof questions]!;
       return rulerTask(name, "Question Answering", answerTokens.qa, matchAnyOf, (request) => questionAnsweringDraft(name, set, request));
     });
   },
