@@ -203,9 +203,9 @@ describe("a file in the cache", () => {
 });
 
 describe("a download that breaks", () => {
-  test("goes on where the connection was cut", async () => {
+  test.each(["cutAfter", "endAfter"] as const)("goes on where the answer ended (%s)", async (fault) => {
     const { hub, settings } = await start();
-    hub.faults.cutAfter = 100_000;
+    hub.faults[fault] = 100_000;
     await fetchFiles({ repository, files: ["large.bin"], settings });
     const starts = hub.requests.filter(({ path, range }) => path.startsWith("/large/") && range !== "bytes=0-0").map(({ range }) => range);
     expect(starts).toEqual([undefined, "bytes=100000-299999", "bytes=200000-299999"]);

@@ -19,6 +19,8 @@ export interface FakeFaults {
   status?: number;
   /** Connections are cut after this many bytes of a file. */
   cutAfter?: number;
+  /** Answers with a file end after this many bytes, as if they were complete. */
+  endAfter?: number;
   /** Files stop after this many bytes, and the connection stays open. */
   stallAfter?: number;
   /** A byte of every file is changed. */
@@ -150,10 +152,10 @@ export class FakeHub implements AsyncDisposable {
     const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(range ?? "") ?? [];
     const start = Number(from ?? 0);
     const end = to === undefined || to === "" ? bytes.length : Math.min(Number(to) + 1, bytes.length);
-    const part = Buffer.from(bytes.subarray(start, end));
+    const { corrupt, cutAfter, endAfter = bytes.length, stallAfter } = this.faults;
+    const part = Buffer.from(bytes.subarray(start, Math.min(end, start + endAfter)));
     // Questions for the size alone ask for one byte.
     const whole = part.length > 1;
-    const { corrupt, cutAfter, stallAfter } = this.faults;
     if (corrupt && whole) part[part.length >> 1]! ^= 1;
     const headers = { "content-length": part.length, ...(from === undefined ? {} : { "content-range": `bytes ${start}-${end - 1}/${bytes.length}` }) };
     response.writeHead(from === undefined ? 200 : 206, headers);
