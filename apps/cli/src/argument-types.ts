@@ -30,6 +30,11 @@ export function choice<Word extends string>(...words: readonly Word[]): (value: 
   };
 }
 
+/** Collects the values of an option that is repeated: one that took several would take the prompt behind it too. */
+export function collected(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
 /** Collects the values of an option that may be repeated or takes several. */
 export function counts(value: string, before: readonly number[] = []): readonly number[] {
   return [...before, count(value)];

@@ -2,7 +2,7 @@
 // The command line. Nothing heavy is imported before a command runs: `--version` and `--help` answer at once.
 import { createRequire } from "node:module";
 import { Command } from "commander";
-import { choice, count, counts, positive, share, shares, words } from "./argument-types.js";
+import { choice, collected, count, counts, positive, share, shares, words } from "./argument-types.js";
 import { runCommand } from "./run-command.js";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
@@ -45,12 +45,12 @@ function generationOptions(command: Command): Command {
     .option("--min-p <p>", "drop tokens below this share of the most likely one", share)
     .option("--repetition-penalty <p>", "1 is off", positive)
     .option("--seed <n>", "same seed, same text", count)
-    .option("--stop <text...>", "texts that end the answer");
+    .option("--stop <text>", "text that ends the answer; repeat it for several", collected);
 }
 
 generationOptions(routingOptions(modelOptions(program.command("run [prompt]"))))
   .description("answer a prompt, and report what sparsity saved; the prompt comes from the argument, files or standard input")
-  .option("-f, --file <path...>", "documents put before the prompt")
+  .option("-f, --file <path>", "document put before the prompt; repeat it for several", collected)
   .option("--raw", "no chat template")
   .action(runCommand(async () => (await import("./commands/run.js")).run));
 
@@ -67,7 +67,7 @@ generationOptions(routingOptions(modelOptions(program.command("demo"))))
 
 routingOptions(modelOptions(program.command("inspect [prompt]")))
   .description("show a checkpoint, its router and memory; with a prompt also where its heads are routed")
-  .option("-f, --file <path...>", "documents put before the prompt")
+  .option("-f, --file <path>", "document put before the prompt; repeat it for several", collected)
   .option("--raw", "no chat template")
   .option("--tokens <n>", "prompt length that memory is predicted for", count, 8192)
   .option("--memory", "what a prompt of that length needs, part by part, at --sparsity")

@@ -63,13 +63,22 @@ describe("the command line", () => {
     const sparsity = (preamble: string, text: string, question: string) => {
       const file = join(folder, "document.txt");
       writeFileSync(file, `${preamble}\n${text}`);
-      const { report } = JSON.parse(cli("run", question, "--file", file, "-n", "1", "--json").stdout) as { report: { modelSparsity: number } };
+      const { report } = JSON.parse(cli("run", "--file", file, question, "-n", "1", "--json").stdout) as { report: { modelSparsity: number } };
       return report.modelSparsity;
     };
     const magic = "A special magic number is hidden within the following text. Make sure to memorize it. I will quiz you about the number afterwards.";
     const code = readFileSync(import.meta.filename, "utf8");
     const retrieval = sparsity(magic, "It was a fine day at sea. ".repeat(300), "What is the special magic number for harbour mentioned in the provided text?");
     expect(sparsity("Here is some source code.", code, "Continue the text.")).toBeGreaterThan(retrieval + 0.1);
+  });
+
+  test("puts every document before the prompt", () => {
+    const tokens = (...args: string[]) => (JSON.parse(cli("run", ...args, "-n", "1", "--json").stdout) as { report: { promptTokens: number } }).report.promptTokens;
+    const file = join(folder, "part.txt");
+    writeFileSync(file, "It was a fine day at sea. ".repeat(20));
+    const [one, two] = [tokens("--file", file, "How was it?"), tokens("--file", file, "-f", file, "How was it?")];
+    expect(one).toBeGreaterThan(tokens("How was it?") + 100);
+    expect(two).toBeGreaterThan(one + 100);
   });
 
   test("talks, turn by turn", () => {
