@@ -21,6 +21,8 @@ export interface DeferredPlan {
   readonly source: Disposable;
   /** As in the plan. */
   readonly logits?: Tensor;
+  /** u8 [sequences, kvHeads]: the decision where the device makes it too, by stream order; owned by the plan. */
+  readonly assignment?: Tensor;
 }
 
 /**
@@ -75,11 +77,12 @@ export class HeadPlan implements Disposable {
   /**
    * A plan that decides when it is first asked: a router returns it at once, and what does not depend on the plan is
    * issued before anyone waits. Errors of the decision are thrown where it is asked for.
-   * @throws InvalidModeError; `source` and `logits` then stay the caller's.
+   * @throws InvalidModeError; `source`, `logits` and `assignment` then stay the caller's.
    */
-  static deferred({ backend, modes, shape, decide, source, logits }: DeferredPlan): HeadPlan {
+  static deferred({ backend, modes, shape, decide, source, logits, assignment }: DeferredPlan): HeadPlan {
     const plan = new HeadPlan(modes, { backend, bytes: () => flatAssignment(decide(), shape, modes.length), shape }, logits);
     plan.#source = source;
+    plan.#assignment = assignment;
     return plan;
   }
 
@@ -91,6 +94,11 @@ export class HeadPlan implements Disposable {
   /** u8 [sequences, kvHeads]: index into `modes`. */
   get assignment(): Tensor {
     return (this.#assignment ??= this.#backend.upload(this.hostAssignment(), this.#shape, "u8"));
+  }
+
+  /** The assignment where it is in the backend's memory, or will be before what is issued from now on; never waits. */
+  get issuedAssignment(): Tensor | undefined {
+    return this.#assignment;
   }
 
   get numSequences(): number {

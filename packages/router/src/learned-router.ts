@@ -1,11 +1,10 @@
-import type { AttentionMode, HeadPlan } from "@elastic-attention/attention";
+import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
 import { fromBFloat16, hostArray, MemoryScope, toBFloat16, type Tensor } from "@elastic-attention/tensor";
 import { UnsupportedRouterError } from "./errors.js";
 import { routerLogits } from "./operations/router-logits.js";
 import type { RouterPooling } from "./operations/router-pooling.js";
 import type { PendingScores, RouterInput, ScoringRouter } from "./router.js";
 import type { RouterWeights } from "./router-weights.js";
-import { scorePlan } from "./score-plan.js";
 
 export interface LearnedRouterOptions {
   /** One for each layer; owned by the router. */
@@ -35,12 +34,19 @@ export class LearnedRouter implements ScoringRouter {
     return this.options.layers.reduce((sum, layer) => sum + layer.parameters, 0);
   }
 
-  /** Decides when the plan is asked: until then the device has other work to do than to be waited for. */
+  /** The kernel decides. The host reads the decision when the plan is asked, or never waits: attention can take it from the device. */
   route(input: RouterInput): HeadPlan {
+    const { backend, keys, offsets } = input;
+    const [sequences, heads] = [offsets.length - 1, keys.shape[1]!];
     using scope = new MemoryScope();
-    const logits = scope.track(this.#logits(input));
-    const source = scope.track(this.#pendingScores(logits));
-    const plan = scorePlan(input, this.modes, source, (scores) => Uint8Array.from(scores, (score) => (score > 0 ? 0 : 1)), logits);
+    const assignment = scope.track(backend.allocate([sequences, heads], "u8"));
+    const logits = scope.track(this.#logits(input, assignment));
+    const source = scope.track(assignment.startDownload());
+    const decide = () => {
+      const modes = source.read();
+      return Array.from({ length: sequences }, (_, sequence) => modes.subarray(sequence * heads, (sequence + 1) * heads));
+    };
+    const plan = HeadPlan.deferred({ backend, modes: this.modes, shape: [sequences, heads], decide, source, logits, assignment });
     scope.move();
     return plan;
   }
@@ -59,14 +65,16 @@ export class LearnedRouter implements ScoringRouter {
     for (const layer of this.options.layers) layer[Symbol.dispose]();
   }
 
-  #logits({ backend, layer, keys, offsets }: RouterInput): Tensor {
+  /** @param assignment gets what the logits decide */
+  #logits({ backend, layer, keys, offsets }: RouterInput, assignment?: Tensor): Tensor {
     const weights = this.options.layers[layer];
     if (weights === undefined) throw new UnsupportedRouterError(`The router has no weights for layer ${layer}.`);
     const output = backend.allocate([offsets.length - 1, keys.shape[1]!, weights.classes], "f32");
     try {
       const rounding = this.options.tieRule ?? "float32";
       const pooling = this.options.pooling ?? { kind: "boundary", tokens: 100 };
-      backend.kernels.run(routerLogits, { keys, offsets, weights, pooling, rounding, output });
+      const decision = assignment === undefined ? {} : { decision: { assignment, threshold: this.#widestTie } };
+      backend.kernels.run(routerLogits, { keys, offsets, weights, pooling, rounding, output, ...decision });
       return output;
     } catch (error) {
       output.dispose();
@@ -86,14 +94,29 @@ export class LearnedRouter implements ScoringRouter {
   #scores(values: ArrayLike<number>): Float32Array {
     return Float32Array.from({ length: values.length / 2 }, (_, head) => {
       const lead = values[2 * head + 1]! - values[2 * head]!;
-      return this.options.tieRule === "bfloat16" ? roundedLead(lead) : lead;
+      return Math.abs(lead) <= this.#widestTie ? 0 : lead;
     });
+  }
+
+  /** Leads of either class up to this are ties. */
+  get #widestTie(): number {
+    return this.options.tieRule === "bfloat16" ? widestRoundedTie : 0;
   }
 }
 
-/** Lead of the retrieval class after both softmax probabilities were rounded to bf16. */
-function roundedLead(lead: number): number {
-  const retrieval = fromBFloat16(toBFloat16(1 / (1 + Math.exp(-lead))));
-  const sparse = fromBFloat16(toBFloat16(1 / (1 + Math.exp(lead))));
-  return retrieval === sparse ? 0 : lead;
+/** Whether both softmax probabilities are the same once they are rounded to bf16. */
+function tiesWhenRounded(lead: number): boolean {
+  const rounded = (value: number) => fromBFloat16(toBFloat16(value));
+  return rounded(1 / (1 + Math.exp(-lead))) === rounded(1 / (1 + Math.exp(lead)));
 }
+
+/** The largest lead that is a tie once it is rounded, to the last bit: what is above it is decided alike on any device. */
+const widestRoundedTie = (() => {
+  let [tie, lead] = [0, 1];
+  for (;;) {
+    const middle = (tie + lead) / 2;
+    if (middle === tie || middle === lead) return tie;
+    if (tiesWhenRounded(middle)) tie = middle;
+    else lead = middle;
+  }
+})();

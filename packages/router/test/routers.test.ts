@@ -1,5 +1,5 @@
 import { type AttentionMode, InvalidModeError } from "@elastic-attention/attention";
-import { ReferenceBackend, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { fromBFloat16, ReferenceBackend, ShapeError, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
   bestHeads,
@@ -153,7 +153,7 @@ describe("the learned router", () => {
   test("and the dial over it ask for their scores at once and read them when the plan is asked", () => {
     using router = new LearnedRouter({ layers: [weights(0.5)], retrievalMode: full, sparseMode: streaming });
     const dial = new SparsityDial({ router, target: 0.5, numLayers: 1 });
-    for (const [routing, expected, held] of [[router, [0, 0, 0, 0], 2], [dial, [1, 0, 1, 0], 1]] as const) {
+    for (const [routing, expected, held] of [[router, [0, 0, 0, 0], 3], [dial, [1, 0, 1, 0], 1]] as const) {
       const keys = keysOf(7, 2, 2);
       const before = backend.memory().liveAllocations;
       using plan = routing.route({ backend, layer: 0, keys, offsets: [0, 3, 7] });
@@ -161,7 +161,7 @@ describe("the learned router", () => {
       // By then they have been rotated, or belong to others.
       keys.dispose();
       expect(Array.from(plan.hostAssignment())).toEqual(expected);
-      // The logits stay as long as the plan, the copy does not.
+      // Logits and assignment stay as long as the plan, the copy does not.
       expect(backend.memory().liveAllocations).toBe(before - 1 + held - 1);
       plan.dispose();
       expect(backend.memory().liveAllocations).toBe(before - 1);
@@ -181,6 +181,16 @@ describe("the learned router", () => {
   test("rounds a small lead away under the published bf16 rule", () => {
     expect(decide(0.001, "bfloat16")).toEqual([1, 1]);
     expect(decide(0.01, "bfloat16")).toEqual([0, 0]);
+  });
+
+  test("decides by that rule as the probabilities do once they are rounded", () => {
+    const bfloat16 = (value: number) => fromBFloat16(toBFloat16(value));
+    for (let lead = -0.01; lead < 0.01; lead += 0.000173) {
+      // Rounded weights give the lead in bf16 already.
+      const rounded = bfloat16(lead);
+      const [retrieval, sparse] = [bfloat16(1 / (1 + Math.exp(-rounded))), bfloat16(1 / (1 + Math.exp(rounded)))];
+      expect(decide(rounded, "bfloat16")).toEqual(retrieval > sparse ? [0, 0] : [1, 1]);
+    }
   });
 
   test("pools the first and the last tokens; short prompts count twice", () => {

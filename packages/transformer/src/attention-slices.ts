@@ -10,6 +10,9 @@ const leastRows = 1024;
  * runs between two turns of others. A sequence whose blocks were selected stays whole, as its mask belongs to all rows.
  */
 export function attentionSlices(sequences: readonly AttentionSequence[], mostPairs: number): (readonly AttentionSequence[])[] {
+  // What a device still decides is not asked for where it makes no difference.
+  const atMost = sequences.reduce((sum, { cache, length }) => sum + cache.numKeyValueHeads * length * cache.length, 0);
+  if (atMost <= mostPairs) return [sequences];
   if (sequences.reduce((sum, sequence) => sum + pairsOf(sequence, 0, sequence.length), 0) <= mostPairs) return [sequences];
   return sequences.flatMap((sequence) => {
     if (sequence.mask !== undefined) return [[sequence]];

@@ -6,6 +6,7 @@ import {
   type BlockPattern,
   type HeadPlan,
   InvalidModeError,
+  type PatternDecision,
   type SequenceCache,
 } from "@elastic-attention/attention";
 import { MemoryScope, type Tensor } from "@elastic-attention/tensor";
@@ -53,13 +54,31 @@ export function startRouting(context: PrefillContext, key: Tensor, layer: number
 }
 
 const full: AttentionMode = { kind: "full" };
+/** Patterns that a kernel chooses from. */
+const mostChoices = 4;
+
+/** A sequence whose patterns are known to the device first, and to the host when it asks. */
+function undecidedSequence(
+  common: Omit<AttentionSequence, "patterns" | "decision">,
+  decision: PatternDecision,
+  known: () => readonly BlockPattern[],
+): AttentionSequence {
+  return {
+    ...common,
+    decision,
+    get patterns() {
+      return known();
+    },
+  };
+}
 
 /** The routing of one layer until its attention has run; owns the plans and the block masks. */
 export class LayerRouting implements Disposable {
   readonly #masks = new MemoryScope();
   readonly #modes: (readonly AttentionMode[] | undefined)[];
   readonly #assignment: number[][];
-  #blocks: readonly PendingBlockCount[] = [];
+  #sequences: readonly AttentionSequence[] = [];
+  #decided = false;
 
   constructor(
     private readonly context: PrefillContext,
@@ -76,29 +95,31 @@ export class LayerRouting implements Disposable {
   }
 
   /**
-   * The attention call's sequences. Waits for the decisions, and for nothing that was issued after they were asked for;
-   * modes that choose blocks choose them now, for the heads that were routed to them.
+   * The attention call's sequences. A decision that the device makes is left there, for a kernel that takes it; others are
+   * waited for, and nothing that was issued after they were asked for. Modes that choose blocks choose them now, for the
+   * heads that were routed to them.
    */
-  select(query: Tensor, scale: number): AttentionSequence[] {
-    this.#decide();
+  select(query: Tensor, scale: number): readonly AttentionSequence[] {
     const { batch } = this.context;
-    const blocks: PendingBlockCount[] = [];
-    const sequences = batch.caches.map((cache, index) => {
+    this.#sequences = batch.caches.map((cache, index) => {
       const [start, end] = [batch.offsets[index]!, batch.offsets[index + 1]!];
-      const patterns = this.#patterns(cache, index);
-      const selection = this.#selection(query.rows(start, end), cache, index, patterns, scale);
-      blocks.push(this.pending.track(new PendingBlockCount(patterns, cache.layer(this.layer).length, query.shape[1]!, selection)));
-      const mask = selection === undefined ? {} : { mask: selection };
-      return { start, length: end - start, cache: cache.layer(this.layer), patterns, ...mask };
+      const common = { start, length: end - start, cache: cache.layer(this.layer) };
+      const decision = this.#decisionOf(index);
+      if (decision !== undefined) return undecidedSequence(common, decision, () => this.#knownPatterns(cache, index));
+      const patterns = this.#knownPatterns(cache, index);
+      const mask = this.#selection(query.rows(start, end), cache, index, patterns, scale);
+      return { ...common, patterns, ...(mask === undefined ? {} : { mask }) };
     });
-    this.#blocks = blocks;
-    return sequences;
+    return this.#sequences;
   }
 
-  /** Call after the attention; the modes are then what the caches settle by. */
+  /** Call when the attention is issued; the modes are then what the caches settle by. Waits for the decisions. */
   result(): RoutingResult {
-    const modes = this.#modes.map((row) => row ?? Array.from({ length: this.context.spec.numKeyValueHeads }, () => full));
-    return { modes, assignment: this.#assignment, blocks: this.#blocks };
+    this.#decide();
+    const { numKeyValueHeads, numQueryHeads } = this.context.spec;
+    const modes = this.#modes.map((row) => row ?? Array.from({ length: numKeyValueHeads }, () => full));
+    const blocks = this.#sequences.map(({ patterns, cache, mask }) => this.pending.track(new PendingBlockCount(patterns, cache.length, numQueryHeads, mask)));
+    return { modes, assignment: this.#assignment, blocks };
   }
 
   [Symbol.dispose](): void {
@@ -106,7 +127,21 @@ export class LayerRouting implements Disposable {
     this.undecided.dispose();
   }
 
+  /** What the device decides for a sequence, where a kernel can be told so: no mode of the plan chooses blocks by itself. */
+  #decisionOf(sequence: number): PatternDecision | undefined {
+    const shared = this.plans.find(({ first, end }) => sequence >= first && sequence < end);
+    // Whoever observes is told of a plan before its attention.
+    const { batch, observer } = this.context;
+    if (shared === undefined || this.#decided || observer !== undefined || batch.caches[sequence]!.length > 0) return undefined;
+    const { first, plan } = shared;
+    const choices = plan.modes.map((mode) => attentionModeDefinition(mode).pattern(mode));
+    if (plan.issuedAssignment === undefined || choices.length > mostChoices || choices.some(({ type }) => type === "selected")) return undefined;
+    return { assignment: plan.issuedAssignment, row: sequence - first, choices };
+  }
+
   #decide(): void {
+    if (this.#decided) return;
+    this.#decided = true;
     const { observer } = this.context;
     for (const { first, end, plan } of this.plans) {
       const assignment = plan.hostAssignment();
@@ -118,10 +153,10 @@ export class LayerRouting implements Disposable {
         this.#assignment[sequence] = row;
       }
     }
-    this.undecided.dispose();
   }
 
-  #patterns(cache: SequenceCache, index: number): readonly BlockPattern[] {
+  #knownPatterns(cache: SequenceCache, index: number): readonly BlockPattern[] {
+    this.#decide();
     const isNew = cache.length === 0;
     const modes = this.#modes[index];
     if (!isNew || modes === undefined) return cache.decodePatterns(this.layer);

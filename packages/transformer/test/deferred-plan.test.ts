@@ -76,6 +76,30 @@ describe("a plan that is computed on the device", () => {
     });
   });
 
+  test("and decided there is read by nobody before its attention is issued, unless others have to be waited for", () => {
+    withModel(({ backend, model, learned }, scope) => {
+      const run = (options: Parameters<DecoderModel["startPrefill"]>[0]) => {
+        backend.events.length = 0;
+        const prefill = scope.track(model.startPrefill(options));
+        while (prefill.step());
+        const { logits, routing } = prefill.result;
+        const values = logits.toFloat32();
+        logits.dispose();
+        return { values, assignment: routing.map(({ assignment }) => assignment), events: backend.events.join(" ") };
+      };
+      const sequences = () => [20, 9].map((length) => ({ tokens: prompt(length), cache: scope.track(newCache(model)), router: learned }));
+      const { values, assignment, events } = run({ sequences: sequences() });
+      // The reference kernel asks for the patterns itself.
+      expect(events.match(/\w*[aA]ppend\w* hybridAttention read/g)).toHaveLength(2);
+      // A watched prefill is told of a plan ahead of its attention.
+      const watched = run({ sequences: sequences(), observer: { afterRoute: () => void backend.events.push("told") } });
+      expect(watched.events.match(/\w*[aA]ppend\w* read told hybridAttention/g)).toHaveLength(2);
+      expect(watched.values).toEqual(values);
+      expect(watched.assignment).toEqual(assignment);
+      expect(new Set(assignment.flat(2)).size).toBe(2);
+    });
+  });
+
   test("is not read for a sequence that goes on under the plan it has", () => {
     withModel(({ backend, model, learned }, scope) => {
       const cache = scope.track(newCache(model));

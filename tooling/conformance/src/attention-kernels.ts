@@ -118,6 +118,47 @@ export function describeAttentionKernels(subject: BackendUnderTest): void {
     });
   });
 
+  describe(`hybrid attention of ${subject.name} under patterns that are decided on the device`, () => {
+    // The last choice is one that tiles of 128 keys cannot take.
+    const choices: readonly BlockPattern[] = [
+      { type: "full" },
+      { type: "streaming", sinkBlocks: 1, localBlocks: 1, blockSize: 128 },
+      { type: "streaming", sinkBlocks: 0, localBlocks: 2, blockSize: 128 },
+      { type: "streaming", sinkBlocks: 1, localBlocks: 2, blockSize: 32 },
+    ];
+    test.each([[2, 64], [3, 96], [4, 128]] as const)("equals the same patterns from the host: %i choices, head_dim %i", (count, headDim) => {
+      for (const dtype of subject.dtypes) {
+        using backend = subject.create();
+        using scope = new MemoryScope();
+        const lengths = [70, 1, 700, 20, 129];
+        const total = lengths.reduce((sum, length) => sum + length, 0);
+        const query = scope.track(randomTensor(backend, [total, 8, headDim], dtype, 1));
+        const [decided, known] = [0, 1].map(() => scope.track(poisoned(backend, query.shape, dtype)));
+        const random = seededRandom(7);
+        const assignment = Uint8Array.from({ length: 4 * (lengths.length + 1) }, () => Math.floor(Math.abs(random()) * count) % count);
+        const decision = { assignment: scope.track(backend.upload(new Uint8Array(assignment.length), [lengths.length + 1, 4], "u8")), choices: choices.slice(0, count) };
+        let start = 0;
+        const sequences = lengths.map((length, index) => {
+          const cache = scope.track(new SequenceCache({ backend, numLayers: 1, numKeyValueHeads: 4, headDim, dtype }));
+          const keys = scope.track(randomTensor(backend, [length, 4, headDim], dtype, 10 + index));
+          cache.append(0, keys, keys);
+          // The first row belongs to another.
+          const row = index + 1;
+          const patterns = Array.from(assignment.subarray(4 * row, 4 * row + 4), (choice) => choices[choice]!);
+          const sequence = { start, length, cache: cache.layer(0), patterns, decision: { ...decision, row } };
+          start += length;
+          return sequence;
+        });
+        // The decision arrives ahead of the call and no sooner.
+        backend.write(decision.assignment, assignment);
+        backend.kernels.run(hybridAttention, { query, output: decided!, sequences, scale: headDim ** -0.5 });
+        const told = sequences.map(({ decision: _, ...sequence }) => sequence);
+        backend.kernels.run(hybridAttention, { query, output: known!, sequences: told, scale: headDim ** -0.5 });
+        expect(decided!.download()).toEqual(known!.download());
+      }
+    });
+  });
+
   describe(`the XAttention estimate of ${subject.name}`, () => {
     test.each([[1, 8], [130, 8], [300, 16], [257, 32]])("%i tokens, stride %i", (tokens, stride) => {
       const estimate = (backend: Backend, paged: boolean): Uint8Array => {

@@ -31,6 +31,30 @@ export function describeRouterKernels(subject: BackendUnderTest): void {
       expect(relativeError(actual!, expected!)).toBeLessThan(2e-5);
     });
 
+    test("decides as its logits do, in the same call", () => {
+      for (const [rounding, size] of (["float32", "bfloat16"] as const).flatMap((each) => sizes.map((size) => [each, size] as const))) {
+        using backend = subject.create();
+        using scope = new MemoryScope();
+        const [headDim, width] = size;
+        const offsets = Array.from({ length: 21 }, (_, i) => 30 * i + (i % 3));
+        const weights = randomRouterWeights(backend, headDim, width, scope);
+        const keys = randomKeys(backend, offsets.at(-1)!, headDim, "f32", 50, scope);
+        const output = scope.track(poisoned(backend, [20, heads, 2], "f32"));
+        const assignment = scope.track(backend.upload(new Uint8Array(20 * heads).fill(77), [20, heads], "u8"));
+        const run = (threshold: number) => {
+          backend.kernels.run(routerLogits, { keys, offsets, weights, pooling, rounding, output, decision: { assignment, threshold } });
+          const logits = output.toFloat32();
+          return Array.from({ length: 20 * heads }, (_, i) => logits[2 * i + 1]! - logits[2 * i]!);
+        };
+        const leads = run(0);
+        // Thresholds that are leads: only what is above one is retrieval.
+        for (const threshold of [0, ...leads.slice(0, 3), Math.max(...leads)]) {
+          expect(run(threshold)).toEqual(leads);
+          expect(Array.from(assignment.download())).toEqual(leads.map((lead) => (lead > threshold ? 0 : 1)));
+        }
+      }
+    });
+
     test("reads the weights and keys that the calls ahead wrote, recorded or not", () => {
       using backend = subject.create();
       const expected = routeChanges(new ReferenceBackend(), false);

@@ -12,10 +12,22 @@ export interface AttentionSequence {
   readonly length: number;
   /** Holds the keys and values of the query tokens too. */
   readonly cache: LayerCache;
-  /** Pattern of each key-value head. */
+  /** Pattern of each key-value head; where there is a decision, asking for them waits for it. */
   readonly patterns: readonly BlockPattern[];
+  /** The same, still on its way: a kernel may take it from the device instead of asking for `patterns`. */
+  readonly decision?: PatternDecision;
   /** Needed when a pattern is "selected". */
   readonly mask?: BlockMask;
+}
+
+/** Patterns of heads that a router decides on the device, ahead of the attention. */
+export interface PatternDecision {
+  /** u8 [rows, kvHeads]: index of each head's pattern in `choices`. */
+  readonly assignment: Tensor;
+  /** The sequence's row. */
+  readonly row: number;
+  /** 1 to 4; none is "selected", and no head of the cache has a ring. */
+  readonly choices: readonly BlockPattern[];
 }
 
 export interface HybridAttentionCall {

@@ -1,3 +1,5 @@
+#include <list>
+
 #include "addon/operations.h"
 #include "attention/decode.h"
 #include "attention/prefill.h"
@@ -6,8 +8,10 @@ namespace elastic::backend {
 
 void hybrid_attention(const AttentionCall& attention) {
   std::vector<const AttentionSequence*> few;
-  for (const AttentionSequence& sequence : attention.sequences) {
-    if (sequence.length == 0) continue;
+  std::list<AttentionSequence> known;
+  for (const AttentionSequence& given : attention.sequences) {
+    if (given.length == 0) continue;
+    const AttentionSequence& sequence = given.decision.data == nullptr ? given : known.emplace_back(given.decided());
     if (decode_serves(attention, sequence)) {
       few.push_back(&sequence);
     } else {

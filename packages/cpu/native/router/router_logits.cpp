@@ -63,6 +63,9 @@ void backend::router_logits(const RouterCall& router) {
     std::vector<float> x = pooled_keys(router, router.pools[static_cast<std::size_t>(sequence)], head);
     for (int layer = 0; layer < RouterCall::kLayers; ++layer) x = apply(router, layer, x);
     std::copy(x.begin(), x.end(), router.output.floats(sequence) + head * router.classes);
+    if (router.decision.data == nullptr) return;
+    const bool retrieval = static_cast<double>(x[1]) - static_cast<double>(x[0]) > router.threshold;
+    router.decision.row(sequence)[head] = retrieval ? 0 : 1;
   });
 }
 

@@ -10,6 +10,10 @@ int32_t narrow(int64_t value) {
   return static_cast<int32_t>(value);
 }
 
+PatternEntry pattern_entry(const HeadPattern& pattern) {
+  return {static_cast<PatternType>(pattern.type), narrow(pattern.sink_blocks), narrow(pattern.local_blocks), narrow(pattern.block_size)};
+}
+
 }  // namespace
 
 SequenceEntry sequence_entry(const AttentionSequence& sequence) {
@@ -29,12 +33,18 @@ SequenceEntry sequence_entry(const AttentionSequence& sequence) {
 
 void append_head_entries(const AttentionSequence& sequence, std::vector<HeadEntry>& heads) {
   for (size_t head = 0; head < sequence.patterns.size(); ++head) {
-    const HeadPattern& pattern = sequence.patterns[head];
     const HeadStore& store = sequence.stores[head];
-    heads.push_back({static_cast<PatternType>(pattern.type), narrow(pattern.sink_blocks), narrow(pattern.local_blocks),
-                     narrow(pattern.block_size), narrow(store.first_slot), narrow(store.num_slots),
+    heads.push_back({pattern_entry(sequence.patterns[head]), narrow(store.first_slot), narrow(store.num_slots),
                      narrow(store.sink_tokens), narrow(store.ring_tokens)});
   }
+}
+
+DecisionEntry decision_entry(const AttentionSequence& sequence, size_t first_head) {
+  DecisionEntry entry{reinterpret_cast<const uint8_t*>(sequence.decision.data), narrow(static_cast<int64_t>(first_head)),
+                      static_cast<int32_t>(sequence.choices.size()), {}};
+  static_assert(DecisionEntry::kMostChoices == AttentionSequence::kMostChoices);
+  for (size_t i = 0; i < sequence.choices.size(); ++i) entry.choices[i] = pattern_entry(sequence.choices[i]);
+  return entry;
 }
 
 bool aligned_rows(const Matrix& matrix) {

@@ -9,13 +9,16 @@ namespace elastic {
 /** Blocks a head reads; mirrors `BlockPattern`. */
 enum class PatternType : int32_t { Full = 0, Streaming = 1, Selected = 2 };
 
-/** One key-value head of one sequence: its pattern and where it keeps its tokens (mirrors `HeadStore`). */
-struct HeadEntry {
+struct PatternEntry {
   PatternType type;
   int32_t sink_blocks;
   int32_t local_blocks;
   /** Tokens; 1 for Full. */
   int32_t block_size;
+};
+
+/** One key-value head of one sequence: its pattern and where it keeps its tokens (mirrors `HeadStore`). */
+struct HeadEntry : PatternEntry {
   int32_t first_slot;
   int32_t num_slots;
   int32_t sink_tokens;
@@ -27,6 +30,17 @@ struct HeadEntry {
     if (ring_tokens == 0 || position < sink_tokens) return first_slot + position;
     return first_slot + sink_tokens + position % ring_tokens;
   }
+};
+
+/** Patterns of a sequence's heads that a kernel ahead chooses. */
+struct DecisionEntry {
+  static constexpr int kMostChoices = 4;
+  /** By head: index of its pattern. */
+  const uint8_t* choice;
+  /** Of the sequence in the table of heads. */
+  int32_t first_head;
+  int32_t num_choices;
+  PatternEntry choices[kMostChoices];
 };
 
 /** One sequence of a call; mirrors `AttentionSequence`. */

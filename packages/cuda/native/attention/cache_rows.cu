@@ -53,7 +53,7 @@ void backend::cache_append(const CacheAppend& append) {
   const cudaStream_t stream = Device::instance().stream;
   std::vector<HeadEntry> heads;
   for (const HeadStore& store : append.stores) {
-    heads.push_back({PatternType::Full, 0, 0, 1, static_cast<int32_t>(store.first_slot),
+    heads.push_back({{PatternType::Full, 0, 0, 1}, static_cast<int32_t>(store.first_slot),
                      static_cast<int32_t>(store.num_slots), static_cast<int32_t>(store.sink_tokens),
                      static_cast<int32_t>(store.ring_tokens)});
   }

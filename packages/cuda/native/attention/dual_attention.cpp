@@ -45,6 +45,7 @@ size_t run_one_pass(const DualAttention& dual, const std::vector<const Attention
                       full.scale,
                       {},
                       {},
+                      {},
                       {}};
   size_t next = first;
   for (; next < sequences.size() && forward.add(sequence_entry(*sequences[next])); ++next) {

@@ -11,6 +11,8 @@ namespace elastic {
 namespace {
 
 size_t sequence_bytes(const ForwardCall& call) { return call.sequences.size() * sizeof(SequenceEntry); }
+size_t head_bytes(const ForwardCall& call) { return call.heads.size() * sizeof(HeadEntry); }
+size_t decision_bytes(const ForwardCall& call) { return call.decisions.size() * sizeof(DecisionEntry); }
 
 }  // namespace
 
@@ -29,7 +31,7 @@ bool ForwardCall::add(SequenceEntry sequence) {
 }
 
 size_t forward_table_bytes(const ForwardCall& call) {
-  return sequence_bytes(call) + call.heads.size() * sizeof(HeadEntry);
+  return sequence_bytes(call) + head_bytes(call) + decision_bytes(call);
 }
 
 size_t forward_workspace_bytes(const ForwardCall& call) {
@@ -37,19 +39,23 @@ size_t forward_workspace_bytes(const ForwardCall& call) {
 }
 
 void write_forward_tables(const ForwardCall& call, void* host) {
-  std::memcpy(host, call.sequences.data(), sequence_bytes(call));
-  std::memcpy(static_cast<char*>(host) + sequence_bytes(call), call.heads.data(), call.heads.size() * sizeof(HeadEntry));
+  auto* tables = static_cast<char*>(host);
+  std::memcpy(tables, call.sequences.data(), sequence_bytes(call));
+  std::memcpy(tables + sequence_bytes(call), call.heads.data(), head_bytes(call));
+  if (!call.decisions.empty()) std::memcpy(tables + sequence_bytes(call) + head_bytes(call), call.decisions.data(), decision_bytes(call));
 }
 
 void run_forward(const ForwardCall& call, void* workspace, int capability, int multiprocessors, cudaStream_t stream) {
   const int num_sequences = static_cast<int>(call.sequences.size());
   auto* tables = static_cast<char*>(workspace);
   const auto* sequences = reinterpret_cast<const SequenceEntry*>(tables);
-  const auto* heads = reinterpret_cast<const HeadEntry*>(tables + sequence_bytes(call));
+  auto* heads = reinterpret_cast<HeadEntry*>(tables + sequence_bytes(call));
+  const auto* decisions = reinterpret_cast<const DecisionEntry*>(tables + sequence_bytes(call) + head_bytes(call));
   const Schedule schedule = schedule_in(tables + forward_table_bytes(call), num_sequences, call.num_key_value_heads);
   const float scale_log2 = call.scale * 1.44269504088896341f;
   check(launch_schedule(schedule, sequences, heads, num_sequences, call.num_key_value_heads,
-                        call.num_query_heads / call.num_key_value_heads, call.head_dim * 2, stream),
+                        call.num_query_heads / call.num_key_value_heads, call.head_dim * 2, decisions,
+                        static_cast<int>(call.decisions.size()), stream),
         "attention schedule");
   if (capability != 90) {
     if (call.sparse_output != nullptr) throw std::invalid_argument("the dual forward needs compute capability 9.0");

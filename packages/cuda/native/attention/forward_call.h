@@ -25,6 +25,8 @@ struct ForwardCall {
   std::vector<SequenceEntry> sequences;
   /** [sequences, numKeyValueHeads]. */
   std::vector<HeadEntry> heads;
+  /** Of the sequences whose patterns a kernel ahead chooses. */
+  std::vector<DecisionEntry> decisions;
   /** The first sequence of each pair of keys and values. */
   std::vector<size_t> stores;
 

@@ -2,6 +2,7 @@
 // to the row kernel.
 #include <algorithm>
 #include <climits>
+#include <list>
 #include <stdexcept>
 
 #include "addon/operations.h"
@@ -37,9 +38,10 @@ size_t run_tiles(const AttentionCall& call, const std::vector<const AttentionSeq
                       call.output.row_stride, reinterpret_cast<float*>(call.log_sum_exp.data), nullptr, nullptr,
                       static_cast<int>(call.num_query_heads), static_cast<int>(sequences[first]->patterns.size()),
                       static_cast<int>(call.head_dim),
-                      call.query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16, call.scale, {}, {}, {}};
+                      call.query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16, call.scale, {}, {}, {}, {}};
   size_t next = first;
   for (; next < sequences.size() && forward.add(sequence_entry(*sequences[next])); ++next) {
+    if (sequences[next]->decision.data != nullptr) forward.decisions.push_back(decision_entry(*sequences[next], forward.heads.size()));
     append_head_entries(*sequences[next], forward.heads);
   }
   if (next == first) throw std::range_error("attention has too many heads for one launch");
@@ -121,9 +123,13 @@ void run_rows(const AttentionCall& call, const std::vector<const AttentionSequen
 
 void backend::hybrid_attention(const AttentionCall& call) {
   std::vector<const AttentionSequence*> tiles, steps, rows;
-  for (const AttentionSequence& sequence : call.sequences) {
-    if (sequence.length == 0) continue;
-    (tiles_serve(call, sequence) ? tiles : decode_serves(call, sequence) ? steps : rows).push_back(&sequence);
+  std::list<AttentionSequence> known;
+  for (const AttentionSequence& given : call.sequences) {
+    if (given.length == 0) continue;
+    const AttentionSequence* sequence = &given;
+    const bool by_tiles = tiles_serve(call, given);
+    if (!by_tiles && given.decision.data != nullptr) sequence = &known.emplace_back(given.decided());
+    (by_tiles ? tiles : decode_serves(call, *sequence) ? steps : rows).push_back(sequence);
   }
   if (!steps.empty()) run_decode(call, steps);
   for (size_t next = 0; next < tiles.size();) next = run_tiles(call, tiles, next);

@@ -7,9 +7,18 @@ namespace {
 constexpr int64_t kSectionBytes = 32 << 20;
 constexpr int kThreads = 128;
 
-__global__ void build_schedule(Schedule schedule, const SequenceEntry* sequences, const HeadEntry* heads,
-                               int num_sequences, int num_key_value_heads, int group, int row_bytes) {
+__global__ void build_schedule(Schedule schedule, const SequenceEntry* sequences, HeadEntry* heads, int num_sequences,
+                               int num_key_value_heads, int group, int row_bytes, const DecisionEntry* decisions,
+                               int num_decisions) {
   extern __shared__ uint8_t types[];
+  for (int i = threadIdx.x; i < num_decisions * num_key_value_heads; i += kThreads) {
+    const DecisionEntry& decision = decisions[i / num_key_value_heads];
+    const int head = i % num_key_value_heads;
+    // The attention would read beyond its tables by an index that is none.
+    const int choice = min(static_cast<int>(decision.choice[head]), decision.num_choices - 1);
+    static_cast<PatternEntry&>(heads[decision.first_head + head]) = decision.choices[choice];
+  }
+  __syncthreads();
   const int total = num_sequences * num_key_value_heads;
   for (int i = threadIdx.x; i < total; i += kThreads) types[i] = static_cast<uint8_t>(heads[i].type);
   __syncthreads();
@@ -56,11 +65,12 @@ Schedule schedule_in(void* memory, int num_sequences, int num_key_value_heads) {
   return Schedule{segments, order, order + heads, order + heads + 1, order + heads + 2};
 }
 
-cudaError_t launch_schedule(Schedule schedule, const SequenceEntry* sequences, const HeadEntry* heads, int num_sequences,
-                            int num_key_value_heads, int group, int row_bytes, cudaStream_t stream) {
+cudaError_t launch_schedule(Schedule schedule, const SequenceEntry* sequences, HeadEntry* heads, int num_sequences,
+                            int num_key_value_heads, int group, int row_bytes, const DecisionEntry* decisions,
+                            int num_decisions, cudaStream_t stream) {
   const size_t shared = static_cast<size_t>(num_sequences) * num_key_value_heads;
   build_schedule<<<1, kThreads, shared, stream>>>(schedule, sequences, heads, num_sequences, num_key_value_heads, group,
-                                                  row_bytes);
+                                                  row_bytes, decisions, num_decisions);
   return cudaGetLastError();
 }
 

@@ -1,5 +1,7 @@
 #include "attention/tile_requirements.h"
 
+#include <algorithm>
+
 #include "attention/attention_entries.h"
 #include "attention/forward_sm90.h"
 #include "core/device.h"
@@ -15,9 +17,12 @@ bool tiles_serve_call(const AttentionCall& call) {
 bool tiles_serve_sequence(const AttentionCall& call, const AttentionSequence& sequence) {
   if (sequence.keys.dtype != call.query.dtype || !aligned_rows(sequence.keys) || !aligned_rows(sequence.values)) return false;
   if (sequence.keys.row_stride != call.head_dim || sequence.values.row_stride != call.head_dim) return false;
+  const auto whole_tiles = [](const HeadPattern& pattern) {
+    return pattern.type == HeadPattern::Type::Full || pattern.block_size % kTile == 0;
+  };
+  if (!std::all_of(sequence.choices.begin(), sequence.choices.end(), whole_tiles)) return false;
   for (std::size_t head = 0; head < sequence.patterns.size(); ++head) {
-    const HeadPattern& pattern = sequence.patterns[head];
-    if (pattern.type != HeadPattern::Type::Full && pattern.block_size % kTile != 0) return false;
+    if (!whole_tiles(sequence.patterns[head])) return false;
     const HeadStore& store = sequence.stores[head];
     if (store.ring_tokens % kTile != 0 || store.sink_tokens % kTile != 0) return false;
   }

@@ -46,7 +46,7 @@ void read_sequences(Call& call, int num_sequences, const void* const* keys, cons
     start += query_length;
     for (int head = 0; head < call.num_key_value_heads; ++head) {
       const int32_t* p = patterns + 4 * (i * call.num_key_value_heads + head);
-      call.heads.push_back({static_cast<elastic::PatternType>(p[0]), p[1], p[2], p[3], head * capacity, capacity, 0, 0});
+      call.heads.push_back({{static_cast<elastic::PatternType>(p[0]), p[1], p[2], p[3]}, head * capacity, capacity, 0, 0});
     }
   }
 }
@@ -77,7 +77,7 @@ EXPORT void* elastic_forward_create(const void* query, int64_t query_stride, int
   auto& call = prepared->call;
   call = {query,      query_stride,    tokens,     output,   output_stride,
           lse,        sparse_output,   sparse_lse, num_query_heads, num_key_value_heads,
-          head_dim,   static_cast<elastic::HalfType>(type), scale,  {}, {}, {}};
+          head_dim,   static_cast<elastic::HalfType>(type), scale,  {}, {}, {}, {}};
   read_sequences(call, num_sequences, keys, values, masks, lengths, patterns);
   prepared->multiprocessors = device_attribute(cudaDevAttrMultiProcessorCount);
   prepared->capability = elastic::limited_capability(10 * device_attribute(cudaDevAttrComputeCapabilityMajor) +

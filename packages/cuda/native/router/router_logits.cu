@@ -44,6 +44,10 @@ struct RouterTables {
   bool round_bf16;
   /** Whether four elements of a head can be read at a time. */
   bool wide_keys;
+  /** [sequences, heads], rows `decision_stride` apart, or null: as in RouterCall. */
+  uint8_t* decision;
+  int64_t decision_stride;
+  double threshold;
 };
 
 __device__ float rounded(const RouterTables& tables, double value) {
@@ -196,6 +200,10 @@ __global__ void __launch_bounds__(kThreads)
   if (rank == 0 && threadIdx.x < static_cast<unsigned>(tables.classes)) {
     output[blockIdx.y][head * tables.classes + threadIdx.x] = x[threadIdx.x];
   }
+  if (rank == 0 && threadIdx.x == 0 && tables.decision != nullptr) {
+    const bool retrieval = static_cast<double>(x[1]) - static_cast<double>(x[0]) > tables.threshold;
+    tables.decision[blockIdx.y * tables.decision_stride + head] = retrieval ? 0 : 1;
+  }
 }
 
 }  // namespace
@@ -212,6 +220,9 @@ void backend::router_logits(const RouterCall& router) {
   tables.head_dim = static_cast<int>(router.head_dim);
   tables.classes = static_cast<int>(router.classes);
   tables.round_bf16 = router.round_bf16;
+  tables.decision = reinterpret_cast<uint8_t*>(router.decision.data);
+  tables.decision_stride = router.decision.row_stride;
+  tables.threshold = router.threshold;
   int64_t widest = router.head_dim;
   for (int i = 0; i < RouterCall::kLayers; ++i) {
     const RouterCall::Layer& layer = router.layers[static_cast<size_t>(i)];

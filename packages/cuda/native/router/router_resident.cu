@@ -56,6 +56,10 @@ struct ResidentRouter {
   int outputs[kLayers];
   ResidentPlaces places;
   RouterCall::Pool pools[kMostPools];
+  /** [sequences, heads], rows `decision_stride` apart, or null: as in RouterCall. */
+  uint8_t* decision;
+  int64_t decision_stride;
+  double threshold;
 };
 
 ResidentPlaces places_of(const int (&inputs)[kLayers], const int (&outputs)[kLayers]) {
@@ -298,6 +302,10 @@ __global__ void __launch_bounds__(kThreads)
   float* logits = output[blockIdx.y] + head * classes;
   multiply_rows(memory + places.weights[last], x, classes, router.inputs[last], [&](int first, const float4& sums, int place, int width) {
     for (int i = place; i < min(4, classes - first); i += width) logits[first + i] = element(sums, i) + biases[first + i];
+    if (router.decision == nullptr || first > 0 || place > 0) return;
+    const float sparse = sums.x + biases[0], retrieval = sums.y + biases[1];
+    const bool keeps_all = static_cast<double>(retrieval) - static_cast<double>(sparse) > router.threshold;
+    router.decision[blockIdx.y * router.decision_stride + head] = keeps_all ? 0 : 1;
   });
 #endif
 }
@@ -329,6 +337,8 @@ bool try_resident_router(const RouterCall& router, cudaStream_t stream) {
   const int64_t hidden_floats = int64_t{resident.outputs[0]} * (resident.inputs[0] + resident.outputs[1]) +
                                 int64_t{resident.outputs[2]} * (resident.inputs[2] + resident.outputs[3]);
   if (hidden_floats / kCluster * 4 > kSharedLimit) return false;
+  resident.threshold = router.threshold;
+  resident.decision_stride = router.decision.row_stride;
   resident.places = places_of(resident.inputs, resident.outputs);
   const int64_t bytes = int64_t{resident.places.all} * 4;
   if (bytes > kSharedLimit) return false;
@@ -349,6 +359,7 @@ bool try_resident_router(const RouterCall& router, cudaStream_t stream) {
     configuration.gridDim = dim3(static_cast<unsigned>(router.heads) * kCluster, static_cast<unsigned>(count));
     Matrix output = router.output;
     output.data = output.row(static_cast<int64_t>(first));
+    if (router.decision.data != nullptr) resident.decision = reinterpret_cast<uint8_t*>(router.decision.row(static_cast<int64_t>(first)));
     with_float_type(router.keys.dtype, [&]<typename T>(T*) {
       static const cudaError_t prepared = cudaFuncSetAttribute(route_resident<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedLimit);
       check(prepared, "routerLogits");

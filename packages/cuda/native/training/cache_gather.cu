@@ -30,7 +30,7 @@ void backend::cache_gather(const CacheGather& gather) {
   const cudaStream_t stream = Device::instance().stream;
   std::vector<HeadEntry> heads;
   for (const HeadStore& store : gather.stores) {
-    heads.push_back({PatternType::Full, 0, 0, 1, static_cast<int32_t>(store.first_slot), static_cast<int32_t>(store.num_slots),
+    heads.push_back({{PatternType::Full, 0, 0, 1}, static_cast<int32_t>(store.first_slot), static_cast<int32_t>(store.num_slots),
                      static_cast<int32_t>(store.sink_tokens), static_cast<int32_t>(store.ring_tokens)});
   }
   const int64_t head_dim = gather.source.columns, elements = gather.target.rows * gather.target.columns;

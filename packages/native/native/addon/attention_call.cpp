@@ -1,5 +1,9 @@
 #include "addon/attention_call.h"
 
+#include <algorithm>
+
+#include "addon/backend.h"
+
 namespace elastic {
 
 PageTable read_page_table(Call& call) {
@@ -60,6 +64,16 @@ HeadPattern read_pattern(Call& call, const AttentionSequence& sequence, int64_t 
   return pattern;
 }
 
+/** Leaves the sequence's row of the decision of several. */
+void take_decision_row(Call& call, AttentionSequence& sequence, int64_t row, int64_t choices, int64_t heads) {
+  Matrix& decision = sequence.decision;
+  call.require_dtype(decision, DType::U8, "decision");
+  const bool fits = decision.columns == heads && row >= 0 && row < decision.rows;
+  call.require(fits && choices > 0 && choices <= AttentionSequence::kMostChoices, "a decision does not fit the heads");
+  decision.data = decision.row(row);
+  decision.rows = 1;
+}
+
 /** What the pattern will read must still be in the store. */
 void require_retained(const Call& call, const AttentionSequence& sequence, int64_t head) {
   const HeadStore& store = sequence.stores[static_cast<std::size_t>(head)];
@@ -81,7 +95,18 @@ void require_retained(const Call& call, const AttentionSequence& sequence, int64
 
 }  // namespace
 
-AttentionCall AttentionCall::read(Call& call) {
+AttentionSequence AttentionSequence::decided() const {
+  AttentionSequence known = *this;
+  std::vector<char> choice(patterns.size());
+  read_memory(choice.data(), decision.data, choice.size());
+  for (std::size_t head = 0; head < choice.size(); ++head) {
+    known.patterns[head] = choices[std::min<std::size_t>(static_cast<unsigned char>(choice[head]), choices.size() - 1)];
+  }
+  known.decision = {};
+  return known;
+}
+
+AttentionCall AttentionCall::read(Call& call, bool decisions) {
   AttentionCall result;
   result.query = call.tensor("query");
   result.output = call.tensor("output");
@@ -111,6 +136,8 @@ AttentionCall AttentionCall::read(Call& call) {
     sequence.pages = read_page_table(call);
     sequence.mask = call.optional_tensor("mask");
     sequence.mask_query_blocks = call.integer("mask query blocks");
+    sequence.decision = call.optional_tensor("decision");
+    const int64_t decision_row = call.integer("row of the decision"), choices = call.integer("choices");
     const int64_t heads = call.integer("key-value heads");
     call.require_float(sequence.keys, "keys");
     call.require_dtype(sequence.values, sequence.keys.dtype, "values");
@@ -122,10 +149,17 @@ AttentionCall AttentionCall::read(Call& call) {
                      sequence.keys.rows == sequence.values.rows,
                  "the cache has another head dimension");
     call.require(heads > 0 && result.num_query_heads % heads == 0, "query heads are no multiple of key-value heads");
+    const bool decided = sequence.decision.data != nullptr;
+    call.require(decisions || !decided, "patterns must be known here");
+    if (decided) take_decision_row(call, sequence, decision_row, choices, heads);
+    for (int64_t choice = 0; decided && choice < choices; ++choice) {
+      sequence.choices.push_back(read_pattern(call, sequence, result.num_query_heads));
+    }
     for (int64_t head = 0; head < heads; ++head) {
-      sequence.patterns.push_back(read_pattern(call, sequence, result.num_query_heads));
+      sequence.patterns.push_back(decided ? sequence.choices.front() : read_pattern(call, sequence, result.num_query_heads));
       sequence.stores.push_back(read_head_store(call, sequence.keys.rows, sequence.pages));
       require_retained(call, sequence, head);
+      call.require(!decided || sequence.stores.back().ring_tokens == 0, "a head that is yet to be decided has a ring");
     }
     result.sequences.push_back(std::move(sequence));
   }

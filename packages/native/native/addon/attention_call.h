@@ -65,6 +65,9 @@ HeadStore read_head_store(Call& call, int64_t rows, const PageTable& pages = {})
 
 /** One sequence of an attention call; mirrors `AttentionSequence`. */
 struct AttentionSequence {
+  /** Patterns that a decision may choose from. */
+  static constexpr int64_t kMostChoices = 4;
+
   int64_t start;
   int64_t length;
   int64_t cache_length;
@@ -75,9 +78,15 @@ struct AttentionSequence {
   /** u8 [numQueryHeads * mask_query_blocks, key blocks], or no data. */
   Matrix mask;
   int64_t mask_query_blocks;
+  /** U8 [1, heads]: each head's pattern in `choices`, as a kernel ahead writes it; or no data. */
+  Matrix decision;
+  std::vector<HeadPattern> choices;
+  /** Where a decision chooses, those of the first choice stand here until it is known. */
   std::vector<HeadPattern> patterns;
   std::vector<HeadStore> stores;
 
+  /** The same with the patterns that its decision chooses: waits for the kernel that decides. */
+  AttentionSequence decided() const;
   /** Position of a query row, counted from this sequence's first. */
   int64_t position(int64_t row) const { return cache_length - length + row; }
 };
@@ -94,8 +103,8 @@ struct AttentionCall {
   float scale;
   std::vector<AttentionSequence> sequences;
 
-  /** Reads and checks the arguments. */
-  static AttentionCall read(Call& call);
+  /** Reads and checks the arguments; `decisions`: whether a kernel ahead may choose patterns. */
+  static AttentionCall read(Call& call, bool decisions = false);
   const char* query_row(int64_t row, int64_t head) const {
     return query.row(row) + head * head_dim * byte_size(query.dtype);
   }

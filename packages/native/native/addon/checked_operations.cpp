@@ -198,7 +198,7 @@ void copy_spans(Call& call) {
   backend::copy_spans(source, destination, spans);
 }
 
-void hybrid_attention(Call& call) { backend::hybrid_attention(AttentionCall::read(call)); }
+void hybrid_attention(Call& call) { backend::hybrid_attention(AttentionCall::read(call, true)); }
 
 void xattention_estimate(Call& call) {
   Estimate estimate;
@@ -241,6 +241,8 @@ void router_logits(Call& call) {
   router.heads = call.integer("heads");
   router.head_dim = call.integer("head dimension");
   router.round_bf16 = call.flag("round to bf16");
+  router.decision = call.optional_tensor("decision");
+  router.threshold = call.number("threshold");
   call.require_float(router.keys, "keys");
   call.require_dtype(router.output, DType::F32, "output");
   call.require(router.heads > 0 && router.head_dim > 0 && router.keys.columns == router.heads * router.head_dim,
@@ -258,6 +260,11 @@ void router_logits(Call& call) {
   router.classes = inputs;
   const int64_t sequences = call.integer("sequences");
   call.require(router.output.rows == sequences && router.output.columns == router.heads * router.classes, "output has another shape");
+  if (router.decision.data != nullptr) {
+    call.require_dtype(router.decision, DType::U8, "decision");
+    const bool fits = router.decision.rows == sequences && router.decision.columns == router.heads && router.classes == 2;
+    call.require(fits, "a decision is between two classes, for each head");
+  }
   for (int64_t sequence = 0; sequence < sequences; ++sequence) {
     RouterCall::Pool pool{};
     pool.count = call.integer("ranges");

@@ -88,6 +88,9 @@ struct RouterCall {
   int64_t head_dim;
   int64_t classes;
   bool round_bf16;
+  /** U8 [sequences, heads]: 0 where class 1 leads class 0 by more than the threshold, else 1; or no data. */
+  Matrix decision;
+  double threshold;
   std::array<Layer, kLayers> layers;
   std::vector<Pool> pools;
 };

@@ -24,7 +24,7 @@ export function registerAttentionKernels(backend: NativeBackend): void {
       ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
     ],
     run(call) {
-      backend.call("hybridAttention", addon.hybridAttention, pushAttention("hybridAttention", new CallArguments(), call));
+      backend.call("hybridAttention", addon.hybridAttention, pushAttention("hybridAttention", new CallArguments(), call, true));
     },
   });
 

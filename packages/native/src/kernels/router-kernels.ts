@@ -1,4 +1,4 @@
-import { pooledRanges, routerLogits } from "@elastic-attention/router";
+import { expectDecision, pooledRanges, routerLogits } from "@elastic-attention/router";
 import { expectShape } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
@@ -10,12 +10,18 @@ export function registerRouterKernels(backend: NativeBackend): void {
   backend.kernels.register(routerLogits, {
     name: "heads",
     supports: ({ keys }) => requireComputeFloats({ keys }),
-    run({ keys, offsets, weights, pooling, rounding, output }) {
+    run({ keys, offsets, weights, pooling, rounding, output, decision }) {
       const [heads, sequences] = [keys.shape[1] ?? -1, offsets.length - 1];
       expectShape("routerLogits", "keys", keys, [-1, heads, weights.headDim]);
       expectShape("routerLogits", "output", output, [sequences, heads, weights.classes]);
       const call = new CallArguments().tensor(keys).tensor(output).number(heads, weights.headDim);
       call.flag(rounding === "bfloat16");
+      if (decision === undefined) {
+        call.missing().number(0);
+      } else {
+        expectDecision(decision, output.shape);
+        call.tensor(decision.assignment).number(decision.threshold);
+      }
       for (const { weight, bias } of [...weights.taskMlp, ...weights.routerMlp]) call.tensor(weight).vector(bias);
       call.number(sequences);
       for (let sequence = 0; sequence < sequences; sequence++) {

@@ -3,6 +3,8 @@ import {
   expectShape,
   fromBFloat16,
   type GradientRule,
+  readFloats,
+  ShapeError,
   type Tensor,
   toBFloat16,
   writeFloats,
@@ -23,6 +25,15 @@ export interface RouterLogitsCall {
   readonly rounding: "float32" | "bfloat16";
   /** f32 [sequences, numKeyValueHeads, classes]. */
   readonly output: Tensor;
+  /** What the logits decide, written by the same kernel. */
+  readonly decision?: RouterDecision;
+}
+
+/** The plan's assignment, made where the logits are. Needs two classes. */
+export interface RouterDecision {
+  /** u8 [sequences, numKeyValueHeads]: 0, the retrieval mode, where class 1 leads class 0 by more than the threshold, else 1. */
+  readonly assignment: Tensor;
+  readonly threshold: number;
 }
 
 const routerLogitsGradient: GradientRule<RouterLogitsCall> = {
@@ -56,7 +67,7 @@ export const routerLogits = defineOperation<RouterLogitsCall>("routerLogits", re
 });
 
 function referenceRouterLogits(call: RouterLogitsCall): void {
-  const { keys, offsets, weights, output } = call;
+  const { keys, offsets, weights, output, decision } = call;
   const [tokens, heads, headDim] = [keys.shape[0]!, keys.shape[1] ?? -1, weights.headDim];
   expectShape("routerLogits", "keys", keys, [tokens, heads, headDim]);
   expectShape("routerLogits", "output", output, [offsets.length - 1, heads, weights.classes]);
@@ -76,4 +87,16 @@ function referenceRouterLogits(call: RouterLogitsCall): void {
     }
   }
   writeFloats(output, logits);
+  if (decision === undefined) return;
+  expectDecision(decision, output.shape);
+  const rounded = readFloats(output);
+  const modes = Uint8Array.from({ length: rounded.length / 2 }, (_, head) => (rounded[2 * head + 1]! - rounded[2 * head]! > decision.threshold ? 0 : 1));
+  decision.assignment.backend.write(decision.assignment, modes);
+}
+
+/** @throws ShapeError for another assignment than these logits decide, or more than two classes */
+export function expectDecision({ assignment }: RouterDecision, [sequences, heads, classes]: readonly number[]): void {
+  if (classes !== 2) throw new ShapeError(`routerLogits: a decision is between two classes; the router has ${classes}.`);
+  expectShape("routerLogits", "the assignment", assignment, [sequences!, heads!]);
+  if (assignment.dtype !== "u8") throw new ShapeError(`routerLogits: the assignment is ${assignment.dtype}; it must be u8.`);
 }
