@@ -53,7 +53,8 @@ export const usage = `Usage: pnpm bench NAME|all [options]
                      tokenizer
   --tokens A,B       prompt or cache lengths
   --modes A,B        full, fa-ssa:0.70, fa-xa:0.75, xa-ssa:0.75: modes with their share of sparse heads, which a list
-                     names; fa-ssa:0.70:learned: which a learned router with random weights chooses
+                     names; fa-ssa:0.70:learned: which a learned router with random weights chooses under
+                     the dial; fa-ssa:1:router: all, as such a router decides by itself
   --cache A,B        cache lengths of decode steps; 0 for none
   --batch A,B        sequences that decode together
   --budget A,B       milliseconds between two tokens while a prompt is read, or none

@@ -154,7 +154,9 @@ export function describeAttentionKernels(subject: BackendUnderTest): void {
         backend.kernels.run(hybridAttention, { query, output: decided!, sequences, scale: headDim ** -0.5 });
         const told = sequences.map(({ decision: _, ...sequence }) => sequence);
         backend.kernels.run(hybridAttention, { query, output: known!, sequences: told, scale: headDim ** -0.5 });
-        expect(decided!.download()).toEqual(known!.download());
+        // Patterns that are known may go to another kernel than choices of which one needs small blocks.
+        if (count < choices.length) expect(Buffer.compare(decided!.download(), known!.download())).toBe(0);
+        else expect(relativeError(decided!.toFloat32(), known!.toFloat32())).toBeLessThan(dtype === "f32" ? 2e-5 : 2 ** -7);
       }
     });
   });
