@@ -1,7 +1,6 @@
-import type { AttentionMode, HeadPlan } from "@elastic-attention/attention";
+import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
 import { MemoryScope, ShapeError } from "@elastic-attention/tensor";
 import { type Router, type RouterInput, type ScoringRouter, startScore } from "./router.js";
-import { scorePlan } from "./score-plan.js";
 
 export interface SparsityDialOptions {
   readonly router: ScoringRouter;
@@ -38,10 +37,16 @@ export class SparsityDial implements Router {
   }
 
   route(input: RouterInput): HeadPlan {
-    const quota = layerQuotas(this.options, input.keys.shape[1]!)[input.layer] ?? 0;
+    const { backend, layer, keys, offsets } = input;
+    const [sequences, heads] = [offsets.length - 1, keys.shape[1]!];
+    const quota = layerQuotas(this.options, heads)[layer] ?? 0;
     using scope = new MemoryScope();
     const source = scope.track(startScore(this.options.router, input));
-    const plan = scorePlan(input, this.modes, source, (scores) => lowestHeads(scores, quota));
+    const decide = () => {
+      const scores = source.read();
+      return Array.from({ length: sequences }, (_, sequence) => lowestHeads(scores.subarray(sequence * heads, (sequence + 1) * heads), quota));
+    };
+    const plan = HeadPlan.deferred({ backend, modes: this.modes, shape: [sequences, heads], decide, source });
     scope.move();
     return plan;
   }

@@ -11,6 +11,34 @@ export function testHostileArguments(addon: NativeAddon): void {
     expect(() => addon.linear([1, 2, 3] as unknown as Float64Array)).toThrow(TypeError);
     expect(addon.release(Float64Array.of(123456789))).toBe(false);
   });
+
+  test("hybrid attention refuses a decision that does not fit", () => {
+    const floats = addon.allocate(Float64Array.of(4 * 64));
+    const [matrix, missing] = [[floats, 0, 1, 8, 8, 0], [0, 0, 0, 0, 0, 0]];
+    const [full, selected, store] = [[0, 0, 0, 1], [2, 0, 0, 128], [0, 1, 0, 0]];
+    /** One token of one head; what the decision is made of may be wrong. */
+    const attend = (decision: readonly number[], row: number, choices: readonly (readonly number[])[], ring = 0) => () => {
+      const sequence = [0, 1, 1, ...matrix, ...matrix, ...missing, 0, ...missing, 0, ...decision, row, choices.length, 1];
+      const stores = ring === 0 ? store : [0, 1, 0, ring];
+      addon.hybridAttention(Float64Array.from([...matrix, ...matrix, ...missing, 1, 8, 1, 1, ...sequence, ...choices.flat(), ...stores]));
+    };
+    const bytes = (rows: number, columns: number) => [floats, 0, rows, columns, columns, 4];
+    expect(attend(bytes(1, 1), 0, [full, full])).not.toThrow();
+    for (const refused of [
+      attend(matrix, 0, [full]),
+      attend(bytes(1, 2), 0, [full]),
+      attend(bytes(2, 1), 2, [full]),
+      attend(bytes(2, 1), -1, [full]),
+      attend(bytes(1, 1), 0, []),
+      attend(bytes(1, 1), 0, Array.from({ length: 5 }, () => full)),
+      attend(bytes(1, 1), 0, [full, selected]),
+      attend(bytes(1, 1), 0, [full], 1),
+      attend([floats, 1 << 20, 1, 1, 1, 4], 0, [full]),
+    ]) {
+      expect(refused).toThrow(/decision|mask|ring|buffer|dtype/);
+    }
+    expect(addon.release(Float64Array.of(floats))).toBe(true);
+  });
 }
 
 /** The same for what a training step calls; `names` are those that the addon exports. */
