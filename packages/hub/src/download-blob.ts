@@ -5,7 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import { type ContentHash, hashText, startHash } from "./content-hash.js";
 import { ChecksumError, HubResponseError, HubUnreachableError } from "./errors.js";
 import { checkFreeSpace, orDiskFull } from "./free-space.js";
-import { orMissing } from "./repository-cache.js";
+import { orMissing } from "./or-missing.js";
 
 /** One content to be brought onto the disk. */
 export interface BlobDownload {

@@ -4,6 +4,7 @@ import { basename, dirname, join, relative } from "node:path";
 import { getRepoFolderName } from "@huggingface/hub";
 import { type ContentHash, contentHash, hashFile, hashText } from "./content-hash.js";
 import { ChecksumError } from "./errors.js";
+import { orMissing } from "./or-missing.js";
 import { commitPattern, type Repository } from "./repository.js";
 
 /** A file of a repository on this disk. */
@@ -104,15 +105,5 @@ async function replace(path: string, make: (temporary: string) => Promise<void>)
     await rename(temporary, path);
   } finally {
     await rm(temporary, { force: true });
-  }
-}
-
-/** Undefined for a path that is not there. */
-export async function orMissing<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
-    throw error;
   }
 }

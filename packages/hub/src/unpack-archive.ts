@@ -7,7 +7,7 @@ import { type Entry, openPromise, type ZipFile } from "yauzl";
 import { type ArchiveLimits, checkEntries, defaultLimits } from "./archive-limits.js";
 import { DamagedArchiveError, HostileArchiveError, HubError } from "./errors.js";
 import { checkFreeSpace, orDiskFull } from "./free-space.js";
-import { orMissing } from "./repository-cache.js";
+import { orMissing } from "./or-missing.js";
 
 /** How an archive is unpacked. */
 export interface UnpackOptions {

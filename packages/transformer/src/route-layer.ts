@@ -6,6 +6,7 @@ import {
   type BlockPattern,
   type HeadPlan,
   InvalidModeError,
+  mostPatternChoices,
   type PatternDecision,
   type SequenceCache,
 } from "@elastic-attention/attention";
@@ -28,6 +29,8 @@ interface SharedPlan {
   /** One past the last sequence. */
   readonly end: number;
   readonly plan: HeadPlan;
+  /** What its modes read, where a kernel can take the assignment from the device and choose among these. */
+  readonly choices: readonly BlockPattern[] | undefined;
 }
 
 /**
@@ -48,14 +51,21 @@ export function startRouting(context: PrefillContext, key: Tensor, layer: number
     while (end < batch.caches.length && isNew[end] && batch.routers[end] === router) end += 1;
     const [start, stop] = [batch.offsets[first]!, batch.offsets[end]!];
     const offsets = batch.offsets.slice(first, end + 1).map((offset) => offset - start);
-    plans.push({ first, end, plan: scope.track(router.route({ backend, layer, keys: key.rows(start, stop), offsets })) });
+    const plan = scope.track(router.route({ backend, layer, keys: key.rows(start, stop), offsets }));
+    // Whoever observes is told of a plan before its attention.
+    plans.push({ first, end, plan, choices: context.observer === undefined ? choicesOf(plan) : undefined });
   }
   return new LayerRouting(context, layer, plans, scope.move(), pending);
 }
 
+/** Undefined where the device does not know the assignment, or a mode chooses blocks by itself. */
+function choicesOf({ issuedAssignment, modes }: HeadPlan): readonly BlockPattern[] | undefined {
+  if (issuedAssignment === undefined || modes.length > mostPatternChoices) return undefined;
+  const patterns = modes.map((mode) => attentionModeDefinition(mode).pattern(mode));
+  return patterns.some(({ type }) => type === "selected") ? undefined : patterns;
+}
+
 const full: AttentionMode = { kind: "full" };
-/** Patterns that a kernel chooses from. */
-const mostChoices = 4;
 
 /** A sequence whose patterns are known to the device first, and to the host when it asks. */
 function undecidedSequence(
@@ -127,16 +137,12 @@ export class LayerRouting implements Disposable {
     this.undecided.dispose();
   }
 
-  /** What the device decides for a sequence, where a kernel can be told so: no mode of the plan chooses blocks by itself. */
+  /** What the device decides for a sequence, while the host does not know it and a kernel can be told so. */
   #decisionOf(sequence: number): PatternDecision | undefined {
+    if (this.#decided || this.context.batch.caches[sequence]!.length > 0) return undefined;
     const shared = this.plans.find(({ first, end }) => sequence >= first && sequence < end);
-    // Whoever observes is told of a plan before its attention.
-    const { batch, observer } = this.context;
-    if (shared === undefined || this.#decided || observer !== undefined || batch.caches[sequence]!.length > 0) return undefined;
-    const { first, plan } = shared;
-    const choices = plan.modes.map((mode) => attentionModeDefinition(mode).pattern(mode));
-    if (plan.issuedAssignment === undefined || choices.length > mostChoices || choices.some(({ type }) => type === "selected")) return undefined;
-    return { assignment: plan.issuedAssignment, row: sequence - first, choices };
+    if (shared?.choices === undefined) return undefined;
+    return { assignment: shared.plan.assignment, row: sequence - shared.first, choices: shared.choices };
   }
 
   #decide(): void {

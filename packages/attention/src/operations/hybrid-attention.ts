@@ -20,13 +20,16 @@ export interface AttentionSequence {
   readonly mask?: BlockMask;
 }
 
+/** Choices that a kernel takes at the most. */
+export const mostPatternChoices = 4;
+
 /** Patterns of heads that a router decides on the device, ahead of the attention. */
 export interface PatternDecision {
   /** u8 [rows, kvHeads]: index of each head's pattern in `choices`. */
   readonly assignment: Tensor;
   /** The sequence's row. */
   readonly row: number;
-  /** 1 to 4; none is "selected", and no head of the cache has a ring. */
+  /** One to {@link mostPatternChoices}; none is "selected", and no head of the cache has a ring. */
   readonly choices: readonly BlockPattern[];
 }
 
