@@ -3,7 +3,7 @@ import type { Tokenizer } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
 import { buildExample, parseTrainingRow, publishedTasks } from "@elastic-attention/training";
 import type { PretrainedModel } from "@elastic-attention/transformer";
-import type { DataRow } from "./generate-rows.js";
+import { type DataRow, promptFamilies } from "./generate-rows.js";
 
 /** Scores of one family of prompts at one length. */
 export interface FamilyScore {
@@ -63,11 +63,12 @@ export async function scoreRows(model: PretrainedModel, rows: readonly Tokenized
   return mergeScores([scores]);
 }
 
+const openEnded = new Set(promptFamilies.filter((family) => family.openEnded === true).map(({ name }) => name));
+
 export function summarize(scores: readonly FamilyScore[]): ScoreSummary {
   const tasks = [...new Set(scores.map(({ task }) => task))];
   const of = (task: string) => mean(scores.filter((score) => score.task === task).map(({ sparsity }) => sparsity));
-  // A continuation has no one right answer; its tokens count, and its sparsity.
-  const answerable = scores.filter(({ family }) => !family.endsWith("continuation"));
+  const answerable = scores.filter(({ family }) => !openEnded.has(family));
   return {
     exact: mean(answerable.map(({ exact }) => exact)),
     tokens: mean(scores.map(({ tokens }) => tokens)),

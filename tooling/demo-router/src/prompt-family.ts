@@ -18,6 +18,8 @@ export interface PromptFamily {
   readonly task: TaskClass;
   /** Share of the training rows. */
   readonly weight: number;
+  /** No answer is the right one: prompts count for tokens and sparsity, not for exact answers. */
+  readonly openEnded?: true;
   /** @param budget about how many tokens the prompt and answer take */
   make(random: SeededRandom, haystack: Haystack, budget: number): DemoPrompt;
 }

@@ -44,6 +44,18 @@ describe("prompt families", () => {
     expect(rows.get("few-shot")!.context).toContain(`Type: ${rows.get("few-shot")!.answer}`);
   });
 
+  test("a question about a passage is answered by a sentence that speaks of what is asked", () => {
+    const { context, question, answer } = rows.get("passage")!;
+    expect(context).toContain(answer);
+    expect(answer.split(/\W+/).some((word) => question.includes(word) && word.length > 2)).toBe(true);
+  });
+
+  test("half of the training rows go without their family's preamble", () => {
+    const withIt = Array.from({ length: 200 }, (_, index) => trainingRow(haystack, 5, index, [300, 400])).filter(({ context }) => /^(Read|Here|Some|Memorize|Below|Please)\b/.test(context));
+    expect(withIt.length).toBeGreaterThan(70);
+    expect(withIt.length).toBeLessThan(130);
+  });
+
   test("a row follows from seed and index", () => {
     expect(trainingRow(haystack, 5, 7, [300, 900])).toEqual(trainingRow(new Haystack(tokenizer, texts, "train"), 5, 7, [300, 900]));
     expect(trainingRow(haystack, 5, 7, [300, 900])).not.toEqual(trainingRow(haystack, 5, 8, [300, 900]));

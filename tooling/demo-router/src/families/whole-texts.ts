@@ -49,7 +49,15 @@ const keySentences: PromptFamily = {
     return {
       preamble: "Here is a document to summarize.",
       context: haystack.weave(random, base, inserts),
-      question: random.choice(["Summarize the document.", "State the key points of the document.", "What are the main points of the text?"]),
+      question: random.choice([
+        "Summarize the document.",
+        "State the key points of the document.",
+        "What are the main points of the text?",
+        "Summarize the text above.",
+        "Write a short summary of the text.",
+        "Give a summary of the document in a few sentences.",
+        "What is the text about?",
+      ]),
       answer: chosen.join(" "),
     };
   },
@@ -60,6 +68,7 @@ const continuation: PromptFamily = {
   name: "continuation",
   task: "Summarization",
   weight: 8,
+  openEnded: true,
   make(random, haystack, budget) {
     const ids = haystack.slice(random, document(random), contextTokens(budget, 60));
     const cut = ids.length - 60;
@@ -114,6 +123,7 @@ const codeContinuation: PromptFamily = {
   name: "code continuation",
   task: "Code",
   weight: 12,
+  openEnded: true,
   make(random, haystack, budget) {
     const ids = haystack.slice(random, "code", contextTokens(budget, 60));
     const cut = ids.length - 60;
