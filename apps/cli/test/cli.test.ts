@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { mobyDick, runningText } from "@elastic-attention/evaluation";
 import { SafetensorsFile, writeSafetensors } from "@elastic-attention/tensor";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -47,29 +48,33 @@ describe("the command line", () => {
 
   test("finds a sentence in a long document with most heads sparse", () => {
     const { status, stdout } = cli("demo", "--tokens", "3000", "--json");
-    const { found, sparse, full, code } = JSON.parse(stdout) as {
+    const { found, sparse, full, summary, code } = JSON.parse(stdout) as {
       found: boolean;
       sparse: { report: { modelSparsity: number; keyValueBytes: number } };
       full: { report: { keyValueBytes: number } };
+      summary: { report: { modelSparsity: number } };
       code: { report: { modelSparsity: number } };
     };
     expect([status, found]).toEqual([0, true]);
     expect(sparse.report.modelSparsity).toBeGreaterThan(0.6);
+    expect(summary.report.modelSparsity).toBeGreaterThan(sparse.report.modelSparsity);
     expect(code.report.modelSparsity).toBeGreaterThan(sparse.report.modelSparsity + 0.1);
     expect(sparse.report.keyValueBytes).toBeLessThan(0.5 * full.report.keyValueBytes);
   });
 
-  test("routes more heads sparse for source code than for a question about a hidden number", () => {
+  test("routes more heads sparse for a summary, and more again for source code, than for a question about a hidden number", () => {
     const sparsity = (preamble: string, text: string, question: string) => {
       const file = join(folder, "document.txt");
-      writeFileSync(file, `${preamble}\n${text}`);
+      writeFileSync(file, `${preamble}${text}`);
       const { report } = JSON.parse(cli("run", "--file", file, question, "-n", "1", "--json").stdout) as { report: { modelSparsity: number } };
       return report.modelSparsity;
     };
-    const magic = "A special magic number is hidden within the following text. Make sure to memorize it. I will quiz you about the number afterwards.";
+    const magic = "A special magic number is hidden within the following text. Make sure to memorize it. I will quiz you about the number afterwards.\n";
+    const book = runningText(mobyDick()).slice(0, 12_000);
     const code = readFileSync(import.meta.filename, "utf8");
     const retrieval = sparsity(magic, "It was a fine day at sea. ".repeat(300), "What is the special magic number for harbour mentioned in the provided text?");
-    expect(sparsity("Here is some source code.", code, "Continue the text.")).toBeGreaterThan(retrieval + 0.1);
+    expect(sparsity("", book, "Summarize the text above.")).toBeGreaterThan(sparsity("", book, "What is the special magic number for harbour mentioned in the provided text?"));
+    expect(sparsity("Here is some source code.\n", code, "Continue the text.")).toBeGreaterThan(retrieval + 0.1);
   });
 
   test("puts every document before the prompt", () => {

@@ -12,7 +12,7 @@ type DemoOptions = ModelOptions & RoutingOptions & GenerationOptions & { readonl
 
 /**
  * `demo`: a real book with one sentence hidden in it; the answer, what sparsity saved, and the same with full attention;
- * then how a learned router takes another kind of prompt.
+ * then how a learned router takes other kinds of prompts.
  */
 export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) => {
   await using engine = await openEngine(options, signal);
@@ -34,14 +34,16 @@ export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) =>
   if (!options.json) console.error(`\n${routingReportText(sparse.report, engine.model)}\n`);
   const full = await fullAttention(engine, request);
   if (full.reason === "aborted") return interrupted;
-  const code = sparse.report.router === "learned" ? await sourceCode(engine, { ...request, maxNewTokens: 1 }) : undefined;
-  if (code?.reason === "aborted") return interrupted;
+  const routed = sparse.report.router === "learned";
+  const summary = routed ? await firstToken(engine, request, `${book}\nSummarize the text above.`) : undefined;
+  const code = routed ? await firstToken(engine, request, codePrompt(ownSource())) : undefined;
+  if (summary?.reason === "aborted" || code?.reason === "aborted") return interrupted;
   const found = sparse.text.includes(document.answer);
   if (options.json) {
-    console.log(JSON.stringify({ model: engine.model, expected: document.answer, found, sparse, full, code }, undefined, 2));
+    console.log(JSON.stringify({ model: engine.model, expected: document.answer, found, sparse, full, summary, code }, undefined, 2));
   } else {
     console.error(comparison(sparse, full));
-    if (code !== undefined) console.error(`\nGiven source code to go on with, the routers make more heads sparse: MSR ${code.report.modelSparsity.toFixed(3)}.`);
+    if (summary !== undefined && code !== undefined) console.error(`\n${otherPrompts(summary, code)}`);
   }
   return found ? 0 : 1;
 };
@@ -51,9 +53,15 @@ async function fullAttention(engine: Engine, request: Parameters<Engine["generat
   return streamAnswer(engine, { ...rest, mode: "full" }, () => {});
 }
 
-async function sourceCode(engine: Engine, request: Parameters<Engine["generate"]>[0]): Promise<Finish> {
+/** How another prompt is routed: its first token. */
+async function firstToken(engine: Engine, request: Parameters<Engine["generate"]>[0], prompt: string): Promise<Finish> {
   const { prompt: _, messages: __, ...rest } = request;
-  return streamAnswer(engine, { ...rest, ...promptInput(codePrompt(ownSource()), engine.model.hasChatTemplate) }, () => {});
+  return streamAnswer(engine, { ...rest, maxNewTokens: 1, ...promptInput(prompt, engine.model.hasChatTemplate) }, () => {});
+}
+
+function otherPrompts(summary: Finish, code: Finish): string {
+  const share = ({ report }: Finish) => report.modelSparsity.toFixed(3);
+  return `Other prompts are routed otherwise: MSR ${share(summary)} for a summary of the same text, ${share(code)} for source code to go on with.`;
 }
 
 function comparison(sparse: Finish, full: Finish): string {
