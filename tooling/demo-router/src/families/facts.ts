@@ -5,7 +5,7 @@ import { noise } from "./needles.js";
 
 const person = (random: SeededRandom) => `${random.choice(firstNames)} ${random.choice(lastNames)}`;
 const total = (inserts: readonly Int32Array[]) => inserts.reduce((sum, { length }) => sum + length, 0);
-const readText = "Read the following text and answer the question about it.";
+export const readText = "Read the following text and answer the question about it.";
 
 /** Facts about invented people in running prose; one is asked for. */
 const facts: PromptFamily = {

@@ -1,4 +1,5 @@
 import { contextTokens, type PromptFamily, sentencesOf } from "../prompt-family.js";
+import { readText } from "./facts.js";
 
 const aboutNames = ["Who is {x}?", "Who was {x}?", "What does the text say about {x}?", "What did {x} do?", "Where is {x} mentioned?"];
 const aboutThings = ["What is the name of the {x}?", "What is said about the {x}?", "Where is the {x}?", "How is the {x} described?", "What happened to the {x}?"];
@@ -19,7 +20,7 @@ const passage: PromptFamily = {
     const name = /(?<=[a-z,;] )[A-Z][a-z]{2,}/.exec(sentence)?.[0];
     const [asked, questions] = name !== undefined && random.next() < 0.5 ? [name, aboutNames] : [thing.exec(sentence)![0], aboutThings];
     const question = random.choice(questions).replace("{x}", asked);
-    return { preamble: "Read the following text and answer the question about it.", context, question, answer: sentence };
+    return { preamble: readText, context, question, answer: sentence };
   },
 };
 

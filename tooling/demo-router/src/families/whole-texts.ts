@@ -1,5 +1,6 @@
 import { contextTokens, type PromptFamily, sentencesOf } from "../prompt-family.js";
 import type { SeededRandom } from "../seeded-random.js";
+import type { TextKind } from "../texts.js";
 
 const document = (random: SeededRandom) => random.weighted([["prose", 70], ["technical", 30]] as const);
 
@@ -63,18 +64,24 @@ const keySentences: PromptFamily = {
   },
 };
 
-/** The end of a document and how it goes on: local work, as the most of a summary is. */
-const continuation: PromptFamily = {
-  name: "continuation",
-  task: "Summarization",
-  weight: 8,
+/** A text but for its end, and how it goes on. */
+const continuationOf = (
+  { preamble, kind, ...family }: Pick<PromptFamily, "name" | "task" | "weight"> & { preamble: string; kind: (random: SeededRandom) => TextKind },
+): PromptFamily => ({
+  ...family,
   openEnded: true,
   make(random, haystack, budget) {
-    const ids = haystack.slice(random, document(random), contextTokens(budget, 60));
+    const ids = haystack.slice(random, kind(random), contextTokens(budget, 60));
     const cut = ids.length - 60;
-    return { preamble: "Here is a text.", context: haystack.decode(ids.slice(0, cut)), question: "Continue the text.", answer: haystack.decode(ids.slice(cut)).trim() };
+    return { preamble, context: haystack.decode(ids.slice(0, cut)), question: "Continue the text.", answer: haystack.decode(ids.slice(cut)).trim() };
   },
-};
+});
+
+/** Local work, as the most of a summary is. */
+const continuation = continuationOf({ name: "continuation", task: "Summarization", weight: 8, preamble: "Here is a text.", kind: document });
+
+const sourceCode = "Here is some source code.";
+const codeContinuation = continuationOf({ name: "code continuation", task: "Code", weight: 12, preamble: sourceCode, kind: () => "code" });
 
 /** Question types from examples; half of the time under other labels. */
 const fewShot: PromptFamily = {
@@ -114,20 +121,7 @@ const codeLookup: PromptFamily = {
     const found = [...text.matchAll(/^\s*(?:def|function|export function|async def) (\w{3,30})(\([^()\n]{1,90}\))/gm)];
     if (found.length === 0) return codeContinuation.make(random, haystack, budget);
     const [, name, signature] = random.choice(found);
-    return { preamble: "Here is some source code.", context: text, question: `Which arguments does the function ${name} take?`, answer: `${name}${signature}` };
-  },
-};
-
-/** The next lines of a source file. */
-const codeContinuation: PromptFamily = {
-  name: "code continuation",
-  task: "Code",
-  weight: 12,
-  openEnded: true,
-  make(random, haystack, budget) {
-    const ids = haystack.slice(random, "code", contextTokens(budget, 60));
-    const cut = ids.length - 60;
-    return { preamble: "Here is some source code.", context: haystack.decode(ids.slice(0, cut)), question: "Continue the text.", answer: haystack.decode(ids.slice(cut)).trim() };
+    return { preamble: sourceCode, context: text, question: `Which arguments does the function ${name} take?`, answer: `${name}${signature}` };
   },
 };
 
