@@ -1,5 +1,6 @@
 export * from "./communicator.js";
 export * from "./errors.js";
+export * from "./launcher.js";
 export * from "./mpi/mpi-communicator.js";
 export * from "./nccl/nccl-communicator.js";
 export * from "./run-ranks.js";

@@ -1,18 +1,12 @@
 import type { Communicator } from "./communicator.js";
 import { CommunicatorError } from "./errors.js";
+import { launchedRanks } from "./launcher.js";
 import { MpiCommunicator } from "./mpi/mpi-communicator.js";
 import { NcclCommunicator } from "./nccl/nccl-communicator.js";
 import { SingleProcess } from "./single-process.js";
 
 /** How ranks talk; "auto": MPI under a launcher, else one process. */
 export type CommunicatorName = "auto" | "single" | "mpi" | "nccl";
-
-/** Ranks that the launcher (mpirun, Slurm, MPICH's hydra) says it started; 1 without a launcher. */
-export function launchedRanks(environment: NodeJS.ProcessEnv = process.env): number {
-  const size = environment["OMPI_COMM_WORLD_SIZE"] ?? environment["PMI_SIZE"] ?? environment["PMIX_SIZE"];
-  const ranks = Number(size ?? 1);
-  return Number.isSafeInteger(ranks) && ranks > 0 ? ranks : 1;
-}
 
 /**
  * Joins the ranks of this run.

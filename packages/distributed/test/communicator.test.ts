@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { CommunicatorUnavailableError, launchedRanks, runRanks, SingleProcess, startCommunicator } from "../src/index.js";
+import { CommunicatorUnavailableError, launchedLocalRank, launchedRanks, runRanks, SingleProcess, startCommunicator } from "../src/index.js";
 import { loadAddon } from "../src/load-addon.js";
 import { loadNccl } from "../src/nccl/nccl-addon.js";
 
@@ -41,6 +41,15 @@ describe("which communicator", () => {
     [{ OMPI_COMM_WORLD_SIZE: "many" }, 1],
   ])("%j has %i ranks", (environment, ranks) => {
     expect(launchedRanks(environment)).toBe(ranks);
+  });
+
+  test.each([
+    [{}, 0],
+    [{ OMPI_COMM_WORLD_LOCAL_RANK: "3" }, 3],
+    [{ SLURM_LOCALID: "1" }, 1],
+    [{ MPI_LOCALRANKID: "-2" }, 0],
+  ])("%j is number %i of its machine", (environment, rank) => {
+    expect(launchedLocalRank(environment)).toBe(rank);
   });
 
   test("without a launcher it is one process; one rank of a launcher as well", async () => {

@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { CommunicatorUnavailableError } from "../src/index.js";
+import { loadNccl } from "../src/nccl/nccl-addon.js";
 
 const addon = fileURLToPath(new URL("../build/Release/elastic_attention_mpi.node", import.meta.url));
 const program = fileURLToPath(new URL("ranks.mjs", import.meta.url));
@@ -13,6 +15,16 @@ export function withoutRanks(): string | undefined {
   if (spawnSync("mpirun", ["--version"]).status !== 0) return "mpirun is not installed";
   if (!existsSync(addon)) return "the MPI addon is not built";
   return undefined;
+}
+
+/** GPUs that NCCL can sum over here; 0 without NCCL. */
+export function gpusForRanks(): number {
+  try {
+    return loadNccl().deviceCount();
+  } catch (error) {
+    if (error instanceof CommunicatorUnavailableError) return 0;
+    throw error;
+  }
 }
 
 /** Arguments of mpirun: more ranks than cores, also as root in a container. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { runScenario, withoutRanks } from "./mpi-launch.js";
+import { gpusForRanks, runScenario, withoutRanks } from "./mpi-launch.js";
 
 const reason = withoutRanks();
+const gpus = gpusForRanks();
 
 describe.skipIf(reason !== undefined)(`ranks under mpirun${reason === undefined ? "" : ` (skipped: ${reason})`}`, () => {
   test("sum, gather and broadcast", () => {
@@ -63,8 +64,16 @@ describe.skipIf(reason !== undefined)(`ranks under mpirun${reason === undefined 
   });
 
   test("NCCL without a GPU for each rank is refused on every rank", () => {
-    const { status, stderr } = runScenario("collectives", 2, "nccl");
+    const { status, stderr } = runScenario("collectives", Math.max(2, gpus + 1), "nccl");
     expect(status).not.toBe(0);
-    expect(stderr).toMatch(/NCCL is not available: rank 0: .*rank 1: |NCCL is not available: ranks 0 and 1 share GPU 0/);
+    expect(stderr).toMatch(/NCCL is not available: (rank 0: |ranks 0 and \d share the GPU )/);
+  });
+
+  test.skipIf(gpus < 2)(`NCCL sums over two GPUs${gpus < 2 ? ` (skipped: this machine has ${gpus})` : ""}`, () => {
+    const { status, results } = runScenario("collectives", 2, "nccl");
+    expect([status, results.length]).toEqual([0, 2]);
+    for (const { name, single, double, frame } of results) {
+      expect([name, single, double, frame]).toEqual(["NCCL over MPI", [10, 12, 14, 16, 18], [0.1 + 1.1, 2 ** 41], [7, 7, 14, 14, 7, 7]]);
+    }
   });
 });

@@ -1,6 +1,8 @@
 #include "core/device.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 
 #include "addon/backend.h"
 #include "addon/buffer_table.h"
@@ -12,6 +14,14 @@
 
 namespace elastic {
 namespace {
+
+/** Which of the processes that a launcher (Open MPI, MPICH, Slurm) started on this machine this one is; 0 without one. */
+int local_rank() {
+  for (const char* name : {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"}) {
+    if (const char* value = std::getenv(name)) return std::max(0, std::atoi(value));
+  }
+  return 0;
+}
 
 Device start() {
   int count = 0;
@@ -27,10 +37,11 @@ Device start() {
                                  : std::string("no CUDA device can be used: ") + cudaGetErrorString(status));
   }
   Device device{};
-  int id = 0;
-  check(cudaGetDevice(&id), "cudaGetDevice");
+  // NCCL's sums of `distributed` choose in the same way.
+  device.id = local_rank() % count;
+  check(cudaSetDevice(device.id), "cudaSetDevice");
   cudaDeviceProp properties;
-  check(cudaGetDeviceProperties(&properties, id), "cudaGetDeviceProperties");
+  check(cudaGetDeviceProperties(&properties, device.id), "cudaGetDeviceProperties");
   device.multiprocessors = properties.multiProcessorCount;
   device.capability = limited_capability(properties.major * 10 + properties.minor);
   device.memory_bytes = properties.totalGlobalMem;
@@ -41,7 +52,7 @@ Device start() {
   check(cudaStreamCreateWithFlags(&device.stream, cudaStreamNonBlocking), "cudaStreamCreate");
   // The pool keeps what tensors give back: asking the driver again costs more than a layer's work.
   cudaMemPool_t pool;
-  check(cudaDeviceGetDefaultMemPool(&pool, id), "cudaDeviceGetDefaultMemPool");
+  check(cudaDeviceGetDefaultMemPool(&pool, device.id), "cudaDeviceGetDefaultMemPool");
   uint64_t keep = UINT64_MAX;
   check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep), "cudaMemPoolSetAttribute");
   return device;

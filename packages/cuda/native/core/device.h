@@ -8,6 +8,7 @@
 namespace elastic {
 
 struct Device {
+  int id;
   int multiprocessors;
   /** Compute capability: 90 for Hopper. */
   int capability;
@@ -16,7 +17,11 @@ struct Device {
   /** All work goes here, in the order in which it is asked for. */
   cudaStream_t stream;
 
-  /** Starts the first device of this process. @throws CudaError, std::runtime_error in words for people */
+  /**
+   * Starts the device of this process: the first one, or, of several ranks on one machine, each rank its own.
+   *
+   * @throws CudaError, std::runtime_error in words for people
+   */
   static const Device& instance();
 };
 

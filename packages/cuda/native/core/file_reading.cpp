@@ -45,6 +45,8 @@ class Readers {
     std::atomic<int64_t> next{0};
     std::vector<const char*> problems(threads, nullptr);
     const auto work = [&](size_t index) {
+      // Threads begin on the first device.
+      if (cudaSetDevice(Device::instance().id) != cudaSuccess) problems[index] = "the device cannot be used";
       for (int64_t piece = next++; piece < pieces && problems[index] == nullptr; piece = next++) {
         const int64_t start = piece * kPieceBytes, size = std::min(kPieceBytes, bytes - start);
         problems[index] = copy_piece(readers_[index], descriptor, position + start, target + start, size);

@@ -62,12 +62,10 @@ std::map<char*, Reservation>& reservations() {
 }
 
 CUmemAllocationProp properties() {
-  int device = 0;
-  check(cudaGetDevice(&device), "cudaGetDevice");
   CUmemAllocationProp result{};
   result.type = CU_MEM_ALLOCATION_TYPE_PINNED;
   result.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
-  result.location.id = device;
+  result.location.id = Device::instance().id;
   return result;
 }
 

@@ -29,6 +29,7 @@ Libraries open_libraries() {
   find(driver, "cuInit", found.driver_init, missing);
   find(driver, "cuDeviceGetCount", found.device_count, missing);
   find(driver, "cuDeviceGet", found.device_get, missing);
+  find(driver, "cuDeviceGetPCIBusId", found.device_address, missing);
   find(driver, "cuDevicePrimaryCtxRetain", found.context_retain, missing);
   find(driver, "cuCtxSetCurrent", found.context_set, missing);
   find(driver, "cuMemAlloc_v2", found.memory_allocate, missing);

@@ -23,6 +23,7 @@ struct Libraries {
   int (*driver_init)(unsigned);
   int (*device_count)(int*);
   int (*device_get)(int*, int);
+  int (*device_address)(char*, int length, int device);
   int (*context_retain)(void**, int);
   int (*context_set)(void*);
   int (*memory_allocate)(DevicePointer*, size_t);

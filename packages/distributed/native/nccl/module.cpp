@@ -40,6 +40,19 @@ Napi::Value device_count(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), devices);
 }
 
+Napi::Value device_address(const Napi::CallbackInfo& info) {
+  const Libraries& library = required(info);
+  char address[32] = {};
+  int device = 0;
+  try {
+    check_driver(library.device_get(&device, integer_of(info, 0, "device")), "device");
+    check_driver(library.device_address(address, sizeof address, device), "address");
+  } catch (const std::runtime_error& error) {
+    throw Napi::Error::New(info.Env(), error.what());
+  }
+  return Napi::String::New(info.Env(), address);
+}
+
 Napi::Value unique_id(const Napi::CallbackInfo& info) {
   UniqueId id = {};
   try {
@@ -89,6 +102,7 @@ void close_group(const Napi::CallbackInfo& info) {
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("unavailable", Napi::Function::New(env, unavailable));
   exports.Set("deviceCount", Napi::Function::New(env, device_count));
+  exports.Set("deviceAddress", Napi::Function::New(env, device_address));
   exports.Set("uniqueId", Napi::Function::New(env, unique_id));
   exports.Set("open", Napi::Function::New(env, open_group));
   exports.Set("allReduceSum", Napi::Function::New(env, start_sum));

@@ -6,6 +6,8 @@ export interface NcclAddon {
   /** Why NCCL cannot run here: empty when it can. */
   unavailable(): string;
   deviceCount(): number;
+  /** Where a GPU sits in its machine: the same for every process, whichever GPUs it sees. */
+  deviceAddress(device: number): string;
   /** A name for a new group, 128 bytes, made by one rank. */
   uniqueId(): Uint8Array;
   /** Collective: returns when all ranks of the group have come. */

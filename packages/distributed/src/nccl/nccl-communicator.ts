@@ -1,5 +1,7 @@
+import { hostname } from "node:os";
 import type { Communicator } from "../communicator.js";
 import { CommunicatorError, CommunicatorUnavailableError } from "../errors.js";
+import { launchedLocalRank } from "../launcher.js";
 import { loadNccl, type NcclAddon } from "./nccl-addon.js";
 
 /**
@@ -22,7 +24,7 @@ export class NcclCommunicator implements Communicator {
   /**
    * Opens a group over the ranks of `control`, which the new communicator closes with itself.
    *
-   * @param device this rank's GPU; default: its rank, modulo the GPUs of the machine.
+   * @param device this rank's GPU; default: as the cuda backend chooses, its rank on the machine modulo the GPUs it sees.
    * @throws CommunicatorUnavailableError on every rank when one of them has no NCCL or shares its GPU
    */
   static async start(control: Communicator, device?: number): Promise<NcclCommunicator> {
@@ -86,24 +88,30 @@ function attempt<Value>(load: () => Value): Value | CommunicatorUnavailableError
   }
 }
 
+/** A rank's GPU, or why it has none. */
+interface Claim {
+  readonly gpu: string;
+  readonly reason: string;
+}
+
 /**
  * Tells every rank what every other one has, so that none waits for a rank that cannot come.
  *
  * @returns this rank's GPU
  */
 async function claims(control: Communicator, own: NcclAddon | CommunicatorUnavailableError, device: number | undefined): Promise<number> {
-  const place = own instanceof Error ? -1 : (device ?? control.rank % Math.max(1, own.deviceCount()));
-  const reason = own instanceof Error ? own.reasons.join("; ") : "";
-  const mine = JSON.stringify({ host: (await import("node:os")).hostname(), place, reason });
-  const all = (await control.allGather(new TextEncoder().encode(mine))).map(
-    (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as { host: string; place: number; reason: string },
+  const place = own instanceof Error ? -1 : (device ?? launchedLocalRank() % Math.max(1, own.deviceCount()));
+  // Its address, not its number: ranks may see different GPUs.
+  const claim: Claim = own instanceof Error ? { gpu: "", reason: own.reasons.join("; ") } : { gpu: `${hostname()} ${own.deviceAddress(place)}`, reason: "" };
+  const all = (await control.allGather(new TextEncoder().encode(JSON.stringify(claim)))).map(
+    (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as Claim,
   );
   const reasons = all.flatMap(({ reason: why }, rank) => (why === "" ? [] : [`rank ${rank}: ${why}`]));
   const seen = new Map<string, number>();
-  for (const [rank, { host, place: taken, reason: why }] of all.entries()) {
-    const other = seen.get(`${host} ${taken}`);
-    if (why === "" && other !== undefined) reasons.push(`ranks ${other} and ${rank} share GPU ${taken}, and each needs one of its own`);
-    seen.set(`${host} ${taken}`, rank);
+  for (const [rank, { gpu, reason: why }] of all.entries()) {
+    const other = seen.get(gpu);
+    if (why === "" && other !== undefined) reasons.push(`ranks ${other} and ${rank} share the GPU ${gpu}, and each needs one of its own`);
+    seen.set(gpu, rank);
   }
   if (reasons.length > 0) {
     throw new CommunicatorUnavailableError("NCCL", reasons, "Start one rank for each GPU, or let MPI carry the sums.");
