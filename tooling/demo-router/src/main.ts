@@ -16,6 +16,7 @@ import { PretrainedModel } from "@elastic-attention/transformer";
 import { type FamilyScore, groupBy, mergeScores, scoreRows, summarize, tokenizeRow } from "./evaluate.js";
 import { type DataRow, dataRow, promptFamilies, trainingRow } from "./generate-rows.js";
 import { Haystack } from "./haystack.js";
+import { informedGains, type Range } from "./informed-lists.js";
 import { prepareTexts, type PrepareOptions } from "./prepare-texts.js";
 import { SeededRandom } from "./seeded-random.js";
 import { readTexts } from "./texts.js";
@@ -110,8 +111,19 @@ program
   .description("one line for each system, over what `evaluate` wrote for all parts of the rows")
   .argument("<file...>")
   .action((files: readonly string[]) => {
-    const all = files.flatMap((file) => JSON.parse(readFileSync(file, "utf8")) as SystemScores[]);
-    for (const [system, parts] of groupBy(all, (each) => each.system)) console.log(summaryLine(system, mergeScores(parts.map(({ scores }) => scores))));
+    for (const [system, scores] of readScores(files)) console.log(summaryLine(system, scores));
+  });
+
+program
+  .command("informed")
+  .description("what evaluated head lists would gain from being told each prompt's task, at equal sparsity")
+  .argument("<file...>", "what `evaluate` wrote")
+  .option("--gap <share>", "sparsity of robust tasks above that of sensitive ones, at least", "0.1")
+  .action((files: readonly string[], { gap }: { readonly gap: string }) => {
+    for (const { list, pairs, exact, tokens } of informedGains(readScores(files), Number(gap))) {
+      const range = ({ least, mean, most }: Range) => `${least.toFixed(4)} to ${most.toFixed(4)}, mean ${mean.toFixed(4)}`;
+      console.log(`${list}, ${pairs} pairs of shares: exact ${range(exact)}; tokens ${range(tokens)}`);
+    }
   });
 
 program
@@ -164,6 +176,13 @@ program
       }
     }
   });
+
+/** Scores of each system over all parts of the rows. */
+function readScores(files: readonly string[]): Map<string, FamilyScore[]> {
+  const all = files.flatMap((file) => JSON.parse(readFileSync(file, "utf8")) as SystemScores[]);
+  const systems = groupBy(all, ({ system }) => system);
+  return new Map([...systems].map(([system, parts]) => [system, mergeScores(parts.map(({ scores }) => scores))]));
+}
 
 function readRows(path: string, limit: number): DataRow[] {
   const bytes = readFileSync(path);
