@@ -77,6 +77,9 @@ char* allocate_in_order(size_t bytes) {
 
 const Device& Device::instance() {
   static const Device device = start();
+  // Every thread begins on the first device.
+  thread_local const cudaError_t status = cudaSetDevice(device.id);
+  check(status, "cudaSetDevice");
   return device;
 }
 

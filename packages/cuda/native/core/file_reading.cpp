@@ -44,12 +44,13 @@ class Readers {
     const auto threads = static_cast<size_t>(std::min<int64_t>(pieces, kThreads));
     std::atomic<int64_t> next{0};
     std::vector<const char*> problems(threads, nullptr);
+    const Device& device = Device::instance();
     const auto work = [&](size_t index) {
-      // Threads begin on the first device.
-      if (cudaSetDevice(Device::instance().id) != cudaSuccess) problems[index] = "the device cannot be used";
+      // Every thread begins on the first device.
+      if (cudaSetDevice(device.id) != cudaSuccess) problems[index] = "the device cannot be used";
       for (int64_t piece = next++; piece < pieces && problems[index] == nullptr; piece = next++) {
         const int64_t start = piece * kPieceBytes, size = std::min(kPieceBytes, bytes - start);
-        problems[index] = copy_piece(readers_[index], descriptor, position + start, target + start, size);
+        problems[index] = copy_piece(readers_[index], device.stream, descriptor, position + start, target + start, size);
       }
     };
     std::vector<std::thread> others;
@@ -63,12 +64,11 @@ class Readers {
 
  private:
   /** @returns what went wrong, or null: exceptions do not leave threads */
-  static const char* copy_piece(Reader& reader, int descriptor, int64_t position, char* target, int64_t bytes) {
+  static const char* copy_piece(Reader& reader, cudaStream_t stream, int descriptor, int64_t position, char* target, int64_t bytes) {
     const auto slot = static_cast<size_t>(reader.next);
     reader.next = (reader.next + 1) % kBuffers;
     if (cudaEventSynchronize(reader.copied[slot]) != cudaSuccess) return "a copy to the device failed";
     if (!read_piece(descriptor, position, reader.buffers[slot], bytes)) return "the file cannot be read to its end";
-    const cudaStream_t stream = Device::instance().stream;
     const bool issued = cudaMemcpyAsync(target, reader.buffers[slot], static_cast<size_t>(bytes), cudaMemcpyHostToDevice,
                                         stream) == cudaSuccess &&
                         cudaEventRecord(reader.copied[slot], stream) == cudaSuccess;
