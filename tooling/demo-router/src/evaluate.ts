@@ -119,6 +119,6 @@ export function groupBy<Value>(values: readonly Value[], key: (value: Value) => 
   return groups;
 }
 
-function mean(values: readonly number[]): number {
+export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 }

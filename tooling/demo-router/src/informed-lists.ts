@@ -1,5 +1,5 @@
 import { publishedTasks } from "@elastic-attention/training";
-import { type FamilyScore, groupBy, summarize } from "./evaluate.js";
+import { type FamilyScore, groupBy, mean, type ScoreSummary, summarize } from "./evaluate.js";
 
 /** What evaluated lists would gain from being told each prompt's task; differences of shares. */
 export interface InformedGain {
@@ -34,12 +34,8 @@ export function informedGains(systems: ReadonlyMap<string, readonly FamilyScore[
         // Shares are rounded to whole heads.
         .filter((sparse) => sparse.sparsity - dense.sparsity >= gap - 1e-6)
         .map((sparse) => {
-          const mixed = summarize([...dense.scores.filter(({ task }) => !robust.has(task)), ...sparse.scores.filter(({ task }) => robust.has(task))]);
-          const above = whole.findIndex(({ sparsity }) => sparsity >= mixed.sparsity);
-          const [low, high] = [whole[above - 1]!, whole[above]!];
-          const weight = (mixed.sparsity - low.sparsity) / (high.sparsity - low.sparsity);
-          const gain = (key: "exact" | "tokens") => mixed[key] - (1 - weight) * low[key] - weight * high[key];
-          return { exact: gain("exact"), tokens: gain("tokens") };
+          const mixed = [...dense.scores.filter(({ task }) => !robust.has(task)), ...sparse.scores.filter(({ task }) => robust.has(task))];
+          return gainOver(whole, summarize(mixed));
         }),
     );
     if (gains.length === 0) return [];
@@ -47,6 +43,15 @@ export function informedGains(systems: ReadonlyMap<string, readonly FamilyScore[
   });
 }
 
+/** What `mixed` has above a list at the same sparsity, between the two nearest of those that were evaluated. */
+function gainOver(whole: readonly ScoreSummary[], mixed: ScoreSummary): { readonly exact: number; readonly tokens: number } {
+  const above = whole.findIndex(({ sparsity }) => sparsity >= mixed.sparsity);
+  const [low, high] = [whole[above - 1]!, whole[above]!];
+  const weight = (mixed.sparsity - low.sparsity) / (high.sparsity - low.sparsity);
+  const gain = (key: "exact" | "tokens") => mixed[key] - (1 - weight) * low[key] - weight * high[key];
+  return { exact: gain("exact"), tokens: gain("tokens") };
+}
+
 function rangeOf(values: readonly number[]): Range {
-  return { least: Math.min(...values), mean: values.reduce((sum, value) => sum + value, 0) / values.length, most: Math.max(...values) };
+  return { least: Math.min(...values), mean: mean(values), most: Math.max(...values) };
 }
