@@ -1,5 +1,5 @@
 import { totalmem } from "node:os";
-import { NativeBackend } from "@elastic-attention/native";
+import { NativeBackend } from "@elastic-attention/addon";
 import { type InstructionSet, instructionSetName, limitInstructionSet } from "./instruction-set.js";
 import type { CpuAddon } from "./cpu-addon.js";
 

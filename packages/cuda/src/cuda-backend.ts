@@ -1,4 +1,4 @@
-import { NativeBackend } from "@elastic-attention/native";
+import { NativeBackend } from "@elastic-attention/addon";
 import type { Graph } from "@elastic-attention/tensor";
 import type { CudaAddon } from "./cuda-addon.js";
 import { registerDecodeKernels } from "./decode-kernels.js";

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { type BackendProvider, BackendUnavailableError } from "@elastic-attention/tensor";
+import { BackendUnavailableError } from "@elastic-attention/core";
+import type { BackendProvider } from "@elastic-attention/tensor";
 import { addonPath, loadAddon } from "./cuda-addon.js";
 import { CudaBackend } from "./cuda-backend.js";
 

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
-import { type DeviceInformation, type Fence, OutOfMemoryError } from "@elastic-attention/tensor";
-import { NoFiniteLogitError, sampleLogits } from "@elastic-attention/transformer";
+import { NoFiniteLogitError, OutOfMemoryError } from "@elastic-attention/core";
+import type { DeviceInformation, Fence } from "@elastic-attention/tensor";
+import { sampleLogits } from "@elastic-attention/transformer";
 import type { ActiveRequest, DecodeStep } from "./active-request.js";
 import type { EngineContext } from "./engine-context.js";
 import type { SessionStore } from "./session-store.js";
@@ -180,7 +181,7 @@ export class Scheduler {
         batch.map(({ sampler }) => sampler),
       );
     } catch (error) {
-      if (!(error instanceof NoFiniteLogitError)) {
+      if (!(NoFiniteLogitError.isInstance(error))) {
         this.#decodeFailed(batch, lengths, error);
         return true;
       }
@@ -201,7 +202,7 @@ export class Scheduler {
       request.cache.makeRoom(1);
       return true;
     } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error;
+      if (!(OutOfMemoryError.isInstance(error))) throw error;
       if (this.sessions.evict()) return this.#makeRoom(request);
       this.#starved.add(request);
       return false;
@@ -224,7 +225,7 @@ export class Scheduler {
       const layers = Array.from({ length: numLayers }, (_, layer) => cache.layer(layer).length);
       return cache.length === lengths[row] && layers.every((length) => length === lengths[row]);
     });
-    if (error instanceof OutOfMemoryError && untouched.length === batch.length) {
+    if (OutOfMemoryError.isInstance(error) && untouched.length === batch.length) {
       if (this.sessions.evict()) return;
       if (batch.length > 1) {
         for (const request of batch.slice(Math.ceil(batch.length / 2))) this.#starved.add(request);
@@ -309,7 +310,7 @@ export class Scheduler {
   /** With others, or sessions, in the way the request waits for what they free; alone it fails. */
   #prefillFailed(request: ActiveRequest, error: unknown): void {
     this.#prefilling = undefined;
-    const waits = error instanceof OutOfMemoryError && (this.sessions.idleCount > 0 || this.#decoding.length > 0);
+    const waits = OutOfMemoryError.isInstance(error) && (this.sessions.idleCount > 0 || this.#decoding.length > 0);
     if (!waits) {
       this.#fail(request, error);
       return;

@@ -1,5 +1,5 @@
+import { BackendUnavailableError } from "@elastic-attention/core";
 import type { Backend } from "./backend.js";
-import { BackendUnavailableError } from "./errors.js";
 
 /** Settings that every backend understands; one may take more. */
 export interface BackendOptions {

@@ -1,9 +1,9 @@
+import { type MemoryScope, PromptError } from "@elastic-attention/core";
 import type { SequenceCache } from "@elastic-attention/attention";
-import { type Backend, cast, embedding, type FloatDType, linear, type MemoryScope, rmsNorm, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, cast, embedding, type FloatDType, linear, rmsNorm, type Tensor } from "@elastic-attention/tensor";
 import type { AttentionContext } from "./attention-block.js";
 import type { DecoderWeights } from "./decoder-weights.js";
 import type { ModelSpec } from "./model-spec.js";
-import { PromptError } from "./prompt-error.js";
 import type { RotaryTable } from "./rotary-table.js";
 import { layOut, type PrefillSequence } from "./sequence-batch.js";
 import { chunkRowsOf, Workspace } from "./workspace.js";

@@ -1,17 +1,8 @@
 import { setImmediate } from "node:timers/promises";
+import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { type DecodePolicy, PagePool, type SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
-import {
-  type Backend,
-  cast,
-  type Fence,
-  type FloatDType,
-  MemoryScope,
-  OutOfMemoryError,
-  type SafetensorsCheckpoint,
-  ShapeError,
-  type Tensor,
-} from "@elastic-attention/tensor";
+import { type Backend, cast, type Fence, type FloatDType, type SafetensorsCheckpoint, type Tensor } from "@elastic-attention/tensor";
 import { attentionBlock } from "./attention-block.js";
 import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode-graph.js";
 import { beginForward, checkTokens, type DecoderCore, lastLogits } from "./decoder-core.js";

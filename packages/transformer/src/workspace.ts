@@ -1,4 +1,5 @@
-import { type Backend, type DeviceInformation, type FloatDType, MemoryScope, type Tensor } from "@elastic-attention/tensor";
+import { MemoryScope } from "@elastic-attention/core";
+import type { Backend, DeviceInformation, FloatDType, Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "./model-spec.js";
 
 /**

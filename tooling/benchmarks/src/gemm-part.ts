@@ -1,4 +1,5 @@
-import { type Backend, fillNormal, linear, type LinearWeight, MemoryScope, packLinear } from "@elastic-attention/tensor";
+import { MemoryScope } from "@elastic-attention/core";
+import { type Backend, fillNormal, linear, type LinearWeight, packLinear } from "@elastic-attention/tensor";
 import { chunkRowsOf, type ModelSpec } from "@elastic-attention/transformer";
 import { timed } from "./contenders.js";
 

@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from "node:os";
+import { ShapeError } from "@elastic-attention/core";
 import { type Backend, type DeviceInformation, type Fence, type MemoryReport, reachedFence } from "../backend.js";
 import { type DType, dtypeByteSize, type HostArray, hostArray } from "../dtype.js";
-import { ShapeError } from "../errors.js";
 import { KernelRegistry } from "../kernel-registry.js";
 import { MemoryAccount } from "../memory-account.js";
 import { PendingDownload } from "../pending-download.js";
