@@ -1,5 +1,5 @@
 import { OutOfMemoryError, ShapeError } from "@elastic-attention/core";
-import { ReferenceBackend } from "@elastic-attention/tensor";
+import { ReferenceBackend, hostWorkSizes } from "@elastic-attention/tensor";
 import { describe, expect, it } from "vitest";
 import { CallArguments, computeFloats, type NativeAddon, NativeBackend } from "@elastic-attention/addon";
 
@@ -23,7 +23,7 @@ function memoryAddon(room: number): NativeAddon {
 function backendOf(room: number): NativeBackend {
   return new NativeBackend(memoryAddon(room), {
     name: "memory",
-    device: { kind: "cpu", description: "a map", parallelism: 1, memoryBytes: 1000 },
+    device: { workSizes: hostWorkSizes, description: "a map", parallelism: 1, memoryBytes: 1000 },
     computeDTypes: ["f32"],
     packedDTypes: ["f32"],
   });
@@ -73,7 +73,7 @@ describe("a download that is started", () => {
       finishRead: ([read]) => (finished.push(read!), reads.get(read!)!),
       releaseRead: ([read]) => (released.push(read!), reads.delete(read!)),
     };
-    const traits = { name: "reading", device: { kind: "cpu", description: "a map", parallelism: 1, memoryBytes: 1000 }, computeDTypes: [], packedDTypes: [] } as const;
+    const traits = { name: "reading", device: { workSizes: hostWorkSizes, description: "a map", parallelism: 1, memoryBytes: 1000 }, computeDTypes: [], packedDTypes: [] } as const;
     return { backend: new NativeBackend(reading, traits), finished, released };
   }
 

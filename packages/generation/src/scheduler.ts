@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { NoFiniteLogitError, OutOfMemoryError } from "@elastic-attention/core";
-import type { DeviceInformation, Fence } from "@elastic-attention/tensor";
+import type { Fence, WorkSizes } from "@elastic-attention/tensor";
 import { sampleLogits } from "@elastic-attention/transformer";
 import type { ActiveRequest, DecodeStep } from "./active-request.js";
 import type { EngineContext } from "./engine-context.js";
@@ -119,8 +119,8 @@ export class Scheduler {
     this.#lastDecode = undefined;
   }
 
-  get #deviceKind(): DeviceInformation["kind"] {
-    return this.context.model.decoder.backend.device.kind;
+  get #workSizes(): WorkSizes {
+    return this.context.model.decoder.backend.device.workSizes;
   }
 
   #dropAborted(): void {
@@ -134,7 +134,7 @@ export class Scheduler {
     if (this.#decoding.length >= this.options.maximumBatch || !this.#hasRoom(request)) return;
     this.#queue.shift();
     this.#prefilling = request;
-    this.#clock = new SliceClock(this.#deviceKind === "cuda" ? 2 : 1);
+    this.#clock = new SliceClock(this.#workSizes.slicesInFlight);
     try {
       request.start(this.sessions);
     } catch (error) {
@@ -254,7 +254,7 @@ export class Scheduler {
     const begun = performance.now();
     const others = this.#decoding.some(({ events }) => events.unread < mostUnread);
     const shared = others && this.options.prefillBudgetMilliseconds < Infinity;
-    prefill.slicePairs = shared ? slicePairs(this.#deviceKind) : Infinity;
+    prefill.slicePairs = shared ? this.#workSizes.slicePairs : Infinity;
     this.#clock.begin();
     for (;;) {
       const layers = prefill.layersDone;
@@ -359,9 +359,4 @@ export class Scheduler {
     if (weightBytes + tableBytes + requestBytes <= limitBytes) return;
     throw new OutOfMemoryError(backend.name, requestBytes, weightBytes + tableBytes, limitBytes, "this request");
   }
-}
-
-/** Query-key pairs, summed over key-value heads, that take some milliseconds. */
-function slicePairs(device: DeviceInformation["kind"]): number {
-  return device === "cuda" ? 2 ** 30 : 2 ** 24;
 }

@@ -46,3 +46,4 @@ export * from "./reference/reference-backend.js";
 export * from "./reference/reference-provider.js";
 export * from "./safetensors/index.js";
 export * from "./tensor.js";
+export * from "./work-sizes.js";

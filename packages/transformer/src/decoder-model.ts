@@ -18,7 +18,6 @@ import { RotaryTable } from "./rotary-table.js";
 import { sampleLogits } from "./sample-logits.js";
 import type { PrefillSequence } from "./sequence-batch.js";
 import type { TokenSampler } from "./token-sampler.js";
-import { chunkRowsOf } from "./workspace.js";
 
 export interface LoadOptions {
   readonly backend: Backend;
@@ -107,7 +106,7 @@ export class DecoderModel implements Disposable {
     return predictMemory(this.spec, {
       ...prompt,
       dtype: this.dtype,
-      chunkRows: chunkRowsOf(this.backend.device.kind),
+      chunkRows: this.backend.device.workSizes.chunkRows,
       weightBytes: this.weightBytes,
       ...(retrievalMode === undefined ? {} : { retrievalMode }),
       ...(sparseMode === undefined ? {} : { sparseMode, sparseHeads: known, sparsity: sparsity ?? 1 }),

@@ -20,4 +20,3 @@ export * from "./token-sampler.js";
 export * from "./training/training-memory.js";
 export * from "./training/training-model.js";
 export * from "./training/training-step.js";
-export { chunkRowsOf } from "./workspace.js";
