@@ -1,16 +1,21 @@
-export * from "./autograd/errors.js";
+export {
+  CheckpointLayoutError,
+  MissingGradientRuleError,
+  MissingTensorError,
+  SafetensorsFormatError,
+  TapeError,
+  type SafetensorsProblem,
+} from "@elastic-attention/core";
 export * from "./autograd/gradient-check.js";
 export * from "./autograd/gradient-rule.js";
 export * from "./autograd/tape.js";
 export * from "./backend.js";
 export * from "./backend-registry.js";
 export * from "./dtype.js";
-export * from "./errors.js";
 export * from "./float-transfer.js";
 export * from "./growable-tensor.js";
 export * from "./kernel-registry.js";
 export * from "./memory-account.js";
-export * from "./memory-scope.js";
 export * from "./operation.js";
 export * from "./operations/add.js";
 export * from "./operations/argmax.js";
@@ -41,3 +46,4 @@ export * from "./reference/reference-backend.js";
 export * from "./reference/reference-provider.js";
 export * from "./safetensors/index.js";
 export * from "./tensor.js";
+export * from "./work-sizes.js";
