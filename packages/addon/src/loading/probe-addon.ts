@@ -25,9 +25,9 @@ export function probeAddon(path: string, state: string): string | undefined {
   if (probePassed(path, state)) return undefined;
   // Options meant for this process, a debugger or a loader, would change what the child does.
   const { NODE_OPTIONS: _, ...env } = process.env;
-  const { status, signal, error, output } = spawnSync(process.execPath, ["-e", program, path], {
+  const { status, signal, error, stderr, output } = spawnSync(process.execPath, ["-e", program, path], {
     env: { ...env, ELECTRON_RUN_AS_NODE: "1" },
-    stdio: ["ignore", "ignore", "ignore", "pipe"],
+    stdio: ["ignore", "ignore", "pipe", "pipe"],
     timeout: timeoutMilliseconds,
     killSignal: "SIGKILL",
     encoding: "utf8",
@@ -38,8 +38,11 @@ export function probeAddon(path: string, state: string): string | undefined {
   const report = output[3] ?? "";
   const { problem } = report === "" ? { problem: "" } : (JSON.parse(report) as { readonly problem?: string });
   if (problem !== undefined && problem !== "") return problem;
-  if (signal !== null) return `it ends the process that loads it (${signal})`;
-  if (status !== 0 || report === "") return `it ends the process that loads it (exit code ${status})`;
+  if (signal !== null || status !== 0 || report === "") {
+    const end = signal ?? `exit code ${status}`;
+    const words = stderr.trim().split("\n").at(-1) || "it is damaged, or built for another version of Node";
+    return `it ends the process that loads it (${end}): ${words}`;
+  }
   rememberProbe(path, state);
   return undefined;
 }
