@@ -30,10 +30,31 @@ struct alignas(64) Share {
   int64_t end = 0;
 };
 
-/** One thread of the pool, and how often it was called: a new number is a call for it. */
+/** One thread of the pool. Whoever takes it out of Called, it by working or its caller by going on alone, has the call. */
 struct alignas(64) Worker {
-  std::atomic<uint32_t> calls{0};
+  enum State : int { Idle, Called, Working };
+  std::atomic<int> state{Idle};
   std::thread thread;
+
+  void call() {
+    state.store(Called, std::memory_order_release);
+    state.notify_one();
+  }
+  bool take(State next) {
+    int called = Called;
+    return state.compare_exchange_strong(called, next, std::memory_order_acquire, std::memory_order_relaxed);
+  }
+  /** The end of a call: one that has not begun has nothing left to do, whether the system has no core for it or it slept. */
+  void finish() {
+    if (take(Idle)) return;
+    for (int spin = 0; state.load(std::memory_order_acquire) == Working; ++spin) {
+      if (spin < kSpins) {
+        ELASTIC_PAUSE();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
 };
 
 }  // namespace
@@ -47,7 +68,6 @@ struct ThreadPool::State {
   int64_t share_count = 1;
   const std::function<void(int64_t)>* work = nullptr;
   const Execution* execution = nullptr;
-  std::atomic<int64_t> active{0};
   std::mutex failing;
   std::exception_ptr failure;
 
@@ -79,12 +99,13 @@ struct ThreadPool::State {
   }
 
   [[noreturn]] void serve(Worker& worker, int64_t thread) {
-    for (uint32_t seen = 0;; ++seen) {
-      for (int spin = 0; spin < kSpins && worker.calls.load(std::memory_order_acquire) == seen; ++spin) ELASTIC_PAUSE();
-      worker.calls.wait(seen, std::memory_order_acquire);
+    for (;;) {
+      for (int spin = 0; spin < kSpins && worker.state.load(std::memory_order_relaxed) != Worker::Called; ++spin) ELASTIC_PAUSE();
+      worker.state.wait(Worker::Idle, std::memory_order_relaxed);
+      if (!worker.take(Worker::Working)) continue;
       execution->enter();
       drain(thread);
-      active.fetch_sub(1, std::memory_order_release);
+      worker.state.store(Worker::Idle, std::memory_order_release);
     }
   }
 };
@@ -121,14 +142,9 @@ void ThreadPool::run(int64_t count, bool each_its_own, const std::function<void(
     share.next.store(count * i / state.share_count, std::memory_order_relaxed);
     share.end = count * (i + 1) / state.share_count;
   }
-  state.active.store(threads - 1, std::memory_order_relaxed);
-  for (int64_t i = 0; i < threads - 1; ++i) {
-    Worker& worker = *state.workers[static_cast<std::size_t>(i)];
-    worker.calls.fetch_add(1, std::memory_order_release);
-    worker.calls.notify_one();
-  }
+  for (int64_t i = 0; i < threads - 1; ++i) state.workers[static_cast<std::size_t>(i)]->call();
   state.drain(0);
-  while (state.active.load(std::memory_order_acquire) != 0) ELASTIC_PAUSE();
+  for (int64_t i = 0; i < threads - 1; ++i) state.workers[static_cast<std::size_t>(i)]->finish();
   if (state.failure != nullptr) std::rethrow_exception(std::exchange(state.failure, nullptr));
 }
 
