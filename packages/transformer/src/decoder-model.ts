@@ -3,21 +3,21 @@ import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/co
 import { type DecodePolicy, PagePool, type SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
 import { type Backend, cast, type Fence, type FloatDType, type SafetensorsCheckpoint, type Tensor } from "@elastic-attention/tensor";
-import { attentionBlock } from "./attention-block.js";
-import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode-graph.js";
-import { beginForward, checkTokens, type DecoderCore, lastLogits } from "./decoder-core.js";
-import { type DecoderWeights, weightBytes } from "./decoder-weights.js";
-import { loadWeights } from "./load-weights.js";
-import { type MemoryPrediction, predictMemory } from "./memory-prediction.js";
-import { mlpBlock } from "./mlp-block.js";
-import type { ModelAdapter } from "./model-adapter.js";
-import type { ModelSpec } from "./model-spec.js";
-import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill.js";
-import { makeRandomWeights } from "./random-weights.js";
-import { RotaryTable } from "./rotary-table.js";
-import { sampleLogits } from "./sample-logits.js";
-import type { PrefillSequence } from "./sequence-batch.js";
-import type { TokenSampler } from "./token-sampler.js";
+import { attentionBlock } from "./layer/attention-block.js";
+import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode/decode-graph.js";
+import { beginForward, checkTokens, type DecoderCore, lastLogits } from "./layer/decoder-core.js";
+import { type DecoderWeights, weightBytes } from "./layer/decoder-weights.js";
+import { loadWeights } from "./loading/load-weights.js";
+import { type MemoryPrediction, predictMemory } from "./memory/memory-prediction.js";
+import { mlpBlock } from "./layer/mlp-block.js";
+import type { ModelAdapter } from "./model/model-adapter.js";
+import type { ModelSpec } from "./model/model-spec.js";
+import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill/prefill.js";
+import { makeRandomWeights } from "./loading/random-weights.js";
+import { RotaryTable } from "./layer/rotary-table.js";
+import { sampleLogits } from "./decode/sample-logits.js";
+import type { PrefillSequence } from "./prefill/sequence-batch.js";
+import type { TokenSampler } from "./decode/token-sampler.js";
 
 export interface LoadOptions {
   readonly backend: Backend;

@@ -1,14 +1,14 @@
 import { ShapeError } from "@elastic-attention/core";
 import { type Backend, dtypeByteSize, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "../modes/attention-mode.js";
-import type { BlockPattern } from "../modes/block-pattern.js";
+import type { BlockPattern } from "../patterns/block-pattern.js";
 import { attentionModeDefinition } from "../modes/mode-registry.js";
 import { cacheAppend } from "../operations/cache-append.js";
 import { ContiguousLayer } from "./contiguous-layer.js";
 import type { LayerCache } from "./layer-cache.js";
 import type { LayerStorage } from "./layer-storage.js";
-import { PagedLayer } from "./paged-layer.js";
-import type { PagePool } from "./page-pool.js";
+import { PagedLayer } from "./pages/paged-layer.js";
+import type { PagePool } from "./pages/page-pool.js";
 
 /** How decoding treats sparse heads: by their mode, or every head over the whole cache (the published behaviour). */
 export type DecodePolicy = "routed" | "full";

@@ -1,7 +1,7 @@
 import { ShapeError } from "@elastic-attention/core";
 import type { Tensor } from "@elastic-attention/tensor";
 import { rowOf } from "../cache/head-slots.js";
-import { maskRow, patternBlockSize, visitedRanges } from "../modes/visited-blocks.js";
+import { maskRow, patternBlockSize, visitedRanges } from "../patterns/visited-blocks.js";
 import type { AttentionSequence } from "./hybrid-attention.js";
 
 /** One query row of one head, and where the keys and values are that it reads. */

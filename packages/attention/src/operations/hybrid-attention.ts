@@ -1,8 +1,8 @@
 import { TapeError } from "@elastic-attention/core";
 import { defineOperation, type GradientRule, type Tensor } from "@elastic-attention/tensor";
 import type { LayerCache } from "../cache/layer-cache.js";
-import type { BlockMask, BlockPattern } from "../modes/block-pattern.js";
-import { addAttentionGradients, attentionInputs } from "./attention-gradient.js";
+import type { BlockMask, BlockPattern } from "../patterns/block-pattern.js";
+import { addAttentionGradients, attentionInputs } from "../gradients/attention-gradient.js";
 import { referenceHybridAttention } from "./reference-hybrid-attention.js";
 
 /** The part of one sequence in an attention call. */

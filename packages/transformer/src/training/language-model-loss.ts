@@ -9,8 +9,8 @@ import {
   type Tape,
   type Tensor,
 } from "@elastic-attention/tensor";
-import type { DecoderWeights } from "../decoder-weights.js";
-import type { ModelSpec } from "../model-spec.js";
+import type { DecoderWeights } from "../layer/decoder-weights.js";
+import type { ModelSpec } from "../model/model-spec.js";
 import type { TrainingBatch } from "./training-batch.js";
 
 /** Rows whose logits exist at once. */

@@ -8,7 +8,7 @@ import {
   type LayerCache,
 } from "@elastic-attention/attention";
 import type { FloatArray, Tensor } from "@elastic-attention/tensor";
-import type { ModelSpec } from "../model-spec.js";
+import type { ModelSpec } from "../model/model-spec.js";
 import type { TrainingBatch } from "./training-batch.js";
 import type { GateDecision, TrainingStepOptions } from "./training-step.js";
 

@@ -1,7 +1,7 @@
 import { MemoryScope } from "@elastic-attention/core";
 import { headStores, type LayerCache } from "@elastic-attention/attention";
 import type { Backend, Tape, Tensor } from "@elastic-attention/tensor";
-import type { ModelSpec } from "../model-spec.js";
+import type { ModelSpec } from "../model/model-spec.js";
 import type { TrainingPack } from "./training-step.js";
 
 /** A pack on a backend. */

@@ -1,10 +1,10 @@
 import { cacheAppend } from "@elastic-attention/attention";
 import { routerLogits, routerParameters, type RouterWeights } from "@elastic-attention/router";
 import { cast, downloadFloats, headNorm, linear, rmsNorm, rotary, swiglu, type Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
-import type { LayerWeights } from "../decoder-weights.js";
-import { splitHeads } from "../fused-heads.js";
-import type { ModelSpec } from "../model-spec.js";
-import type { RotaryTable } from "../rotary-table.js";
+import type { LayerWeights } from "../layer/decoder-weights.js";
+import { splitHeads } from "../layer/fused-heads.js";
+import type { ModelSpec } from "../model/model-spec.js";
+import type { RotaryTable } from "../layer/rotary-table.js";
 import { gatedAttention } from "./gated-attention.js";
 import type { LayerDecision } from "./layer-decision.js";
 import type { TrainingBatch } from "./training-batch.js";

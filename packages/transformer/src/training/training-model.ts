@@ -4,14 +4,14 @@ import { attentionModeDefinition } from "@elastic-attention/attention";
 import { routerParameters, type RouterWeights } from "@elastic-attention/router";
 import { type Backend, cast, downloadFloats, embedding, type FloatArray, Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
 import { DecoderModel, type LoadOptions } from "../decoder-model.js";
-import type { ModelSpec } from "../model-spec.js";
+import type { ModelSpec } from "../model/model-spec.js";
 import { checkPack } from "./check-pack.js";
 import { hiddenStateDistance } from "./hidden-state-distance.js";
 import { languageModelLoss } from "./language-model-loss.js";
 import { LayerDecision } from "./layer-decision.js";
 import { TrainingBatch } from "./training-batch.js";
 import { runTrainingLayer } from "./training-layer.js";
-import { defaultTrainingChunkRows, keptAttentionBytes, predictTrainingMemory } from "./training-memory.js";
+import { defaultTrainingChunkRows, keptAttentionBytes, predictTrainingMemory } from "../memory/training-memory.js";
 import type { GateDecision, TrainingStepOptions, TrainingStepResult } from "./training-step.js";
 
 /** Of the memory beside a step, for outputs of the attention that are kept; the rest is for the kernels' own needs. */
