@@ -1,15 +1,13 @@
 import { MemoryScope, ShapeError } from "@elastic-attention/core";
 import type { Backend, Tensor } from "@elastic-attention/tensor";
 import type { BlockPattern } from "../patterns/block-pattern.js";
-import { patternBlockSize } from "../patterns/visited-blocks.js";
+import { patternNumbers } from "../patterns/pattern-numbers.js";
 import type { HeadStore } from "../cache/layer-cache.js";
 import type { PagePool } from "../cache/pages/page-pool.js";
 import type { SequenceCache } from "../cache/sequence-cache.js";
 
 /** Numbers of a head in the table: pattern, sink and local blocks, block size, then its store. */
 export const headEntryNumbers = 8;
-
-const patternCodes: Record<BlockPattern["type"], number> = { full: 0, streaming: 1, selected: 2 };
 
 export interface DecodeBatchOptions {
   readonly backend: Backend;
@@ -89,7 +87,7 @@ export class DecodeBatch implements Disposable {
     const numbers = new Int32Array(rows * headEntryNumbers);
     for (let layer = 0; layer < numLayers; layer++) {
       const { heads } = cache.layer(layer);
-      for (const [head, pattern] of cache.decodePatterns(layer).entries()) {
+      for (const [head, pattern] of cache.decodePatterns(layer).patterns.entries()) {
         numbers.set(headEntry(pattern, heads[head]!), (layer * numKeyValueHeads + head) * headEntryNumbers);
       }
     }
@@ -100,6 +98,5 @@ export class DecodeBatch implements Disposable {
 
 function headEntry(pattern: BlockPattern, { firstSlot, numSlots, sinkTokens, ringTokens }: HeadStore): number[] {
   if (pattern.type === "selected") throw new ShapeError('A "selected" pattern chooses its blocks for a prompt; it cannot decode.');
-  const { sinkBlocks, localBlocks } = pattern.type === "streaming" ? pattern : { sinkBlocks: 0, localBlocks: 0 };
-  return [patternCodes[pattern.type], sinkBlocks, localBlocks, patternBlockSize(pattern), firstSlot, numSlots, sinkTokens, ringTokens];
+  return [...patternNumbers(pattern), firstSlot, numSlots, sinkTokens, ringTokens];
 }

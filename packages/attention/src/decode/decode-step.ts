@@ -72,7 +72,7 @@ export const decodeAttention = defineOperation<DecodeAttentionCall>("decodeAtten
   const sequences = batch.caches.map((cache, start) => {
     const { numKeyValueHeads, headDim, length, keys, values, heads, pages } = cache.layer(layer);
     const grown: LayerCache = { numKeyValueHeads, headDim, length: length + 1, keys, values, heads, pages };
-    return { start, length: 1, cache: grown, patterns: cache.decodePatterns(layer) };
+    return { start, length: 1, cache: grown, routing: cache.decodePatterns(layer) };
   });
   backend.kernels.run(hybridAttention, { query, output, sequences, scale });
 });

@@ -1,142 +1,146 @@
 import { ShapeError } from "@elastic-attention/core";
-import type { Backend, Tensor } from "@elastic-attention/tensor";
+import type { PendingDownload, Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "../modes/attention-mode.js";
+import { patternOf } from "../modes/choose-blocks.js";
 import { attentionModeDefinition } from "../modes/mode-registry.js";
+import { mostPatternChoices, type PatternDecision } from "../patterns/head-patterns.js";
 
-/** An assignment that is made on the host: uploading it would make a GPU's stream wait, and few ask for it there. */
-export interface HostAssignment {
-  readonly backend: Backend;
-  /** [sequences * kvHeads]; or what makes them, once, when they are first asked for. */
-  readonly bytes: Uint8Array | (() => Uint8Array);
-  readonly shape: readonly [sequences: number, keyValueHeads: number];
-}
+/** Where the mode index of every head of every sequence is. */
+type Assignment =
+  | { readonly type: "host"; readonly bytes: Uint8Array }
+  /** The host decides, once what it reads has been computed. */
+  | { readonly type: "pending"; readonly decide: () => readonly ArrayLike<number>[] }
+  /** A device decides, in its order of work. */
+  | { readonly type: "device"; readonly tensor: Tensor; readonly download: PendingDownload };
 
-/** A plan whose decision waits for what a device computes: see {@link HeadPlan.deferred}. */
-export interface DeferredPlan {
-  readonly backend: Backend;
+/** A plan that the host decides later: see {@link HeadPlan.pending}. */
+export interface PendingPlan {
   readonly modes: readonly AttentionMode[];
   readonly shape: readonly [sequences: number, keyValueHeads: number];
-  /** One row of mode indices for each sequence; called once, when the assignment is first asked for. */
+  /** One row of mode indices for each sequence; called once, when the plan is waited for. */
   readonly decide: () => readonly ArrayLike<number>[];
   /** What `decide` reads; owned by the plan, and disposed once it has decided. */
   readonly source: Disposable;
   /** As in the plan. */
   readonly logits?: Tensor;
-  /** u8 [sequences, kvHeads]: the decision where the device makes it too, by stream order; owned by the plan. */
-  readonly assignment?: Tensor;
+}
+
+/** A plan that a device decides: see {@link HeadPlan.onDevice}. */
+export interface DevicePlan {
+  readonly modes: readonly AttentionMode[];
+  /** u8 [sequences, kvHeads]: index into `modes`; owned by the plan. */
+  readonly assignment: Tensor;
+  /** As in the plan. */
+  readonly logits?: Tensor;
 }
 
 /**
- * One layer's routing: which mode each key-value head of each sequence is in. `modes[0]` is the retrieval mode; model
- * sparsity counts the heads that are in any other. Made once, at prefill, and carried with the cache.
+ * What the heads of one layer do: the modes there are, and which of them each key-value head of each sequence is in.
+ * `modes[0]` is the retrieval mode; model sparsity counts the heads that are in any other. Made once, at prefill. The
+ * assignment may still be computed; only the methods that say so wait for it.
  */
 export class HeadPlan implements Disposable {
-  #assignment: Tensor | undefined;
-  #host: Uint8Array | undefined;
-  readonly #backend: Backend;
-  readonly #decide: (() => Uint8Array) | undefined;
-  /** What an undecided plan decides from. */
-  #source: Disposable | undefined;
-  /** Sequences and key-value heads. */
-  readonly #shape: readonly [number, number];
+  #known: Uint8Array | undefined;
 
-  /** @param assignment u8 [sequences, kvHeads], owned by the plan; or the same on the host, uploaded when it is asked for. */
-  constructor(
+  private constructor(
     readonly modes: readonly AttentionMode[],
-    assignment: Tensor | HostAssignment,
+    readonly numSequences: number,
+    readonly numKeyValueHeads: number,
+    private readonly assignment: Assignment,
     /** f32 [sequences, kvHeads, classes]: what a learned router decided from, if it did; owned by the plan. */
     readonly logits?: Tensor,
-  ) {
-    validateModes(modes);
-    this.#backend = assignment.backend;
-    if ("bytes" in assignment) {
-      const { bytes } = assignment;
-      if (typeof bytes === "function") this.#decide = bytes;
-      else this.#host = bytes;
-      this.#shape = assignment.shape;
-    } else {
-      this.#assignment = assignment;
-      this.#shape = [assignment.shape[0]!, assignment.shape[1]!];
-    }
-  }
+    /** What the assignment is read from, until it is; owned by the plan. */
+    private source?: Disposable,
+  ) {}
 
   /**
    * A plan from host data: one row of mode indices for each sequence.
    * @throws ShapeError for an index without a mode, InvalidModeError; `logits` then stays the caller's.
    */
-  static fromHost(
-    backend: Backend,
-    modes: readonly AttentionMode[],
-    rows: readonly ArrayLike<number>[],
-    logits?: Tensor,
-  ): HeadPlan {
+  static fromHost(modes: readonly AttentionMode[], rows: readonly ArrayLike<number>[], logits?: Tensor): HeadPlan {
     validateModes(modes);
     const shape = [rows.length, rows[0]?.length ?? 0] as const;
-    return new HeadPlan(modes, { backend, bytes: flatAssignment(rows, shape, modes.length), shape }, logits);
-  }
-
-  /**
-   * A plan that decides when it is first asked: a router returns it at once, and what does not depend on the plan is
-   * issued before anyone waits. Errors of the decision are thrown where it is asked for.
-   * @throws InvalidModeError; `source`, `logits` and `assignment` then stay the caller's.
-   */
-  static deferred({ backend, modes, shape, decide, source, logits, assignment }: DeferredPlan): HeadPlan {
-    const plan = new HeadPlan(modes, { backend, bytes: () => flatAssignment(decide(), shape, modes.length), shape }, logits);
-    plan.#source = source;
-    plan.#assignment = assignment;
-    return plan;
+    return new HeadPlan(modes, ...shape, { type: "host", bytes: flatAssignment(rows, shape, modes.length) }, logits);
   }
 
   /** Every head of every sequence in one mode. */
-  static uniform(backend: Backend, mode: AttentionMode, sequences: number, numKeyValueHeads: number): HeadPlan {
-    return HeadPlan.fromHost(backend, [mode], Array.from({ length: sequences }, () => new Uint8Array(numKeyValueHeads)));
+  static uniform(mode: AttentionMode, sequences: number, numKeyValueHeads: number): HeadPlan {
+    return HeadPlan.fromHost([mode], Array.from({ length: sequences }, () => new Uint8Array(numKeyValueHeads)));
   }
 
-  /** u8 [sequences, kvHeads]: index into `modes`. */
-  get assignment(): Tensor {
-    return (this.#assignment ??= this.#backend.upload(this.hostAssignment(), this.#shape, "u8"));
+  /**
+   * A plan that the host decides when it is waited for: a router returns it at once, and what does not depend on it is
+   * issued before anyone waits. Errors of the decision are thrown to who waits.
+   * @throws InvalidModeError; `source` and `logits` then stay the caller's.
+   */
+  static pending({ modes, shape, decide, source, logits }: PendingPlan): HeadPlan {
+    validateModes(modes);
+    return new HeadPlan(modes, ...shape, { type: "pending", decide }, logits, source);
   }
 
-  /** The assignment where it is in the backend's memory, or will be before what is issued from now on; never waits. */
-  get issuedAssignment(): Tensor | undefined {
-    return this.#assignment;
+  /**
+   * A plan that a device decides: attention can take it from there ({@link decisionOf}), and a copy for the host is asked
+   * for at once.
+   * @throws InvalidModeError; `assignment` and `logits` then stay the caller's.
+   */
+  static onDevice({ modes, assignment, logits }: DevicePlan): HeadPlan {
+    validateModes(modes);
+    const [sequences, heads] = assignment.shape as [number, number];
+    const download = assignment.startDownload();
+    return new HeadPlan(modes, sequences, heads, { type: "device", tensor: assignment, download }, logits, download);
   }
 
-  get numSequences(): number {
-    return this.#shape[0];
+  /**
+   * Mode indices, [sequences · kvHeads]; waits for the router the first time.
+   * @throws ShapeError for a decision that does not fit the plan
+   */
+  waitForAssignment(): Uint8Array {
+    return (this.#known ??= this.#read());
   }
 
-  get numKeyValueHeads(): number {
-    return this.#shape[1];
+  /** The mode of each head of a sequence; waits as {@link waitForAssignment}. */
+  waitForModes(sequence: number): readonly AttentionMode[] {
+    const { numKeyValueHeads } = this;
+    const row = this.waitForAssignment().subarray(sequence * numKeyValueHeads, (sequence + 1) * numKeyValueHeads);
+    return Array.from(row, (index) => this.modes[index]!);
   }
 
-  /** Mode indices on the host, [sequences * kvHeads]; on a GPU the first call waits for the router. */
-  hostAssignment(): Uint8Array {
-    if (this.#host === undefined) {
-      this.#host = this.#decide?.() ?? this.assignment.download();
-      this.#disposeSource();
-    }
-    return this.#host;
-  }
-
-  /** The mode of one head. */
-  modeOf(sequence: number, keyValueHead: number): AttentionMode {
-    return this.modes[this.hostAssignment()[sequence * this.numKeyValueHeads + keyValueHead]!]!;
+  /**
+   * A sequence's patterns as a device decides them, for a kernel that takes them from there: undefined where the host
+   * knows or makes the decision, or where a mode chooses blocks by itself. Never waits.
+   */
+  decisionOf(sequence: number): PatternDecision | undefined {
+    const { assignment } = this;
+    if (assignment.type !== "device" || this.#known !== undefined || this.modes.length > mostPatternChoices) return undefined;
+    const choices = this.modes.map(patternOf);
+    if (choices.some(({ type }) => type === "selected")) return undefined;
+    return { type: "decision", assignment: assignment.tensor, row: sequence, choices };
   }
 
   dispose(): void {
-    this.#assignment?.dispose();
+    this.#release();
+    if (this.assignment.type === "device") this.assignment.tensor.dispose();
     this.logits?.dispose();
-    this.#disposeSource();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  #disposeSource(): void {
-    this.#source?.[Symbol.dispose]();
-    this.#source = undefined;
+  #read(): Uint8Array {
+    const { assignment, numSequences, numKeyValueHeads, modes } = this;
+    if (assignment.type === "host") return assignment.bytes;
+    const bytes =
+      assignment.type === "device"
+        ? assignment.download.read()
+        : flatAssignment(assignment.decide(), [numSequences, numKeyValueHeads], modes.length);
+    this.#release();
+    return bytes;
+  }
+
+  #release(): void {
+    this.source?.[Symbol.dispose]();
+    this.source = undefined;
   }
 }
 

@@ -1,8 +1,6 @@
 import { ShapeError } from "@elastic-attention/core";
 import type { AttentionMode } from "../modes/attention-mode.js";
 import type { BlockPattern } from "../patterns/block-pattern.js";
-import { attentionModeDefinition } from "../modes/mode-registry.js";
-import { visitedRanges } from "../patterns/visited-blocks.js";
 
 /** One sequence's routing: [layer][kvHead] index into `modes`, of which `modes[0]` is the retrieval mode. */
 export interface HeadMap {
@@ -19,20 +17,6 @@ export function modelSparsity({ assignment }: HeadMap): number {
     for (let head = 0; head < layer.length; head++) if (layer[head]! > 0) sparse += 1;
   }
   return heads === 0 ? 0 : sparse / heads;
-}
-
-/** ESR as the paper plots it (eq. 5): mean over the last layer's heads of the share of keys the last query skips. */
-export function lastQuerySparsity({ modes, assignment }: HeadMap, tokens: number): number {
-  const last = assignment.at(-1);
-  if (last === undefined || last.length === 0 || tokens === 0) return 0;
-  let sum = 0;
-  for (let head = 0; head < last.length; head++) {
-    const mode = modes[last[head]!]!;
-    const pattern = attentionModeDefinition(mode).decodePattern(mode);
-    const seen = visitedRanges(pattern, tokens - 1).reduce((count, [start, end]) => count + end - start, 0);
-    sum += 1 - seen / tokens;
-  }
-  return sum / last.length;
 }
 
 /** Blocks that one head visited and could have visited in a prefill. */

@@ -7,7 +7,7 @@ import type { PendingScores, RouterInput, ScoringRouter } from "../router.js";
 import type { RouterWeights } from "./router-weights.js";
 
 export interface LearnedRouterOptions {
-  /** One for each layer; owned by the router. */
+  /** One for each layer; they stay their owner's, as several routers may share them. */
   readonly layers: readonly RouterWeights[];
   readonly retrievalMode: AttentionMode;
   readonly sparseMode: AttentionMode;
@@ -34,19 +34,13 @@ export class LearnedRouter implements ScoringRouter {
     return this.options.layers.reduce((sum, layer) => sum + layer.parameters, 0);
   }
 
-  /** The kernel decides. The host reads the decision when the plan is asked, or never waits: attention can take it from the device. */
+  /** The kernel decides; attention can take the decision from the device. */
   route(input: RouterInput): HeadPlan {
     const { backend, keys, offsets } = input;
-    const [sequences, heads] = [offsets.length - 1, keys.shape[1]!];
     using scope = new MemoryScope();
-    const assignment = scope.track(backend.allocate([sequences, heads], "u8"));
+    const assignment = scope.track(backend.allocate([offsets.length - 1, keys.shape[1]!], "u8"));
     const logits = scope.track(this.#logits(input, assignment));
-    const source = scope.track(assignment.startDownload());
-    const decide = () => {
-      const modes = source.read();
-      return Array.from({ length: sequences }, (_, sequence) => modes.subarray(sequence * heads, (sequence + 1) * heads));
-    };
-    const plan = HeadPlan.deferred({ backend, modes: this.modes, shape: [sequences, heads], decide, source, logits, assignment });
+    const plan = HeadPlan.onDevice({ modes: this.modes, assignment, logits });
     scope.move();
     return plan;
   }
@@ -61,9 +55,8 @@ export class LearnedRouter implements ScoringRouter {
     return this.#pendingScores(logits);
   }
 
-  [Symbol.dispose](): void {
-    for (const layer of this.options.layers) layer[Symbol.dispose]();
-  }
+  /** Nothing to give back: the weights are their owner's. */
+  [Symbol.dispose](): void {}
 
   /** @param assignment gets what the logits decide */
   #logits({ backend, layer, keys, offsets }: RouterInput, assignment?: Tensor): Tensor {

@@ -13,9 +13,9 @@ export class ConstantRouter implements Router {
     this.#index = this.modes.length - 1;
   }
 
-  route({ backend, keys, offsets }: RouterInput): HeadPlan {
+  route({ keys, offsets }: RouterInput): HeadPlan {
     const row = new Uint8Array(keys.shape[1]!).fill(this.#index);
-    return HeadPlan.fromHost(backend, this.modes, Array.from({ length: offsets.length - 1 }, () => row));
+    return HeadPlan.fromHost(this.modes, Array.from({ length: offsets.length - 1 }, () => row));
   }
 
   expectedSparseHeads(numLayers: number, numKeyValueHeads: number): readonly number[] {

@@ -34,9 +34,9 @@ export class StaticRouter implements ScoringRouter {
     this.#scores = scores;
   }
 
-  route({ backend, layer, keys, offsets }: RouterInput): HeadPlan {
+  route({ layer, keys, offsets }: RouterInput): HeadPlan {
     const row = this.#row(layer, keys.shape[1]!);
-    return HeadPlan.fromHost(backend, this.modes, Array.from({ length: offsets.length - 1 }, () => row));
+    return HeadPlan.fromHost(this.modes, Array.from({ length: offsets.length - 1 }, () => row));
   }
 
   score({ layer, keys, offsets }: RouterInput): Float32Array {

@@ -8,12 +8,13 @@ import {
   prepareDecode,
   type SequenceCache,
 } from "@elastic-attention/attention";
-import { type Backend, embedding, type FloatDType, type Graph, linear, rmsNorm, type Tensor } from "@elastic-attention/tensor";
-import type { DecoderCore } from "../layer/decoder-core.js";
-import type { LayerWeights } from "../layer/decoder-weights.js";
-import { mlpBlock } from "../layer/mlp-block.js";
+import { type Backend, embedding, type FloatDType, type Graph, type Tensor } from "@elastic-attention/tensor";
+import { attentionScale } from "../layer/attend-heads.js";
+import { type LayerPass, runDecoderLayer } from "../layer/decoder-layer.js";
+import type { DecoderCore } from "../layer/forward-pass.js";
+import { projectLogits } from "../layer/logits.js";
+import { Workspace } from "../memory/workspace.js";
 import type { ModelSpec } from "../model/model-spec.js";
-import { Workspace } from "../layer/workspace.js";
 
 /** What decode steps of one model share. */
 export interface DecodeGraphContext extends DecoderCore {
@@ -87,31 +88,37 @@ export class DecodeGraph implements Disposable {
   #run(cosine: Tensor, sine: Tensor): void {
     const { backend, spec, weights } = this.context;
     const { kernels } = backend;
-    const workspace = this.#workspace;
-    const { hidden, normed } = workspace;
+    const { hidden } = this.#workspace;
     kernels.run(planDecode, { batch: this.#batch });
     kernels.run(embedding, { ids: this.#batch.ids, table: weights.embedding, output: hidden });
-    for (const [layer, layerWeights] of weights.layers.entries()) {
-      this.#attend(layer, layerWeights, cosine, sine);
-      mlpBlock(backend, spec, layerWeights, workspace, [0, this.slots]);
-    }
-    kernels.run(rmsNorm, { input: hidden, weight: weights.finalNorm, epsilon: spec.rmsNormEpsilon, output: normed });
-    kernels.run(linear, { input: normed, ...weights.output, output: this.#logits });
+    const pass = this.#pass(cosine, sine);
+    for (const [layer, layerWeights] of weights.layers.entries()) runDecoderLayer(pass, layerWeights, layer);
+    projectLogits(kernels, spec, weights, { hidden, normed: this.#workspace.normed(this.slots), logits: this.#logits });
   }
 
-  #attend(layer: number, weights: LayerWeights, cosine: Tensor, sine: Tensor): void {
+  /** Layers whose heads are prepared and attend by two kernels, which read what changes from step to step from the batch. */
+  #pass(cosine: Tensor, sine: Tensor): LayerPass {
     const { backend, spec } = this.context;
-    const { kernels } = backend;
     const { numQueryHeads, headDim, rmsNormEpsilon: epsilon } = spec;
-    const { hidden, normed, queryKeyValue, attention } = this.#workspace;
-    const batch = this.#batch;
-    kernels.run(rmsNorm, { input: hidden, weight: weights.attentionNorm, epsilon, output: normed });
-    kernels.run(linear, { input: normed, ...weights.queryKeyValue, output: queryKeyValue });
-    const { queryNorm, keyNorm } = weights;
-    kernels.run(prepareDecode, { batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, cosine, sine });
-    const query = queryKeyValue.columns(0, numQueryHeads * headDim).reshape([this.slots, numQueryHeads, headDim]);
-    kernels.run(decodeAttention, { batch, layer, query, output: attention.reshape(query.shape), scale: headDim ** -0.5 });
-    kernels.run(linear, { input: attention, ...weights.attentionOutput, output: hidden, accumulate: true });
+    const { kernels } = backend;
+    const { hidden, queryKeyValue, attention, chunks } = this.#workspace;
+    const [batch, slots, scratch] = [this.#batch, this.slots, this.#workspace];
+    return {
+      spec,
+      runner: kernels,
+      scratch,
+      stream: { before: hidden, between: hidden, after: hidden },
+      chunks,
+      queryKeyValue,
+      part: (_input, _output, body) => body(kernels, scratch),
+      *attend({ queryNorm, keyNorm }, layer) {
+        kernels.run(prepareDecode, { batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, cosine, sine });
+        const query = queryKeyValue.columns(0, numQueryHeads * headDim).reshape([slots, numQueryHeads, headDim]);
+        kernels.run(decodeAttention, { batch, layer, query, output: attention.reshape(query.shape), scale: attentionScale(spec) });
+        yield "attention";
+        return attention;
+      },
+    };
   }
 }
 

@@ -28,16 +28,3 @@ export interface DecoderWeights {
   readonly finalNorm: Tensor;
   readonly output: Projection;
 }
-
-/** Bytes that weights take on their backend. */
-export function weightBytes({ embedding, layers, finalNorm, output }: DecoderWeights): number {
-  const projection = ({ weight, bias }: Projection) => weight.byteLength + (bias?.storage.byteLength ?? 0);
-  const tensors = (...all: readonly (Tensor | undefined)[]) => all.reduce((sum, tensor) => sum + (tensor?.storage.byteLength ?? 0), 0);
-  return layers.reduce(
-    (sum, { attentionNorm, mlpNorm, queryNorm, keyNorm, queryKeyValue, attentionOutput, gateUp, down }) =>
-      sum +
-      tensors(attentionNorm, mlpNorm, queryNorm, keyNorm) +
-      [queryKeyValue, attentionOutput, gateUp, down].reduce((bytes, each) => bytes + projection(each), 0),
-    tensors(embedding, finalNorm) + projection(output),
-  );
-}

@@ -1,4 +1,4 @@
-import { type Backend, fromBFloat16, type GrowableTensor, growableTensor, rotaryTables, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
+import { type Backend, type GrowableTensor, growableTensor, rotaryTables, type Tensor } from "@elastic-attention/tensor";
 import { inverseFrequencies, type RopeSpec } from "../model/rope-spec.js";
 
 /**
@@ -14,8 +14,6 @@ export class RotaryTable implements Disposable {
     private readonly rope: RopeSpec,
     private readonly headDim: number,
     private readonly contextLength: number,
-    /** Rounds the tables to bf16 as the published bf16 models do (reference semantics 2.3), for parity with them. */
-    private readonly roundToBFloat16 = false,
   ) {}
 
   /** f32 tables [at least `positions`, headDim / 2]. @throws OutOfMemoryError */
@@ -55,32 +53,12 @@ export class RotaryTable implements Disposable {
 
   #fill(cosine: Tensor, sine: Tensor, frequencies: Float32Array): void {
     const scale = this.rope.type === "yarn" ? this.rope.attentionFactor : 1;
-    if (this.roundToBFloat16) {
-      const rounded = roundedTables(cosine.numRows, frequencies, scale);
-      this.backend.write(cosine, rounded.cosine);
-      this.backend.write(sine, rounded.sine);
-    } else {
-      using radians = this.backend.upload(frequencies, [frequencies.length], "f32");
-      this.backend.kernels.run(rotaryTables, { frequencies: radians, scale, cosine, sine });
-    }
+    using radians = this.backend.upload(frequencies, [frequencies.length], "f32");
+    this.backend.kernels.run(rotaryTables, { frequencies: radians, scale, cosine, sine });
   }
 }
 
 /** Rows of the tables when `needed` positions are asked for: powers of two, the context at most. */
 export function tablePositions(needed: number, contextLength: number): number {
   return Math.max(needed, Math.min(contextLength, Math.max(256, 2 ** Math.ceil(Math.log2(needed)))));
-}
-
-function roundedTables(positions: number, frequencies: ArrayLike<number>, scale: number) {
-  const round = (value: number) => fromBFloat16(toBFloat16(value));
-  const half = frequencies.length;
-  const [cosine, sine] = [new Float32Array(positions * half), new Float32Array(positions * half)];
-  for (let position = 0; position < positions; position++) {
-    for (let pair = 0; pair < half; pair++) {
-      const angle = Math.fround(position * frequencies[pair]!);
-      cosine[position * half + pair] = round(Math.cos(angle) * scale);
-      sine[position * half + pair] = round(Math.sin(angle) * scale);
-    }
-  }
-  return { cosine, sine };
 }

@@ -22,7 +22,6 @@ export interface OpenModelOptions {
    * routers.safetensors in the model's folder, where there is one.
    */
   readonly routers?: string;
-  readonly roundRotaryTables?: boolean;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   readonly signal?: AbortSignal;
 }

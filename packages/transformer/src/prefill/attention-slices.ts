@@ -1,4 +1,4 @@
-import { type AttentionSequence, type BlockPattern, shortenedCache } from "@elastic-attention/attention";
+import { type AttentionSequence, type BlockPattern, shortenedCache, waitForPatterns } from "@elastic-attention/attention";
 
 /** Query rows that begin and end a slice: tiles of kernels are never cut, so slices compute what the whole would. */
 const alignment = 128;
@@ -10,15 +10,13 @@ const leastRows = 1024;
  * runs between two turns of others. A sequence whose blocks were selected stays whole, as its mask belongs to all rows.
  */
 export function attentionSlices(sequences: readonly AttentionSequence[], mostPairs: number): (readonly AttentionSequence[])[] {
-  // What a device still decides is not asked for where it makes no difference.
-  const atMost = sequences.reduce((sum, { cache, length }) => sum + cache.numKeyValueHeads * length * cache.length, 0);
-  if (atMost <= mostPairs) return [sequences];
-  if (sequences.reduce((sum, sequence) => sum + pairsOf(sequence, 0, sequence.length), 0) <= mostPairs) return [sequences];
+  if (pairsAtMost(sequences) <= mostPairs) return [sequences];
   return sequences.flatMap((sequence) => {
-    if (sequence.mask !== undefined) return [[sequence]];
+    const { patterns, mask } = waitForPatterns(sequence.routing);
+    if (mask !== undefined) return [[sequence]];
     const slices: AttentionSequence[][] = [];
     for (let start = 0; start < sequence.length; ) {
-      const end = sliceEnd(sequence, start, mostPairs);
+      const end = sliceEnd(sequence, patterns, start, mostPairs);
       const { cache, length } = sequence;
       // Keys behind the slice are not there yet, as far as its queries can tell.
       const seen = shortenedCache(cache, cache.length - length + end);
@@ -29,20 +27,29 @@ export function attentionSlices(sequences: readonly AttentionSequence[], mostPai
   });
 }
 
-function sliceEnd(sequence: AttentionSequence, start: number, mostPairs: number): number {
+/** Query-key pairs of a call, summed over key-value heads; heads that a device still decides count as if they read everything. */
+export function pairsAtMost(sequences: readonly AttentionSequence[]): number {
+  return sequences.reduce((sum, sequence) => {
+    const { cache, length, routing } = sequence;
+    const pairs = routing.type === "decision" ? cache.numKeyValueHeads * length * cache.length : pairsOf(sequence, routing.patterns, 0, length);
+    return sum + pairs;
+  }, 0);
+}
+
+function sliceEnd(sequence: AttentionSequence, patterns: readonly BlockPattern[], start: number, mostPairs: number): number {
   const offset = sequence.cache.length - sequence.length;
   const aligned = (row: number) => Math.ceil((offset + row) / alignment) * alignment - offset;
   let end = aligned(start + leastRows);
   while (end < sequence.length) {
     const next = aligned(end + leastRows);
-    if (pairsOf(sequence, start, Math.min(next, sequence.length)) > mostPairs) break;
+    if (pairsOf(sequence, patterns, start, Math.min(next, sequence.length)) > mostPairs) break;
     end = next;
   }
   return Math.min(end, sequence.length);
 }
 
 /** Pairs of rows [start, end) of a sequence, summed over key-value heads. */
-function pairsOf({ cache, length, patterns }: AttentionSequence, start: number, end: number): number {
+function pairsOf({ cache, length }: AttentionSequence, patterns: readonly BlockPattern[], start: number, end: number): number {
   const middle = cache.length - length + (start + end) / 2;
   return patterns.reduce((sum, pattern) => sum + (end - start) * Math.min(middle, windowOf(pattern)), 0);
 }

@@ -1,5 +1,4 @@
 import { type AttentionObserver, type Router } from "@elastic-attention/router";
-import { SequenceCache } from "@elastic-attention/attention";
 import type { DecoderModel } from "../decoder-model.js";
 
 /** Raw numerics of one prompt, for comparing implementations. */
@@ -20,19 +19,18 @@ export async function forward(
   lastRows: number,
   router?: Router,
 ): Promise<ForwardResult> {
-  const { numLayers, numKeyValueHeads, headDim } = model.spec;
-  using cache = new SequenceCache({ backend: model.backend, numLayers, numKeyValueHeads, headDim, dtype: model.dtype });
+  using cache = model.createCache({ paged: false });
   const routerLogits: number[] = [];
   const observer: AttentionObserver = {
     afterRoute: ({ plan }) => void routerLogits.push(...(plan.logits?.toFloat32() ?? [])),
   };
   const sequence = router === undefined ? { tokens, cache } : { tokens, cache, router };
-  const { logits, routing } = await model.prefill({ sequences: [sequence], logitsRows: lastRows, observer });
+  const { logits, sequences } = await model.prefill({ sequences: [sequence], logitsRows: lastRows, observer });
   using owned = logits;
   return {
     logits: owned.toFloat32(),
     rows: owned.numRows,
-    fullHeads: Uint8Array.from(routing[0]!.assignment.flat(), (mode) => (mode === 0 ? 1 : 0)),
+    fullHeads: Uint8Array.from(sequences[0]!.routing.assignment.flat(), (mode) => (mode === 0 ? 1 : 0)),
     routerLogits: routerLogits.length > 0 ? Float32Array.from(routerLogits) : undefined,
   };
 }

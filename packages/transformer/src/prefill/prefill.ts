@@ -1,27 +1,30 @@
 import { MemoryScope } from "@elastic-attention/core";
-import type { AttentionMode, BlockCount } from "@elastic-attention/attention";
 import type { AttentionObserver } from "@elastic-attention/router";
 import type { Fence, Tensor } from "@elastic-attention/tensor";
-import type { AttentionContext } from "../layer/attention-block.js";
-import { beginForward, type DecoderCore, lastLogits, logitsOf } from "../layer/decoder-core.js";
-import type { PendingBlockCount } from "./pending-block-count.js";
-import { prefillLayer, type PrefillPhase } from "./prefill-layer.js";
-import type { PrefillSequence } from "./sequence-batch.js";
+import { cachedPass } from "../layer/cached-pass.js";
+import { decoderLayer, type LayerPhase, type RowRange } from "../layer/decoder-layer.js";
+import { beginForward, type DecoderCore, type ForwardPass } from "../layer/forward-pass.js";
+import { lastRows, logitsOf } from "../layer/logits.js";
+import { rowChunks } from "../memory/workspace.js";
+import { PrefillAttention } from "./prefill-attention.js";
+import type { PrefillSequence } from "./prefill-pass.js";
+import { RoutingRecord, type SequenceRouting } from "./routing-record.js";
 
-/** Routing of one sequence over all layers. */
-export interface SequenceRouting {
-  /** [layer][kvHead]. */
-  readonly modes: readonly (readonly AttentionMode[])[];
-  /** [layer][kvHead]: 0 is the retrieval mode. */
-  readonly assignment: readonly (readonly number[])[];
-  /** One for each layer, summed over heads. */
-  readonly blocks: readonly BlockCount[];
+/** What a slice of a prefill did. */
+export type PrefillPhase = "embedding" | LayerPhase | "logits";
+
+/** What a prefill gives for one of its sequences. */
+export interface SequencePrefill {
+  /** f32 [rows, vocabulary]: its last rows, a view of the result's logits. */
+  readonly logits: Tensor;
+  readonly routing: SequenceRouting;
 }
 
 export interface PrefillResult {
   /** f32 [rows, vocabulary]: the last `logitsRows` rows of each sequence, in order. The caller disposes it. */
   readonly logits: Tensor;
-  readonly routing: readonly SequenceRouting[];
+  /** One for each sequence, in order. */
+  readonly sequences: readonly SequencePrefill[];
 }
 
 export interface PrefillSettings {
@@ -41,12 +44,6 @@ export type LogitsReader = (logits: Tensor, start: number) => void;
 
 /** Rows of logits that a {@link LogitsReader} gets at a time. */
 const rowsAtOnce = 512;
-
-interface GrowingRouting {
-  readonly modes: (readonly AttentionMode[])[];
-  readonly assignment: (readonly number[])[];
-  readonly blocks: PendingBlockCount[];
-}
 
 /**
  * A prefill that is run slice by slice, so that others can run in between; its layers take all tokens at once. Disposed
@@ -121,39 +118,38 @@ export class Prefill implements Disposable {
     for (const { cache } of this.settings.sequences) cache.dispose();
   }
 
-  #read(readLogits: LogitsReader, context: AttentionContext, start: number): void {
-    using logits = logitsOf(this.core, context, [[start, Math.min(start + rowsAtOnce, context.batch.numTokens)]]);
-    readLogits(logits, start);
+  #read(readLogits: LogitsReader, pass: ForwardPass, rows: RowRange): void {
+    using logits = logitsOf(pass, [rows]);
+    readLogits(logits, rows[0]);
   }
 
   *#run(): Generator<PrefillPhase, PrefillResult> {
     const { sequences, observer, logitsRows = 1, readLogits } = this.settings;
     const started = beginForward(this.core, sequences, this.#scope, observer?.afterAttention !== undefined);
-    const context = observer === undefined ? started : { ...started, observer };
+    const pass = { ...started, routers: sequences.map(({ router }) => router), observer };
     yield "embedding";
-    const routing: GrowingRouting[] = sequences.map(() => ({ modes: [], assignment: [], blocks: [] }));
+    const record = this.#scope.track(new RoutingRecord(this.core.spec.numQueryHeads));
+    const layers = cachedPass(pass, (layer) => new PrefillAttention(pass, layer, () => this.slicePairs, record));
     for (const [layer, weights] of this.core.weights.layers.entries()) {
-      const result = yield* prefillLayer(context, weights, layer, () => this.slicePairs, this.#scope);
-      for (const [index, { modes, assignment, blocks }] of routing.entries()) {
-        modes.push(result.modes[index]!);
-        assignment.push(result.assignment[index]!);
-        blocks.push(result.blocks[index]!);
-      }
+      yield* decoderLayer(layers, weights, layer);
       this.#layersDone = layer + 1;
       yield "feed-forward";
     }
     if (readLogits !== undefined) {
-      for (let start = 0; start < context.batch.numTokens; start += rowsAtOnce) {
-        this.#read(readLogits, context, start);
+      for (const rows of rowChunks(pass.batch.numTokens, rowsAtOnce)) {
+        this.#read(readLogits, pass, rows);
         yield "logits";
       }
     }
-    using logits = new MemoryScope();
-    const last = logits.track(lastLogits(this.core, context, logitsRows));
-    const counted = routing.map(({ modes, assignment, blocks }) => ({ modes, assignment, blocks: blocks.map((count) => count.read()) }));
+    using owned = new MemoryScope();
+    const ranges = lastRows(pass, logitsRows);
+    const logits = owned.track(logitsOf(pass, ranges));
+    const routing = record.waitForRouting();
     for (const { cache, tokens } of sequences) cache.advance(tokens.length);
     this.#scope.dispose();
-    logits.move();
-    return { logits: last, routing: counted };
+    owned.move();
+    let end = 0;
+    const views = ranges.map(([first, last]) => logits.rows(end, (end += last - first)));
+    return { logits, sequences: routing.map((each, index) => ({ logits: views[index]!, routing: each })) };
   }
 }

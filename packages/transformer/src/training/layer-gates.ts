@@ -1,11 +1,12 @@
-import { InvalidModeError, MemoryScope, ShapeError } from "@elastic-attention/core";
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
 import {
-  attentionModeDefinition,
   type AttentionMode,
   type AttentionSequence,
-  type BlockMask,
-  type DualAttentionSequence,
+  chooseBlocksOfHeads,
+  knownPatterns,
+  type KnownPatterns,
   type LayerCache,
+  patternOf,
 } from "@elastic-attention/attention";
 import type { FloatArray, Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model/model-spec.js";
@@ -20,17 +21,23 @@ export interface AttentionSides {
   readonly sparseLogSumExp: Tensor;
 }
 
+/** One segment in a layer's dual attention: what its heads read in the sparse mode (`routing`) and in the retrieval mode. */
+export interface GatedSequence extends AttentionSequence {
+  readonly routing: KnownPatterns;
+  readonly retrieval: KnownPatterns;
+}
+
 /**
  * What one layer keeps of its first forward pass: its gates, the blocks of modes that choose some, and the outputs of its
  * attention where there is memory for them. A layer that is computed again finds it here.
  */
-export class LayerDecision implements Disposable {
+export class LayerGates implements Disposable {
   /** Gradient of the gates' own term of the objective; known after the forward pass. */
   gateLossGradient: FloatArray | undefined;
   /** Outputs of the attention, once computed; only where `keepsAttention`. */
   keptAttention: AttentionSides | undefined;
   #gates: GateDecision | undefined;
-  #sequences: readonly { readonly retrieval?: BlockMask; readonly sparse?: BlockMask }[] | undefined;
+  #routing: readonly { readonly retrieval: KnownPatterns; readonly routing: KnownPatterns }[] | undefined;
   readonly #scope = new MemoryScope();
 
   constructor(
@@ -68,46 +75,29 @@ export class LayerDecision implements Disposable {
   }
 
   /** The sequences of a dual attention call; modes that choose blocks choose them the first time, for all heads. */
-  sequences(query: Tensor, caches: readonly LayerCache[], scale: number): DualAttentionSequence[] {
+  sequences(query: Tensor, caches: readonly LayerCache[], scale: number): GatedSequence[] {
     const { retrievalMode, sparseMode } = this.options;
-    const segments = this.batch.segments();
-    this.#sequences ??= segments.map(([start, end], index) => {
+    const segments = this.batch.segments;
+    this.#routing ??= segments.map(([start, end], index) => {
       const rows = query.rows(start, end);
-      const retrieval = this.#select(retrievalMode, rows, caches[index]!, scale);
-      const sparse = this.#select(sparseMode, rows, caches[index]!, scale);
-      return { ...(retrieval === undefined ? {} : { retrieval }), ...(sparse === undefined ? {} : { sparse }) };
+      const routingOf = (mode: AttentionMode) => this.#choose(mode, rows, caches[index]!, scale);
+      return { retrieval: routingOf(retrievalMode), routing: routingOf(sparseMode) };
     });
-    return segments.map(([start, end], index) => {
-      const { retrieval, sparse } = this.#sequences![index]!;
-      return {
-        start,
-        length: end - start,
-        cache: caches[index]!,
-        patterns: this.#patterns(sparseMode),
-        retrievalPatterns: this.#patterns(retrievalMode),
-        ...(sparse === undefined ? {} : { mask: sparse }),
-        ...(retrieval === undefined ? {} : { retrievalMask: retrieval }),
-      };
-    });
+    return segments.map(([start, end], index) => ({ start, length: end - start, cache: caches[index]!, ...this.#routing![index]! }));
   }
 
   /**
    * The sequences of the attention that the gates chose, each head by its own pattern; undefined where no single call
    * can say it: gates between 0 and 1, or both modes choosing blocks.
    */
-  chosen(sequences: readonly DualAttentionSequence[]): AttentionSequence[] | undefined {
+  chosen(sequences: readonly GatedSequence[]): AttentionSequence[] | undefined {
     const { gates } = this;
     if (!gates.every((gate: number) => gate === 0 || gate === 1)) return undefined;
-    if (sequences.some(({ mask, retrievalMask }) => mask !== undefined && retrievalMask !== undefined)) return undefined;
-    return sequences.map(({ start, length, cache, patterns, retrievalPatterns, mask, retrievalMask }, segment) => {
-      const chosenMask = mask ?? retrievalMask;
-      return {
-        start,
-        length,
-        cache,
-        patterns: patterns.map((pattern, head) => (gates[segment * patterns.length + head] === 1 ? retrievalPatterns![head]! : pattern)),
-        ...(chosenMask === undefined ? {} : { mask: chosenMask }),
-      };
+    if (sequences.some(({ routing, retrieval }) => routing.mask !== undefined && retrieval.mask !== undefined)) return undefined;
+    return sequences.map(({ start, length, cache, routing, retrieval }, segment) => {
+      const isRetrieval = (head: number) => gates[segment * cache.numKeyValueHeads + head] === 1;
+      const patterns = routing.patterns.map((sparse, head) => (isRetrieval(head) ? retrieval.patterns[head]! : sparse));
+      return { start, length, cache, routing: knownPatterns(patterns, routing.mask ?? retrieval.mask) };
     });
   }
 
@@ -122,17 +112,11 @@ export class LayerDecision implements Disposable {
     this.#scope.dispose();
   }
 
-  #patterns(mode: AttentionMode) {
-    const pattern = attentionModeDefinition(mode).pattern(mode);
-    return Array.from({ length: this.spec.numKeyValueHeads }, () => pattern);
-  }
-
-  #select(mode: AttentionMode, query: Tensor, cache: LayerCache, scale: number): BlockMask | undefined {
-    const definition = attentionModeDefinition(mode);
-    if (definition.pattern(mode).type !== "selected") return undefined;
-    if (definition.select === undefined) throw new InvalidModeError(`Mode "${mode.kind}" has a "selected" pattern but no select().`);
-    const keyValueHeads = Array.from({ length: this.spec.numKeyValueHeads }, (_, head) => head);
-    return this.#scope.track(definition.select({ mode, layer: this.layer, query, cache, keyValueHeads, scale }));
+  /** Every head in one mode. */
+  #choose(mode: AttentionMode, query: Tensor, cache: LayerCache, scale: number): KnownPatterns {
+    const modes = Array.from({ length: this.spec.numKeyValueHeads }, () => mode);
+    const mask = chooseBlocksOfHeads(modes, { layer: this.layer, query, cache, scale });
+    return knownPatterns(modes.map(patternOf), mask === undefined ? undefined : this.#scope.track(mask));
   }
 
   #expectCount(values: FloatArray, perGate: number, what: string): void {

@@ -1,21 +1,16 @@
 import type { SequenceCache } from "@elastic-attention/attention";
-import type { Router } from "@elastic-attention/router";
 import type { Backend, Tensor } from "@elastic-attention/tensor";
 
-/** One sequence of a prefill. */
-export interface PrefillSequence {
+/** Tokens that follow what a cache holds. */
+export interface SequenceTokens {
   readonly tokens: ArrayLike<number>;
-  /** Empty for a new sequence; otherwise these tokens follow what it holds, under the plan it holds. */
   readonly cache: SequenceCache;
-  /** Decides the modes of a new sequence; none: every head full. */
-  readonly router?: Router;
 }
 
 /** Tokens of several sequences one after another in one row dimension, as every kernel sees them. */
 export interface SequenceBatch {
   readonly numTokens: number;
   readonly caches: readonly SequenceCache[];
-  readonly routers: readonly (Router | undefined)[];
   /** Sequence i is rows offsets[i] to offsets[i + 1]. */
   readonly offsets: readonly number[];
   /** i32 [tokens]. */
@@ -27,7 +22,7 @@ export interface SequenceBatch {
 }
 
 /** Lays sequences out in rows; the caller disposes `ids` and `positions`. */
-export function layOut(backend: Backend, sequences: readonly PrefillSequence[]): SequenceBatch {
+export function layOut(backend: Backend, sequences: readonly SequenceTokens[]): SequenceBatch {
   const offsets = [0];
   for (const { tokens } of sequences) offsets.push(offsets.at(-1)! + tokens.length);
   const numTokens = offsets.at(-1)!;
@@ -43,15 +38,7 @@ export function layOut(backend: Backend, sequences: readonly PrefillSequence[]):
   const idsTensor = backend.upload(ids, [numTokens], "i32");
   try {
     const positionsTensor = backend.upload(positions, [numTokens], "i32");
-    return {
-      numTokens,
-      caches: sequences.map((sequence) => sequence.cache),
-      routers: sequences.map((sequence) => sequence.router),
-      offsets,
-      ids: idsTensor,
-      positions: positionsTensor,
-      longest,
-    };
+    return { numTokens, caches: sequences.map(({ cache }) => cache), offsets, ids: idsTensor, positions: positionsTensor, longest };
   } catch (error) {
     idsTensor.dispose();
     throw error;

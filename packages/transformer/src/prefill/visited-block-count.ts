@@ -1,19 +1,21 @@
-import { type BlockCount, type BlockMask, type BlockPattern, countBlocks, countVisitedBlocks } from "@elastic-attention/attention";
+import { type BlockCount, type BlockPattern, countBlocks, countVisitedBlocks, type HeadPatterns, type KnownPatterns, waitForPatterns } from "@elastic-attention/attention";
 import { hostArray, type Tensor } from "@elastic-attention/tensor";
 
 /**
- * Blocks that one sequence visits in one layer, summed over its heads. Selections are summed on the device; the host
+ * Blocks that one sequence visits in one layer, summed over its heads. What was chosen is summed on the device; the host
  * reads the sums when the prefill is over, as reading them at once would make it wait in every layer.
  */
-export class PendingBlockCount implements Disposable {
+export class VisitedBlockCount implements Disposable {
+  readonly #known: KnownPatterns;
   readonly #counts: Tensor | undefined;
 
   constructor(
-    private readonly patterns: readonly BlockPattern[],
+    routing: HeadPatterns,
     private readonly tokens: number,
     private readonly numQueryHeads: number,
-    mask: BlockMask | undefined,
   ) {
+    this.#known = waitForPatterns(routing);
+    const { mask } = this.#known;
     if (mask === undefined) return;
     const { backend } = mask.visited;
     const counts = backend.allocate([numQueryHeads], "i32");
@@ -26,9 +28,10 @@ export class PendingBlockCount implements Disposable {
     this.#counts = counts;
   }
 
-  /** Waits for the device where blocks were selected. */
-  read(): BlockCount {
-    const { patterns, tokens, numQueryHeads } = this;
+  /** Waits for the device where blocks were chosen. */
+  wait(): BlockCount {
+    const { tokens, numQueryHeads } = this;
+    const { patterns } = this.#known;
     const byQueryHead = this.#counts === undefined ? undefined : hostArray(this.#counts.download(), "i32");
     const blockSize = blockSizeOf(patterns);
     const group = numQueryHeads / patterns.length;
