@@ -9,6 +9,7 @@ import {
   LearnedRouter,
   parseHeadList,
   pooledRanges,
+  randomHeadList,
   type RouterInput,
   type RouterLinear,
   type RouterWeights,
@@ -54,6 +55,14 @@ describe("the static router", () => {
     expect(() => router.route({ backend, layer: 0, keys, offsets: [0, 5] })).toThrow(HeadListError);
     expect(() => new StaticRouter({ list, retrievalMode: full, sparseMode: streaming, sparsity: 1.2 })).toThrow(ShapeError);
   });
+});
+
+test("random head lists are drawn from their seed, every head on its own", () => {
+  const drawn = (seed: number) => randomHeadList({ numLayers: 2, numKeyValueHeads: 4, sparsity: 0.25, seed });
+  expect(drawn(1)).toEqual(drawn(1));
+  expect(drawn(1).scores).not.toEqual(drawn(2).scores);
+  expect(new Set(drawn(1).scores.flat()).size).toBe(8);
+  expect(parseHeadList(JSON.parse(JSON.stringify(drawn(1)))).sparsity).toBe(0.25);
 });
 
 describe("head lists from outside", () => {
