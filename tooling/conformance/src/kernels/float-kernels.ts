@@ -8,9 +8,9 @@ import {
   swiglu,
 } from "@elastic-attention/tensor";
 import { describe, test } from "vitest";
-import { expectAgreement } from "./agreement.js";
-import type { BackendUnderTest } from "./backend-under-test.js";
-import { poisoned, randomTensor, tolerances, uploadFloats } from "./random-tensors.js";
+import { expectAgreement } from "../agreement.js";
+import type { BackendUnderTest } from "../backend-under-test.js";
+import { poisoned, randomTensor, tolerances, uploadFloats } from "../random-tensors.js";
 
 const shapes = [[1, 1], [1, 31], [3, 64], [70, 257], [5, 4096]] as const;
 
