@@ -5,6 +5,7 @@ export * from "./learned/sparsity-dial.js";
 export * from "./observers/attention-observer.js";
 export * from "./observers/retrieval-scores.js";
 export * from "./operations/router-logits-backward.js";
+export { applyLinear, type HostLinear } from "./operations/reference-router-mlp.js";
 export * from "./operations/router-logits.js";
 export * from "./operations/router-pooling.js";
 export * from "./router.js";
