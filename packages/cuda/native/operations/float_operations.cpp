@@ -1,8 +1,8 @@
 // Row-wise operations: each is one launch.
 #include "addon/operations.h"
-#include "core/check.h"
-#include "core/device.h"
-#include "core/staging.h"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/memory/staging.h"
 #include "operations/row_kernels.h"
 
 namespace elastic::backend {

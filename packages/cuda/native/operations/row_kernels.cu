@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <climits>
 
-#include "core/block_sums.cuh"
-#include "core/check.h"
-#include "core/floats.cuh"
+#include "core/elements/block_sums.cuh"
+#include "core/device/check.h"
+#include "core/elements/floats.cuh"
 #include "operations/vector_kernels.h"
 
 namespace elastic {

@@ -1,8 +1,8 @@
 #include "operations/vector_kernels.h"
 
-#include "core/block_sums.cuh"
-#include "core/check.h"
-#include "core/vectors.cuh"
+#include "core/elements/block_sums.cuh"
+#include "core/device/check.h"
+#include "core/elements/vectors.cuh"
 
 namespace elastic {
 namespace {

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "attention/forward_sm90.h"
-#include "core/check.h"
-#include "core/floats.cuh"
-#include "core/tensor_map.h"
+#include "attention/forward/forward_sm90.h"
+#include "core/device/check.h"
+#include "core/elements/floats.cuh"
+#include "attention/tiles/tensor_map.h"
 #include "ptx/cluster.cuh"
 #include "ptx/tensor_copy.cuh"
 #include "ptx/warp_group_matrix.cuh"
