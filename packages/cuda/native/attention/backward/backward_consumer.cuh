@@ -6,6 +6,7 @@
 #include "attention/backward/backward_softmax.cuh"
 #include "attention/backward/backward_stores.cuh"
 #include "attention/softmax/causal_mask.cuh"
+#include "ptx/shared_matrix.cuh"
 #include "ptx/uniform.cuh"
 
 namespace elastic {
@@ -133,7 +134,13 @@ __device__ void consume_backward(const BackwardParameters& parameters, BackwardS
 
       ptx::matrix_wait<2>();
       ptx::keep_in_place(dP);
-      store_ds<Traits>(S, dP, row_terms, dS_row + buffer * Traits::score_bytes, swizzle, second_half);
+      const uint32_t row = dS_row + buffer * Traits::score_bytes;
+#pragma unroll
+      for (int i = 0; i < rows / 16; ++i) {
+        uint32_t dS[4];
+        pack_ds<Traits>(dS, S, dP, row_terms, i);
+        ptx::store_matrices(row + ((i * 2 + second_half) ^ swizzle) * 16, dS);
+      }
       ptx::fence_shared_for_async();
       ptx::named_barrier_sync(ds_stored, 256);
       ptx::matrix_wait<1>();

@@ -3,7 +3,6 @@
 #include "attention/backward/backward_tiles.cuh"
 #include "attention/softmax/operands.cuh"
 #include "core/elements/floats.cuh"
-#include "ptx/shared_matrix.cuh"
 
 namespace elastic {
 
@@ -23,25 +22,16 @@ __device__ __forceinline__ void recompute_p(float (&S)[Traits::rows / 2], const 
   }
 }
 
-/**
- * dS = P ∘ (dP - D), rounded to the element type, into shared memory; `row` is the address of the row of matrices that this
- * lane stores, `swizzle` and `second_half` its place in that row.
- */
+/** dS = P ∘ (dP - D) of 16 queries, the i-th of the tile, rounded to the element type. */
 template <typename Traits>
-__device__ __forceinline__ void store_ds(const float (&P)[Traits::rows / 2], const float (&dP)[Traits::rows / 2],
-                                         const float4* row_terms, uint32_t row, uint32_t swizzle, uint32_t second_half) {
+__device__ __forceinline__ void pack_ds(uint32_t (&dS)[4], const float (&P)[Traits::rows / 2],
+                                        const float (&dP)[Traits::rows / 2], const float4* row_terms, int i) {
+  const float4 D = row_terms[Traits::rows / 4 + 4 * i];
 #pragma unroll
-  for (int i = 0; i < Traits::rows / 16; ++i) {
-    const float4 D = row_terms[Traits::rows / 4 + 4 * i];
-    uint32_t packed[4];
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      const int k = 8 * i + 2 * j;
-      packed[j] = pack_pair<typename Traits::Element>(P[k] * (dP[k] - (j / 2 == 0 ? D.x : D.z)),
-                                                      P[k + 1] * (dP[k + 1] - (j / 2 == 0 ? D.y : D.w)));
-    }
-    const uint32_t place = (i * 2 + second_half) ^ swizzle;
-    ptx::store_matrices(row + place * 16, packed);
+  for (int j = 0; j < 4; ++j) {
+    const int k = 8 * i + 2 * j;
+    dS[j] = pack_pair<typename Traits::Element>(P[k] * (dP[k] - (j / 2 == 0 ? D.x : D.z)),
+                                                P[k + 1] * (dP[k + 1] - (j / 2 == 0 ? D.y : D.w)));
   }
 }
 
