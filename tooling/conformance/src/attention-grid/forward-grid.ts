@@ -1,5 +1,5 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { dualAttention, hybridAttention } from "@elastic-attention/attention";
+import { dualAttention, hybridAttention, knownPatterns } from "@elastic-attention/attention";
 import { type Backend, fromBFloat16, fromFloat16, type Tensor, toBFloat16, toFloat16 } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { sameBits } from "../agreement.js";
@@ -72,7 +72,10 @@ function inFloat64(shape: GridCase, operands: GridOperands): HostSide {
 function inFloat32(backend: Backend, shape: GridCase, operands: GridOperands): HostSide {
   using scope = new MemoryScope();
   const { sequences, ...inputs } = float32Operands(backend, scope, operands);
-  const patterned = sequences.map((sequence, index) => ({ ...sequence, patterns: shape.patterns[index]! }));
+  const patterned = sequences.map((sequence, index) => {
+    const mask = sequence.routing.type === "patterns" ? sequence.routing.mask : undefined;
+    return { ...sequence, routing: knownPatterns(shape.patterns[index]!, mask) };
+  });
   const { output, logSumExp } = forward(backend, scope, { ...inputs, sequences: patterned });
   return { output: output.toFloat32(), logSumExp: logSumExp.toFloat32() };
 }

@@ -1,5 +1,5 @@
 import type { MemoryScope } from "@elastic-attention/core";
-import { type AttentionSequence, blockMaskFromHost, headStores, numSlots } from "@elastic-attention/attention";
+import { type AttentionSequence, blockMaskFromHost, headStores, knownPatterns, numSlots } from "@elastic-attention/attention";
 import { type Backend, cast, fillNormal, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import { seededRandom } from "../random-tensors.js";
 import { type GridCase, keyValueHeads } from "./grid-case.js";
@@ -62,7 +62,7 @@ export function gridOperands(backend: Backend, scope: MemoryScope, shape: GridCa
     masks.push(bytes);
     const mask = scope.track(blockMaskFromHost(backend, bytes, { blockSize, numQueryHeads: heads * group, keyBlocks }));
     start += length;
-    return { start: start - length, length, cache, patterns: patterns[index]!, mask };
+    return { start: start - length, length, cache, routing: knownPatterns(patterns[index]!, mask) };
   });
   return { query: normalRows(backend, scope, shape, 1, magnitude), sequences, masks, scale: headDim ** -0.5 };
 }
