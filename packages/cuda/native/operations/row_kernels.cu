@@ -12,25 +12,18 @@ namespace {
 
 constexpr int kThreads = 256;
 
-template <typename In, typename Weight, typename Out, typename Residual>
-__global__ void rms_norm_rows(Rows<In> input, const Weight* weight, Rows<Out> output, Rows<Residual> residual,
-                              int columns, float epsilon) {
+template <typename In, typename Weight, typename Out>
+__global__ void rms_norm_rows(Rows<In> input, const Weight* weight, Rows<Out> output, int columns, float epsilon) {
   const int64_t row = blockIdx.x;
   const In* x = input[row];
   float sum = 0;
   for (int i = threadIdx.x; i < columns; i += blockDim.x) {
-    float value = to_float(x[i]);
-    if (residual.data != nullptr) {
-      // The stream is rounded to its own type before it is normalised, as everywhere.
-      residual[row][i] = from_float<Residual>(to_float(residual[row][i]) + value);
-      value = to_float(residual[row][i]);
-    }
+    const float value = to_float(x[i]);
     sum += value * value;
   }
   const float scale = rsqrtf(block_sum(sum) / static_cast<float>(columns) + epsilon);
   for (int i = threadIdx.x; i < columns; i += blockDim.x) {
-    const float value = residual.data != nullptr ? to_float(residual[row][i]) : to_float(x[i]);
-    output[row][i] = from_float<Out>(value * scale * to_float(weight[i]));
+    output[row][i] = from_float<Out>(to_float(x[i]) * scale * to_float(weight[i]));
   }
 }
 
@@ -99,19 +92,16 @@ int64_t blocks_for(int64_t total) { return (total + kThreads - 1) / kThreads; }
 
 }  // namespace
 
-void launch_rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual,
-                     float epsilon, cudaStream_t stream) {
+void launch_rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, float epsilon,
+                     cudaStream_t stream) {
   if (input.rows == 0 || input.columns == 0) return;
-  if (try_rms_norm_vectors(input, weight, output, residual, epsilon, stream)) return;
+  if (try_rms_norm_vectors(input, weight, output, epsilon, stream)) return;
   const int columns = static_cast<int>(input.columns);
   with_float_type(input.dtype, [&]<typename In>(In*) {
     with_float_type(weight.dtype, [&]<typename Weight>(Weight*) {
       with_float_type(output.dtype, [&]<typename Out>(Out*) {
-        with_float_type(residual.dtype, [&]<typename Residual>(Residual*) {
-          rms_norm_rows<<<static_cast<unsigned>(input.rows), kThreads, 0, stream>>>(
-              rows_of<In>(input), reinterpret_cast<const Weight*>(weight.data), rows_of<Out>(output),
-              rows_of<Residual>(residual), columns, epsilon);
-        });
+        rms_norm_rows<<<static_cast<unsigned>(input.rows), kThreads, 0, stream>>>(
+            rows_of<In>(input), reinterpret_cast<const Weight*>(weight.data), rows_of<Out>(output), columns, epsilon);
       });
     });
   });

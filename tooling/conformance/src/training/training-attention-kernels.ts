@@ -2,10 +2,10 @@ import { MemoryScope } from "@elastic-attention/core";
 import { attentionBackward, type BlockPattern, dualAttention, fullPatterns, hybridAttention, knownPatterns } from "@elastic-attention/attention";
 import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { expectAgreement, sameBits } from "./agreement.js";
-import type { BackendUnderTest } from "./backend-under-test.js";
+import { expectAgreement, sameBits } from "../agreement.js";
+import type { BackendUnderTest } from "../backend-under-test.js";
 import { type HostGradients, naiveAttentionBackward } from "./naive-attention-backward.js";
-import { poisoned } from "./random-tensors.js";
+import { poisoned } from "../random-tensors.js";
 import { type TrainingCase, type TrainingOperands, trainingOperands } from "./training-case.js";
 
 const full: BlockPattern = { type: "full" };

@@ -11,7 +11,7 @@ import {
   numSlots,
 } from "@elastic-attention/attention";
 import type { Backend, FloatDType, Tensor } from "@elastic-attention/tensor";
-import { poisoned, randomTensor, seededRandom } from "./random-tensors.js";
+import { poisoned, randomTensor, seededRandom } from "../random-tensors.js";
 
 /** One attention layer in training: sequences over caches that keep all tokens. */
 export interface TrainingCase {

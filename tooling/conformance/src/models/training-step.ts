@@ -3,8 +3,8 @@ import type { AttentionMode } from "@elastic-attention/attention";
 import { type Backend, type FloatArray, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { elasticModeSettings, TrainingModel, type TrainingPack, type TrainingStepOptions, type TrainingStepResult } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
-import type { BackendUnderTest } from "./backend-under-test.js";
-import { randomRouterWeights } from "./router-kernels.js";
+import type { BackendUnderTest } from "../backend-under-test.js";
+import { randomRouterWeights } from "../kernels/router-kernels.js";
 import { tinyModel } from "./tiny-model.js";
 
 const modes = elasticModeSettings({ sinkTokens: 64, localTokens: 64, blockSize: 64, stride: 16, threshold: 0.6 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DisposedError, MemoryScope } from "@elastic-attention/core";
-import { sameBits } from "./agreement.js";
-import type { BackendUnderTest } from "./backend-under-test.js";
+import { sameBits } from "../agreement.js";
+import type { BackendUnderTest } from "../backend-under-test.js";
 
 /** Copies to the host that are asked for now and read later. */
 export function describeDownloads(subject: BackendUnderTest): void {

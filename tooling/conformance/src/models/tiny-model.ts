@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Backend, type FloatDType, SafetensorsCheckpoint, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { huggingFaceSpec, huggingFaceWeightName, type LoadOptions, type ModelAdapter, ModelConfig } from "@elastic-attention/transformer";
-import { seededRandom } from "./random-tensors.js";
+import { seededRandom } from "../random-tensors.js";
 
 const adapter: ModelAdapter = {
   name: "tiny",

@@ -3,9 +3,9 @@ import { LearnedRouter, type Router, SparsityDial } from "@elastic-attention/rou
 import type { Backend, FloatDType } from "@elastic-attention/tensor";
 import { DecoderModel, elasticModeSettings } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
-import { sameBits } from "./agreement.js";
-import type { BackendUnderTest } from "./backend-under-test.js";
-import { randomRouterWeights } from "./router-kernels.js";
+import { sameBits } from "../agreement.js";
+import type { BackendUnderTest } from "../backend-under-test.js";
+import { randomRouterWeights } from "../kernels/router-kernels.js";
 import { tinyModel } from "./tiny-model.js";
 
 const modes = elasticModeSettings({ sinkTokens: 64, localTokens: 128, blockSize: 64, stride: 16, threshold: 0.6 });

@@ -5,8 +5,8 @@ import { MemoryScope } from "@elastic-attention/core";
 import { countVisitedBlocks, createBlockMask, hybridAttention, knownPatterns, SequenceCache, shortenedCache } from "@elastic-attention/attention";
 import { fillNormal, firstNotFinite, ReferenceBackend, rotaryTables } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import type { BackendUnderTest } from "./backend-under-test.js";
-import { poisoned, randomTensor, relativeError, uploadFloats } from "./random-tensors.js";
+import type { BackendUnderTest } from "../backend-under-test.js";
+import { poisoned, randomTensor, relativeError, uploadFloats } from "../random-tensors.js";
 
 /** Rotary tables, random weights, counts of blocks, and attention whose output takes the place of its queries. */
 export function describePreparationKernels(subject: BackendUnderTest): void {

@@ -3,10 +3,10 @@ import { cacheGather, gateGradient, gateMix, SequenceCache } from "@elastic-atte
 import { type RouterLinear, type RouterPooling, routerLogitsBackward, type RouterWeights } from "@elastic-attention/router";
 import type { Backend, Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { expectAgreement, sameBits } from "./agreement.js";
-import type { BackendUnderTest } from "./backend-under-test.js";
-import { poisoned, randomTensor, gradientTolerances, uploadFloats } from "./random-tensors.js";
-import { randomRouterWeights } from "./router-kernels.js";
+import { expectAgreement, sameBits } from "../agreement.js";
+import type { BackendUnderTest } from "../backend-under-test.js";
+import { poisoned, randomTensor, gradientTolerances, uploadFloats } from "../random-tensors.js";
+import { randomRouterWeights } from "../kernels/router-kernels.js";
 
 /** Sequences of one row, of none, and with rows before and behind them that belong to nobody. */
 const offsets = [2, 3, 3, 70, 231];

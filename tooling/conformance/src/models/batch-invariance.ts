@@ -4,9 +4,9 @@ import { ConstantRouter, type Router, StaticRouter } from "@elastic-attention/ro
 import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { DecoderModel, elasticModeSettings } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
-import { sameBits } from "./agreement.js";
-import type { BackendUnderTest } from "./backend-under-test.js";
-import { relativeError } from "./random-tensors.js";
+import { sameBits } from "../agreement.js";
+import type { BackendUnderTest } from "../backend-under-test.js";
+import { relativeError } from "../random-tensors.js";
 import { tinyModel } from "./tiny-model.js";
 
 const modes = elasticModeSettings({ sinkTokens: 64, localTokens: 128, blockSize: 64, stride: 16, threshold: 0.6 });

@@ -1,8 +1,8 @@
 import { MemoryScope } from "@elastic-attention/core";
 import { type Backend, linearInputGradient, packLinear, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import type { BackendUnderTest } from "./backend-under-test.js";
-import { poisoned, randomTensor, relativeError, gradientTolerances } from "./random-tensors.js";
+import type { BackendUnderTest } from "../backend-under-test.js";
+import { poisoned, randomTensor, relativeError, gradientTolerances } from "../random-tensors.js";
 
 interface GradientShape {
   readonly rows: number;

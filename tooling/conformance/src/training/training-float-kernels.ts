@@ -1,9 +1,9 @@
 import { ShapeError } from "@elastic-attention/core";
 import { crossEntropy, headNormBackward, rmsNormBackward, rotary, swigluBackward } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { expectAgreement } from "./agreement.js";
-import type { BackendUnderTest } from "./backend-under-test.js";
-import { poisoned, randomTensor, gradientTolerances, uploadFloats } from "./random-tensors.js";
+import { expectAgreement } from "../agreement.js";
+import type { BackendUnderTest } from "../backend-under-test.js";
+import { poisoned, randomTensor, gradientTolerances, uploadFloats } from "../random-tensors.js";
 
 const shapes = [[1, 1], [1, 31], [3, 64], [70, 257], [5, 4096]] as const;
 /** With one feature the gradient of a norm is a difference of equals. */
