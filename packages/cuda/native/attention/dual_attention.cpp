@@ -14,9 +14,6 @@
 namespace elastic {
 namespace {
 
-/** Rows from which tiles of 128 queries are worth their while. */
-constexpr int64_t kTileRows = 48;
-
 bool one_pass_serves(const DualAttention& dual, size_t index) {
   const AttentionSequence& full = dual.full.sequences[index];
   const auto reads_all = [](const HeadPattern& pattern) { return pattern.type == HeadPattern::Type::Full; };

@@ -19,9 +19,6 @@
 namespace elastic {
 namespace {
 
-/** Rows from which tiles of 128 queries are worth their while. */
-constexpr int64_t kTileRows = 48;
-
 /** Whether a kernel of tiles takes this sequence. */
 bool tiles_serve(const AttentionCall& call, const AttentionSequence& sequence) {
   const bool half = call.query.dtype == DType::BF16 || call.query.dtype == DType::F16;

@@ -28,7 +28,7 @@ __device__ inline float element(const float4& four, int index) {
   return index == 0 ? four.x : index == 1 ? four.y : index == 2 ? four.z : four.w;
 }
 
-/** Starts copies of this block's part of a layer, into dense rows. The copy engine takes whole rows and tells `loaded`. */
+/** Starts copies of this block's part of a layer, into dense rows. The copy engine copies whole rows and signals `loaded`. */
 __device__ inline void fetch_layer(const ResidentRouter& router, int layer, int rank, float* memory, ptx::Barrier& loaded) {
   const int inputs = router.inputs[layer];
   int rows = router.outputs[layer], columns = inputs;

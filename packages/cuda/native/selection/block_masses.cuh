@@ -54,8 +54,8 @@ __device__ inline bool comes_first(float mass_a, int a, float mass_b, int b) {
 /** Adds the masses of a block of query groups from their scores. */
 __device__ inline void add_score_masses(const Choice& choice, int64_t group_zero, int row, float* mass, float* memory) {
   const int per_block = choice.groups_per_block;
-  // A warp takes a group of queries; blocks that follow one another are lanes side by side. Masses of the groups lie
-  // apart and add up in one order.
+  // A warp takes a group of queries; consecutive blocks belong to consecutive lanes. Masses of the groups are
+  // kept apart and added up in one order.
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   for (int base = 0; base < per_block; base += choice.warps) {
     float* masses = memory + warp * choice.sorted;

@@ -110,7 +110,7 @@ __device__ void produce(const EstimateParameters& parameters, EstimateShared<T>&
       }
     }
   }
-  // The other block may still release slots here: nobody leaves before all are free.
+  // The other block may still release stages here: neither exits before all are free.
   for (int i = 0; i < kStages; ++i, ++loaded) shared.free[loaded % kStages].wait((loaded / kStages & 1) ^ 1);
 }
 

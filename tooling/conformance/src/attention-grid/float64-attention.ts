@@ -72,7 +72,8 @@ export function float64Forward(inputs: HeadInputs): HeadResults {
       }
     }
     logSumExp[row] = sum === 0 ? Infinity : highest + Math.log(sum);
-    for (let i = 0; i < headDim && sum > 0; i++) output[row * headDim + i]! /= sum;
+    if (sum === 0) continue;
+    for (let i = 0; i < headDim; i++) output[row * headDim + i]! /= sum;
   }
   return { output, logSumExp };
 }

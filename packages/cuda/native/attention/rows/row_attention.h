@@ -1,4 +1,4 @@
-// Attention of few query rows at a time, for any device: decode steps, and whatever the Hopper kernel does not take.
+// Attention of few query rows at a time, for any device: decode steps, and everything that the tile kernels do not serve.
 #pragma once
 #include <cuda_runtime_api.h>
 

@@ -1,4 +1,4 @@
-// The order in which the tiles of an attention call are worked on.
+// The order in which the tiles of an attention call are processed.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -6,7 +6,7 @@
 
 namespace elastic {
 
-/** Tiles of some heads of one sequence, worked on from the last query tile to the first, head after head in each. */
+/** Tiles of some heads of one sequence, processed from the last query tile to the first, head after head in each. */
 struct Segment {
   /** Number of all tiles before this segment. */
   int32_t first_work;
@@ -26,7 +26,7 @@ struct Schedule {
   int32_t* heads;
   int32_t* num_segments;
   int32_t* num_work;
-  /** Next tile to be taken; zero before the attention starts. */
+  /** The next tile to take; zero before the attention starts. */
   int32_t* next_work;
 };
 

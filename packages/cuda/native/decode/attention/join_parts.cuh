@@ -9,14 +9,14 @@ namespace elastic {
 
 #ifdef ELASTIC_BULK_COPIES
 
-/** Two columns of a row, joined from parts. */
+/** Two columns of a row, merged from parts. */
 struct JoinedPair {
   float2 value{0, 0};
   float maximum = -INFINITY;
   float total = 0;
 };
 
-/** Joins a row of `count` parts in shared memory that follow one another by all rows of the group. */
+/** Merges one row of `count` consecutive parts in shared memory; each part holds all rows of the group. */
 template <typename Traits>
 __device__ JoinedPair join_rows(const float* row, int count, int group, int column) {
   const int stride = group * Traits::part_row;
@@ -108,7 +108,7 @@ __device__ void join_parts(const DecodeAttention& call, const UnitInfo& info, fl
   }
 }
 
-/** Joins the warps' rows; they are the item's, or a part that the last thread block to arrive joins with the others. */
+/** Merges the warps' rows: into the item's result, or into a part that the last thread block to arrive merges with the others. */
 template <typename Traits>
 __device__ void finish_item(const DecodeAttention& call, const DecodeShared<Traits>& shared, const UnitInfo& info, int group) {
   constexpr int pairs = Traits::head_dim / 2;
