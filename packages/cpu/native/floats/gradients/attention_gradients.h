@@ -1,6 +1,6 @@
 #pragma once
 // Weights and score gradients of attention's backward, 16 query rows at a time.
-#include "floats/gradient_table.h"
+#include "floats/gradients/gradient_table.h"
 #include "floats/vector.h"
 
 namespace elastic {

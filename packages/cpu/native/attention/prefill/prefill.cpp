@@ -1,4 +1,4 @@
-#include "attention/prefill.h"
+#include "attention/prefill/prefill.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,8 +1,8 @@
 #pragma once
 // Row kernels of the way back; included by each kernels_*.cpp behind elementwise.h.
-#include "floats/attention_gradients.h"
+#include "floats/gradients/attention_gradients.h"
 #include "floats/elementwise.h"
-#include "floats/gradient_table.h"
+#include "floats/gradients/gradient_table.h"
 
 namespace elastic {
 namespace {

@@ -1,7 +1,7 @@
 #include "addon/exports.h"
 
 #include "addon/buffers.h"
-#include "addon/checked_operations.h"
+#include "checks/checked_operations.h"
 #include "addon/preparation.h"
 
 namespace elastic {

@@ -1,6 +1,6 @@
 #pragma once
 #include "addon/attention_call.h"
-#include "attention/query_tiles.h"
+#include "attention/prefill/query_tiles.h"
 
 namespace elastic {
 

@@ -2,11 +2,16 @@
 #include "addon/call.h"
 #include "addon/operations.h"
 
-/** Operations over packed arguments; see `operations.h`. @throws Napi::Error (TypeError, RangeError) */
+/**
+ * Every operation as JavaScript calls it: reads its packed arguments, checks them, and hands them to the addon; see
+ * `operations.h`. @throws Napi::Error (TypeError, RangeError)
+ */
 namespace elastic::checked {
 
 /** Raises a RangeError unless two matrices have one shape. */
 void require_same(const Call& call, const Matrix& a, const Matrix& b, const char* message);
+/** F32, BF16 or F16, whether kernels compute with it or not. */
+inline bool is_float(const Matrix& matrix) { return matrix.dtype <= DType::F16; }
 /** The next weight: its buffer as bytes, then its shape. */
 WeightArgument read_weight(Call& call);
 

@@ -1,10 +1,10 @@
 // Prefill attention in bf16: 32 query rows by 128 keys a step, products by AMX tiles or AVX-512 dot products, float32 sums.
-#include "attention/prefill.h"
+#include "attention/prefill/prefill.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include "attention/softmax_weights.h"
+#include "attention/prefill/softmax_weights.h"
 #include "attention/write_result.h"
 #include "core/instruction_set.h"
 #include "core/scratch.h"

@@ -1,4 +1,4 @@
-#include "attention/query_tiles.h"
+#include "attention/prefill/query_tiles.h"
 
 #include <algorithm>
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "attention/prefill.h"
+#include "attention/prefill/prefill.h"
 #include "attention/write_result.h"
 #include "core/scratch.h"
 #include "floats/kernel_table.h"
