@@ -1,6 +1,6 @@
 import { demoModelDirectory, demoModelInformation } from "@elastic-attention/demo-model";
 import { type GenerationRequest, type ModeName, WorkerEngine } from "@elastic-attention/generation";
-import { Progress } from "./terminal/progress.js";
+import { layersOf, Progress } from "./terminal/progress.js";
 
 /** Options of every command that loads a model. */
 export interface ModelOptions {
@@ -39,8 +39,9 @@ export function modelPath({ model }: Pick<ModelOptions, "model">): string {
 
 /** Loads the model in a worker thread, with progress on standard error. @throws the errors of `WorkerEngine.load` */
 export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal): Promise<WorkerEngine> {
-  using progress = new Progress("Loading");
-  return WorkerEngine.load({
+  using progress = new Progress("Loading the model", layersOf);
+  // Awaited here: the bar is on the screen until the model is loaded.
+  return await WorkerEngine.load({
     setup: [new URL("./register-packages.js", import.meta.url).href],
     path: modelPath(options),
     ...(options.model === undefined ? { name: demoModelInformation.name } : {}),

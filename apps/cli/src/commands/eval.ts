@@ -24,7 +24,7 @@ import { writeReport } from "../report/write-report.js";
 import { type CommandFunction, interrupted } from "../run-command.js";
 import { EvaluationBar } from "../terminal/evaluation-bar.js";
 import { openInBrowser } from "../terminal/open-in-browser.js";
-import { Progress } from "../terminal/progress.js";
+import { layersOf, Progress } from "../terminal/progress.js";
 
 export type EvalOptions = ModelOptions & {
   readonly mode: string;
@@ -176,10 +176,11 @@ async function hubData(options: EvalOptions, communicator: Communicator, say: ((
 }
 
 /** In this thread: the runner asks for raw numerics and brings routers of its own. */
-function loadEngine(options: EvalOptions, { rank, size }: Communicator, signal: AbortSignal): Promise<LocalEngine> {
-  using progress = new Progress("Loading");
+async function loadEngine(options: EvalOptions, { rank, size }: Communicator, signal: AbortSignal): Promise<LocalEngine> {
+  using progress = new Progress("Loading the model", layersOf);
   const threads = options.threads ?? (size > 1 ? Math.max(1, Math.floor(availableParallelism() / size)) : undefined);
-  return LocalEngine.load({
+  // Awaited here: the bar is on the screen until the model is loaded.
+  return await LocalEngine.load({
     path: modelPath(options),
     backend: options.backend,
     // All answers soon, none at once: prompts are read to their end, and answers grow in large batches.

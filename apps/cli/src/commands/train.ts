@@ -4,7 +4,7 @@ import {
 } from "@elastic-attention/training";
 import registerPackages from "../register-packages.js";
 import type { CommandFunction } from "../run-command.js";
-import { Progress } from "../terminal/progress.js";
+import { layersOf, Progress } from "../terminal/progress.js";
 import { TrainingView } from "../terminal/training-view.js";
 import { openTrainingModel, trainingBackend } from "../training-model.js";
 
@@ -23,7 +23,7 @@ export const train: CommandFunction<TrainOptions> = async ({ options, signal }) 
   const files = trainingFiles(config.output);
   await runRanks(async (communicator) => {
     using backend = await trainingBackend(config);
-    using progress = new Progress("Loading");
+    using progress = new Progress("Loading the model", layersOf);
     using model = await openTrainingModel(config, backend, signal, (done, total) => progress.update(done, total));
     progress[Symbol.dispose]();
     using view = new TrainingView();

@@ -124,6 +124,6 @@ function describe({ dataset, file }: HubSource, { commit, files }: Snapshot): st
   return `${dataset} ${file} at ${commit}, ${hashText(files[0]!.hash)}`;
 }
 
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+function megabytes(done: number, total: number): string {
+  return `${(done / 1e6).toFixed(1)} MB of ${(total / 1e6).toFixed(1)} MB`;
 }

@@ -1,9 +1,9 @@
-import { Presets, SingleBar } from "cli-progress";
 import type { EvaluationProgress } from "@elastic-attention/evaluation";
+import { TerminalBar } from "./terminal-bar.js";
 
 /** Progress of an evaluation with the time left: a bar on a terminal, a line every twentieth elsewhere. */
 export class EvaluationBar implements Disposable {
-  #bar: SingleBar | undefined;
+  #bar: TerminalBar | undefined;
   #begun: number | undefined;
   #lastPart = -1;
   #plannedTasks = -1;
@@ -15,8 +15,8 @@ export class EvaluationBar implements Disposable {
   planning(done: number, total: number): void {
     if (!this.shown || done === this.#plannedTasks) return;
     this.#plannedTasks = done;
-    if (process.stderr.isTTY) process.stderr.write(`\rMaking prompts: ${done} of ${total} tasks ${done === total ? "\n" : ""}`);
-    else if (done === total) console.error(`Made the prompts of ${total} tasks`);
+    if (process.stderr.isTTY) process.stderr.write(`\rMaking prompts: ${done} of ${tasks(total)} ${done === total ? "\n" : ""}`);
+    else if (done === total) console.error(`Made the prompts of ${tasks(total)}`);
   }
 
   update({ done, total, samplesDone, samplesTotal, task, variant }: EvaluationProgress): void {
@@ -30,19 +30,18 @@ export class EvaluationBar implements Disposable {
       this.#lastPart = part;
       return;
     }
-    const payload = { samplesDone, samplesTotal, left, what: `${task} ${variant}` };
-    if (this.#bar === undefined) {
-      const format = "Evaluating {bar} {percentage}% | {samplesDone} of {samplesTotal} answers | {left} left | {what}";
-      this.#bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true }, Presets.shades_classic);
-      this.#bar.start(total, done, payload);
-    }
-    this.#bar.update(done, payload);
+    this.#bar ??= new TerminalBar("Evaluating {bar} {percentage}% | {samplesDone} of {samplesTotal} answers | {left} left | {what}");
+    this.#bar.update(done, total, { samplesDone, samplesTotal, left, what: `${task} ${variant}` });
   }
 
   [Symbol.dispose](): void {
-    this.#bar?.stop();
+    this.#bar?.[Symbol.dispose]();
     this.#bar = undefined;
   }
+}
+
+function tasks(count: number): string {
+  return count === 1 ? "1 task" : `${count} tasks`;
 }
 
 /** "1 h 05 min", "12 min", "40 s". */

@@ -1,5 +1,5 @@
 import type { Engine, GenerationEvent, GenerationRequest } from "@elastic-attention/generation";
-import { Progress } from "./progress.js";
+import { layersOf, Progress } from "./progress.js";
 
 /** How a request ended. */
 export type Finish = Extract<GenerationEvent, { type: "finish" }>;
@@ -10,7 +10,7 @@ export async function streamAnswer(
   request: GenerationRequest,
   write: (text: string) => void,
 ): Promise<Finish> {
-  using progress = new Progress("Reading the prompt");
+  using progress = new Progress("Reading the prompt", layersOf);
   for await (const event of engine.generate(request)) {
     if (event.type === "progress") {
       progress.update(event.layersDone, event.layersTotal);

@@ -1,5 +1,5 @@
 import type { StepReport } from "@elastic-attention/training";
-import { Presets, SingleBar } from "cli-progress";
+import { TerminalBar } from "./terminal-bar.js";
 
 /** Lines that a whole run prints where there is no terminal. */
 const plainLines = 40;
@@ -9,7 +9,7 @@ const plainLines = 40;
  * time left, elsewhere a plain line now and then.
  */
 export class TrainingView implements Disposable {
-  #bar: SingleBar | undefined;
+  #bar: TerminalBar | undefined;
 
   update(report: StepReport): void {
     const { step, steps } = report;
@@ -18,16 +18,12 @@ export class TrainingView implements Disposable {
       if (step === 1 || step === steps || step % every === 0) console.error(`step ${step} of ${steps}: ${stepText(report)}`);
       return;
     }
-    if (this.#bar === undefined) {
-      const format = "{bar} {value}/{total} | {text}";
-      this.#bar = new SingleBar({ format, stream: process.stderr, hideCursor: true, barsize: 16, linewrap: false }, Presets.shades_classic);
-      this.#bar.start(steps, step, { text: "" });
-    }
-    this.#bar.update(step, { text: stepText(report) });
+    this.#bar ??= new TerminalBar("{bar} {value}/{total} | {text}", { kept: true, size: 16 });
+    this.#bar.update(step, steps, { text: stepText(report) });
   }
 
   [Symbol.dispose](): void {
-    this.#bar?.stop();
+    this.#bar?.[Symbol.dispose]();
     this.#bar = undefined;
   }
 }
