@@ -34,9 +34,9 @@ describe("the command line", () => {
     const { status, stdout, stderr } = cli("run", "Hello, who are you?", "-n", "8", "--sparsity", "0.5");
     expect(status).toBe(0);
     expect(stdout.trim()).not.toBe("");
-    expect(stderr).toContain("MSR 0.500");
+    expect(stderr).toMatch(/50% of heads sparse \(MSR\), \d+% of blocks skipped \(ESR\)/);
     expect(stderr).toMatch(/layer 11 {2}/);
-    expect(stderr).toMatch(/KV memory: .* instead of /);
+    expect(stderr).toMatch(/KV memory: .* (?:instead of|with every head full)/);
   });
 
   test("gives one JSON document with --json, the same text every time", () => {
@@ -90,7 +90,7 @@ describe("the command line", () => {
     const input = "Hello\n\nAnd you?\n/exit\nnever read\n";
     const { status, stdout, stderr } = spawnSync(process.execPath, [program, "chat", "-n", "4"], { encoding: "utf8", env: environment, input });
     expect([status, stdout.trim() === ""]).toEqual([0, false]);
-    const turns = Array.from(stderr.matchAll(/\[MSR 0\.\d+, (\d+) tokens, (\d+) of them kept/g), (match) => match.slice(1).map(Number));
+    const turns = Array.from(stderr.matchAll(/\[\d+% of heads sparse \(MSR\), (\d+) tokens, (\d+) reused from the cache/g), (match) => match.slice(1).map(Number));
     expect(turns).toHaveLength(2);
     const [[first, kept], [second, keptThen]] = turns as [[number, number], [number, number]];
     expect(second).toBeGreaterThan(first);
@@ -114,7 +114,7 @@ describe("the command line", () => {
     const { status, stdout } = cli("inspect", "A prompt", "--svg", svg, "--sparsity", "0.25");
     expect(status).toBe(0);
     expect(stdout).toContain("12, hidden 256");
-    expect(stdout).toContain("MSR 0.250");
+    expect(stdout).toContain("25% of heads sparse (MSR)");
     expect(readFileSync(svg, "utf8").match(/<rect [^>]*><title>/g)).toHaveLength(48);
     expect(JSON.parse(cli("inspect", "--json").stdout)).toMatchObject({ checkpoint: { adapter: "qwen3" } });
     const memory = cli("inspect", "--memory", "--tokens", "4096", "--sparsity", "0.5").stdout;

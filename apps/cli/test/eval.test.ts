@@ -29,7 +29,7 @@ describe("an evaluation", () => {
   test("writes records, summary and report, and sums up on the terminal", () => {
     const { status, stdout, stderr } = cli(...small);
     expect([status, stderr.includes("error")]).toEqual([0, false]);
-    expect(stdout).toMatch(/ruler: 1 prompts\n {2}full +100\.00 {2}MSR 0\.00.*\n {2}fa-ssa +100\.00 {2}MSR 0\.[6-9]/);
+    expect(stdout).toMatch(/ruler: 1 prompt\n {2}full +100\.00 {2}MSR 0\.00.*\n {2}fa-ssa +100\.00 {2}MSR 0\.[6-9]/);
     expect(stdout).toContain("fa-ssa at MSR 0.50 keeps 100.0%");
     expect(stdout).toContain(`Report: ${join(folder, "first", "report.html")}`);
     expect(lines(join(folder, "first", "records.jsonl"))).toBe(3);

@@ -8,6 +8,7 @@ export * from "./operations/router-logits-backward.js";
 export * from "./operations/router-pooling.js";
 export * from "./retrieval-scores.js";
 export * from "./router.js";
+export * from "./router-registry.js";
 export * from "./router-weights.js";
 export * from "./sparsity-dial.js";
 export * from "./static-router.js";
