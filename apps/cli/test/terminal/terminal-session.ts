@@ -64,8 +64,15 @@ function lastMode(output: string, mode: number): boolean {
   return changes.at(-1) !== "l";
 }
 
-/** What is on the lines, without the control sequences that put it there. */
+/** What is on the lines at the end: a bar that was drawn over is gone. */
 export function plainText(output: string): string {
+  const lines = output.replace(/\r\n/g, "\n").split("\n");
   // oxlint-disable-next-line no-control-regex
-  return output.replace(/\u001b(?:\[[0-9;?]*[A-Za-z]|[78])/g, "").replace(/\r\n/g, "\n");
+  const last = lines.map((line) => line.split(/\u001b\[1G|\u001b\[2K|\r/).filter((part) => withoutSequences(part) !== "").at(-1) ?? "");
+  return last.map(withoutSequences).join("\n");
+}
+
+function withoutSequences(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replace(/\u001b(?:\[[0-9;?]*[A-Za-z]|[78])/g, "");
 }
