@@ -16,6 +16,7 @@ import {
 import { LocalEngine } from "@elastic-attention/generation";
 import { demoModelInformation } from "@elastic-attention/demo-model";
 import { modelPath } from "../../engine/model-path.js";
+import { chosenRouter } from "../../engine/request-settings.js";
 import type { CommandFunction } from "../../program/command-definition.js";
 import { exitCodes } from "../../program/exit-codes.js";
 import registerPackages from "../../program/register-packages.js";
@@ -48,6 +49,7 @@ async function evaluateOnRank(communicator: Communicator, suites: readonly strin
   };
   // What can be wrong is found before a model is loaded.
   const { mode, sparsity, sweep } = options;
+  const router = chosenRouter(options);
   const variants = parseVariants(mode, { ...(sparsity === undefined ? {} : { sparsity }), ...(sweep === undefined ? {} : { sweep }) });
   const hub = await hubData(options, communicator, first && !options.json ? say : undefined, signal);
   const { planned, leftOut } = await planSuites({
@@ -67,10 +69,12 @@ async function evaluateOnRank(communicator: Communicator, suites: readonly strin
     decode: options.decode,
     data: dataSources(planned.map(({ suite }) => suite.name), options, hub),
     command: ["elastic-attention", ...process.argv.slice(2)].join(" "),
+    ...(router.name === undefined ? {} : { router: router.name }),
     ...(options.sweepLimit === undefined ? {} : { sweepSamples: options.sweepLimit }),
     ...(options.batch === undefined ? {} : { batch: options.batch }),
   };
-  const description = await describeRun(engine, request, communicator, options.heads, signal);
+  const given = { ...(options.heads === undefined ? {} : { headList: options.heads }), ...(router.file === undefined ? {} : { routers: router.file }) };
+  const description = await describeRun(engine, request, communicator, given, signal);
   say(`${engine.model.name}: ${planned.map(({ suite }) => suite.name).join(", ")} under ${variants.map(({ name }) => name).join(", ")}, into ${folder.path}`);
   try {
     using bar = new EvaluationBar(first && !options.json);
@@ -153,6 +157,7 @@ async function hubData(options: EvaluateOptions, communicator: Communicator, say
 
 /** In this thread: the runner asks for raw numerics and brings routers of its own. */
 async function loadEngine(options: EvaluateOptions, { rank, size }: Communicator, signal: AbortSignal): Promise<LocalEngine> {
+  const { file: routers } = chosenRouter(options);
   using progress = new Progress("Loading the model", layersOf);
   const threads = options.threads ?? (size > 1 ? Math.max(1, Math.floor(availableParallelism() / size)) : undefined);
   // Awaited here: the bar is on the screen until the model is loaded.
@@ -167,6 +172,7 @@ async function loadEngine(options: EvaluateOptions, { rank, size }: Communicator
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
     ...(threads === undefined ? {} : { threads }),
     ...(options.heads === undefined ? {} : { headList: options.heads }),
+    ...(routers === undefined ? {} : { routers }),
     ...(rank > 0 || options.json ? {} : { onProgress: (done: number, total: number) => progress.update(done, total) }),
   });
 }
