@@ -25,7 +25,8 @@ export function choice<const Word extends string>(...words: readonly Word[]): Va
 /** A whole number. */
 export function wholeNumber({ minimum = 0, maximum = Number.MAX_SAFE_INTEGER }: Bounds = {}): ValueType<number> {
   const upper = maximum === Number.MAX_SAFE_INTEGER ? ` from ${minimum}` : ` from ${minimum} to ${maximum}`;
-  return once(`a whole number${upper}`, (given) => within(given, minimum, maximum, Number.isSafeInteger), String);
+  const type = once(`a whole number${upper}`, (given) => within(given, minimum, maximum, Number.isSafeInteger), String);
+  return maximum === Number.MAX_SAFE_INTEGER ? type : { ...type, range: `${minimum} to ${maximum}` };
 }
 
 /** A number. */

@@ -1,7 +1,7 @@
 import type { RunSettings } from "../run/run-settings.js";
 
 /** Characters of a value that a message shows. */
-const shownLength = 60;
+const shownLength = 80;
 
 /**
  * The settings whose values differ, each by its place and with both values: `variants[1].sparsity is 0.5 and was 0.7`.
