@@ -33,7 +33,7 @@ function addCommand(parent: Command, definition: CommandDefinition): void {
 /** Takes texts as they are: the schema reads them. */
 function commanderOption({ syntax, help, option: { type } }: Flag): Option {
   const option = new Option(syntax, help);
-  if (type.form !== "flag") option.argParser((text: string, before: readonly string[] = []) => [...before, text]);
+  if (type.form !== "flag") option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
   return option;
 }
 

@@ -71,5 +71,5 @@ export function registeredAttentionModes(): readonly string[] {
 
 /** Definitions of the modes that can be asked for by name. */
 export function namedAttentionModes(): readonly AttentionModeDefinition[] {
-  return [...definitions.values()].filter(({ atSizes }) => atSizes !== undefined) as unknown as AttentionModeDefinition[];
+  return [...definitions.values()].filter((definition) => "atSizes" in definition) as unknown as AttentionModeDefinition[];
 }

@@ -1,5 +1,5 @@
 import { runRanks } from "@elastic-attention/distributed";
-import { type AblationAxis, ablationTable, readTrainingConfig, runAblation, type StepReport } from "@elastic-attention/training";
+import { ablationTable, readTrainingConfig, runAblation, type StepReport } from "@elastic-attention/training";
 import type { CommandFunction } from "../../program/command-definition.js";
 import registerPackages from "../../program/register-packages.js";
 import type { AblateOptions } from "./train-commands.js";
@@ -19,7 +19,7 @@ export const ablate: CommandFunction<AblateOptions> = async ({ options, signal }
       if (shows) view.update(report);
     };
     try {
-      const rows = await runAblation({ config, model, communicator, resume: false, onStep, signal }, options.axis, (row) => {
+      const rows = await runAblation({ config, model, communicator, resume: false, overwrite: options.overwrite === true, onStep, signal }, options.axis, (row) => {
         view[Symbol.dispose]();
         view = new TrainingView();
         if (shows) console.error(`${options.axis} ${row.name} is trained.`);

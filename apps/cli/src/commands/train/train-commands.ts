@@ -7,6 +7,7 @@ const file = text("a file");
 const trainOptions = optionSchema({
   config: { type: file, placeholder: "file", description: "JSON; the training package ships its schema and an example", required: true },
   resume: { type: flag, description: "resume from the checkpoint in the output folder" },
+  overwrite: { type: flag, description: "begin anew where the output folder holds a run", conflicts: ["resume"] },
   baseline: {
     type: choice("prulong", "duo-attention"),
     placeholder: "name",
@@ -21,6 +22,7 @@ const trainOptions = optionSchema({
 const ablateOptions = optionSchema({
   config: { type: file, placeholder: "file", description: "as for train", required: true },
   axis: { type: choice("width", "target", "pooling", "mode"), placeholder: "axis", description: "what is varied", required: true },
+  overwrite: { type: flag, description: "begin anew where the output folder holds such runs" },
   ...sharedOptions,
 });
 

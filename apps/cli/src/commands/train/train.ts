@@ -1,6 +1,6 @@
 import { runRanks } from "@elastic-attention/distributed";
 import {
-  readTrainingConfig, type StepReport, trainBaseline, type TrainedBaseline, trainRouters, trainingFiles,
+  readTrainingConfig, type StepReport, trainBaseline, trainRouters, trainingFiles,
 } from "@elastic-attention/training";
 import type { CommandFunction } from "../../program/command-definition.js";
 import registerPackages from "../../program/register-packages.js";
@@ -24,7 +24,7 @@ export const train: CommandFunction<TrainOptions> = async ({ options, signal }) 
     const onStep = (report: StepReport) => {
       if (shows) view.update(report);
     };
-    const run = { config, model, communicator, resume: options.resume === true, onStep, signal };
+    const run = { config, model, communicator, resume: options.resume === true, overwrite: options.overwrite === true, onStep, signal };
     if (options.baseline !== undefined) {
       const list = await trainBaseline(run, options.baseline, options.sparsity);
       view[Symbol.dispose]();
