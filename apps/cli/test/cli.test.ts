@@ -62,6 +62,14 @@ describe("the command line", () => {
     expect(sparse.report.keyValueBytes).toBeLessThan(0.5 * full.report.keyValueBytes);
   });
 
+  test("prints what the README shows, but for the figures", () => {
+    const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+    const shown = /```\n(Model: [\s\S]*?)```/.exec(readme)![1]!;
+    const { stdout, stderr } = cli("demo", "--tokens", "1500");
+    const wording = (text: string) => text.split("\n").filter((line) => !/^ {2}(?:layer|…)/.test(line)).map((line) => line.replace(/\d+(?:\.\d+)?/g, "0"));
+    expect(wording(`${stderr}\n${stdout}`)).toEqual(expect.arrayContaining(wording(shown)));
+  });
+
   test("routes more heads sparse for a summary, and more again for source code, than for a question about a hidden number", () => {
     const sparsity = (preamble: string, text: string, question: string) => {
       const file = join(folder, "document.txt");

@@ -62,7 +62,7 @@ test("a router that --load brings is named by --router, obeys the sparsity dial,
   const run = ["run", "Hello, who are you?", "-n", "2", "--load", examples.router, "--router", "key-spread"];
   expect(report(...run).router).toBe("own");
   expect(report(...run, "--sparsity", "0.25").modelSparsity).toBe(0.25);
-  expect(cli(...run).stderr).toMatch(/Router: +router key-spread\n/);
+  expect(cli(...run).stderr).toMatch(/Router: +registered router key-spread\n/);
   const evaluated = cli("eval", "needle-grid", "--lengths", "256", "--limit", "1", "--mode", "fa-ssa", "--out", "spread", "--load", examples.router, "--router", "key-spread");
   expect([evaluated.status, evaluated.stderr]).toEqual([0, expect.not.stringContaining("error") as string]);
   expect(JSON.parse(readFileSync(join(folder, "spread", "run.json"), "utf8"))).toMatchObject({ settings: { router: "key-spread" } });

@@ -103,7 +103,7 @@ export function elasticModes(name: ElasticModeName, sizes: ElasticSizes): Elasti
 export function findElasticModes(name: ElasticModeName, sizes: ElasticSizes): ElasticSpec | undefined {
   const modes = elasticModeSettings(sizes);
   if (name === "full") return { retrievalMode: modes.full, sparseMode: modes.full };
-  const named = namedAttentionModes().map(({ kind, label, atSizes }) => ({ kind, label: label.toLowerCase(), mode: atSizes!(sizes) }));
+  const named = namedAttentionModes(sizes).map(({ kind, label, mode }) => ({ kind, label: label.toLowerCase(), mode }));
   const registered = named.find(({ kind }) => kind === name && !publishedKinds.includes(kind));
   if (registered !== undefined) return { retrievalMode: modes.full, sparseMode: registered.mode };
   for (const retrieval of named) {
@@ -121,6 +121,6 @@ function isPair(name: string, retrieval: string, sparse: string): boolean {
 
 /** Names of mode pairs to choose from: the published ones, and FA with each registered mode. */
 export function elasticModeNames(): readonly string[] {
-  const registered = namedAttentionModes().filter(({ kind }) => !publishedKinds.includes(kind));
+  const registered = namedAttentionModes(publishedSizes).filter(({ kind }) => !publishedKinds.includes(kind));
   return [...publishedPairs, "full", ...registered.flatMap(({ kind, label }) => [kind, `fa-${label.toLowerCase()}`])];
 }

@@ -11,7 +11,7 @@ export function formatBytes(bytes: number): string {
 const marks = ["█", "·", "▒", "░"];
 
 /** The paper's abbreviations; a registered mode has its label alone. */
-const longLabels: Readonly<Record<string, string>> = { FA: "full attention", SSA: "sink and local tokens", XA: "XAttention" };
+const longLabels: Readonly<Record<string, string>> = { FA: "full attention", SSA: "sink and local blocks", XA: "XAttention" };
 
 /** One line for each layer, one mark for each key-value head. */
 export function headMapText({ headMap, modes }: Pick<RoutingReport, "headMap" | "modes">): string {
@@ -36,7 +36,7 @@ export function sparsityText({ modelSparsity, effectiveSparsity }: Pick<RoutingR
 
 /** What decided: a router by its name, else what the model has. */
 export function routerText({ router }: Pick<RoutingReport, "router">, { routerDescription }: Pick<ModelDescription, "routerDescription">, name?: string): string {
-  if (router === "own") return name === undefined ? "a router of the request's own" : `router ${name}`;
+  if (router === "own") return name === undefined ? "a router of the request's own" : `registered router ${name}`;
   return router === "none" ? "none, every head full" : routerDescription;
 }
 

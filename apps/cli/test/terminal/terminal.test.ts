@@ -112,7 +112,7 @@ describe("after Ctrl-C", () => {
   test.each<[name: string, args: string[], when: RegExp]>([
     ["run while it loads", ["run", "Hello"], /Loading the model/],
     ["run while it reads", ["run", "word ".repeat(9000), "-n", "4"], /Reading the prompt/],
-    ["run while it answers", ["run", "Tell me a long story.", "-n", "4000", "--temperature", "1", "--seed", "3"], /\[2K[^\n\u001b]+/],
+    ["run while it answers", ["run", "Tell me a long story.", "-n", "4000", "--temperature", "1", "--seed", "3"], /\[2K\w+/],
     ["demo", ["demo", "--tokens", "3000"], /Reading the prompt/],
     ["inspect", ["inspect", "word ".repeat(9000)], /Reading the prompt/],
     ["bench", ["bench", "--tokens", "4000"], /Reading the prompt/],
@@ -133,7 +133,7 @@ describe("after Ctrl-C", () => {
 
   test("chat stops an answer and takes the next message", async () => {
     const long = ["chat", "--temperature", "1", "--seed", "3", "-n", "4000"];
-    const { exitCode, output } = await session(long, 60, [[/> /, "Tell me a long story.\r"], [/\[2K[^\n\u001b]+/, interrupt], [/tokens\/s\][\s\S]*> /, "/exit\r"]]);
+    const { exitCode, output } = await session(long, 60, [[/> /, "Tell me a long story.\r"], [/\[2K\w+/, interrupt], [/tokens\/s\][\s\S]*> /, "/exit\r"]]);
     expect(exitCode).toBe(0);
     expect(plainText(output)).toMatch(/of heads sparse \(MSR\)/);
   });

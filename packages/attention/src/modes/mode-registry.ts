@@ -69,7 +69,17 @@ export function registeredAttentionModes(): readonly string[] {
   return [...definitions.keys()];
 }
 
-/** Definitions of the modes that can be asked for by name. */
-export function namedAttentionModes(): readonly AttentionModeDefinition[] {
-  return [...definitions.values()].filter((definition) => "atSizes" in definition) as unknown as AttentionModeDefinition[];
+/** A mode that can be asked for by its kind or its label. */
+export interface NamedAttentionMode {
+  readonly kind: string;
+  readonly label: string;
+  readonly mode: AttentionMode;
+}
+
+/** The modes that can be asked for by name, at a model's sizes, in order of registration. */
+export function namedAttentionModes(sizes: ModeSizes): readonly NamedAttentionMode[] {
+  return [...definitions.values()].flatMap((definition) => {
+    const mode = definition.atSizes?.(sizes) as AttentionMode | undefined;
+    return mode === undefined ? [] : [{ kind: mode.kind, label: definition.label, mode }];
+  });
 }
