@@ -2,7 +2,7 @@ import { InvalidModeError } from "@elastic-attention/core";
 import type { Tensor } from "@elastic-attention/tensor";
 import type { LayerCache } from "../cache/layer-cache.js";
 import type { AttentionMode } from "./attention-mode.js";
-import type { BlockMask, BlockPattern, Retention } from "./block-pattern.js";
+import type { BlockMask, BlockPattern, Retention } from "../patterns/block-pattern.js";
 
 /** Sizes that a model gives its modes, in tokens; `threshold` is a share. */
 export interface ModeSizes {
