@@ -174,6 +174,7 @@ describe("wrong use", () => {
     ["a flag that misses its value", ["run", "x", "--sparsity"], /--sparsity/],
     ["a threshold that is no number", ["run", "x", "--top-p", "much"], /--top-p must be a number above 0 and up to 1, found "much"/],
     ["a size that is none", ["run", "x", "--memory-limit", "lots"], /--memory-limit must be a size above 0 such as 8GB, 512MiB or 1500000000, found "lots"/],
+    ["a memory limit that the model does not fit", ["heads", "--memory-limit", "1MB", "--tokens", "300", "--samples", "1", "--out", "a"], /memory/],
     ["a second model", ["forward", model, "--model", "other", "--ids", "a", "--out", "b"], /Two models were given: .* and --model other[\s\S]*hint/],
     ["a head list beside routers for forward", ["forward", model, "--heads", "a", "--router", "b", "--ids", "a", "--out", "b"], /--heads and --router cannot be given together/],
     ["a tie rule beside a sparsity", ["forward", model, "--tie-rule", "bfloat16", "--sparsity", "0.5", "--ids", "a", "--out", "b"], /--tie-rule and --sparsity cannot be given together/],
@@ -203,6 +204,23 @@ test("an addon that does not load says how to mend it, and reference runs when i
   expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/not built.*pnpm build[\s\S]*doctor/) as string]);
   expect(start("doctor").stdout).toMatch(/missing +backend cpu/);
   expect(start("run", "Hi", "-n", "1", "--backend", "reference").status).toBe(0);
+});
+
+test.each<[what: string, bytes: (addon: Buffer) => Uint8Array]>([
+  ["is truncated", (addon) => addon.subarray(0, addon.length / 3)],
+  ["is no library", () => Buffer.from("not a library")],
+  ["is empty", () => Buffer.alloc(0)],
+])("an addon that %s is named by doctor and by run, and ends neither", (what, bytes) => {
+  const built = fileURLToPath(new URL("../../../packages/cpu/build/Release/elastic_attention_cpu.node", import.meta.url));
+  const damaged = join(folder, `${what.replaceAll(" ", "-")}.node`);
+  writeFileSync(damaged, bytes(readFileSync(built)));
+  const start = (...args: string[]) =>
+    spawnSync(process.execPath, [program, ...args], { encoding: "utf8", env: { ...environment, ELASTIC_ATTENTION_CPU_ADDON: damaged }, input: "" });
+  const found = start("doctor");
+  expect([found.status, found.stdout]).toEqual([1, expect.stringMatching(/missing +backend cpu +its addon does not load/) as string]);
+  expect(found.stdout).toContain(damaged);
+  const refused = start("run", "Hi", "-n", "1");
+  expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/its addon does not load .*[\s\S]*hint/) as string]);
 });
 
 test("Ctrl-C stops an answer and still reports", async () => {

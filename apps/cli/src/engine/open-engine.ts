@@ -35,6 +35,7 @@ export async function openEngine(options: ModelOptions & RoutingOptions, signal:
     backend: options.backend,
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...(options.memoryLimit === undefined ? {} : { memoryLimitBytes: options.memoryLimit }),
     ...(options.heads === undefined ? {} : { headList: options.heads }),
     ...(routers === undefined ? {} : { routers }),
     signal,

@@ -171,6 +171,7 @@ async function loadEngine(options: EvaluateOptions, { rank, size }: Communicator
     ...(options.model === undefined ? { name: demoModelInformation.name } : {}),
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
     ...(threads === undefined ? {} : { threads }),
+    ...(options.memoryLimit === undefined ? {} : { memoryLimitBytes: options.memoryLimit }),
     ...(options.heads === undefined ? {} : { headList: options.heads }),
     ...(routers === undefined ? {} : { routers }),
     ...(rank > 0 || options.json ? {} : { onProgress: (done: number, total: number) => progress.update(done, total) }),
