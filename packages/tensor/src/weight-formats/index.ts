@@ -1,0 +1,3 @@
+export * from "./errors.js";
+export * from "./weight-format.js";
+export * from "./weight-formats.js";
