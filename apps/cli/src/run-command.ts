@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { ElasticAttentionError } from "@elastic-attention/tensor";
+import { ElasticAttentionError } from "@elastic-attention/core";
 
 /** What a command gets: its positional arguments, its options, and a signal that Ctrl-C aborts. */
 export interface Invocation<Options> {
@@ -46,7 +46,7 @@ export function runCommand<Options extends object>(load: () => Promise<CommandFu
 class Interruption extends Error {}
 
 function printError(error: unknown): void {
-  if (ElasticAttentionError.is(error)) console.error(`error: ${error.message}`);
+  if (ElasticAttentionError.isInstance(error)) console.error(`error: ${error.message}`);
   else if (isSystemError(error)) console.error(`error: ${error.message}`);
   else console.error(error);
 }

@@ -1,10 +1,5 @@
-import {
-  type AttentionModeDefinition,
-  blockMaskFromHost,
-  type CustomMode,
-  InvalidModeError,
-  registerAttentionMode,
-} from "@elastic-attention/attention";
+import { InvalidModeError } from "@elastic-attention/core";
+import { type AttentionModeDefinition, blockMaskFromHost, type CustomMode, registerAttentionMode } from "@elastic-attention/attention";
 
 /** Local blocks, and of the blocks before them every `dilation`-th, counted from the first. */
 export interface DilatedMode extends CustomMode {

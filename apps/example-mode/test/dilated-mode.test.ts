@@ -1,10 +1,5 @@
-import {
-  attentionModeDefinition,
-  hybridAttention,
-  HeadPlan,
-  InvalidModeError,
-  type LayerCache,
-} from "@elastic-attention/attention";
+import { InvalidModeError } from "@elastic-attention/core";
+import { attentionModeDefinition, hybridAttention, HeadPlan, type LayerCache } from "@elastic-attention/attention";
 import { ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type DilatedMode, registerDilatedMode } from "../src/index.js";

@@ -1,4 +1,5 @@
-import { type Backend, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import type { Backend, Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "./modes/attention-mode.js";
 import { attentionModeDefinition } from "./modes/mode-registry.js";
 

@@ -1,3 +1,4 @@
+export { InvalidModeError } from "@elastic-attention/core";
 import { fullModeDefinition } from "./modes/full.js";
 import { registerAttentionMode } from "./modes/mode-registry.js";
 import { streamingModeDefinition } from "./modes/streaming.js";

@@ -1,4 +1,4 @@
-import { ShapeError } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
 import type { AttentionMode } from "./modes/attention-mode.js";
 import type { BlockPattern } from "./modes/block-pattern.js";
 import { attentionModeDefinition } from "./modes/mode-registry.js";

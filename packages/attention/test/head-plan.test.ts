@@ -1,6 +1,7 @@
-import { ReferenceBackend, ShapeError } from "@elastic-attention/tensor";
+import { InvalidModeError, ShapeError } from "@elastic-attention/core";
+import { ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { type AttentionMode, HeadPlan, InvalidModeError } from "../src/index.js";
+import { type AttentionMode, HeadPlan } from "../src/index.js";
 
 const modes: readonly AttentionMode[] = [{ kind: "full" }, { kind: "streaming", sinkTokens: 4, localTokens: 8, blockSize: 4 }];
 

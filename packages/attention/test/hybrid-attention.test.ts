@@ -1,4 +1,5 @@
-import { type FloatDType, ReferenceBackend, ShapeError } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type AttentionSequence, blockMaskFromHost, type BlockMask, type BlockPattern, hybridAttention } from "../src/index.js";

@@ -1,4 +1,5 @@
-import { type DType, OutOfMemoryError, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { OutOfMemoryError } from "@elastic-attention/core";
+import { type DType, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { type AttentionMode, cacheGather, hybridAttention, PagePool, SequenceCache } from "../src/index.js";
 import { floats, poisoned } from "./filled-cache.js";

@@ -1,4 +1,5 @@
-import { fromBFloat16, ReferenceBackend, ShapeError, toBFloat16 } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { fromBFloat16, ReferenceBackend, toBFloat16 } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
   attentionModeDefinition,

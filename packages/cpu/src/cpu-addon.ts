@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { NativeAddon } from "@elastic-attention/native";
+import type { NativeAddon } from "@elastic-attention/addon";
 
 /** What the addon exports. */
 export interface CpuAddon extends NativeAddon {

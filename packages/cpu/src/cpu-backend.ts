@@ -1,5 +1,6 @@
 import { totalmem } from "node:os";
-import { NativeBackend } from "@elastic-attention/native";
+import { NativeBackend } from "@elastic-attention/addon";
+import { hostWorkSizes } from "@elastic-attention/tensor";
 import { type InstructionSet, instructionSetName, limitInstructionSet } from "./instruction-set.js";
 import type { CpuAddon } from "./cpu-addon.js";
 
@@ -19,10 +20,10 @@ export class CpuBackend extends NativeBackend<CpuAddon> {
     super(addon, {
       name: "cpu",
       device: {
-        kind: "cpu",
         description: `${instructionSetName(level)} kernels on ${threads} thread${threads === 1 ? "" : "s"}`,
         parallelism: threads,
         memoryBytes: usableMemory(),
+        workSizes: hostWorkSizes,
       },
       computeDTypes: ["f32", "bf16"],
       packedDTypes: ["f32", "bf16"],

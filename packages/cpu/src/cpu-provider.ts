@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { type BackendProvider, ElasticAttentionError } from "@elastic-attention/tensor";
+import { ElasticAttentionError } from "@elastic-attention/core";
+import { type BackendProvider, hostWorkSizes } from "@elastic-attention/tensor";
 import { CpuBackend, type CpuBackendOptions } from "./cpu-backend.js";
 import type { InstructionSet } from "./instruction-set.js";
 import { addonPath, loadAddon } from "./cpu-addon.js";
@@ -8,6 +9,7 @@ import { addonPath, loadAddon } from "./cpu-addon.js";
 /** Makes the backend known as "cpu": `registerBackend(cpuProvider)`. */
 export const cpuProvider: BackendProvider = {
   name: "cpu",
+  workSizes: hostWorkSizes,
   async available() {
     try {
       loadAddon();

@@ -1,4 +1,4 @@
-import { ElasticAttentionError } from "@elastic-attention/tensor";
+import { ElasticAttentionError } from "@elastic-attention/core";
 import type { CpuAddon } from "./cpu-addon.js";
 
 /** What kernels may use; each includes the ones before it. */

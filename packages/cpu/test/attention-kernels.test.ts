@@ -1,5 +1,5 @@
+import { ShapeError } from "@elastic-attention/core";
 import { type AttentionMode, type BlockPattern, hybridAttention, SequenceCache } from "@elastic-attention/attention";
-import { ShapeError } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
 import { describeAttentionKernels, poisoned, randomTensor } from "@elastic-attention/conformance";
 import { createCpuBackend } from "../src/index.js";

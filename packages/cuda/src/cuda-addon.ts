@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { NativeAddon, NativeKernel } from "@elastic-attention/native";
+import type { NativeAddon, NativeKernel } from "@elastic-attention/addon";
 
 /** What the addon says of the device. */
 export interface CudaDevice {

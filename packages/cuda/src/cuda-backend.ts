@@ -1,7 +1,9 @@
-import { NativeBackend } from "@elastic-attention/native";
-import type { Graph } from "@elastic-attention/tensor";
+import { NativeBackend } from "@elastic-attention/addon";
+import type { Graph, WorkSizes } from "@elastic-attention/tensor";
 import type { CudaAddon } from "./cuda-addon.js";
 import { registerDecodeKernels } from "./decode-kernels.js";
+
+export const cudaWorkSizes: WorkSizes = { chunkRows: 8192, slicePairs: 2 ** 30, slicesInFlight: 2 };
 
 /**
  * Kernels on one NVIDIA GPU; f32, bf16 and f16, sums in float32. Calls return when the work is queued; a download, or
@@ -13,10 +15,10 @@ export class CudaBackend extends NativeBackend<CudaAddon> {
     super(addon, {
       name: "cuda",
       device: {
-        kind: "cuda",
         description: `${name}, compute capability ${Math.floor(capability / 10)}.${capability % 10}`,
         parallelism: multiprocessors,
         memoryBytes,
+        workSizes: cudaWorkSizes,
       },
       computeDTypes: ["f32", "bf16", "f16"],
       packedDTypes: ["f32", "bf16", "f16"],

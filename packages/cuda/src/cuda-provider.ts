@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
-import { type BackendProvider, BackendUnavailableError } from "@elastic-attention/tensor";
+import { BackendUnavailableError } from "@elastic-attention/core";
+import type { BackendProvider } from "@elastic-attention/tensor";
 import { addonPath, loadAddon } from "./cuda-addon.js";
-import { CudaBackend } from "./cuda-backend.js";
+import { CudaBackend, cudaWorkSizes } from "./cuda-backend.js";
 
 /** Makes the backend known as "cuda": `registerBackend(cudaProvider)`. */
 export const cudaProvider: BackendProvider = {
   name: "cuda",
+  workSizes: cudaWorkSizes,
   async available() {
     return cudaProblems();
   },

@@ -1,5 +1,5 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { attentionBackward, type BlockPattern, dualAttention, hybridAttention } from "@elastic-attention/attention";
-import { MemoryScope } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { type BackendUnderTest, poisoned, relativeError, sameBits, testGradients, type TrainingCase, trainingOperands } from "@elastic-attention/conformance";
 

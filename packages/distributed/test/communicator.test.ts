@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { CommunicatorUnavailableError, launchedLocalRank, launchedRanks, runRanks, SingleProcess, startCommunicator } from "../src/index.js";
+import { CommunicatorUnavailableError } from "@elastic-attention/core";
+import { launchedLocalRank, launchedRanks, runRanks, SingleProcess, startCommunicator } from "../src/index.js";
 import { loadAddon } from "../src/load-addon.js";
 import { loadNccl } from "../src/nccl/nccl-addon.js";
 

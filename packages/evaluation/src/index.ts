@@ -1,6 +1,6 @@
+export { DatasetError, EvaluationError, SampleError, UnknownNameError } from "@elastic-attention/core";
 export * from "./aggregate.js";
 export * from "./built-in/longbench-rows.js";
-export * from "./errors.js";
 export * from "./longbench/longbench-rows.js";
 export * from "./longbench/longbench-suite.js";
 export * from "./longbench-v2/longbench-v2-suite.js";

@@ -1,7 +1,8 @@
+import { DatasetError } from "@elastic-attention/core";
 import { Tokenizer } from "@elastic-attention/generation";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { beforeAll, describe, expect, test } from "vitest";
-import { DatasetError, type EvaluationSuite, findSuite, planSuites, registerSuite, SamplePlan, suiteNames } from "../src/index.js";
+import { type EvaluationSuite, findSuite, planSuites, registerSuite, SamplePlan, suiteNames } from "../src/index.js";
 import { toySuite } from "./toy-suite.mjs";
 
 const hungry: EvaluationSuite = {

@@ -2,7 +2,8 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { differingSettings, EvaluationError, readRecords, RecordWriter, RunFolder } from "../src/index.js";
+import { EvaluationError } from "@elastic-attention/core";
+import { differingSettings, readRecords, RecordWriter, RunFolder } from "../src/index.js";
 import { describedRun, record } from "./made-records.js";
 
 let root: string;

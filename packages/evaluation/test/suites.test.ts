@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type EvaluationTokenizer, findSuite, nearestName, sampleText, sampleTokens } from "../src/index.js";
+import { nearestName } from "@elastic-attention/core";
+import { type EvaluationTokenizer, findSuite, sampleText, sampleTokens } from "../src/index.js";
 import { demoTokenizer, plainTokenizer } from "./demo-tokenizer.js";
 
 test("an unknown suite is refused", () => {

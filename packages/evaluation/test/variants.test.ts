@@ -1,14 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { HeadListError, UnknownNameError } from "@elastic-attention/core";
 import { cpuProvider } from "@elastic-attention/cpu";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { LocalEngine } from "@elastic-attention/generation";
 import { registerQwen } from "@elastic-attention/model-qwen";
-import { HeadListError } from "@elastic-attention/router";
 import { registerBackend } from "@elastic-attention/tensor";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseVariants, randomHeads, readHeadScores, UnknownNameError, variantRouter } from "../src/index.js";
+import { parseVariants, randomHeads, readHeadScores, variantRouter } from "../src/index.js";
 
 const folder = mkdtempSync(join(tmpdir(), "variants-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

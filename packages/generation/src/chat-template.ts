@@ -1,5 +1,5 @@
 import { Template } from "@huggingface/jinja";
-import { InvalidRequestError, TokenizerError } from "./errors.js";
+import { InvalidRequestError, TokenizerError } from "@elastic-attention/core";
 import type { ChatMessage } from "./generation-request.js";
 
 const roles = ["system", "user", "assistant"];

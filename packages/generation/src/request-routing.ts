@@ -1,7 +1,7 @@
+import { InvalidRequestError } from "@elastic-attention/core";
 import { type AttentionMode, attentionModeDefinition } from "@elastic-attention/attention";
 import { ConstantRouter, type HeadList, type Router, SparsityDial, StaticRouter } from "@elastic-attention/router";
 import { elasticModes, type ElasticSpec, type PretrainedModel } from "@elastic-attention/transformer";
-import { InvalidRequestError } from "./errors.js";
 import type { GenerationRequest, ModeName } from "./generation-request.js";
 
 /** What decides a model's heads: its learned routers, a head list, or nothing. */

@@ -1,4 +1,4 @@
-import { HeadListError } from "./errors.js";
+import { HeadListError } from "@elastic-attention/core";
 
 /** How much each key-value head of a model retrieves: made once for a model, used by {@link StaticRouter}. */
 export interface HeadList {

@@ -1,6 +1,6 @@
+export { HeadListError, UnsupportedRouterError } from "@elastic-attention/core";
 export * from "./attention-observer.js";
 export * from "./constant-router.js";
-export * from "./errors.js";
 export * from "./head-list.js";
 export * from "./learned-router.js";
 export * from "./operations/router-logits.js";

@@ -1,6 +1,6 @@
+import { MemoryScope, UnsupportedRouterError } from "@elastic-attention/core";
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
-import { fromBFloat16, hostArray, MemoryScope, toBFloat16, type Tensor } from "@elastic-attention/tensor";
-import { UnsupportedRouterError } from "./errors.js";
+import { fromBFloat16, hostArray, toBFloat16, type Tensor } from "@elastic-attention/tensor";
 import { routerLogits } from "./operations/router-logits.js";
 import type { RouterPooling } from "./operations/router-pooling.js";
 import type { PendingScores, RouterInput, ScoringRouter } from "./router.js";

@@ -1,5 +1,5 @@
+import { ShapeError } from "@elastic-attention/core";
 import { type HeadStore, type LayerCache, rowOf } from "@elastic-attention/attention";
-import { ShapeError } from "@elastic-attention/tensor";
 import type { AttentionEvent, AttentionObserver } from "./attention-observer.js";
 
 /**

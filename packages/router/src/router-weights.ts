@@ -1,5 +1,5 @@
-import { type Backend, type elementDType, MissingTensorError, ShapeError, type Tensor } from "@elastic-attention/tensor";
-import { UnsupportedRouterError } from "./errors.js";
+import { MissingTensorError, ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
+import type { Backend, elementDType, Tensor } from "@elastic-attention/tensor";
 
 /** One linear layer of a router: weight [out, in] and bias [out], f32. */
 export interface RouterLinear {

@@ -1,5 +1,5 @@
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
-import { MemoryScope, ShapeError } from "@elastic-attention/tensor";
 import { type Router, type RouterInput, type ScoringRouter, startScore } from "./router.js";
 
 export interface SparsityDialOptions {

@@ -1,6 +1,5 @@
+import { HeadListError, ShapeError } from "@elastic-attention/core";
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
-import { ShapeError } from "@elastic-attention/tensor";
-import { HeadListError } from "./errors.js";
 import type { HeadList } from "./head-list.js";
 import type { RouterInput, ScoringRouter } from "./router.js";
 

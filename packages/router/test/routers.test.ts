@@ -1,11 +1,11 @@
-import { type AttentionMode, InvalidModeError } from "@elastic-attention/attention";
-import { fromBFloat16, ReferenceBackend, ShapeError, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
+import { HeadListError, InvalidModeError, ShapeError } from "@elastic-attention/core";
+import type { AttentionMode } from "@elastic-attention/attention";
+import { fromBFloat16, ReferenceBackend, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
   bestHeads,
   ConstantRouter,
   globalThreshold,
-  HeadListError,
   layerQuotas,
   LearnedRouter,
   parseHeadList,

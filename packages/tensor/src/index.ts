@@ -1,4 +1,11 @@
-export * from "./autograd/errors.js";
+export {
+  CheckpointLayoutError,
+  MissingGradientRuleError,
+  MissingTensorError,
+  SafetensorsFormatError,
+  TapeError,
+  type SafetensorsProblem,
+} from "@elastic-attention/core";
 export * from "./autograd/gradient-check.js";
 export * from "./autograd/gradient-rule.js";
 export * from "./autograd/tape.js";
@@ -6,13 +13,11 @@ export * from "./backend.js";
 export * from "./backend-registry.js";
 export * from "./checkpoint.js";
 export * from "./dtype.js";
-export * from "./errors.js";
 export * from "./float-transfer.js";
 export * from "./gguf/index.js";
 export * from "./growable-tensor.js";
 export * from "./kernel-registry.js";
 export * from "./memory-account.js";
-export * from "./memory-scope.js";
 export * from "./operation.js";
 export * from "./operations/add.js";
 export * from "./operations/argmax.js";
@@ -45,3 +50,4 @@ export * from "./reference/reference-provider.js";
 export * from "./safetensors/index.js";
 export * from "./tensor.js";
 export * from "./weight-formats/index.js";
+export * from "./work-sizes.js";

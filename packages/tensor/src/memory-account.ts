@@ -1,5 +1,5 @@
+import { OutOfMemoryError } from "@elastic-attention/core";
 import type { MemoryReport } from "./backend.js";
-import { OutOfMemoryError } from "./errors.js";
 import type { Storage } from "./tensor.js";
 
 /** Counts the storages of a backend and keeps its limit: every backend has one. */

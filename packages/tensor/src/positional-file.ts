@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { DisposedError, ShapeError } from "./errors.js";
+import { DisposedError, ShapeError } from "@elastic-attention/core";
 
 /** Opening a named pipe must not wait for a writer that never comes; Windows has no such flag. */
 const nonBlocking = constants.O_NONBLOCK ?? 0;

@@ -1,7 +1,21 @@
 import { describe, expect, test } from "vitest";
 import {
-  argmax, cast, embedding, linear, type LinearWeight, MissingGradientRuleError, OutOfMemoryError, packLinear, readFloats, ReferenceBackend, rmsNorm, softmax, swiglu, Tape, TapeError, type Tensor, writeFloats,
+  argmax,
+  cast,
+  embedding,
+  linear,
+  type LinearWeight,
+  packLinear,
+  readFloats,
+  ReferenceBackend,
+  rmsNorm,
+  softmax,
+  swiglu,
+  Tape,
+  type Tensor,
+  writeFloats,
 } from "../src/index.js";
+import { MissingGradientRuleError, OutOfMemoryError, TapeError } from "@elastic-attention/core";
 import { seededRandom } from "./seeded-random.js";
 
 const backend = new ReferenceBackend();

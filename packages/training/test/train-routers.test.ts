@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TrainingCheckpointError, TrainingDataError } from "@elastic-attention/core";
 import { SingleProcess } from "@elastic-attention/distributed";
 import { registerQwen } from "@elastic-attention/model-qwen";
 import { ReferenceBackend } from "@elastic-attention/tensor";
@@ -12,9 +13,7 @@ import {
   parseTrainingConfig,
   readExamples,
   RouterParameters,
-  TrainingCheckpointError,
   type TrainingConfig,
-  TrainingDataError,
   trainingFiles,
   TrainingLog,
   trainRouters,

@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { NotFiniteLossError, TrainingCheckpointError, TrainingConfigError } from "@elastic-attention/core";
 import type { Communicator } from "@elastic-attention/distributed";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
-  NotFiniteLossError,
   PackStream,
   publishedTemperature,
   RouterParameters,
@@ -13,8 +13,6 @@ import {
   SparsityObjective,
   type StepReport,
   Trainer,
-  TrainingCheckpointError,
-  TrainingConfigError,
   type TrainerOptions,
 } from "../src/index.js";
 import { toyExample, toySizes, ToyStepper } from "./toy-stepper.js";

@@ -1,3 +1,4 @@
+import { MemoryScope } from "@elastic-attention/core";
 import {
   decodeAttention,
   DecodeBatch,
@@ -7,7 +8,7 @@ import {
   prepareDecode,
   type SequenceCache,
 } from "@elastic-attention/attention";
-import { type Backend, embedding, type FloatDType, type Graph, linear, MemoryScope, rmsNorm, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, embedding, type FloatDType, type Graph, linear, rmsNorm, type Tensor } from "@elastic-attention/tensor";
 import type { DecoderCore } from "./decoder-core.js";
 import type { LayerWeights } from "./decoder-weights.js";
 import { mlpBlock } from "./mlp-block.js";

@@ -1,12 +1,12 @@
+import { type MemoryScope, PromptError } from "@elastic-attention/core";
 import type { SequenceCache } from "@elastic-attention/attention";
-import { type Backend, cast, embedding, type FloatDType, linear, type MemoryScope, rmsNorm, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, cast, embedding, type FloatDType, linear, rmsNorm, type Tensor } from "@elastic-attention/tensor";
 import type { AttentionContext } from "./attention-block.js";
 import type { DecoderWeights } from "./decoder-weights.js";
 import type { ModelSpec } from "./model-spec.js";
-import { PromptError } from "./prompt-error.js";
 import type { RotaryTable } from "./rotary-table.js";
 import { layOut, type PrefillSequence } from "./sequence-batch.js";
-import { chunkRowsOf, Workspace } from "./workspace.js";
+import { Workspace } from "./workspace.js";
 
 /** What every forward pass of a model shares. */
 export interface DecoderCore {
@@ -47,7 +47,7 @@ export function beginForward(
   const batch = layOut(backend, sequences);
   scope.track(batch.ids);
   scope.track(batch.positions);
-  const workspace = scope.track(new Workspace(backend, spec, dtype, batch.numTokens, chunkRowsOf(backend.device.kind), keepQueries));
+  const workspace = scope.track(new Workspace(backend, spec, dtype, batch.numTokens, backend.device.workSizes.chunkRows, keepQueries));
   backend.kernels.run(embedding, { ids: batch.ids, table: weights.embedding, output: workspace.hidden });
   return { backend, spec, batch, workspace, rotaryTable };
 }

@@ -1,17 +1,8 @@
 import { setImmediate } from "node:timers/promises";
+import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { type DecodePolicy, PagePool, type SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
-import {
-  type Backend,
-  cast,
-  type Fence,
-  type FloatDType,
-  MemoryScope,
-  OutOfMemoryError,
-  type SafetensorsCheckpoint,
-  ShapeError,
-  type Tensor,
-} from "@elastic-attention/tensor";
+import { type Backend, cast, type Fence, type FloatDType, type SafetensorsCheckpoint, type Tensor } from "@elastic-attention/tensor";
 import { attentionBlock } from "./attention-block.js";
 import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode-graph.js";
 import { beginForward, checkTokens, type DecoderCore, lastLogits } from "./decoder-core.js";
@@ -27,7 +18,6 @@ import { RotaryTable } from "./rotary-table.js";
 import { sampleLogits } from "./sample-logits.js";
 import type { PrefillSequence } from "./sequence-batch.js";
 import type { TokenSampler } from "./token-sampler.js";
-import { chunkRowsOf } from "./workspace.js";
 
 export interface LoadOptions {
   readonly backend: Backend;
@@ -116,7 +106,7 @@ export class DecoderModel implements Disposable {
     return predictMemory(this.spec, {
       ...prompt,
       dtype: this.dtype,
-      chunkRows: chunkRowsOf(this.backend.device.kind),
+      chunkRows: this.backend.device.workSizes.chunkRows,
       weightBytes: this.weightBytes,
       ...(retrievalMode === undefined ? {} : { retrievalMode }),
       ...(sparseMode === undefined ? {} : { sparseMode, sparseHeads: known, sparsity: sparsity ?? 1 }),

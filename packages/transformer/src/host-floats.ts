@@ -1,5 +1,5 @@
+import { ModelConfigError } from "@elastic-attention/core";
 import { fromBFloat16, fromFloat16 } from "@elastic-attention/tensor";
-import { ModelConfigError } from "./model-config.js";
 
 /** Widens checkpoint bytes to float32. @throws ModelConfigError for element types that are no floats. */
 export function hostFloats(bytes: Uint8Array, type: string): Float32Array {

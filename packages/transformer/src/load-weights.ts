@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { MemoryScope, ModelConfigError, ShapeError } from "@elastic-attention/core";
 import {
   type Backend,
   cast,
@@ -7,16 +8,13 @@ import {
   type FloatDType,
   hostArray,
   type LinearWeight,
-  MemoryScope,
   packLinear,
   type SafetensorsCheckpoint,
-  ShapeError,
   type Tensor,
 } from "@elastic-attention/tensor";
 import type { DecoderWeights, LayerWeights, Projection } from "./decoder-weights.js";
 import { findNotFinite, hostFloats } from "./host-floats.js";
 import type { ModelAdapter, WeightRole } from "./model-adapter.js";
-import { ModelConfigError } from "./model-config.js";
 import type { ModelSpec } from "./model-spec.js";
 
 export interface LoadWeightsOptions {

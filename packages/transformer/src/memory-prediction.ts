@@ -20,7 +20,7 @@ export interface MemoryQuestion {
   readonly retrievalMode?: AttentionMode;
   /** Default "routed". */
   readonly decode?: DecodePolicy;
-  /** See `chunkRowsOf`. */
+  /** See `WorkSizes`. */
   readonly chunkRows: number;
   /** Rows of logits at the end. Default 1. */
   readonly logitsRows?: number;

@@ -1,5 +1,5 @@
+import { ModelConfigError } from "@elastic-attention/core";
 import type { ModelConfig } from "./model-config.js";
-import { ModelConfigError } from "./model-config.js";
 import type { ModelSpec } from "./model-spec.js";
 
 /** What a weight does in the decoder. */

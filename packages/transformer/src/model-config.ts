@@ -1,13 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ElasticAttentionError } from "@elastic-attention/tensor";
-
-/** A config.json that is missing, damaged, or contradicts itself or its tensors. */
-export class ModelConfigError extends ElasticAttentionError {
-  constructor(message: string, hint?: string) {
-    super("MODEL_CONFIG", message, hint === undefined ? {} : { hint });
-  }
-}
+import { ModelConfigError } from "@elastic-attention/core";
 
 /** Typed access to config.json: every wrong value is an error that names key, expected and found. */
 export class ModelConfig {

@@ -1,6 +1,7 @@
+import type { MemoryScope } from "@elastic-attention/core";
 import { hybridAttention } from "@elastic-attention/attention";
 import type { AttentionObserver } from "@elastic-attention/router";
-import { headNorm, linear, type MemoryScope, rmsNorm, rotary } from "@elastic-attention/tensor";
+import { headNorm, linear, rmsNorm, rotary } from "@elastic-attention/tensor";
 import type { AttentionContext } from "./attention-block.js";
 import { attentionSlices } from "./attention-slices.js";
 import type { LayerWeights } from "./decoder-weights.js";

@@ -1,6 +1,7 @@
+import { MemoryScope } from "@elastic-attention/core";
 import type { AttentionMode, BlockCount } from "@elastic-attention/attention";
 import type { AttentionObserver } from "@elastic-attention/router";
-import { type Fence, MemoryScope, type Tensor } from "@elastic-attention/tensor";
+import type { Fence, Tensor } from "@elastic-attention/tensor";
 import type { AttentionContext } from "./attention-block.js";
 import { beginForward, type DecoderCore, lastLogits, logitsOf } from "./decoder-core.js";
 import type { PendingBlockCount } from "./pending-block-count.js";

@@ -1,4 +1,5 @@
-import { type Backend, fillNormal, type FloatDType, type MemoryScope, packLinear, type Tensor } from "@elastic-attention/tensor";
+import type { MemoryScope } from "@elastic-attention/core";
+import { type Backend, fillNormal, type FloatDType, packLinear, type Tensor } from "@elastic-attention/tensor";
 import type { DecoderWeights, Projection } from "./decoder-weights.js";
 import type { ModelSpec } from "./model-spec.js";
 

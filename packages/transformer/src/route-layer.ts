@@ -1,3 +1,4 @@
+import { InvalidModeError, MemoryScope } from "@elastic-attention/core";
 import {
   attentionModeDefinition,
   type AttentionMode,
@@ -5,12 +6,11 @@ import {
   type BlockMask,
   type BlockPattern,
   type HeadPlan,
-  InvalidModeError,
   mostPatternChoices,
   type PatternDecision,
   type SequenceCache,
 } from "@elastic-attention/attention";
-import { MemoryScope, type Tensor } from "@elastic-attention/tensor";
+import type { Tensor } from "@elastic-attention/tensor";
 import { PendingBlockCount } from "./pending-block-count.js";
 import type { PrefillContext } from "./prefill-layer.js";
 

@@ -1,5 +1,6 @@
-import { hasRouterWeights, loadRouterWeights, type RouterPooling, type RouterWeights, UnsupportedRouterError } from "@elastic-attention/router";
-import { type Backend, SafetensorsCheckpoint, SafetensorsFile, ShapeError } from "@elastic-attention/tensor";
+import { ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
+import { hasRouterWeights, loadRouterWeights, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
+import { type Backend, SafetensorsCheckpoint, SafetensorsFile } from "@elastic-attention/tensor";
 import { type ElasticSizes, elasticSizes, type ElasticSpec, parseElastic, parseRouterPooling } from "./elastic-spec.js";
 import { hostFloats } from "./host-floats.js";
 import type { ModelAdapter } from "./model-adapter.js";

@@ -1,26 +1,6 @@
-import {
-  type Backend,
-  ElasticAttentionError,
-  hostArray,
-  ReferenceBackend,
-  sampleTokens,
-  type SampleTokensCall,
-  type Tensor,
-} from "@elastic-attention/tensor";
+import { NoFiniteLogitError } from "@elastic-attention/core";
+import { type Backend, hostArray, ReferenceBackend, sampleTokens, type SampleTokensCall, type Tensor } from "@elastic-attention/tensor";
 import type { TokenSampler } from "./token-sampler.js";
-
-/** The model gave no finite logit for a row: its weights are broken, or its input was. */
-export class NoFiniteLogitError extends ElasticAttentionError {
-  constructor(
-    row: number,
-    /** What was drawn for every row of the batch, -1 for the broken ones: the others can go on. */
-    readonly tokens: Int32Array,
-  ) {
-    super("NO_FINITE_LOGIT", `The model gave no finite logit for sequence ${row} of the batch.`, {
-      hint: "Check the weights with `elastic-attention inspect`.",
-    });
-  }
-}
 
 /**
  * One token for each row of f32 logits [sequences, vocabulary], by its sampler. On the backend where it has a kernel,

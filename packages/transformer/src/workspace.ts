@@ -1,4 +1,5 @@
-import { type Backend, type DeviceInformation, type FloatDType, MemoryScope, type Tensor } from "@elastic-attention/tensor";
+import { MemoryScope } from "@elastic-attention/core";
+import type { Backend, FloatDType, Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "./model-spec.js";
 
 /**
@@ -54,12 +55,4 @@ export class Workspace implements Disposable {
   [Symbol.dispose](): void {
     this.#scope.dispose();
   }
-}
-
-/**
- * Rows that norms, projections and the MLP take at a time: enough to fill the device, few enough that a chunk's
- * activations stay small (and, on a CPU, in its caches).
- */
-export function chunkRowsOf(device: DeviceInformation["kind"]): number {
-  return device === "cuda" ? 8192 : 1024;
 }

@@ -1,8 +1,9 @@
+import { OutOfMemoryError, PromptError } from "@elastic-attention/core";
 import { type AttentionMode, SequenceCache } from "@elastic-attention/attention";
 import { ConstantRouter, type Router, StaticRouter } from "@elastic-attention/router";
-import { OutOfMemoryError, ReferenceBackend } from "@elastic-attention/tensor";
+import { ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { elasticModeSettings, forward, PretrainedModel, PromptError, registerModelAdapter } from "../src/index.js";
+import { elasticModeSettings, forward, PretrainedModel, registerModelAdapter } from "../src/index.js";
 import { tinyAdapter, tinyCheckpoint } from "./tiny-checkpoint.js";
 
 registerModelAdapter(tinyAdapter);

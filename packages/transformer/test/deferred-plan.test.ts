@@ -1,6 +1,7 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { SequenceCache } from "@elastic-attention/attention";
 import { LearnedRouter, type Router, SparsityDial } from "@elastic-attention/router";
-import { MemoryScope, type Operation, type PendingDownload, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { type Operation, type PendingDownload, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { DecoderModel, elasticModeSettings, ModelConfig } from "../src/index.js";
 import { tinyAdapter, tinyConfig } from "./tiny-checkpoint.js";

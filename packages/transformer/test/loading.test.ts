@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { MissingTensorError, OutOfMemoryError, ReferenceBackend, ShapeError, toBFloat16, toFloat16 } from "@elastic-attention/tensor";
+import { MissingTensorError, ModelConfigError, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
+import { ReferenceBackend, toBFloat16, toFloat16 } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { countParameters, forward, ModelConfigError, PretrainedModel, registerModelAdapter } from "../src/index.js";
+import { countParameters, forward, PretrainedModel, registerModelAdapter } from "../src/index.js";
 import { floats, tinyAdapter, tinyCheckpoint, type TinyOptions } from "./tiny-checkpoint.js";
 
 registerModelAdapter(tinyAdapter);

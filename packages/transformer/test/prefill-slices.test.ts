@@ -1,6 +1,7 @@
+import { OutOfMemoryError } from "@elastic-attention/core";
 import { SequenceCache } from "@elastic-attention/attention";
 import { ConstantRouter, type Router, StaticRouter } from "@elastic-attention/router";
-import { OutOfMemoryError, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { DecoderModel, elasticModeSettings, ModelConfig, predictWeightBytes } from "../src/index.js";
 import { tinyAdapter, tinyConfig } from "./tiny-checkpoint.js";

@@ -1,9 +1,18 @@
+import { OutOfMemoryError, ShapeError, TrainingPackError } from "@elastic-attention/core";
 import { type AttentionMode, dualAttention } from "@elastic-attention/attention";
 import { routerParameters } from "@elastic-attention/router";
-import { type FloatArray, OutOfMemoryError, readFloats, ReferenceBackend, ShapeError, writeFloats } from "@elastic-attention/tensor";
+import { type FloatArray, readFloats, ReferenceBackend, writeFloats } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
-  elasticModeSettings, forward, keptAttentionBytes, predictTrainingMemory, PretrainedModel, registerModelAdapter, TrainingModel, type TrainingPack, TrainingPackError, type TrainingStepOptions,
+  elasticModeSettings,
+  forward,
+  keptAttentionBytes,
+  predictTrainingMemory,
+  PretrainedModel,
+  registerModelAdapter,
+  TrainingModel,
+  type TrainingPack,
+  type TrainingStepOptions,
 } from "../src/index.js";
 import { tinyAdapter, tinyCheckpoint } from "./tiny-checkpoint.js";
 import { gateLoss, randomRouters, RelaxationDouble, trainingPack } from "./training-doubles.js";

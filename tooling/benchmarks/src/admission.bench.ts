@@ -1,7 +1,8 @@
 import { setTimeout } from "node:timers/promises";
+import { MemoryScope } from "@elastic-attention/core";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { type GenerationRequest, LocalEngine, Tokenizer } from "@elastic-attention/generation";
-import { type Backend, MemoryScope } from "@elastic-attention/tensor";
+import type { Backend } from "@elastic-attention/tensor";
 import { PretrainedModel, publishedSizes } from "@elastic-attention/transformer";
 import type { Benchmark } from "./benchmark.js";
 import { type Figure, figure } from "./figure.js";

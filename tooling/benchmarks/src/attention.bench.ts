@@ -1,5 +1,6 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { attentionModeDefinition, type BlockPattern, hybridAttention, SequenceCache, visitedRanges } from "@elastic-attention/attention";
-import { type Backend, MemoryScope, type Tensor } from "@elastic-attention/tensor";
+import type { Backend, Tensor } from "@elastic-attention/tensor";
 import { elasticModeSettings, type ElasticSizes, publishedSizes } from "@elastic-attention/transformer";
 import type { Benchmark } from "./benchmark.js";
 import type { BenchmarkOptions } from "./command-line.js";

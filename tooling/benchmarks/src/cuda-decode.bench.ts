@@ -1,3 +1,4 @@
+import { MemoryScope } from "@elastic-attention/core";
 import {
   type AttentionMode,
   decodeAttention,
@@ -9,7 +10,7 @@ import {
   SequenceCache,
 } from "@elastic-attention/attention";
 import { cudaProvider } from "@elastic-attention/cuda";
-import { type Backend, copySpans, createBackend, fillNormal, MemoryScope, registerBackend, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, copySpans, createBackend, fillNormal, registerBackend, type Tensor } from "@elastic-attention/tensor";
 import { DecoderModel, TokenSampler } from "@elastic-attention/transformer";
 import type { Benchmark } from "./benchmark.js";
 import { type Figure, figure } from "./figure.js";

@@ -1,3 +1,4 @@
+import { MemoryScope } from "@elastic-attention/core";
 import {
   type AttentionMode,
   hybridAttention,
@@ -5,7 +6,7 @@ import {
   xattentionEstimate,
 } from "@elastic-attention/attention";
 import { routerLogits } from "@elastic-attention/router";
-import { type Backend, createBackend, linear, MemoryScope, packLinear, registerBackend, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, createBackend, linear, packLinear, registerBackend, type Tensor } from "@elastic-attention/tensor";
 import { cudaProvider } from "@elastic-attention/cuda";
 import type { Benchmark } from "./benchmark.js";
 import { type Figure, figure } from "./figure.js";

@@ -1,6 +1,7 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { hybridAttention, SequenceCache, xattentionEstimate } from "@elastic-attention/attention";
 import { cudaProvider } from "@elastic-attention/cuda";
-import { type Backend, createBackend, MemoryScope, registerBackend, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
+import { type Backend, createBackend, registerBackend, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
 import type { Benchmark } from "./benchmark.js";
 import { seconds, shape, summary } from "./cuda-kernels.bench.js";
 import { type Figure, figure } from "./figure.js";

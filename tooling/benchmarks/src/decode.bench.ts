@@ -1,5 +1,6 @@
+import { MemoryScope } from "@elastic-attention/core";
 import type { SequenceCache } from "@elastic-attention/attention";
-import { type Backend, MemoryScope } from "@elastic-attention/tensor";
+import type { Backend } from "@elastic-attention/tensor";
 import { publishedSizes } from "@elastic-attention/transformer";
 import type { Benchmark, BenchmarkResult } from "./benchmark.js";
 import type { BenchmarkOptions } from "./command-line.js";

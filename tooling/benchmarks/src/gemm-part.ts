@@ -1,5 +1,6 @@
-import { type Backend, fillNormal, linear, type LinearWeight, MemoryScope, packLinear } from "@elastic-attention/tensor";
-import { chunkRowsOf, type ModelSpec } from "@elastic-attention/transformer";
+import { MemoryScope } from "@elastic-attention/core";
+import { type Backend, fillNormal, linear, type LinearWeight, packLinear } from "@elastic-attention/tensor";
+import type { ModelSpec } from "@elastic-attention/transformer";
 import { timed } from "./contenders.js";
 
 /** The products of a layer, by themselves. */
@@ -26,7 +27,7 @@ export async function measureGemmPart(backend: Backend, spec: ModelSpec, tokens:
     const matrix = normal(outputs, inputs);
     return scope.track(backend.kernels.run(packLinear, { weights: [matrix], dtype: "bf16" }));
   };
-  const chunk = Math.min(tokens, chunkRowsOf(backend.device.kind));
+  const chunk = Math.min(tokens, backend.device.workSizes.chunkRows);
   const shapes = [[queryKeyValue, hiddenSize], [hiddenSize, queries], [2 * intermediateSize, hiddenSize], [hiddenSize, intermediateSize]] as const;
   const products = shapes.map(([outputs, inputs]) => ({ weight: weight(outputs, inputs), input: normal(chunk, inputs), output: normal(chunk, outputs) }));
   const layer = () => {

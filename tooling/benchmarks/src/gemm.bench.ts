@@ -1,4 +1,5 @@
-import { type Backend, linear, MemoryScope, packLinear, type Tensor } from "@elastic-attention/tensor";
+import { MemoryScope } from "@elastic-attention/core";
+import { type Backend, linear, packLinear, type Tensor } from "@elastic-attention/tensor";
 import type { Benchmark } from "./benchmark.js";
 import { alternate, type Contender, timed } from "./contenders.js";
 import { checksum, exactValues } from "./exact-values.js";

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
+import { MemoryScope } from "@elastic-attention/core";
 import { SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
-import { type Backend, MemoryScope } from "@elastic-attention/tensor";
+import type { Backend } from "@elastic-attention/tensor";
 import { DecoderModel, type PrefillPhase, publishedSizes, type SequenceRouting, TokenSampler } from "@elastic-attention/transformer";
 import type { Benchmark } from "./benchmark.js";
 import type { BenchmarkOptions } from "./command-line.js";

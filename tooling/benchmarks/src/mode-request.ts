@@ -1,5 +1,6 @@
+import type { MemoryScope } from "@elastic-attention/core";
 import { type HeadList, LearnedRouter, type Router, SparsityDial, StaticRouter } from "@elastic-attention/router";
-import type { Backend, MemoryScope } from "@elastic-attention/tensor";
+import type { Backend } from "@elastic-attention/tensor";
 import { type ElasticModeName, elasticModes, type ElasticSizes, type ModelSpec } from "@elastic-attention/transformer";
 import { randomRouters } from "./random-routers.js";
 

@@ -1,5 +1,6 @@
+import { MemoryScope } from "@elastic-attention/core";
 import type { RouterLinear, RouterWeights } from "@elastic-attention/router";
-import { type Backend, MemoryScope } from "@elastic-attention/tensor";
+import type { Backend } from "@elastic-attention/tensor";
 import { fillRow, normalTable } from "./random-weights.js";
 
 /** Weights of one layer's router, random; 512 wide as published, unless told. */

@@ -1,5 +1,6 @@
+import type { MemoryScope } from "@elastic-attention/core";
 import type { RouterLinear, RouterWeights } from "@elastic-attention/router";
-import type { Backend, MemoryScope } from "@elastic-attention/tensor";
+import type { Backend } from "@elastic-attention/tensor";
 import type { ModelSpec } from "@elastic-attention/transformer";
 
 /** A router of the published width for every layer, as initialised before training; owned by `scope`. */

@@ -1,5 +1,6 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { LearnedRouter, type RouterInput } from "@elastic-attention/router";
-import { type Backend, MemoryScope } from "@elastic-attention/tensor";
+import type { Backend } from "@elastic-attention/tensor";
 import { elasticModes, publishedSizes } from "@elastic-attention/transformer";
 import type { Benchmark } from "./benchmark.js";
 import type { BenchmarkOptions } from "./command-line.js";

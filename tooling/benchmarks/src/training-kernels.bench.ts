@@ -1,4 +1,5 @@
-import { type Backend, MemoryScope } from "@elastic-attention/tensor";
+import { MemoryScope } from "@elastic-attention/core";
+import type { Backend } from "@elastic-attention/tensor";
 import { elasticModes, publishedSizes, TrainingModel, type TrainingPack, type TrainingStepOptions } from "@elastic-attention/transformer";
 import type { Benchmark } from "./benchmark.js";
 import type { BenchmarkOptions } from "./command-line.js";

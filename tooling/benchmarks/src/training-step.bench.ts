@@ -1,5 +1,6 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { dualAttention, type DualAttentionCall, hybridAttention, retrievalSide } from "@elastic-attention/attention";
-import { type Backend, type FloatArray, type Kernel, MemoryScope } from "@elastic-attention/tensor";
+import type { Backend, FloatArray, Kernel } from "@elastic-attention/tensor";
 import {
   DecoderModel, elasticModes, type ModelSpec, predictTrainingMemory, publishedSizes, TrainingModel, type TrainingPack, type TrainingStepOptions,
 } from "@elastic-attention/transformer";

@@ -1,3 +1,4 @@
+import { MemoryScope } from "@elastic-attention/core";
 import {
   type AttentionMode,
   blockMaskFromHost,
@@ -7,7 +8,7 @@ import {
   SequenceCache,
   xattentionEstimate,
 } from "@elastic-attention/attention";
-import { type Backend, type FloatDType, MemoryScope, ReferenceBackend } from "@elastic-attention/tensor";
+import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "./backend-under-test.js";
 import { poisoned, randomTensor, relativeError, seededRandom } from "./random-tensors.js";

@@ -1,6 +1,7 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { type AttentionMode, SequenceCache } from "@elastic-attention/attention";
 import { ConstantRouter, type Router, StaticRouter } from "@elastic-attention/router";
-import { type Backend, type FloatDType, MemoryScope, ReferenceBackend } from "@elastic-attention/tensor";
+import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { DecoderModel, elasticModeSettings } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
 import { sameBits } from "./agreement.js";

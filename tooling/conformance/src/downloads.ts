@@ -1,5 +1,5 @@
-import { DisposedError, MemoryScope } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
+import { DisposedError, MemoryScope } from "@elastic-attention/core";
 import { sameBits } from "./agreement.js";
 import type { BackendUnderTest } from "./backend-under-test.js";
 

@@ -1,4 +1,4 @@
-import type { NativeAddon, NativeTrainingAttention, NativeTrainingOperations } from "@elastic-attention/native";
+import type { NativeAddon, NativeTrainingAttention, NativeTrainingOperations } from "@elastic-attention/addon";
 import { expect, test } from "vitest";
 
 /** Arguments that no caller of ours makes: an error each, never a crash. */

@@ -1,8 +1,9 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { MemoryScope } from "@elastic-attention/core";
 import { countVisitedBlocks, createBlockMask, hybridAttention, SequenceCache, shortenedCache } from "@elastic-attention/attention";
-import { fillNormal, firstNotFinite, MemoryScope, ReferenceBackend, rotaryTables } from "@elastic-attention/tensor";
+import { fillNormal, firstNotFinite, ReferenceBackend, rotaryTables } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "./backend-under-test.js";
 import { poisoned, randomTensor, relativeError, uploadFloats } from "./random-tensors.js";

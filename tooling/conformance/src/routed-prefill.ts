@@ -1,6 +1,7 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { SequenceCache } from "@elastic-attention/attention";
 import { LearnedRouter, type Router, SparsityDial } from "@elastic-attention/router";
-import { type Backend, type FloatDType, MemoryScope } from "@elastic-attention/tensor";
+import type { Backend, FloatDType } from "@elastic-attention/tensor";
 import { DecoderModel, elasticModeSettings } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
 import { sameBits } from "./agreement.js";

@@ -1,5 +1,6 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { type RouterLinear, routerLogits, routerParameters, type RouterWeights } from "@elastic-attention/router";
-import { type Backend, cast, type FloatDType, MemoryScope, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, cast, type FloatDType, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "./backend-under-test.js";
 import { poisoned, randomTensor, relativeError } from "./random-tensors.js";

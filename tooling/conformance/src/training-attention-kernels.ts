@@ -1,5 +1,6 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { attentionBackward, type BlockPattern, dualAttention, hybridAttention } from "@elastic-attention/attention";
-import { type Backend, type FloatDType, MemoryScope, ReferenceBackend } from "@elastic-attention/tensor";
+import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { expectAgreement, sameBits } from "./agreement.js";
 import type { BackendUnderTest } from "./backend-under-test.js";

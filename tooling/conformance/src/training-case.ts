@@ -1,3 +1,4 @@
+import type { MemoryScope } from "@elastic-attention/core";
 import {
   type AttentionSequence,
   blockMaskFromHost,
@@ -8,7 +9,7 @@ import {
   headStores,
   numSlots,
 } from "@elastic-attention/attention";
-import type { Backend, FloatDType, MemoryScope, Tensor } from "@elastic-attention/tensor";
+import type { Backend, FloatDType, Tensor } from "@elastic-attention/tensor";
 import { poisoned, randomTensor, seededRandom } from "./random-tensors.js";
 
 /** One attention layer in training: sequences over caches that keep all tokens. */

@@ -1,11 +1,5 @@
-import {
-  crossEntropy,
-  headNormBackward,
-  rmsNormBackward,
-  rotary,
-  ShapeError,
-  swigluBackward,
-} from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { crossEntropy, headNormBackward, rmsNormBackward, rotary, swigluBackward } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { expectAgreement } from "./agreement.js";
 import type { BackendUnderTest } from "./backend-under-test.js";

@@ -1,6 +1,7 @@
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
 import { cacheGather, gateGradient, gateMix, SequenceCache } from "@elastic-attention/attention";
 import { type RouterLinear, type RouterPooling, routerLogitsBackward, type RouterWeights } from "@elastic-attention/router";
-import { type Backend, MemoryScope, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import type { Backend, Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { expectAgreement, sameBits } from "./agreement.js";
 import type { BackendUnderTest } from "./backend-under-test.js";

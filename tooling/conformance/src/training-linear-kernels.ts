@@ -1,4 +1,5 @@
-import { type Backend, linearInputGradient, MemoryScope, packLinear, ReferenceBackend } from "@elastic-attention/tensor";
+import { MemoryScope } from "@elastic-attention/core";
+import { type Backend, linearInputGradient, packLinear, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "./backend-under-test.js";
 import { poisoned, randomTensor, relativeError, gradientTolerances } from "./random-tensors.js";

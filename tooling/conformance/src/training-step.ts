@@ -1,5 +1,6 @@
+import { MemoryScope } from "@elastic-attention/core";
 import type { AttentionMode } from "@elastic-attention/attention";
-import { type Backend, type FloatArray, type FloatDType, MemoryScope, ReferenceBackend } from "@elastic-attention/tensor";
+import { type Backend, type FloatArray, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { elasticModeSettings, TrainingModel, type TrainingPack, type TrainingStepOptions, type TrainingStepResult } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "./backend-under-test.js";

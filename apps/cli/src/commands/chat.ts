@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
+import { InvalidRequestError } from "@elastic-attention/core";
 import type { ChatMessage } from "@elastic-attention/generation";
-import { InvalidRequestError } from "@elastic-attention/generation";
 import { type GenerationOptions, type ModelOptions, openEngine, requestSettings, type RoutingOptions } from "../model-options.js";
 import type { CommandFunction } from "../run-command.js";
 import { streamAnswer } from "../terminal/stream-answer.js";

@@ -1,4 +1,5 @@
-import { EvaluationError, RunFolder, summarizeRun } from "@elastic-attention/evaluation";
+import { EvaluationError } from "@elastic-attention/core";
+import { RunFolder, summarizeRun } from "@elastic-attention/evaluation";
 import { summaryText } from "../report/evaluation-text.js";
 import { writeReport } from "../report/write-report.js";
 import type { CommandFunction } from "../run-command.js";

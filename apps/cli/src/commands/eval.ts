@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
+import { EvaluationError } from "@elastic-attention/core";
 import { type Communicator, runRanks } from "@elastic-attention/distributed";
 import {
   type ChatFormat,
   describeRun,
-  EvaluationError,
   type EvaluationSuite,
   findSuite,
   parseVariants,

@@ -1,6 +1,7 @@
+import { ShapeError } from "@elastic-attention/core";
 import { chooseRouterKind, loadHeadList, routeRequest } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
-import { type Backend, createBackend, SafetensorsFile, ShapeError, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
+import { type Backend, createBackend, SafetensorsFile, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { elasticModes, forward as runForward, PretrainedModel } from "@elastic-attention/transformer";
 import type { ModelOptions, RoutingOptions } from "../model-options.js";
 import registerPackages from "../register-packages.js";

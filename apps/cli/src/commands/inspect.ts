@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
-import { chunkRowsOf, countParameters, elasticModes, elasticSizes, findModelAdapter, ModelConfig, type ModelSpec, predictMemory, routerFileName } from "@elastic-attention/transformer";
+import { backendProvider, type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
+import { countParameters, elasticModes, elasticSizes, findModelAdapter, ModelConfig, type ModelSpec, predictMemory, routerFileName } from "@elastic-attention/transformer";
 import { promptInput, readPrompt } from "../documents/read-prompt.js";
 import { modelPath, type ModelOptions, openEngine, type RoutingOptions } from "../model-options.js";
 import registerPackages from "../register-packages.js";
@@ -85,7 +85,7 @@ function routerOf(path: string, names: readonly string[], { heads, router }: Ins
 function promptMemory(spec: ModelSpec, config: ModelConfig, dtype: FloatDType, options: InspectOptions) {
   const { tokens, sparsity = 0, mode, backend } = options;
   const { retrievalMode, sparseMode } = mode === undefined ? (spec.elastic ?? elasticModes("fa-ssa", elasticSizes(config))) : elasticModes(mode, elasticSizes(config));
-  const chunkRows = chunkRowsOf(backend === "cuda" ? "cuda" : "cpu");
+  const chunkRows = backendProvider(backend).workSizes.chunkRows;
   return { tokens, dtype, sparsity, ...predictMemory(spec, { tokens, dtype, sparsity, retrievalMode, sparseMode, chunkRows }) };
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import { InvalidRequestError } from "@elastic-attention/generation";
+import { InvalidRequestError } from "@elastic-attention/core";
 
 /**
  * The prompt of a command: files, standard input (when it is no terminal, or the prompt is "-") and the argument, in this

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
+import { EvaluationError } from "@elastic-attention/core";
 import type { Communicator } from "@elastic-attention/distributed";
-import { EvaluationError, type EvaluationSuite, findSuite, type HubSource, suiteNames, type SuiteOptions } from "@elastic-attention/evaluation";
+import { type EvaluationSuite, findSuite, type HubSource, suiteNames, type SuiteOptions } from "@elastic-attention/evaluation";
 import { fetchArchive, fetchFiles, hashText, type Snapshot } from "@elastic-attention/hub";
 import { Progress } from "../terminal/progress.js";
 

@@ -1,4 +1,5 @@
-import { type Backend, MemoryScope, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
+import type { Backend, Tensor } from "@elastic-attention/tensor";
 import type { BlockPattern } from "../modes/block-pattern.js";
 import { patternBlockSize } from "../modes/visited-blocks.js";
 import type { HeadStore } from "./layer-cache.js";

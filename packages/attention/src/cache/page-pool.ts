@@ -1,4 +1,5 @@
-import { type Backend, dtypeByteSize, type FloatDType, type GrowableTensor, growableTensor, OutOfMemoryError, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { OutOfMemoryError, ShapeError } from "@elastic-attention/core";
+import { type Backend, dtypeByteSize, type FloatDType, type GrowableTensor, growableTensor, type Tensor } from "@elastic-attention/tensor";
 import { FreePages } from "./free-pages.js";
 import type { PageTable } from "./layer-cache.js";
 import { PageSpans } from "./page-spans.js";
@@ -176,7 +177,7 @@ export class PagePool implements PageTable, Disposable {
     try {
       grow(pages);
     } catch (error) {
-      if (!(error instanceof OutOfMemoryError) || pages === needed) {
+      if (!(OutOfMemoryError.isInstance(error)) || pages === needed) {
         this.#releaseWhenEmpty();
         throw error;
       }

@@ -1,4 +1,5 @@
-import { type Backend, dtypeByteSize, type FloatDType, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { type Backend, dtypeByteSize, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "../modes/attention-mode.js";
 import type { BlockPattern } from "../modes/block-pattern.js";
 import { attentionModeDefinition } from "../modes/mode-registry.js";

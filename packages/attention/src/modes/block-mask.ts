@@ -1,4 +1,5 @@
-import { type Backend, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import type { Backend, Tensor } from "@elastic-attention/tensor";
 import type { BlockMask } from "./block-pattern.js";
 
 /** A mask over an owned u8 tensor; see {@link BlockMask}. */

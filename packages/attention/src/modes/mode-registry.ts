@@ -1,4 +1,5 @@
-import { ElasticAttentionError, type Tensor } from "@elastic-attention/tensor";
+import { InvalidModeError } from "@elastic-attention/core";
+import type { Tensor } from "@elastic-attention/tensor";
 import type { LayerCache } from "../cache/layer-cache.js";
 import type { AttentionMode } from "./attention-mode.js";
 import type { BlockMask, BlockPattern, Retention } from "./block-pattern.js";
@@ -31,13 +32,6 @@ export interface AttentionModeDefinition<M extends AttentionMode = AttentionMode
   retention(mode: M): Retention;
   /** Chooses the blocks of a "selected" pattern. Required exactly when `pattern` is of that type. */
   select?(context: SelectionContext<M>): BlockMask;
-}
-
-/** A mode is unknown or its settings make no sense. */
-export class InvalidModeError extends ElasticAttentionError {
-  constructor(message: string, hint?: string) {
-    super("INVALID_MODE", message, hint === undefined ? {} : { hint });
-  }
 }
 
 const definitions = new Map<string, AttentionModeDefinition<never>>();

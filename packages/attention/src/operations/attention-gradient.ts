@@ -1,4 +1,5 @@
-import { type Gradients, TapeError, type Tensor } from "@elastic-attention/tensor";
+import { TapeError } from "@elastic-attention/core";
+import type { Gradients, Tensor } from "@elastic-attention/tensor";
 import { attentionBackward } from "./attention-backward.js";
 import type { AttentionSequence } from "./hybrid-attention.js";
 

@@ -1,4 +1,5 @@
-import { ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import type { Tensor } from "@elastic-attention/tensor";
 import { rowOf } from "../cache/head-slots.js";
 import { maskRow, patternBlockSize, visitedRanges } from "../modes/visited-blocks.js";
 import type { AttentionSequence } from "./hybrid-attention.js";

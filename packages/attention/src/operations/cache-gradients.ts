@@ -1,4 +1,5 @@
-import { expectShape, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { expectShape, type Tensor } from "@elastic-attention/tensor";
 import type { AttentionSequence } from "./hybrid-attention.js";
 
 /** Gradients of one sequence's keys and values, shaped and laid out as its `cache.keys` and `cache.values`. */

@@ -1,4 +1,5 @@
-import { defineOperation, expectShape, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { defineOperation, expectShape, type Tensor } from "@elastic-attention/tensor";
 import type { BlockMask } from "../modes/block-pattern.js";
 
 export interface CountVisitedBlocksCall {

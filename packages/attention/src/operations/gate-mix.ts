@@ -1,10 +1,10 @@
+import { ShapeError } from "@elastic-attention/core";
 import {
   defineOperation,
   expectShape,
   type FloatArray,
   type GradientRule,
   readFloats,
-  ShapeError,
   type Tensor,
   writeFloats,
 } from "@elastic-attention/tensor";

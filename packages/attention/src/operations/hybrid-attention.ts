@@ -1,4 +1,5 @@
-import { defineOperation, type GradientRule, TapeError, type Tensor } from "@elastic-attention/tensor";
+import { TapeError } from "@elastic-attention/core";
+import { defineOperation, type GradientRule, type Tensor } from "@elastic-attention/tensor";
 import type { LayerCache } from "../cache/layer-cache.js";
 import type { BlockMask, BlockPattern } from "../modes/block-pattern.js";
 import { addAttentionGradients, attentionInputs } from "./attention-gradient.js";

@@ -1,12 +1,5 @@
-import {
-  type Backend,
-  expectShape,
-  fromBFloat16,
-  newFloats,
-  readFloats,
-  ShapeError,
-  toBFloat16,
-} from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { type Backend, expectShape, fromBFloat16, newFloats, readFloats, toBFloat16 } from "@elastic-attention/tensor";
 import { rowOf } from "../cache/head-slots.js";
 import { blockMaskFromHost } from "../modes/block-mask.js";
 import type { BlockMask } from "../modes/block-pattern.js";

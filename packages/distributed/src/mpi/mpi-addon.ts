@@ -1,4 +1,4 @@
-import { CommunicatorUnavailableError } from "../errors.js";
+import { CommunicatorUnavailableError } from "@elastic-attention/core";
 import { loadAddon } from "../load-addon.js";
 
 /** What the addon exports. Promises are settled from a thread of the pool; calls must not overlap. */

@@ -1,6 +1,5 @@
-import { ElasticAttentionError } from "@elastic-attention/tensor";
+import { CommunicatorError, ElasticAttentionError } from "@elastic-attention/core";
 import type { Communicator } from "../communicator.js";
-import { CommunicatorError } from "../errors.js";
 import { loadMpi, type MpiAddon } from "./mpi-addon.js";
 
 /** Only one group of ranks can be joined, once, in the life of a process: MPI's rule. */
@@ -53,7 +52,7 @@ export class MpiCommunicator implements Communicator {
   }
 
   abort(reason: unknown): never {
-    const words = ElasticAttentionError.is(reason) ? reason.message : reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
+    const words = ElasticAttentionError.isInstance(reason) ? reason.message : reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
     process.stderr.write(`rank ${this.rank} of ${this.size} failed, so every rank ends: ${words}\n`);
     return this.addon.abort(1);
   }

@@ -1,4 +1,4 @@
-import { CommunicatorUnavailableError } from "../errors.js";
+import { CommunicatorUnavailableError } from "@elastic-attention/core";
 import { loadAddon } from "../load-addon.js";
 
 /** What the addon exports. A communicator is known to JavaScript by number only. */

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
+import { CommunicatorError, CommunicatorUnavailableError } from "@elastic-attention/core";
 import type { Communicator } from "../communicator.js";
-import { CommunicatorError, CommunicatorUnavailableError } from "../errors.js";
 import { launchedLocalRank } from "../launcher.js";
 import { loadNccl, type NcclAddon } from "./nccl-addon.js";
 
@@ -83,7 +83,7 @@ function attempt<Value>(load: () => Value): Value | CommunicatorUnavailableError
   try {
     return load();
   } catch (error) {
-    if (error instanceof CommunicatorUnavailableError) return error;
+    if (CommunicatorUnavailableError.isInstance(error)) return error;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
+import { EvaluationError } from "@elastic-attention/core";
 import { type LocalEngine, RandomStream, routeRequest } from "@elastic-attention/generation";
 import { ConstantRouter, type HeadList, type Router, StaticRouter } from "@elastic-attention/router";
 import { elasticModeSettings } from "@elastic-attention/transformer";
-import { EvaluationError } from "../errors.js";
 import { readHeadScores, requireShape } from "./head-scores-file.js";
 import type { Variant } from "./variant.js";
 

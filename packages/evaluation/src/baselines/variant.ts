@@ -1,5 +1,5 @@
+import { EvaluationError, UnknownNameError } from "@elastic-attention/core";
 import type { ModeName } from "@elastic-attention/generation";
-import { EvaluationError, UnknownNameError } from "../errors.js";
 
 /** The pairs of a retrieval and a sparse mode that a model's own router decides between. */
 export const elasticModeNames = ["fa-ssa", "fa-xa", "xa-ssa"] as const satisfies readonly ModeName[];

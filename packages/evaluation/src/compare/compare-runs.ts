@@ -1,5 +1,5 @@
 import { basename, resolve } from "node:path";
-import { EvaluationError } from "../errors.js";
+import { EvaluationError } from "@elastic-attention/core";
 import { type EvaluationRecord, recordKey } from "../records/record.js";
 import { differingSettings, RunFolder } from "../records/run-folder.js";
 import type { ReportDocument } from "../report/report-document.js";

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { EvaluationError } from "../errors.js";
+import { EvaluationError } from "@elastic-attention/core";
 import type { RunDescription, RunSettings } from "../run/run-settings.js";
 import { type EvaluationRecord, recordKey } from "./record.js";
 import { readRecords, writeRecords } from "./record-file.js";

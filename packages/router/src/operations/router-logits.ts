@@ -1,10 +1,10 @@
+import { ShapeError } from "@elastic-attention/core";
 import {
   defineOperation,
   expectShape,
   fromBFloat16,
   type GradientRule,
   readFloats,
-  ShapeError,
   type Tensor,
   toBFloat16,
   writeFloats,

@@ -1,6 +1,6 @@
+import { ShapeError } from "@elastic-attention/core";
 import type { Backend } from "../backend.js";
 import { type DType, dtypeByteSize, isFloat } from "../dtype.js";
-import { ShapeError } from "../errors.js";
 import { add } from "../operations/add.js";
 import { cast } from "../operations/cast.js";
 import { type Storage, Tensor } from "../tensor.js";

@@ -1,9 +1,8 @@
+import { MemoryScope, MissingGradientRuleError, TapeError } from "@elastic-attention/core";
 import type { Backend } from "../backend.js";
 import type { DType } from "../dtype.js";
-import { MemoryScope } from "../memory-scope.js";
 import type { Operation } from "../operation.js";
 import { type Storage, Tensor } from "../tensor.js";
-import { MissingGradientRuleError, TapeError } from "./errors.js";
 import { gradientRule, type GradientRule, type Gradients } from "./gradient-rule.js";
 import { GradientStore } from "./gradient-store.js";
 import { NodeGradients } from "./node-gradients.js";

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
+import { CheckpointLayoutError, MissingTensorError } from "@elastic-attention/core";
 import type { Checkpoint } from "../checkpoint.js";
 import type { ByteRange } from "../positional-file.js";
-import { CheckpointLayoutError, MissingTensorError } from "../safetensors/errors.js";
 import { GgufFile } from "./gguf-file.js";
 import type { GgufTensorEntry } from "./header.js";
 import type { GgufMetadata } from "./metadata.js";

@@ -1,6 +1,5 @@
-import { MissingTensorError } from "../safetensors/errors.js";
+import { GgufFormatError, MissingTensorError } from "@elastic-attention/core";
 import { type ByteRange, PositionalFile, rangeWithin } from "../positional-file.js";
-import { GgufFormatError } from "./errors.js";
 import { type GgufTensorEntry, readHeader } from "./header.js";
 import { GgufMetadata } from "./metadata.js";
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
+import { GgufFormatError, type GgufProblem } from "@elastic-attention/core";
 import type { PositionalFile } from "../positional-file.js";
-import { GgufFormatError, type GgufProblem } from "./errors.js";
 
 /** Most bytes of a header: several times what the largest vocabularies take. */
 export const maxHeaderBytes = 48 << 20;
@@ -115,11 +115,11 @@ export class HeaderCursor {
   #take(length: number): number {
     let at = this.#position - this.#windowStart;
     if (at + length > this.#windowLength) {
-      if (this.#position + length > this.#end) this.skip(length, "The header");
+      if (this.#position + length > this.#end) this.skip(length, "The next field");
       this.#windowStart = this.#position;
       this.#windowLength = this.file.readInto(this.#window, this.#position);
       // The file may have been cut since it was opened.
-      if (length > this.#windowLength) throw this.truncated(`The header has ${length} bytes more`);
+      if (length > this.#windowLength) throw this.truncated(`The next field has ${length} bytes`);
       at = 0;
     }
     this.#position += length;

@@ -1,4 +1,3 @@
-export * from "./errors.js";
 export * from "./gguf-checkpoint.js";
 export * from "./gguf-file.js";
 export type { GgufArray, GgufTensorEntry, GgufValue } from "./header.js";

@@ -1,5 +1,5 @@
+import { GgufFormatError, GgufMetadataError } from "@elastic-attention/core";
 import type { PositionalFile } from "../positional-file.js";
-import { GgufFormatError, GgufMetadataError } from "./errors.js";
 import type { GgufArray, GgufValue } from "./header.js";
 import { decode } from "./header-cursor.js";
 import { readScalar, scalarBytes } from "./value-types.js";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { CheckpointLayoutError } from "../safetensors/errors.js";
+import { CheckpointLayoutError } from "@elastic-attention/core";
 import type { GgufFile } from "./gguf-file.js";
 
 /** name-00001-of-00003.gguf */

@@ -1,4 +1,4 @@
-import { ShapeError } from "../errors.js";
+import { ShapeError } from "@elastic-attention/core";
 import { defineOperation } from "../operation.js";
 import { readFloats, readIntegers, writeFloats } from "../reference/floats.js";
 import type { Tensor } from "../tensor.js";

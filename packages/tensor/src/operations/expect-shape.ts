@@ -1,4 +1,4 @@
-import { ShapeError } from "../errors.js";
+import { ShapeError } from "@elastic-attention/core";
 import type { Tensor } from "../tensor.js";
 
 /** Checks a tensor's shape against the expected one (-1 = any) and names the operand in the error. */

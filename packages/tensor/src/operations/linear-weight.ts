@@ -1,6 +1,6 @@
+import { DisposedError } from "@elastic-attention/core";
 import type { Backend } from "../backend.js";
 import type { FloatDType } from "../dtype.js";
-import { DisposedError } from "../errors.js";
 import { type Storage, Tensor } from "../tensor.js";
 
 /** A weight matrix in the layout its backend multiplies fastest; made once at load by `packLinear`. */

@@ -1,6 +1,6 @@
+import { ShapeError } from "@elastic-attention/core";
 import type { GradientRule } from "../autograd/gradient-rule.js";
 import type { FloatDType } from "../dtype.js";
-import { ShapeError } from "../errors.js";
 import { defineOperation } from "../operation.js";
 import { newFloats, readFloats, writeFloats } from "../reference/floats.js";
 import type { Tensor } from "../tensor.js";

@@ -1,5 +1,5 @@
+import { ShapeError } from "@elastic-attention/core";
 import type { GradientRule } from "../autograd/gradient-rule.js";
-import { ShapeError } from "../errors.js";
 import { defineOperation } from "../operation.js";
 import { readFloats, readIntegers, writeFloats } from "../reference/floats.js";
 import type { Tensor } from "../tensor.js";

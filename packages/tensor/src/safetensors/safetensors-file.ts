@@ -1,5 +1,5 @@
+import { MissingTensorError, SafetensorsFormatError } from "@elastic-attention/core";
 import { type ByteRange, PositionalFile, rangeWithin } from "../positional-file.js";
-import { MissingTensorError, SafetensorsFormatError } from "./errors.js";
 import { headerLength, parseHeader, type TensorEntry } from "./header.js";
 
 /** One open safetensors file; tensors are read when asked for, at any offset, also beyond 2 GiB. */

@@ -1,3 +1,2 @@
-export * from "./errors.js";
 export * from "./weight-format.js";
 export * from "./weight-formats.js";

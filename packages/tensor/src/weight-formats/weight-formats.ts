@@ -1,4 +1,4 @@
-import { UnsupportedWeightFormatError } from "./errors.js";
+import { UnsupportedWeightFormatError } from "@elastic-attention/core";
 import { kQuantsSymmetric } from "./k-quants-symmetric.js";
 import { kQuantsWithMinimum } from "./k-quants-with-minimum.js";
 import { nonlinear4Formats } from "./nonlinear-4.js";

@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { CheckpointLayoutError, DisposedError, GgufMetadataError, MissingTensorError, ShapeError } from "@elastic-attention/core";
 import { describe, expect, it } from "vitest";
-import { CheckpointLayoutError, DisposedError, GgufCheckpoint, GgufMetadataError, MissingTensorError, ShapeError } from "../../src/index.js";
+import { GgufCheckpoint } from "../../src/index.js";
 import { TemporaryFolder } from "../safetensors-image.js";
 import { arrayValue, floatTensor, type GgufImage, ggufImage, key, u64, valueTypeNumbers } from "./gguf-image.js";
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
+import { GgufFormatError } from "@elastic-attention/core";
 import { describe, expect, it } from "vitest";
-import { GgufFile, GgufFormatError, weightFormats } from "../../src/index.js";
+import { GgufFile, weightFormats } from "../../src/index.js";
 import { fuzz, fuzzSeconds as seconds, report } from "../fuzz.js";
 import { TemporaryFolder } from "../safetensors-image.js";
 import { mutateGguf, seedGgufFiles } from "./gguf-mutations.js";

@@ -1,4 +1,4 @@
-import type { GgufProblem } from "../../src/index.js";
+import type { GgufProblem } from "@elastic-attention/core";
 import { arrayValue, floatTensor, type GgufImage, ggufImage, type ImageKey, type ImageTensor, key, text, u32, u64, valueTypeNumbers } from "./gguf-image.js";
 
 /** A file that must be refused, and for what. */

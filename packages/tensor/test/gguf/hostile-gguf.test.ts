@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync, writeSync } from "node:fs";
+import { GgufFormatError, type GgufProblem } from "@elastic-attention/core";
 import { describe, expect, it } from "vitest";
-import { GgufFile, GgufFormatError, type GgufProblem } from "../../src/index.js";
+import { GgufFile } from "../../src/index.js";
 import { TemporaryFolder } from "../safetensors-image.js";
 import { arrayValue, floatTensor, ggufImage, key, valueTypeNumbers } from "./gguf-image.js";
 import { hostileGgufFiles } from "./hostile-gguf-files.js";

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
+import { UnsupportedWeightFormatError } from "@elastic-attention/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { GgufCheckpoint, ggufTensorTypes, SafetensorsFile, UnsupportedWeightFormatError, weightByteLength, weightFormat, weightFormats } from "../../src/index.js";
+import { GgufCheckpoint, ggufTensorTypes, SafetensorsFile, weightByteLength, weightFormat, weightFormats } from "../../src/index.js";
 import { TemporaryFolder } from "../safetensors-image.js";
 
 const folder = new TemporaryFolder();

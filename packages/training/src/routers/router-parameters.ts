@@ -1,5 +1,6 @@
+import { ShapeError } from "@elastic-attention/core";
 import { type RouterLinear, routerLinearNames, type RouterWeights } from "@elastic-attention/router";
-import { type Backend, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import type { Backend, Tensor } from "@elastic-attention/tensor";
 import { counterNormal } from "../relaxation/counter-noise.js";
 
 /** Sizes of a model's routers. */

@@ -1,10 +1,10 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { TrainingConfigError } from "@elastic-attention/core";
 import type { AttentionMode } from "@elastic-attention/attention";
 import { SafetensorsCheckpoint, toBFloat16, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { type ModelAdapter, routerFileFormat, routerFileName } from "@elastic-attention/transformer";
 import type { PackOptions } from "../data/pack-stream.js";
-import { TrainingConfigError } from "../errors.js";
 import type { SparsityObjective } from "../objective/sparsity-objective.js";
 import type { RouterParameters } from "./router-parameters.js";
 import { inferenceTensors } from "./two-classes.js";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { TrainingConfigError } from "../errors.js";
+import { TrainingConfigError } from "@elastic-attention/core";
 import { type TrainingConfig, trainingConfigSchema } from "./training-config.js";
 
 /** The JSON Schema of a configuration file; the package ships it as `schema/training-config.json`. */

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { TrainingDataError } from "@elastic-attention/core";
 import type { Communicator } from "@elastic-attention/distributed";
 import { Tokenizer } from "@elastic-attention/generation";
 import type { Backend } from "@elastic-attention/tensor";
@@ -9,7 +10,6 @@ import { PackStream } from "../data/pack-stream.js";
 import type { RowSource } from "../data/row-source.js";
 import { buildExample, type TrainingExample } from "../data/training-example.js";
 import { parseTrainingRow } from "../data/training-row.js";
-import { TrainingDataError } from "../errors.js";
 import { SparsityObjective } from "../objective/sparsity-objective.js";
 import { relaxationClasses } from "../relaxation/relaxation.js";
 import { TrainingLog } from "../report/training-log.js";

@@ -1,8 +1,8 @@
+import { NotFiniteLossError, TrainingConfigError } from "@elastic-attention/core";
 import { type Communicator, SingleProcess } from "@elastic-attention/distributed";
 import type { AttentionMode } from "@elastic-attention/attention";
 import type { TrainingStepOptions } from "@elastic-attention/transformer";
 import type { PackedExamples, PackStream } from "../data/pack-stream.js";
-import { NotFiniteLossError, TrainingConfigError } from "../errors.js";
 import type { SparsityLoss, SparsityObjective } from "../objective/sparsity-objective.js";
 import { AdamW, clipGradients } from "../optimizer/adamw.js";
 import { learningRateFactor, type LearningRateSchedule } from "../optimizer/learning-rate.js";
@@ -196,7 +196,7 @@ export class Trainer {
 
   /** Whatever stops a run, the steps it made are not lost. */
   #saveAfter(error: unknown, before: TrainingState): void {
-    if (this.#step === 0 || error instanceof NotFiniteLossError) return;
+    if (this.#step === 0 || NotFiniteLossError.isInstance(error)) return;
     // Moments and parameters change only at the end of a step: in the middle of one the arrays are still those before.
     this.#save(this.#step === before.step ? before : this.#state());
   }

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
+import { TrainingCheckpointError } from "@elastic-attention/core";
 import { SafetensorsFile, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
-import { TrainingCheckpointError } from "../errors.js";
 
 /** Everything that a run goes on from: numbers of progress, and all arrays by name. */
 export interface TrainingState {
@@ -61,7 +61,7 @@ export function loadCheckpoint(path: string, identity: RunIdentity): TrainingSta
     }
     return { ...(JSON.parse(entry("progress")) as Omit<TrainingState, "arrays">), arrays };
   } catch (cause) {
-    if (cause instanceof TrainingCheckpointError) throw cause;
+    if (TrainingCheckpointError.isInstance(cause)) throw cause;
     throw new TrainingCheckpointError(`Cannot read ${path}: ${(cause as Error).message}`, { hint: "Begin again without --resume.", cause });
   }
 }

@@ -1,5 +1,6 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { addAttentionGradients, dualAttention, type DualAttentionSequence, gateGradient, gateMix, retrievalSide } from "@elastic-attention/attention";
-import { type Gradients, MemoryScope, type Tape, type Tensor } from "@elastic-attention/tensor";
+import type { Gradients, Tape, Tensor } from "@elastic-attention/tensor";
 import type { AttentionSides, LayerDecision } from "./layer-decision.js";
 
 export interface GatedAttentionOptions {

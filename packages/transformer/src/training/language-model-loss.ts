@@ -1,4 +1,14 @@
-import { crossEntropy, downloadFloats, linear, MemoryScope, rmsNorm, rmsNormBackward, linearInputGradient, type Tape, type Tensor } from "@elastic-attention/tensor";
+import { MemoryScope } from "@elastic-attention/core";
+import {
+  crossEntropy,
+  downloadFloats,
+  linear,
+  rmsNorm,
+  rmsNormBackward,
+  linearInputGradient,
+  type Tape,
+  type Tensor,
+} from "@elastic-attention/tensor";
 import type { DecoderWeights } from "../decoder-weights.js";
 import type { ModelSpec } from "../model-spec.js";
 import type { TrainingBatch } from "./training-batch.js";

@@ -1,13 +1,13 @@
+import { InvalidModeError, MemoryScope, ShapeError } from "@elastic-attention/core";
 import {
   attentionModeDefinition,
   type AttentionMode,
   type AttentionSequence,
   type BlockMask,
   type DualAttentionSequence,
-  InvalidModeError,
   type LayerCache,
 } from "@elastic-attention/attention";
-import { type FloatArray, MemoryScope, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import type { FloatArray, Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model-spec.js";
 import type { TrainingBatch } from "./training-batch.js";
 import type { GateDecision, TrainingStepOptions } from "./training-step.js";

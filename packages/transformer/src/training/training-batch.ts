@@ -1,5 +1,6 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { headStores, type LayerCache } from "@elastic-attention/attention";
-import { type Backend, MemoryScope, type Tape, type Tensor } from "@elastic-attention/tensor";
+import type { Backend, Tape, Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model-spec.js";
 import type { TrainingPack } from "./training-step.js";
 

@@ -1,19 +1,8 @@
 import { setImmediate } from "node:timers/promises";
+import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { attentionModeDefinition } from "@elastic-attention/attention";
 import { routerParameters, type RouterWeights } from "@elastic-attention/router";
-import {
-  type Backend,
-  cast,
-  downloadFloats,
-  embedding,
-  type FloatArray,
-  MemoryScope,
-  OutOfMemoryError,
-  ShapeError,
-  Tape,
-  type Tensor,
-  uploadFloats,
-} from "@elastic-attention/tensor";
+import { type Backend, cast, downloadFloats, embedding, type FloatArray, Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
 import { DecoderModel, type LoadOptions } from "../decoder-model.js";
 import type { ModelSpec } from "../model-spec.js";
 import { checkPack } from "./check-pack.js";
