@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { type DecodePolicy, PagePool, type SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
-import { type Backend, cast, type Fence, type FloatDType, type SafetensorsCheckpoint, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, cast, type Checkpoint, type Fence, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import { attentionBlock } from "./attention-block.js";
 import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode-graph.js";
 import { beginForward, checkTokens, type DecoderCore, lastLogits } from "./decoder-core.js";
@@ -21,7 +21,7 @@ import type { TokenSampler } from "./token-sampler.js";
 
 export interface LoadOptions {
   readonly backend: Backend;
-  readonly checkpoint: SafetensorsCheckpoint;
+  readonly checkpoint: Checkpoint;
   readonly adapter: ModelAdapter;
   readonly spec: ModelSpec;
   /** Type of activations, weights and cache. */

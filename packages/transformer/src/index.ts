@@ -4,6 +4,7 @@ export * from "./elastic-spec.js";
 export * from "./forward.js";
 export * from "./host-floats.js";
 export * from "./huggingface-layout.js";
+export * from "./loading/model-files.js";
 export * from "./memory-prediction.js";
 export * from "./model-adapter.js";
 export * from "./model-config.js";

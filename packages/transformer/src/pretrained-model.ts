@@ -1,17 +1,18 @@
-import { existsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { AttentionMode } from "@elastic-attention/attention";
 import { hasRouterWeights, LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
-import { type Backend, type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
+import type { Backend, Checkpoint, FloatDType } from "@elastic-attention/tensor";
 import { DecoderModel, type RandomModelOptions } from "./decoder-model.js";
 import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "./elastic-spec.js";
+import { openModelFiles } from "./loading/model-files.js";
 import { findModelAdapter, type ModelAdapter } from "./model-adapter.js";
 import { ModelConfig } from "./model-config.js";
 import type { ModelSpec } from "./model-spec.js";
 import { type LoadedRouters, loadRouterFile, loadRouters, routerFileName } from "./router-file.js";
 
 export interface OpenModelOptions {
-  /** Folder with config.json and safetensors, or a .safetensors file beside a config.json. */
+  /** Folder with config.json and safetensors, a .safetensors file beside a config.json, or a GGUF file. */
   readonly path: string;
   readonly backend: Backend;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
@@ -32,6 +33,8 @@ export class PretrainedModel implements Disposable {
   private constructor(
     /** Its folder; empty for a model that was not loaded from one. */
     readonly directory: string,
+    /** The GGUF file that it was loaded from, which has its tokenizer; undefined for other models. */
+    readonly ggufPath: string | undefined,
     readonly config: ModelConfig,
     readonly spec: ModelSpec,
     readonly sizes: ElasticSizes,
@@ -42,12 +45,10 @@ export class PretrainedModel implements Disposable {
     readonly routerFile: string | undefined,
   ) {}
 
-  /** @throws ModelConfigError, SafetensorsFormatError, CheckpointLayoutError, MissingTensorError, ShapeError, OutOfMemoryError */
+  /** @throws the errors of `openModelFiles`, ModelConfigError, ShapeError, OutOfMemoryError */
   static async open(options: OpenModelOptions): Promise<PretrainedModel> {
-    const { path } = options;
-    using checkpoint = SafetensorsCheckpoint.open(path);
-    const directory = statSync(path).isDirectory() ? path : dirname(path);
-    const config = ModelConfig.read(directory);
+    using files = openModelFiles(options.path);
+    const { directory, ggufPath, config, checkpoint } = files;
     const adapter = options.adapter ?? findModelAdapter(config);
     const spec = adapter.spec(config);
     const dtype = options.dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
@@ -57,7 +58,7 @@ export class PretrainedModel implements Disposable {
       const routers = options.routers ?? (existsSync(own) ? own : undefined);
       const { layers, elastic } = routersOf(routers, options.backend, config, checkpoint, adapter, spec);
       const modes = elastic ?? { spec: spec.elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
-      return new PretrainedModel(directory, config, { ...spec, elastic: modes.spec }, modes.sizes, decoder, layers.length > 0 ? layers : undefined, modes.pooling, routers);
+      return new PretrainedModel(directory, ggufPath, config, { ...spec, elastic: modes.spec }, modes.sizes, decoder, layers.length > 0 ? layers : undefined, modes.pooling, routers);
     } catch (error) {
       decoder[Symbol.dispose]();
       throw error;
@@ -68,7 +69,7 @@ export class PretrainedModel implements Disposable {
   static random({ sizes = publishedSizes, ...options }: RandomModelOptions & { readonly sizes?: ElasticSizes }): PretrainedModel {
     const { spec } = options;
     const config = new ModelConfig({ architectures: [spec.architecture] }, "random weights");
-    return new PretrainedModel("", config, spec, sizes, DecoderModel.random(options), undefined, { kind: "boundary", tokens: 100 }, undefined);
+    return new PretrainedModel("", undefined, config, spec, sizes, DecoderModel.random(options), undefined, { kind: "boundary", tokens: 100 }, undefined);
   }
 
   get hasLearnedRouter(): boolean {
@@ -92,7 +93,7 @@ function routersOf(
   routers: string | undefined,
   backend: Backend,
   config: ModelConfig,
-  checkpoint: SafetensorsCheckpoint,
+  checkpoint: Checkpoint,
   adapter: ModelAdapter,
   spec: ModelSpec,
 ): LoadedRouters {
