@@ -99,9 +99,9 @@ export class LocalEngine implements Engine {
     let model: PretrainedModel | undefined;
     try {
       model = await PretrainedModel.open({ ...options, backend });
-      const tokenizer = Tokenizer.load(model.directory);
+      const tokenizer = Tokenizer.load(model.ggufPath ?? model.directory);
       const headList = loadHeadList(model, options.headList);
-      const endOfText = endOfTextIds(model.directory, model.spec);
+      const endOfText = model.ggufPath === undefined ? endOfTextIds(model.directory, model.spec) : new Set([...model.spec.endOfTextIds, ...tokenizer.endOfText]);
       const router = chooseRouterKind(model, headList, options.headList !== undefined);
       const context: EngineContext = { model, tokenizer, headList, router, endOfText, pool: pagePool(model) };
       const headListName = typeof options.headList === "string" ? options.headList : options.headList === undefined ? "heads.json" : "as given";
