@@ -154,7 +154,8 @@ program
   .command("train")
   .description("train the routers of a frozen model (paper, sections 3 and 4)")
   .requiredOption("--config <file>", "JSON; the training package ships its schema and an example")
-  .option("--resume", "go on from the checkpoint in the output folder")
+  .option("--resume", "resume from the checkpoint in the output folder")
+  .option("--overwrite", "begin anew where the output folder holds a run")
   .option("--baseline <name>", "train static heads instead, on the same data: prulong or duo-attention", choice("prulong", "duo-attention"))
   .option("--sparsity <share>", "share of sparse heads of a baseline", share, 0.7)
   .option("--json", "one JSON document on standard output at the end")
@@ -165,6 +166,7 @@ program
   .description("train routers along one axis of choices and print the table")
   .requiredOption("--config <file>", "as for train")
   .requiredOption("--axis <axis>", "width, target, pooling or mode", choice("width", "target", "pooling", "mode"))
+  .option("--overwrite", "begin anew where the output folder holds such runs")
   .option("--json", "one JSON document on standard output")
   .action(runCommand(async () => (await import("./commands/ablate.js")).ablate));
 

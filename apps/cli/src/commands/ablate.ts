@@ -8,6 +8,7 @@ import { openTrainingModel, trainingBackend } from "../training-model.js";
 interface AblateOptions {
   readonly config: string;
   readonly axis: AblationAxis;
+  readonly overwrite?: boolean;
   readonly json?: boolean;
 }
 
@@ -24,7 +25,7 @@ export const ablate: CommandFunction<AblateOptions> = async ({ options, signal }
       if (shows) view.update(report);
     };
     try {
-      const rows = await runAblation({ config, model, communicator, resume: false, onStep, signal }, options.axis, (row) => {
+      const rows = await runAblation({ config, model, communicator, resume: false, overwrite: options.overwrite === true, onStep, signal }, options.axis, (row) => {
         view[Symbol.dispose]();
         view = new TrainingView();
         if (shows) console.error(`${options.axis} ${row.name} is trained.`);

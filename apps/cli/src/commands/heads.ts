@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { SequenceCache } from "@elastic-attention/attention";
+import { writeFileWhole } from "@elastic-attention/core";
 import { demoModelInformation } from "@elastic-attention/demo-model";
 import { mobyDick, runningText } from "@elastic-attention/evaluation";
 import { RandomStream, Tokenizer } from "@elastic-attention/generation";
@@ -66,7 +67,7 @@ export const heads: CommandFunction<HeadsOptions> = async ({ options, signal }) 
 };
 
 function writeList({ out, json }: HeadsOptions, list: HeadList): number {
-  writeFileSync(out, `${JSON.stringify(list, undefined, 1)}\n`);
+  writeFileWhole(out, `${JSON.stringify(list, undefined, 1)}\n`);
   if (json) console.log(JSON.stringify(list));
   else console.error(`Wrote ${out}: ${list.scores.length} layers of ${list.scores[0]!.length} heads.`);
   return 0;

@@ -11,6 +11,7 @@ import { openTrainingModel, trainingBackend } from "../training-model.js";
 interface TrainOptions {
   readonly config: string;
   readonly resume?: boolean;
+  readonly overwrite?: boolean;
   readonly baseline?: TrainedBaseline;
   readonly sparsity: number;
   readonly json?: boolean;
@@ -31,7 +32,7 @@ export const train: CommandFunction<TrainOptions> = async ({ options, signal }) 
     const onStep = (report: StepReport) => {
       if (shows) view.update(report);
     };
-    const run = { config, model, communicator, resume: options.resume === true, onStep, signal };
+    const run = { config, model, communicator, resume: options.resume === true, overwrite: options.overwrite === true, onStep, signal };
     if (options.baseline !== undefined) {
       const list = await trainBaseline(run, options.baseline, options.sparsity);
       view[Symbol.dispose]();

@@ -4,14 +4,14 @@ export function nearestName(name: string, known: readonly string[]): string | un
   let best: string | undefined;
   let fewest = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
-    const changes = changedLetters(wanted, candidate.toLowerCase());
+    const changes = editDistance(wanted, candidate.toLowerCase());
     if (changes < fewest) [best, fewest] = [candidate, changes];
   }
   return best !== undefined && fewest <= Math.max(2, Math.ceil(best.length / 2)) ? best : undefined;
 }
 
-/** Levenshtein distance. */
-function changedLetters(left: string, right: string): number {
+/** Levenshtein distance: characters that are inserted, deleted or replaced between two texts. */
+export function editDistance(left: string, right: string): number {
   let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
   for (let row = 1; row <= left.length; row++) {
     const current = [row];

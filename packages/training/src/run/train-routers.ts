@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { TrainingDataError } from "@elastic-attention/core";
+import { FileWriteError, TrainingConfigError, TrainingDataError, writeFileWhole } from "@elastic-attention/core";
 import type { Communicator } from "@elastic-attention/distributed";
 import { Tokenizer } from "@elastic-attention/generation";
 import type { Backend } from "@elastic-attention/tensor";
@@ -16,7 +16,7 @@ import { TrainingLog } from "../report/training-log.js";
 import { trainingReportHtml, trainingReportSvg } from "../report/training-report.js";
 import { RouterParameters } from "../routers/router-parameters.js";
 import { RouterPolicy } from "../routers/router-policy.js";
-import { savePawCheckpoint, saveRouterFile } from "../routers/save-routers.js";
+import { checkPawBase, savePawCheckpoint, saveRouterFile } from "../routers/save-routers.js";
 import type { TrainingStepper } from "../step/training-stepper.js";
 import type { GatePolicy } from "../trainer/gate-policy.js";
 import type { StepReport } from "../trainer/step-report.js";
@@ -25,7 +25,7 @@ import type { TrainingConfig } from "./training-config.js";
 
 /** A frozen model that is ready to give gradients. */
 export interface FrozenModel {
-  /** Its folder: config, tokenizer, weights. */
+  /** Its folder (config, tokenizer, weights) or its GGUF file. */
   readonly directory: string;
   readonly spec: ModelSpec;
   readonly sizes: ElasticSizes;
@@ -40,8 +40,10 @@ export interface TrainRoutersOptions {
   readonly config: TrainingConfig;
   readonly model: FrozenModel;
   readonly communicator: Communicator;
-  /** Go on from the checkpoint in the output folder. */
+  /** Resume from the checkpoint in the output folder. */
   readonly resume: boolean;
+  /** Begin anew where the output folder holds a run already; without it, or `resume`, such a folder is refused. */
+  readonly overwrite?: boolean;
   readonly onStep?: (report: StepReport) => void;
   readonly signal?: AbortSignal;
 }
@@ -78,6 +80,7 @@ export function trainingModes({ mode, sizes }: Pick<TrainingConfig, "mode" | "si
 /** Trains the routers of a frozen model as a configuration says, and saves them. @returns the last step's report */
 export async function trainRouters(options: TrainRoutersOptions): Promise<StepReport | undefined> {
   const { config, model } = options;
+  if (config.save !== "routers") checkPawBase(model.directory);
   const { numLayers, headDim } = model.spec;
   const shape = { numLayers, headDim, width: config.router.width * headDim, classes: relaxationClasses(config.router.relaxation) };
   const parameters = RouterParameters.initialize(shape, config.seed, config.router.initializerRange);
@@ -95,7 +98,7 @@ export interface PolicyTraining {
 
 /** Trains any policy under a configuration; `save` runs on rank 0, after each checkpoint and at the end. */
 export async function trainPolicy(
-  { config, model, communicator, resume, onStep, signal }: TrainRoutersOptions,
+  { config, model, communicator, resume, overwrite = false, onStep, signal }: TrainRoutersOptions,
   policy: GatePolicy,
   save: (objective: SparsityObjective, isLast: boolean) => void,
   training: PolicyTraining = {},
@@ -131,16 +134,37 @@ export async function trainPolicy(
     loss: training.loss ?? config.loss,
     ...(signal === undefined ? {} : { signal }),
   });
-  if (writes) mkdirSync(config.output, { recursive: true });
+  if (writes) openOutput(config.output, resume || overwrite);
   if (resume) trainer.resume();
   if (writes) log.keepUntil(trainer.step);
   try {
     await trainer.run();
-  } finally {
-    if (writes) writeReports(config, log);
+  } catch (error) {
+    try {
+      if (writes) writeReports(config, log);
+    } catch {
+      // What stopped the run is reported, not that its charts could not be written.
+    }
+    throw error;
   }
-  if (writes) save(objective, true);
+  if (writes) {
+    writeReports(config, log);
+    save(objective, true);
+  }
   return last ?? log.read().at(-1);
+}
+
+/** @throws TrainingConfigError when a run is there and nobody said what is to become of it; FileWriteError */
+function openOutput(output: string, mayHoldRun: boolean): void {
+  const { checkpoint, log } = trainingFiles(output);
+  if (!mayHoldRun && (existsSync(checkpoint) || new TrainingLog(log).read().length > 0)) {
+    throw new TrainingConfigError(`${output} holds a run already.`, "Resume it with --resume, begin anew with --overwrite, or name another `output`.", "output");
+  }
+  try {
+    mkdirSync(output, { recursive: true });
+  } catch (cause) {
+    throw new FileWriteError(output, cause);
+  }
 }
 
 export function sparsityObjective({ objective, tasks, seed }: TrainingConfig): SparsityObjective {
@@ -216,6 +240,6 @@ function writeReports({ output }: TrainingConfig, log: TrainingLog): void {
   if (reports.length === 0) return;
   const files = trainingFiles(output);
   const title = `Router training: ${basename(output)}`;
-  writeFileSync(files.svg, trainingReportSvg(reports, title));
-  writeFileSync(files.html, trainingReportHtml(reports, title));
+  writeFileWhole(files.svg, trainingReportSvg(reports, title));
+  writeFileWhole(files.html, trainingReportHtml(reports, title));
 }

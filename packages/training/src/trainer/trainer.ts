@@ -77,15 +77,12 @@ export class Trainer {
     return this.#step;
   }
 
-  /** Goes on from the checkpoint. @throws TrainingCheckpointError */
+  /** Resumes from the checkpoint, or changes nothing. @throws TrainingCheckpointError */
   resume(): void {
     if (this.options.checkpointPath === undefined) throw new TrainingConfigError("There is no checkpoint to resume from: no place for one is set.");
-    const state = loadCheckpoint(this.options.checkpointPath, this.options.identity);
-    for (const [name, values] of this.#arrays()) {
-      const saved = state.arrays.get(name);
-      if (saved?.length !== values.length) throw new TrainingConfigError(`The checkpoint has no ${name} of ${values.length} values.`);
-      values.set(saved);
-    }
+    const arrays = this.#arrays();
+    const state = loadCheckpoint(this.options.checkpointPath, this.options.identity, arrays);
+    for (const [name, values] of arrays) values.set(state.arrays.get(name)!);
     this.#step = state.step;
     this.#optimizer.state.steps = state.step;
     this.options.packs.position = state.position;
