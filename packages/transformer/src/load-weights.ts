@@ -48,9 +48,8 @@ export async function loadWeights(options: LoadWeightsOptions, scope: MemoryScop
     onProgress?.(layer + 1, spec.numLayers);
     await setImmediate();
   }
-  const outputRole = spec.tiedEmbeddings ? "embedding" : "output";
   const finalNorm = reader.vector("finalNorm", 0, spec.hiddenSize);
-  const output = reader.projection([outputRole], 0, false);
+  const output = spec.tiedEmbeddings ? { weight: reader.packed(embedding) } : reader.projection(["output"], 0, false);
   reader.finish();
   return { embedding, layers, finalNorm, output };
 }
@@ -127,6 +126,15 @@ class WeightReader {
     const table = this.scope.track(this.options.backend.allocate(shape, this.options.dtype));
     this.#fill(table, this.options.adapter.weightName(role, 0));
     return table;
+  }
+
+  /** A table that is on the backend, as a weight. */
+  packed(table: Tensor): LinearWeight {
+    const { backend, dtype } = this.options;
+    const empty = backend.emptyWeight?.(table.shape[0]!, table.shape[1]!, dtype);
+    if (empty === undefined) return this.scope.track(backend.kernels.run(packLinear, { weights: [table], dtype }));
+    backend.kernels.run(cast, { input: table, output: empty.rows });
+    return this.scope.track(empty.weight);
   }
 
   /** A norm weight or bias as f32. */

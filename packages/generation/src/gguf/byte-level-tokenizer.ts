@@ -16,7 +16,7 @@ export function byteLevelTokenizer(metadata: GgufMetadata, vocabulary: GgufVocab
   const { tokens, begin, end } = vocabulary;
   // No prototype: a token may have any name.
   const ids = Object.create(null) as Record<string, number>;
-  for (const [id, token] of tokens.entries()) ids[token] = id;
+  for (let id = 0; id < tokens.length; id++) ids[tokens[id]!] = id;
   const addBegin = metadata.boolean("tokenizer.ggml.add_bos_token", preTokenizer.addBegin ?? false);
   const addEnd = metadata.boolean("tokenizer.ggml.add_eos_token", false);
   return {
@@ -32,7 +32,7 @@ export function byteLevelTokenizer(metadata: GgufMetadata, vocabulary: GgufVocab
     },
     post_processor: aroundText(metadata, vocabulary, addBegin ? begin : undefined, addEnd ? end : undefined),
     decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: { type: "BPE", vocab: ids, merges: readMerges(metadata, ids), ignore_merges: preTokenizer.ignoreMerges ?? false },
+    model: { type: "BPE", vocab: ids, merges: readMerges(metadata, new Set(tokens)), ignore_merges: preTokenizer.ignoreMerges ?? false },
   };
 }
 
@@ -47,13 +47,13 @@ function addedTokens({ tokens, kinds }: GgufVocabulary): Record<string, unknown>
 }
 
 /** Pairs of tokens that exist, whose union exists. */
-function readMerges(metadata: GgufMetadata, ids: Readonly<Record<string, number>>): [string, string][] {
+function readMerges(metadata: GgufMetadata, tokens: ReadonlySet<string>): [string, string][] {
   const key = "tokenizer.ggml.merges";
   return metadata.strings(key).map((merge, index) => {
     // A token may begin with a space, but has none behind.
     const cut = merge.indexOf(" ", 1);
     const [left, right] = [merge.slice(0, cut), merge.slice(cut + 1)];
-    if (cut < 0 || right === "" || ids[left] === undefined || ids[right] === undefined || ids[left + right] === undefined) {
+    if (cut < 0 || right === "" || !tokens.has(left) || !tokens.has(right) || !tokens.has(left + right)) {
       throw metadata.error(key, `must merge tokens into tokens; merge ${index} is ${JSON.stringify(merge.slice(0, 100))}`);
     }
     return [left, right];
