@@ -3,3 +3,4 @@ export * from "./gguf-file.js";
 export type { GgufArray, GgufTensorEntry, GgufValue } from "./header.js";
 export * from "./metadata.js";
 export * from "./tensor-types.js";
+export * from "./write-gguf.js";

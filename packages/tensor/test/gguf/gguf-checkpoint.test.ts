@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { CheckpointLayoutError, DisposedError, GgufMetadataError, MissingTensorError, ShapeError } from "@elastic-attention/core";
 import { describe, expect, it } from "vitest";
-import { GgufCheckpoint } from "../../src/index.js";
+import { GgufCheckpoint, type GgufWriteValue, writeGguf } from "../../src/index.js";
 import { TemporaryFolder } from "../safetensors-image.js";
 import { arrayValue, floatTensor, type GgufImage, ggufImage, key, u64, valueTypeNumbers } from "./gguf-image.js";
 
@@ -95,6 +95,29 @@ describe("a GGUF checkpoint", () => {
       expect(() => checkpoint.read("w")).toThrow(DisposedError);
       expect(() => checkpoint.locate("w")).toThrow(DisposedError);
     });
+  });
+});
+
+describe("writing a GGUF file", () => {
+  it("gives back what was written", () => {
+    using folder = new TemporaryFolder();
+    const path = folder.file("m.gguf");
+    const metadata = new Map<string, GgufWriteValue>([["text", "é"], ["yes", true], ["count", 7], ["minus", -7], ["half", 0.5], ["texts", ["a", ""]], ["wholes", [1, -2]], ["floats", [0.5, 2]], ["none", []]]);
+    const tensors = new Map([
+      ["w", { type: "F32", shape: [2, 3], bytes: new Uint8Array(Float32Array.of(1, 2, 3, 4, 5, 6).buffer) }],
+      ["q", { type: "Q8_0", shape: [3, 32], bytes: new Uint8Array(102).fill(5) }],
+    ]);
+    writeGguf(path, metadata, tensors);
+    using checkpoint = GgufCheckpoint.open(path);
+    const read = checkpoint.metadata;
+    expect(["text", "yes", "count", "minus", "half"].map((name) => read.get(name))).toEqual(["é", true, 7, -7, 0.5]);
+    expect([read.strings("texts"), Array.from(read.numbers("wholes")), Array.from(read.numbers("floats")), read.strings("none")]).toEqual([["a", ""], [1, -2], [0.5, 2], []]);
+    for (const [name, { type, shape, bytes }] of tensors) {
+      expect(checkpoint.entry(name)).toMatchObject({ type, shape });
+      expect(checkpoint.read(name)).toEqual(bytes);
+    }
+    expect(() => writeGguf(path, metadata, new Map([["w", { type: "F32", shape: [2], bytes: new Uint8Array(4) }]]))).toThrow(/has 4 bytes, its shape needs 8/);
+    expect(() => writeGguf(path, metadata, new Map([["w", { type: "Q9", shape: [2], bytes: new Uint8Array(4) }]]))).toThrow(/unknown type Q9/);
   });
 });
 
