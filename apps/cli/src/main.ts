@@ -18,7 +18,7 @@ const program = new Command("elastic-attention")
 /** Options of every command that loads a model. */
 function modelOptions(command: Command): Command {
   return command
-    .option("-m, --model <dir>", "folder with config.json, safetensors and tokenizer.json (default: the demo model)")
+    .option("-m, --model <path>", "folder with config.json, safetensors and tokenizer.json, or a .gguf file (default: the demo model)")
     .option("--backend <name>", "cpu, cuda or reference", "cpu")
     .option("--dtype <type>", "f32 or bf16 (default: as the checkpoint)", choice("f32", "bf16"))
     .option("--threads <n>", "threads of the cpu backend (default: all cores)", count)

@@ -8,7 +8,7 @@ import { RandomStream, Tokenizer } from "@elastic-attention/generation";
 import { type HeadList, RetrievalScores } from "@elastic-attention/router";
 import { createBackend } from "@elastic-attention/tensor";
 import { randomHeadList } from "@elastic-attention/training";
-import { findModelAdapter, ModelConfig, PretrainedModel } from "@elastic-attention/transformer";
+import { findModelAdapter, openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
 import { cutToTokens, hideNeedle, type NeedleDocument, needlePrompt } from "../documents/needle-document.js";
 import { modelPath, type ModelOptions } from "../model-options.js";
 import registerPackages from "../register-packages.js";
@@ -74,8 +74,8 @@ function writeList({ out, json }: HeadsOptions, list: HeadList): number {
 }
 
 function randomHeads(path: string, { sparsity, seed }: HeadsOptions): HeadList {
-  const config = ModelConfig.read(path);
-  const { numLayers, numKeyValueHeads } = findModelAdapter(config).spec(config);
+  using files = openModelFiles(path);
+  const { numLayers, numKeyValueHeads } = findModelAdapter(files.config).spec(files.config);
   return randomHeadList(numLayers, numKeyValueHeads, sparsity, seed);
 }
 
