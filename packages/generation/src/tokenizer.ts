@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { InvalidRequestError, TokenizerError } from "@elastic-attention/core";
 import { findGguf } from "@elastic-attention/transformer";
 import { ChatTemplate, type ChatTemplateOptions } from "./chat-template.js";
@@ -29,7 +31,7 @@ export class Tokenizer {
    * @throws TokenizerError when files of the folder are missing or damaged; for a GGUF file the errors of `readGgufTokenizer`
    */
   static load(path: string): Tokenizer {
-    const ggufPath = findGguf(path);
+    const ggufPath = existsSync(join(path, "tokenizer.json")) ? undefined : findGguf(path);
     return new Tokenizer(ggufPath === undefined ? readTokenizerFiles(path) : readGgufTokenizer(ggufPath));
   }
 

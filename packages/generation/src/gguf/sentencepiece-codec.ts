@@ -33,7 +33,7 @@ export class SentencepieceCodec implements TokenCodec {
     this.#end = metadata.boolean("tokenizer.ggml.add_eos_token", false) ? end : undefined;
     const scores = perToken(metadata, "tokenizer.ggml.scores", tokens.length);
     const [special, written] = [new Map<number, string>(), new Map<number, string>()];
-    const byteIds = new Array<number | undefined>(256).fill(undefined);
+    const byteIds: (number | undefined)[] = Array.from({ length: 256 }, () => undefined);
     for (const [id, token] of tokens.entries()) {
       this.#ids.set(token, id);
       switch (kinds[id]) {

@@ -141,7 +141,7 @@ function readTensor(cursor: HeaderCursor, alignment: number): GgufTensorEntry {
     throw cursor.fail("invalid-offset", `${what} is at ${byteOffset}, no multiple of the alignment ${alignment}.`);
   }
   const byteLength = (elements / type.blockSize) * type.blockBytes;
-  return { name, type: type.name, shape: sizes.reverse(), byteOffset, byteLength };
+  return { name, type: type.name, shape: sizes.toReversed(), byteOffset, byteLength };
 }
 
 /** Offsets from the start of the file, checked against it and against each other. */

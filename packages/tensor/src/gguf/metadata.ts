@@ -62,14 +62,14 @@ export class GgufMetadata {
     const array = this.#array(key, "an array of texts");
     if (array.elementType !== "string") throw this.error(key, "must be an array of texts");
     const bytes = this.#bytes(array);
-    const texts = new Array<string>(array.length);
+    const texts: string[] = [];
     let at = 0;
-    for (let i = 0; i < texts.length; i++) {
+    for (let i = 0; i < array.length; i++) {
       const length = bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32;
       at += 8;
       // Only a file that was changed since it was opened has other lengths here.
       if (at + length > bytes.length) throw new GgufFormatError(this.path, "truncated", `${key} was changed while it was read.`);
-      texts[i] = decode(bytes.subarray(at, at + length), () => new GgufFormatError(this.path, "string-encoding", `${key}[${i}] is not UTF-8.`));
+      texts.push(decode(bytes.subarray(at, at + length), () => new GgufFormatError(this.path, "string-encoding", `${key}[${i}] is not UTF-8.`)));
       at += length;
     }
     return texts;

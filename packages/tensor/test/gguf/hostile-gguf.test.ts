@@ -40,7 +40,7 @@ function expectRefusal(path: string, problem: GgufProblem): void {
     const grown = heldBytes() - before;
     expect(thrown).toBeInstanceOf(GgufFormatError);
     const error = thrown as GgufFormatError;
-    expect(error.problem, error.message).toBe(problem);
+    expect(error).toMatchObject({ problem });
     expect(error.code).toBe("GGUF_FORMAT");
     expect(error.message).toContain(path);
     expect(error.message.length).toBeLessThan(path.length + 600);

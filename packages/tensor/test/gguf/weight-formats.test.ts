@@ -45,16 +45,15 @@ describe("weight formats", () => {
     for (const name of names) {
       expect(blocks!.entry(name).shape).toEqual(expected!.entry(name).shape);
       const found = values(name);
-      expect(Buffer.compare(Buffer.from(found.buffer), Buffer.from(expected!.read(name))), name).toBe(0);
+      expect({ name, same: Buffer.from(found.buffer).equals(expected!.read(name)) }).toEqual({ name, same: true });
       expect(blocks!.entry(name).byteLength).toBe(weightByteLength(format, found.length));
     }
   });
 
   it("count their bytes as the types of GGUF do", () => {
-    for (const { name, blockSize, blockBytes } of ggufTensorTypes.values()) {
-      const format = weightFormats.get(name);
-      if (format !== undefined) expect([format.blockSize, format.blockBytes]).toEqual([blockSize, blockBytes]);
-    }
+    const counted = [...ggufTensorTypes.values()].filter(({ name }) => weightFormats.has(name));
+    expect(counted.map(({ name }) => name).sort()).toEqual([...weightFormats.keys()].sort());
+    expect(counted).toEqual(counted.map(({ name }) => ({ name, blockSize: weightFormats.get(name)!.blockSize, blockBytes: weightFormats.get(name)!.blockBytes })));
   });
 
   it("that are not supported are refused by name", () => {

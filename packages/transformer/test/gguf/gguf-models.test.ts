@@ -51,11 +51,12 @@ describe("a GGUF model", () => {
     for (const name of gguf.checkpoint.names) {
       const { shape, byteLength } = gguf.checkpoint.entry(name);
       expect(shape).toEqual(safetensors.checkpoint.entry(name).shape);
-      expect(gguf.checkpoint.read(name), name).toEqual(safetensors.checkpoint.read(name));
+      expect([name, gguf.checkpoint.read(name)]).toEqual([name, safetensors.checkpoint.read(name)]);
       // Also in parts that begin and end within a head.
       const range = { start: Math.floor(byteLength / 3), end: Math.ceil(byteLength / 2) };
-      expect(gguf.checkpoint.read(name, range), name).toEqual(safetensors.checkpoint.read(name, range));
-      expect(gguf.checkpoint.read(name, { start: 4, end: Infinity }), name).toEqual(safetensors.checkpoint.read(name, { start: 4, end: Infinity }));
+      expect([name, gguf.checkpoint.read(name, range)]).toEqual([name, safetensors.checkpoint.read(name, range)]);
+      const rest = { start: 4, end: Infinity };
+      expect([name, gguf.checkpoint.read(name, rest)]).toEqual([name, safetensors.checkpoint.read(name, rest)]);
     }
   });
 
