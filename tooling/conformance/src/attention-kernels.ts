@@ -4,6 +4,7 @@ import {
   blockMaskFromHost,
   type BlockPattern,
   hybridAttention,
+  knownPatterns,
   PagePool,
   SequenceCache,
   xattentionEstimate,
@@ -50,21 +51,19 @@ function attend(backend: Backend, shape: Case, dtype: FloatDType, paged = false)
     const query = scope.track(randomTensor(backend, [tokens, queryHeads, headDim], dtype, 300 + turn));
     const output = scope.track(poisoned(backend, query.shape, dtype));
     const logSumExp = scope.track(poisoned(backend, [tokens, queryHeads], "f32"));
-    const patterns: readonly BlockPattern[] =
-      turn > 0
-        ? cache.decodePatterns(0)
-        : [
-            { type: "full" },
-            { type: "streaming", sinkBlocks: 1, localBlocks: 2, blockSize: 16 },
-            { type: "selected", blockSize: 32 },
-            { type: "streaming", sinkBlocks: 1, localBlocks: 1, blockSize: 64 },
-          ];
+    const patterns: readonly BlockPattern[] = [
+      { type: "full" },
+      { type: "streaming", sinkBlocks: 1, localBlocks: 2, blockSize: 16 },
+      { type: "selected", blockSize: 32 },
+      { type: "streaming", sinkBlocks: 1, localBlocks: 1, blockSize: 64 },
+    ];
     const blocks = Math.ceil(tokens / 32);
     const random = seededRandom(400);
     // Rows that choose nothing at all stay in: they give zeros.
     const bytes = Uint8Array.from({ length: queryHeads * blocks * blocks }, () => (random() > 0.2 ? 1 : 0));
     using mask = blockMaskFromHost(backend, bytes, { blockSize: 32, numQueryHeads: queryHeads, keyBlocks: blocks });
-    const sequence = { start: 0, length: tokens, cache: cache.layer(0), patterns, ...(turn === 0 ? { mask } : {}) };
+    const routing = turn === 0 ? knownPatterns(patterns, mask) : cache.decodePatterns(0);
+    const sequence = { start: 0, length: tokens, cache: cache.layer(0), routing };
     backend.kernels.run(hybridAttention, { query, output, sequences: [sequence], scale: headDim ** -0.5, logSumExp });
     cache.settle(0, modes);
     for (const value of output.toFloat32()) outputs.push(value);
@@ -106,7 +105,7 @@ export function describeAttentionKernels(subject: BackendUnderTest): void {
           const keys = scope.track(randomTensor(backend, [length, 2, 64], "bf16", 10 + index));
           cache.append(0, keys, keys);
           const patterns: BlockPattern[] = [{ type: "full" }, { type: "streaming", sinkBlocks: 1, localBlocks: index + 1, blockSize: 32 }];
-          const sequence = { start, length, cache: cache.layer(0), patterns };
+          const sequence = { start, length, cache: cache.layer(0), routing: knownPatterns(patterns) };
           start += length;
           return sequence;
         });
@@ -145,15 +144,17 @@ export function describeAttentionKernels(subject: BackendUnderTest): void {
           cache.append(0, keys, keys);
           // The first row belongs to another.
           const row = index + 1;
-          const patterns = Array.from(assignment.subarray(4 * row, 4 * row + 4), (choice) => choices[choice]!);
-          const sequence = { start, length, cache: cache.layer(0), patterns, decision: { ...decision, row } };
+          const sequence = { start, length, cache: cache.layer(0), routing: { type: "decision", ...decision, row } as const };
           start += length;
           return sequence;
         });
         // It arrives ahead of the call and no sooner.
         backend.write(decision.assignment, assignment);
         backend.kernels.run(hybridAttention, { query, output: decided!, sequences, scale: headDim ** -0.5 });
-        const told = sequences.map(({ start, length, cache, patterns }) => ({ start, length, cache, patterns }));
+        const told = sequences.map((sequence) => {
+          const row = 4 * sequence.routing.row;
+          return { ...sequence, routing: knownPatterns(Array.from(assignment.subarray(row, row + 4), (choice) => choices[choice]!)) };
+        });
         backend.kernels.run(hybridAttention, { query, output: known!, sequences: told, scale: headDim ** -0.5 });
         // Patterns that are known may go to another kernel than choices of which one needs small blocks.
         if (count < choices.length) expect(Buffer.compare(decided!.download(), known!.download())).toBe(0);

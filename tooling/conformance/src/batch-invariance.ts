@@ -1,5 +1,5 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { type AttentionMode, SequenceCache } from "@elastic-attention/attention";
+import type { AttentionMode } from "@elastic-attention/attention";
 import { ConstantRouter, type Router, StaticRouter } from "@elastic-attention/router";
 import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { DecoderModel, elasticModeSettings } from "@elastic-attention/transformer";
@@ -110,11 +110,7 @@ async function inOneBatch(backend: Backend, dtype: FloatDType, sequences: readon
 async function decodeBatch(model: DecoderModel, dtype: FloatDType, sequences: readonly Sequence[]): Promise<Float32Array[]> {
   const rows = sequences.map(() => new Float32Array((decodeSteps + 1) * vocabulary));
   using scope = new MemoryScope();
-  const { backend, pagePool: pool } = model;
-  const { numLayers, numKeyValueHeads, headDim } = model.spec;
-  const caches = sequences.map(() =>
-    scope.track(new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype, ...(pool === undefined ? {} : { pool }) })),
-  );
+  const caches = sequences.map(() => scope.track(model.createCache()));
   const take = (step: number, values: Float32Array) => {
     for (const [index, target] of rows.entries()) target.set(values.subarray(index * vocabulary, (index + 1) * vocabulary), step * vocabulary);
   };

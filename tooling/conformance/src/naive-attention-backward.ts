@@ -1,4 +1,11 @@
-import { type AttentionBackwardCall, type AttentionSequence, maskRow, patternBlockSize, visitedRanges } from "@elastic-attention/attention";
+import {
+  type AttentionBackwardCall,
+  type AttentionSequence,
+  maskRow,
+  patternBlockSize,
+  visitedRanges,
+  waitForPatterns,
+} from "@elastic-attention/attention";
 import { fromBFloat16, fromFloat16, type FloatDType, toBFloat16, toFloat16 } from "@elastic-attention/tensor";
 
 /** Gradients in host memory: of the queries, then of the keys and values of every cache. */
@@ -32,12 +39,13 @@ interface Rows {
 
 function backwardSequence(
   call: AttentionBackwardCall,
-  { start, length, cache, patterns, mask }: AttentionSequence,
+  { start, length, cache, routing }: AttentionSequence,
   { query, output, outputGradient, queryGradient }: Rows,
   round: (value: number) => number,
 ): readonly [keys: Float32Array, values: Float32Array] {
   const [numQueryHeads, headDim] = [call.query.shape[1]!, call.query.shape[2]!];
   const [keys, values] = [cache.keys.toFloat32(), cache.values.toFloat32()];
+  const { patterns, mask } = waitForPatterns(routing);
   const visited = mask?.visited.download();
   const [keyGradient, valueGradient] = [keys, values].map((rows) => new Float32Array(rows.length).fill(NaN));
   for (const { firstSlot } of cache.heads) {

@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { MemoryScope } from "@elastic-attention/core";
-import { countVisitedBlocks, createBlockMask, hybridAttention, SequenceCache, shortenedCache } from "@elastic-attention/attention";
+import { countVisitedBlocks, createBlockMask, hybridAttention, knownPatterns, SequenceCache, shortenedCache } from "@elastic-attention/attention";
 import { fillNormal, firstNotFinite, ReferenceBackend, rotaryTables } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "./backend-under-test.js";
@@ -90,7 +90,7 @@ export function describePreparationKernels(subject: BackendUnderTest): void {
       const query = scope.track(randomTensor(backend, [tokens, 4, headDim], dtype, 3, 3));
       const output = scope.track(poisoned(backend, query.shape, dtype));
       const patterns = [{ type: "full" }, { type: "streaming", sinkBlocks: 1, localBlocks: 1, blockSize: 128 }] as const;
-      const whole = { start: 0, length: tokens, cache: cache.layer(0), patterns };
+      const whole = { start: 0, length: tokens, cache: cache.layer(0), routing: knownPatterns(patterns) };
       const scale = headDim ** -0.5;
       backend.kernels.run(hybridAttention, { query, output, sequences: [whole], scale });
       const expected = output.toFloat32();

@@ -1,5 +1,4 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { SequenceCache } from "@elastic-attention/attention";
 import { LearnedRouter, type Router, SparsityDial } from "@elastic-attention/router";
 import type { Backend, FloatDType } from "@elastic-attention/tensor";
 import { DecoderModel, elasticModeSettings } from "@elastic-attention/transformer";
@@ -37,7 +36,7 @@ export function describeRoutedPrefill(subject: BackendUnderTest): void {
         await prefill(model, [0], [router!]);
         const { liveAllocations } = backend.memory();
         for (let steps = 0, more = true; more; steps++) {
-          using cache = newCache(model);
+          using cache = model.createCache();
           const started = model.startPrefill({ sequences: [{ tokens: tokens(0), cache, router: router! }] });
           for (let step = 0; step < steps && more; step++) more = started.step();
           if (!more) started.result.logits.dispose();
@@ -76,7 +75,7 @@ function waiting(router: Router): Router {
     modes: router.modes,
     route(input) {
       const plan = router.route(input);
-      plan.hostAssignment();
+      plan.waitForAssignment();
       return plan;
     },
     [Symbol.dispose]: () => {},
@@ -86,15 +85,10 @@ function waiting(router: Router): Router {
 /** Prefills one sequence for each place, by the router of that place. */
 async function prefill(model: DecoderModel, places: readonly number[], choices: readonly Router[]) {
   using scope = new MemoryScope();
-  const sequences = places.map((place, index) => ({ tokens: tokens(index), cache: scope.track(newCache(model)), router: choices[place]! }));
-  const { logits, routing } = await model.prefill({ sequences });
+  const sequences = places.map((place, index) => ({ tokens: tokens(index), cache: scope.track(model.createCache()), router: choices[place]! }));
+  const { logits, sequences: results } = await model.prefill({ sequences });
   scope.track(logits);
-  return { logits: logits.toFloat32(), assignment: routing.map(({ assignment }) => assignment) };
-}
-
-function newCache({ backend, spec, dtype, pagePool: pool }: DecoderModel): SequenceCache {
-  const { numLayers, numKeyValueHeads, headDim } = spec;
-  return new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype, ...(pool === undefined ? {} : { pool }) });
+  return { logits: logits.toFloat32(), assignment: results.map(({ routing }) => routing.assignment) };
 }
 
 function tokens(index: number): Int32Array {

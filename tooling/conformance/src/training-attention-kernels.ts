@@ -1,5 +1,5 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { attentionBackward, type BlockPattern, dualAttention, hybridAttention } from "@elastic-attention/attention";
+import { attentionBackward, type BlockPattern, dualAttention, fullPatterns, hybridAttention, knownPatterns } from "@elastic-attention/attention";
 import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { expectAgreement, sameBits } from "./agreement.js";
@@ -156,9 +156,7 @@ export function describeDualAttention(subject: BackendUnderTest): void {
         expectAgreement(subject, dtype === "f32" ? 2e-5 : 2 ** -7, (backend, scope) => {
           const shape: TrainingCase = { lengths: [[140, 140], [33, 50]], patterns: [selected, selected], group: 2, headDim: 64 };
           const { query, scale, logSumExp, sequences } = trainingOperands(backend, scope, shape, dtype);
-          const dual = sequences.map(({ start, length, cache, patterns, mask }) => {
-            return { start, length, cache, patterns: [streaming, wide], retrievalPatterns: patterns, retrievalMask: mask! };
-          });
+          const dual = sequences.map((sequence) => ({ ...sequence, routing: knownPatterns([streaming, wide]), retrieval: sequence.routing }));
           const outputs = [0, 1].map(() => scope.track(poisoned(backend, query.shape, "f32")));
           const sums = [0, 1].map(() => scope.track(poisoned(backend, logSumExp.shape, "f32")));
           const [fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp] = [outputs[0]!, outputs[1]!, sums[0]!, sums[1]!];
@@ -178,7 +176,7 @@ export function describeDualAttention(subject: BackendUnderTest): void {
         const sums = [0, 1].map(() => scope.track(poisoned(backend, logSumExp.shape, "f32")));
         const [fullOutput, sparseOutput, alone] = [outputs[0]!, outputs[1]!, outputs[2]!];
         backend.kernels.run(dualAttention, { query, fullOutput, sparseOutput, fullLogSumExp: sums[0]!, sparseLogSumExp: sums[1]!, sequences, scale });
-        const retrieval = sequences.map((sequence) => ({ ...sequence, patterns: sequence.patterns.map(() => full) }));
+        const retrieval = sequences.map((sequence) => ({ ...sequence, routing: fullPatterns(sequence.cache.numKeyValueHeads) }));
         backend.kernels.run(hybridAttention, { query, output: alone, sequences: retrieval, scale });
         expect(sameBits(fullOutput.download(), alone.download())).toBe(true);
         expect(sameBits(sparseOutput.download(), output.download())).toBe(true);

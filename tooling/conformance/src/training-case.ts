@@ -5,8 +5,9 @@ import {
   type BlockPattern,
   cacheAppend,
   type CacheGradients,
-  hybridAttention,
   headStores,
+  hybridAttention,
+  knownPatterns,
   numSlots,
 } from "@elastic-attention/attention";
 import type { Backend, FloatDType, Tensor } from "@elastic-attention/tensor";
@@ -68,8 +69,8 @@ export function trainingOperands(
     const keyBlocks = Math.ceil(keys / blockSize);
     const queryBlocks = keyBlocks - Math.floor((keys - length) / blockSize);
     const bytes = Uint8Array.from({ length: numQueryHeads * queryBlocks * keyBlocks }, () => (random() > 0.3 ? 1 : 0));
-    const mask = selected === undefined ? {} : { mask: scope.track(blockMaskFromHost(backend, bytes, { blockSize, numQueryHeads, keyBlocks })) };
-    sequences.push({ start, length, cache, patterns, ...mask });
+    const mask = selected === undefined ? undefined : scope.track(blockMaskFromHost(backend, bytes, { blockSize, numQueryHeads, keyBlocks }));
+    sequences.push({ start, length, cache, routing: knownPatterns(patterns, mask) });
     start += length;
   }
   const query = scope.track(randomTensor(backend, shape, dtype, 1));

@@ -2,7 +2,7 @@ import { ShapeError } from "@elastic-attention/core";
 import { defineOperation } from "../operation.js";
 import { readFloats } from "../reference/floats.js";
 import type { Tensor } from "../tensor.js";
-import { expectShape } from "./expect-shape.js";
+import { expectShape } from "./elements/expect-shape.js";
 
 export interface ArgmaxCall {
   /** [rows, features]. */

@@ -1,7 +1,7 @@
 import { defineOperation } from "../operation.js";
 import { readFloats, writeFloats } from "../reference/floats.js";
 import type { Tensor } from "../tensor.js";
-import { expectShape } from "./expect-shape.js";
+import { expectShape } from "./elements/expect-shape.js";
 
 export interface SoftmaxCall {
   /** [rows, features]. */

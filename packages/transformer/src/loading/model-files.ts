@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from
 import { dirname, extname, join } from "node:path";
 import { CheckpointLayoutError } from "@elastic-attention/core";
 import { type Checkpoint, SafetensorsCheckpoint } from "@elastic-attention/tensor";
-import { ModelConfig } from "../model-config.js";
+import { ModelConfig } from "../model/model-config.js";
 import { openGgufModel } from "./gguf/open-gguf-model.js";
 
 /** The files of a model, open: what it is and where its weights are. */

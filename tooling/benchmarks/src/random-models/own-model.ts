@@ -1,4 +1,4 @@
-import { SequenceCache } from "@elastic-attention/attention";
+import type { SequenceCache } from "@elastic-attention/attention";
 import { registerLlama } from "@elastic-attention/model-llama";
 import type { Router } from "@elastic-attention/router";
 import { argmax, type Backend } from "@elastic-attention/tensor";
@@ -24,8 +24,7 @@ export class OwnModel implements Disposable {
 
   /** An empty cache in bf16 with room for `reserveTokens` after its prompt. */
   cache(reserveTokens = 0): SequenceCache {
-    const { numLayers, numKeyValueHeads, headDim } = this.shape;
-    return new SequenceCache({ backend: this.backend, numLayers, numKeyValueHeads, headDim, dtype: "bf16", reserveTokens });
+    return this.model.decoder.createCache({ reserveTokens, paged: false });
   }
 
   /** Seconds for a whole prompt, logits of its last token included. */

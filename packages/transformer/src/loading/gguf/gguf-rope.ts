@@ -1,5 +1,5 @@
 import type { Checkpoint, GgufMetadata } from "@elastic-attention/tensor";
-import { hostFloats } from "../../host-floats.js";
+import { hostFloats } from "../host-floats.js";
 import { shortestFloat } from "./gguf-numbers.js";
 
 /** Name of the tensor of numbers by which the frequencies are divided (Llama 3.1 and later). */

@@ -1,6 +1,6 @@
 import type { Checkpoint } from "@elastic-attention/tensor";
-import { huggingFaceWeightName } from "../../huggingface-layout.js";
-import type { WeightRole } from "../../model-adapter.js";
+import { huggingFaceWeightName } from "../../model/huggingface-layout.js";
+import type { WeightRole } from "../../model/model-adapter.js";
 import type { GgufArchitecture } from "./gguf-architectures.js";
 
 type LayerRole = Exclude<WeightRole, "embedding" | "finalNorm" | "output" | "router">;

@@ -1,6 +1,6 @@
 import { GgufMetadataError } from "@elastic-attention/core";
 import { GgufCheckpoint, weightFormat } from "@elastic-attention/tensor";
-import { ModelConfig } from "../../model-config.js";
+import { ModelConfig } from "../../model/model-config.js";
 import { type GgufArchitecture, ggufArchitectures } from "./gguf-architectures.js";
 import { huggingFaceConfig, readSizes } from "./gguf-config.js";
 import { checkKeys } from "./gguf-keys.js";

@@ -1,0 +1,103 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { AttentionMode } from "@elastic-attention/attention";
+import { hasRouterWeights, LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
+import type { Backend, Checkpoint, FloatDType } from "@elastic-attention/tensor";
+import { DecoderModel, type RandomModelOptions } from "../decoder-model.js";
+import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "../model/elastic-spec.js";
+import { findModelAdapter, type ModelAdapter } from "../model/model-adapter.js";
+import { ModelConfig } from "../model/model-config.js";
+import type { ModelSpec } from "../model/model-spec.js";
+import { openModelFiles } from "./model-files.js";
+import { type LoadedRouters, loadRouterFile, loadRouters, routerFileName } from "./router-file.js";
+
+export interface OpenModelOptions {
+  /** Folder with config.json and safetensors, a .safetensors file beside a config.json, or a GGUF file. */
+  readonly path: string;
+  readonly backend: Backend;
+  /** Default: bf16 for 16-bit checkpoints, else f32. */
+  readonly dtype?: FloatDType;
+  readonly adapter?: ModelAdapter;
+  /**
+   * Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. Default:
+   * routers.safetensors in the model's folder, where there is one.
+   */
+  readonly routers?: string;
+  readonly onProgress?: (layersDone: number, layersTotal: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A model folder: its config, its decoder on a backend, and the router tensors it may hold. */
+export class PretrainedModel implements Disposable {
+  private constructor(
+    /** Its folder; empty for a model that was not loaded from one. */
+    readonly directory: string,
+    /** The GGUF file that it was loaded from, which has its tokenizer; undefined for other models. */
+    readonly ggufPath: string | undefined,
+    readonly config: ModelConfig,
+    readonly spec: ModelSpec,
+    readonly sizes: ElasticSizes,
+    readonly decoder: DecoderModel,
+    private readonly routerWeights: readonly RouterWeights[] | undefined,
+    private readonly pooling: RouterPooling,
+    /** The file that its routers came from; undefined for those of the checkpoint, and where there are none. */
+    readonly routerFile: string | undefined,
+  ) {}
+
+  /** @throws the errors of `openModelFiles`, ModelConfigError, ShapeError, OutOfMemoryError */
+  static async open(options: OpenModelOptions): Promise<PretrainedModel> {
+    using files = openModelFiles(options.path);
+    const { directory, ggufPath, config, checkpoint } = files;
+    const adapter = options.adapter ?? findModelAdapter(config);
+    const spec = adapter.spec(config);
+    const dtype = options.dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
+    const decoder = await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype });
+    try {
+      const own = join(directory, routerFileName);
+      const routers = options.routers ?? (existsSync(own) ? own : undefined);
+      const { layers, elastic } = routersOf(routers, options.backend, config, checkpoint, adapter, spec);
+      const modes = elastic ?? { spec: spec.elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
+      return new PretrainedModel(directory, ggufPath, config, { ...spec, elastic: modes.spec }, modes.sizes, decoder, layers.length > 0 ? layers : undefined, modes.pooling, routers);
+    } catch (error) {
+      decoder[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
+  static random({ sizes = publishedSizes, ...options }: RandomModelOptions & { readonly sizes?: ElasticSizes }): PretrainedModel {
+    const { spec } = options;
+    const config = new ModelConfig({ architectures: [spec.architecture] }, "random weights");
+    return new PretrainedModel("", undefined, config, spec, sizes, DecoderModel.random(options), undefined, { kind: "boundary", tokens: 100 }, undefined);
+  }
+
+  get hasLearnedRouter(): boolean {
+    return this.routerWeights !== undefined;
+  }
+
+  /** The checkpoint's own router between two modes; undefined when it has none. Shares the model's weights: not to be disposed. */
+  learnedRouter(retrievalMode: AttentionMode, sparseMode: AttentionMode, tieRule: "float32" | "bfloat16" = "float32") {
+    if (this.routerWeights === undefined) return undefined;
+    return new LearnedRouter({ layers: this.routerWeights, retrievalMode, sparseMode, tieRule, pooling: this.pooling });
+  }
+
+  [Symbol.dispose](): void {
+    this.decoder[Symbol.dispose]();
+    for (const weights of this.routerWeights ?? []) weights[Symbol.dispose]();
+  }
+}
+
+/** From the file, else from the checkpoint; no layers when it has none. */
+function routersOf(
+  routers: string | undefined,
+  backend: Backend,
+  config: ModelConfig,
+  checkpoint: Checkpoint,
+  adapter: ModelAdapter,
+  spec: ModelSpec,
+): LoadedRouters {
+  if (routers !== undefined) return loadRouterFile(routers, adapter, spec, backend);
+  const published = config.architecture.startsWith("Paw");
+  const has = published || hasRouterWeights(checkpoint, adapter.weightName("router", 0));
+  return { layers: has ? loadRouters(checkpoint, adapter, spec, backend) : [], elastic: undefined };
+}
