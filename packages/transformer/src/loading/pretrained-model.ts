@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { MemoryScope } from "@elastic-attention/core";
 import type { AttentionMode } from "@elastic-attention/attention";
 import { hasRouterWeights, LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
 import type { Backend, Checkpoint, FloatDType } from "@elastic-attention/tensor";
@@ -27,6 +28,12 @@ export interface OpenModelOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a model's routers were trained for: modes, their sizes, and which keys the routers average. */
+interface RouterSettings {
+  readonly sizes: ElasticSizes;
+  readonly pooling: RouterPooling;
+}
+
 /** A model folder: its config, its decoder on a backend, and the router tensors it may hold. */
 export class PretrainedModel implements Disposable {
   private constructor(
@@ -36,54 +43,61 @@ export class PretrainedModel implements Disposable {
     readonly ggufPath: string | undefined,
     readonly config: ModelConfig,
     readonly spec: ModelSpec,
-    readonly sizes: ElasticSizes,
     readonly decoder: DecoderModel,
-    private readonly routerWeights: readonly RouterWeights[] | undefined,
-    private readonly pooling: RouterPooling,
+    private readonly settings: RouterSettings,
+    private readonly routerWeights: readonly RouterWeights[],
     /** The file that its routers came from; undefined for those of the checkpoint, and where there are none. */
     readonly routerFile: string | undefined,
+    /** Owns decoder and routers. */
+    private readonly scope: MemoryScope,
   ) {}
 
   /** @throws the errors of `openModelFiles`, ModelConfigError, ShapeError, OutOfMemoryError */
   static async open(options: OpenModelOptions): Promise<PretrainedModel> {
-    using files = openModelFiles(options.path);
+    const { path, backend } = options;
+    using files = openModelFiles(path);
     const { directory, ggufPath, config, checkpoint } = files;
     const adapter = options.adapter ?? findModelAdapter(config);
     const spec = adapter.spec(config);
+    const own = { spec: spec.elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
     const dtype = options.dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
-    const decoder = await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype });
-    try {
-      const own = join(directory, routerFileName);
-      const routers = options.routers ?? (existsSync(own) ? own : undefined);
-      const { layers, elastic } = routersOf(routers, options.backend, config, checkpoint, adapter, spec);
-      const modes = elastic ?? { spec: spec.elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
-      return new PretrainedModel(directory, ggufPath, config, { ...spec, elastic: modes.spec }, modes.sizes, decoder, layers.length > 0 ? layers : undefined, modes.pooling, routers);
-    } catch (error) {
-      decoder[Symbol.dispose]();
-      throw error;
-    }
+    using scope = new MemoryScope();
+    const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype }));
+    const beside = join(directory, routerFileName);
+    const file = options.routers ?? (existsSync(beside) ? beside : undefined);
+    const { layers, elastic } = routersOf(file, backend, config, checkpoint, adapter, spec);
+    for (const layer of layers) scope.track(layer);
+    const { spec: modes, ...settings } = elastic ?? own;
+    return new PretrainedModel(directory, ggufPath, config, { ...spec, elastic: modes }, decoder, settings, layers, file, scope.move());
   }
 
   /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
   static random({ sizes = publishedSizes, ...options }: RandomModelOptions & { readonly sizes?: ElasticSizes }): PretrainedModel {
     const { spec } = options;
     const config = new ModelConfig({ architectures: [spec.architecture] }, "random weights");
-    return new PretrainedModel("", undefined, config, spec, sizes, DecoderModel.random(options), undefined, { kind: "boundary", tokens: 100 }, undefined);
+    const settings = { sizes, pooling: { kind: "boundary", tokens: 100 } } as const;
+    using scope = new MemoryScope();
+    const decoder = scope.track(DecoderModel.random(options));
+    return new PretrainedModel("", undefined, config, spec, decoder, settings, [], undefined, scope.move());
+  }
+
+  /** Sizes of the sparse modes that its routers were trained for. */
+  get sizes(): ElasticSizes {
+    return this.settings.sizes;
   }
 
   get hasLearnedRouter(): boolean {
-    return this.routerWeights !== undefined;
+    return this.routerWeights.length > 0;
   }
 
-  /** The checkpoint's own router between two modes; undefined when it has none. Shares the model's weights: not to be disposed. */
-  learnedRouter(retrievalMode: AttentionMode, sparseMode: AttentionMode, tieRule: "float32" | "bfloat16" = "float32") {
-    if (this.routerWeights === undefined) return undefined;
-    return new LearnedRouter({ layers: this.routerWeights, retrievalMode, sparseMode, tieRule, pooling: this.pooling });
+  /** The model's own router between two modes; undefined when it has none. Its weights are the model's. */
+  learnedRouter(retrievalMode: AttentionMode, sparseMode: AttentionMode, tieRule: "float32" | "bfloat16" = "float32"): LearnedRouter | undefined {
+    if (!this.hasLearnedRouter) return undefined;
+    return new LearnedRouter({ layers: this.routerWeights, retrievalMode, sparseMode, tieRule, pooling: this.settings.pooling });
   }
 
   [Symbol.dispose](): void {
-    this.decoder[Symbol.dispose]();
-    for (const weights of this.routerWeights ?? []) weights[Symbol.dispose]();
+    this.scope.dispose();
   }
 }
 

@@ -51,10 +51,15 @@ export function loadRouterFile(path: string, adapter: ModelAdapter, spec: ModelS
     throw new ShapeError(`${path} holds routers of ${count < 0 ? `more than ${spec.numLayers}` : count} layers, the model has ${spec.numLayers}.`);
   }
   const config = given === undefined ? undefined : elasticConfig(path, given, spec.architecture);
-  const elastic = config === undefined ? undefined : parseElastic(config);
-  const layers = loadRouters(checkpoint, adapter, spec, backend);
-  if (config === undefined || elastic === undefined) return { layers, elastic: undefined };
-  return { layers, elastic: { spec: elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) } };
+  // Everything that may be wrong is read before there is memory to give back.
+  const elastic = config === undefined ? undefined : elasticSettings(config);
+  return { layers: loadRouters(checkpoint, adapter, spec, backend), elastic };
+}
+
+/** Undefined for a config without elastic keys. @throws ModelConfigError */
+function elasticSettings(config: ModelConfig): LoadedRouters["elastic"] {
+  const spec = parseElastic(config);
+  return spec === undefined ? undefined : { spec, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
 }
 
 function elasticConfig(path: string, text: string, architecture: string): ModelConfig {
