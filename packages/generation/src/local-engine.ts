@@ -3,7 +3,7 @@ import { DisposedError, InvalidRequestError } from "@elastic-attention/core";
 import { PagePool } from "@elastic-attention/attention";
 import { type Backend, createBackend, type FloatDType } from "@elastic-attention/tensor";
 import type { HeadList } from "@elastic-attention/router";
-import { countParameters, PretrainedModel } from "@elastic-attention/transformer";
+import { countParameters, openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
 import { ActiveRequest } from "./active-request.js";
 import type { Engine, EngineReport, ModelDescription } from "./engine.js";
 import type { EngineContext } from "./engine-context.js";
@@ -32,7 +32,7 @@ export interface EngineSettings {
 
 /** What is loaded, and where it computes. */
 export interface LocalEngineOptions extends EngineSettings {
-  /** Folder with config.json, safetensors, tokenizer.json and, optionally, routers.safetensors or heads.json. */
+  /** Folder with config.json, safetensors, tokenizer.json and, optionally, routers.safetensors or heads.json; or a GGUF file. */
   readonly path: string;
   /** What reports call the model; default: the name of its folder. */
   readonly name?: string;
@@ -98,10 +98,10 @@ export class LocalEngine implements Engine {
         : options.backend;
     let model: PretrainedModel | undefined;
     try {
+      const tokenizer = openTokenizer(path);
       model = await PretrainedModel.open({ ...options, backend });
-      const tokenizer = Tokenizer.load(model.directory);
       const headList = loadHeadList(model, options.headList);
-      const endOfText = endOfTextIds(model.directory, model.spec);
+      const endOfText = model.ggufPath === undefined ? endOfTextIds(model.directory, model.spec) : new Set([...model.spec.endOfTextIds, ...tokenizer.endOfText]);
       const router = chooseRouterKind(model, headList, options.headList !== undefined);
       const context: EngineContext = { model, tokenizer, headList, router, endOfText, pool: pagePool(model) };
       const headListName = typeof options.headList === "string" ? options.headList : options.headList === undefined ? "heads.json" : "as given";
@@ -179,6 +179,12 @@ export class LocalEngine implements Engine {
     this.context.model[Symbol.dispose]();
     if (this.ownsBackend) this.backend[Symbol.dispose]();
   }
+}
+
+/** The tokenizer of a model, whose files are looked at before weights are read: what can be refused is refused then. */
+function openTokenizer(path: string): Tokenizer {
+  using files = openModelFiles(path);
+  return Tokenizer.load(files.ggufPath ?? files.directory);
 }
 
 /** Pages where they can grow in place; elsewhere growing a pool would copy all sequences. */

@@ -1,33 +1,38 @@
-import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { InvalidRequestError, TokenizerError } from "@elastic-attention/core";
+import { findGguf } from "@elastic-attention/transformer";
 import { ChatTemplate, type ChatTemplateOptions } from "./chat-template.js";
 import { Detokenizer } from "./detokenizer.js";
 import type { ChatMessage } from "./generation-request.js";
+import { readGgufTokenizer } from "./gguf/gguf-tokenizer.js";
+import { HuggingFaceCodec } from "./huggingface-codec.js";
+import type { TokenCodec, TokenizerParts } from "./token-codec.js";
 import { readTokenizerFiles, type TokenizerFiles } from "./tokenizer-files.js";
 
-/** Text to token ids and back, as a model folder's tokenizer.json says. */
+/** Text to token ids and back, as a model folder's tokenizer.json or a GGUF file says. */
 export class Tokenizer {
-  readonly #inner: HuggingFaceTokenizer;
-  readonly #special = new Map<number, string>();
+  readonly #codec: TokenCodec;
   readonly #template: ChatTemplate | undefined;
 
+  /** Ids at which an answer ends, where the tokenizer's own file says so; a folder says it elsewhere. */
+  readonly endOfText: readonly number[];
+
   /** @throws TokenizerError for a tokenizer.json of an unknown kind and for a chat template that cannot be parsed. */
-  constructor(files: TokenizerFiles) {
-    try {
-      this.#inner = new HuggingFaceTokenizer(files.tokenizer, files.config);
-    } catch (cause) {
-      throw new TokenizerError(`tokenizer.json cannot be used: ${(cause as Error).message}`, {
-        hint: "Download it again; byte-level BPE, sentencepiece-like BPE, Unigram and WordPiece are supported.",
-        cause,
-      });
-    }
-    for (const [id, token] of this.#inner.get_added_tokens_decoder()) if (token.special) this.#special.set(id, token.content);
-    this.#template = files.chatTemplate === undefined ? undefined : new ChatTemplate(files.chatTemplate, files.config);
+  constructor(source: TokenizerFiles | TokenizerParts) {
+    const { config, chatTemplate } = source;
+    this.#codec = "codec" in source ? source.codec : new HuggingFaceCodec(source.tokenizer, config);
+    this.endOfText = "codec" in source ? source.endOfText : [];
+    this.#template = chatTemplate === undefined ? undefined : new ChatTemplate(chatTemplate, config);
   }
 
-  /** @throws TokenizerError when files of the folder are missing or damaged. */
-  static load(directory: string): Tokenizer {
-    return new Tokenizer(readTokenizerFiles(directory));
+  /**
+   * @param path a folder with tokenizer.json, or a GGUF file.
+   * @throws TokenizerError when files of the folder are missing or damaged; for a GGUF file the errors of `readGgufTokenizer`
+   */
+  static load(path: string): Tokenizer {
+    const ggufPath = existsSync(join(path, "tokenizer.json")) ? undefined : findGguf(path);
+    return new Tokenizer(ggufPath === undefined ? readTokenizerFiles(path) : readGgufTokenizer(ggufPath));
   }
 
   get hasChatTemplate(): boolean {
@@ -36,7 +41,7 @@ export class Tokenizer {
 
   /** Whether an id marks structure (begin of text, end of a turn) rather than text. */
   isSpecial(id: number): boolean {
-    return this.#special.has(id);
+    return this.#codec.specialTokens.has(id);
   }
 
   /**
@@ -44,12 +49,12 @@ export class Tokenizer {
    * stands before one is tokenized without a look at what follows.
    */
   lastSpecialToken(text: string): number {
-    return Math.max(-1, ...[...this.#special.values()].map((token) => text.lastIndexOf(token)));
+    return Math.max(-1, ...[...this.#codec.specialTokens.values()].map((token) => text.lastIndexOf(token)));
   }
 
   /** The id of a token as it stands in the vocabulary, such as `<|end|>`; undefined when there is none. */
   tokenId(token: string): number | undefined {
-    return this.#inner.token_to_id(token);
+    return this.#codec.tokenId(token);
   }
 
   /**
@@ -61,9 +66,7 @@ export class Tokenizer {
    */
   encode(text: string, options: { readonly addSpecialTokens?: boolean } = {}): Int32Array {
     if (text === "" && options.addSpecialTokens === false) return new Int32Array(0);
-    const ids: readonly (number | null | undefined)[] = this.#inner.encode(text, {
-      add_special_tokens: options.addSpecialTokens ?? true,
-    }).ids;
+    const ids: readonly (number | null | undefined)[] = this.#codec.encode(text, options.addSpecialTokens ?? true);
     if (ids.some((id) => id === undefined || id === null)) {
       throw new TokenizerError("The text has characters that the vocabulary has no token for, and it has no unknown token.", {
         hint: "Leave the characters out, or add unk_token to tokenizer.json.",
@@ -80,8 +83,8 @@ export class Tokenizer {
    */
   decode(ids: Iterable<number>, options: { readonly skipSpecialTokens?: boolean } = {}): string {
     const skip = options.skipSpecialTokens ?? true;
-    const known = Array.from(ids).filter((id) => this.#inner.id_to_token(id) !== undefined && !(skip && this.#special.has(id)));
-    return known.length === 0 ? "" : this.#inner.decode(known, { clean_up_tokenization_spaces: false });
+    const known = Array.from(ids).filter((id) => this.#codec.token(id) !== undefined && !(skip && this.#codec.specialTokens.has(id)));
+    return known.length === 0 ? "" : this.#codec.decode(known);
   }
 
   /**
@@ -91,7 +94,7 @@ export class Tokenizer {
    *   space; none for an answer of its own.
    */
   detokenizer(before: ArrayLike<number> = []): Detokenizer {
-    const text = (id: number) => !this.#special.has(id) && this.#inner.id_to_token(id) !== undefined;
+    const text = (id: number) => !this.#codec.specialTokens.has(id) && this.#codec.token(id) !== undefined;
     return new Detokenizer((ids) => this.decode(ids), text, before);
   }
 

@@ -7,7 +7,7 @@ export const modelOptions = optionSchema({
     type: text("a folder"),
     short: "m",
     placeholder: "dir",
-    description: "folder with config.json, safetensors and tokenizer.json",
+    description: "folder with config.json, safetensors and tokenizer.json, or a .gguf file",
     otherwise: "the demo model",
   },
   backend: { type: text("the name of a backend"), placeholder: "name", description: "cpu, cuda, reference, or one that --load brings", default: "cpu" },

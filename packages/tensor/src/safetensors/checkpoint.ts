@@ -1,12 +1,14 @@
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import { CheckpointLayoutError, MissingTensorError } from "@elastic-attention/core";
+import type { Checkpoint } from "../checkpoint.js";
+import type { ByteRange } from "../positional-file.js";
 import { findDuplicateKey } from "./duplicate-key.js";
 import type { TensorEntry } from "./header.js";
 import { SafetensorsFile } from "./safetensors-file.js";
 
 /** The tensors of a model, in one file or many, under one roof. */
-export class SafetensorsCheckpoint implements Disposable {
+export class SafetensorsCheckpoint implements Checkpoint {
   private constructor(
     readonly path: string,
     private readonly files: readonly SafetensorsFile[],
@@ -53,7 +55,7 @@ export class SafetensorsCheckpoint implements Disposable {
   }
 
   /** See {@link SafetensorsFile.read}. @throws MissingTensorError */
-  read(name: string, range?: { readonly start: number; readonly end: number }): Uint8Array {
+  read(name: string, range?: ByteRange): Uint8Array {
     return this.#owner(name).read(name, range);
   }
 

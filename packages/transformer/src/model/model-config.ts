@@ -57,6 +57,11 @@ export class ModelConfig {
     return this.#check(key, fallback, `one of ${choices.join(", ")}`, (value) => choices.includes(value as T)) as T;
   }
 
+  /** A list of finite numbers. */
+  numbers(key: string): readonly number[] {
+    return this.#check(key, undefined, "a list of numbers", (value) => Array.isArray(value) && value.every((item) => Number.isFinite(item))) as number[];
+  }
+
   /** Token ids: one number or a list; empty when absent. */
   tokenIds(key: string): number[] {
     const value = this.values[key];

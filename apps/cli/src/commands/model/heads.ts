@@ -5,7 +5,7 @@ import { demoModelInformation } from "@elastic-attention/demo-model";
 import { mobyDick, runningText } from "@elastic-attention/evaluation";
 import { RandomStream, Tokenizer } from "@elastic-attention/generation";
 import { type HeadList, randomHeadList, RetrievalScores } from "@elastic-attention/router";
-import { findModelAdapter, ModelConfig, PretrainedModel } from "@elastic-attention/transformer";
+import { findModelAdapter, openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
 import { cutToTokens, hideNeedle, type NeedleDocument, needlePrompt } from "../../prompt/needle-document.js";
 import { modelPath } from "../../engine/model-path.js";
 import { startBackend } from "../../engine/start-backend.js";
@@ -63,8 +63,8 @@ function writeList({ out, json }: HeadsOptions, list: HeadList): number {
 }
 
 function randomHeads(path: string, { sparsity, seed }: HeadsOptions): HeadList {
-  const config = ModelConfig.read(path);
-  const { numLayers, numKeyValueHeads } = findModelAdapter(config).spec(config);
+  using files = openModelFiles(path);
+  const { numLayers, numKeyValueHeads } = findModelAdapter(files.config).spec(files.config);
   return randomHeadList({ numLayers, numKeyValueHeads, sparsity, seed });
 }
 
