@@ -1,5 +1,5 @@
 import type { ErrorRecord } from "@elastic-attention/core";
-import type { GenerationEvent, GenerationRequest } from "../generation-request.js";
+import type { GenerationEvent, GenerationRequest } from "../request/generation-request.js";
 import type { EngineReport, ModelDescription } from "../engine.js";
 
 /** What a worker needs to load its engine: only data that can be copied between threads. */

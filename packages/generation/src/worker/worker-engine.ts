@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { DisposedError, EngineWorkerError, InvalidRequestError } from "@elastic-attention/core";
 import type { Engine, EngineReport, ModelDescription } from "../engine.js";
-import type { GenerationEvent, GenerationRequest } from "../generation-request.js";
+import type { GenerationEvent, GenerationRequest } from "../request/generation-request.js";
 import type { FromWorker, ToWorker, WorkerSettings } from "./engine-messages.js";
 import { errorOfWorker } from "./error-of-worker.js";
 
