@@ -1,5 +1,5 @@
 import { ShapeError } from "@elastic-attention/core";
-import { chooseRouterKind, loadHeadList, routeRequest } from "@elastic-attention/generation";
+import { chooseRouter as chooseModelRouter, routeRequest } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
 import { type Backend, createBackend, SafetensorsFile, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { elasticModes, forward as runForward, PretrainedModel } from "@elastic-attention/transformer";
@@ -47,10 +47,8 @@ export const forward: CommandFunction<ForwardOptions> = async ({ positional, opt
 /** The checkpoint's own, else none; a head list or a sparsity that was asked for, as requests take it. */
 function chooseRouter(model: PretrainedModel, { mode, sparsity, heads, tieRule }: ForwardOptions): Router | undefined {
   if (heads !== undefined || sparsity !== undefined) {
-    const headList = loadHeadList(model, heads);
-    const source = { model, headList, router: chooseRouterKind(model, headList, heads !== undefined) };
     const request = { ...(mode === undefined ? {} : { mode }), ...(sparsity === undefined ? {} : { sparsity }) };
-    return routeRequest(source, request).router;
+    return routeRequest(chooseModelRouter(model, heads), request).router;
   }
   const modes = mode === undefined ? model.spec.elastic : elasticModes(mode, model.sizes);
   return modes === undefined ? undefined : model.learnedRouter(modes.retrievalMode, modes.sparseMode, tieRule);
