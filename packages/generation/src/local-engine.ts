@@ -133,7 +133,7 @@ export class LocalEngine implements Engine {
     this.#requireAlive();
     const { signal } = request;
     if (signal?.aborted) {
-      yield { type: "finish", reason: "aborted", text: "", report: emptyReport };
+      yield { type: "finish", reason: "aborted", text: "", report: emptyReport() };
       return;
     }
     const active = new ActiveRequest(this.#context, request, () => this.#scheduler.wake());

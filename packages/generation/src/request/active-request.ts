@@ -7,15 +7,10 @@ import { Answer, type FinishReason } from "./answer.js";
 import { type CheckedRequest, checkRequest } from "./checked-request.js";
 import { EventQueue } from "./event-queue.js";
 import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
+import { type DecodeStep, Measurements } from "./measurements.js";
 import { RequestMemory } from "./request-memory.js";
 import { type RequestRouting, routeRequest } from "./request-routing.js";
-import { routingReport, type RunMeasurements } from "./routing-report.js";
-
-/** A decode step as its requests see it. */
-export interface DecodeStep {
-  readonly seconds: number;
-  readonly requests: number;
-}
+import { routingReport } from "./routing-report.js";
 
 /** Events that a request is ahead of its reader at most. */
 const mostUnread = 32;
@@ -40,7 +35,7 @@ export class ActiveRequest implements RequestView {
   readonly #routing: RequestRouting;
   readonly #seed: number;
   readonly #answer: Answer;
-  readonly #measured: Omit<RunMeasurements, "newTokens">;
+  readonly #measured: Measurements;
   #parts: Int32Array[] = [];
   #cache: SequenceCache | undefined;
   #sampler: TokenSampler | undefined;
@@ -53,15 +48,15 @@ export class ActiveRequest implements RequestView {
     readonly request: GenerationRequest,
     onRead: () => void,
   ) {
-    const { choice, tokenizer, endOfText, sessions } = context;
+    const { choice, tokenizer, endOfText, sessions, sparsity } = context;
     this.#routing = routeRequest(choice, request);
     this.#checked = checkRequest(request, tokenizer, choice.model.spec.contextLength);
     this.#seed = this.#checked.sampling.seed ?? Math.floor(Math.random() * 2 ** 32);
     this.#answer = new Answer(this.#checked, endOfText, tokenizer);
     this.events = new EventQueue(onRead);
     this.turn = new SessionTurn(request, this.#checked, sessions);
-    this.memory = new RequestMemory(choice.model.decoder, this.#checked, this.#routing);
-    this.#measured = { promptTokens: this.promptTokens, reusedTokens: 0, prefillSeconds: 0, decodeSteps: 0, decodeSeconds: 0, decodeShareSeconds: 0 };
+    this.memory = new RequestMemory(choice.model.decoder, this.#checked, this.#routing, sparsity);
+    this.#measured = new Measurements(this.promptTokens);
   }
 
   get promptTokens(): number {
@@ -78,14 +73,6 @@ export class ActiveRequest implements RequestView {
 
   get keepsUp(): boolean {
     return this.events.unread < mostUnread;
-  }
-
-  get expectedBytes(): number {
-    return this.memory.predict(this.context.sparsity.mean).requestBytes;
-  }
-
-  get leastBytes(): number {
-    return this.memory.predict(1).requestBytes;
   }
 
   /** Keys and values while it decodes. */
@@ -141,16 +128,12 @@ export class ActiveRequest implements RequestView {
     this.#routed = { assignment: this.turn.heldAssignment ?? assignment, blocks };
     this.#measured.prefillSeconds = seconds;
     this.state = "decode";
-    if (this.memory.hasUnknownSparsity) this.context.sparsity.add(this.#routed.assignment);
+    this.memory.learn(this.#routed.assignment);
   }
 
   /** Takes a token that the model gave, in a decode step or in none. @returns why the answer ends with it, if it does */
   takeToken(token: number, step?: DecodeStep): FinishReason | undefined {
-    if (step !== undefined) {
-      this.#measured.decodeSteps += 1;
-      this.#measured.decodeSeconds += step.seconds;
-      this.#measured.decodeShareSeconds += step.seconds / step.requests;
-    }
+    if (step !== undefined) this.#measured.addStep(step);
     const taken = this.#answer.take(token);
     if (taken !== undefined) this.events.push(taken.event);
     return taken?.reason;
@@ -160,7 +143,7 @@ export class ActiveRequest implements RequestView {
   finish(reason: FinishReason): void {
     const { text, numTokens } = this.#answer;
     const cache = this.state === "decode" ? this.#cache : undefined;
-    const report = routingReport({ ...this.#measured, newTokens: numTokens }, this.#routing, this.#routed, cache);
+    const report = routingReport(this.#measured, numTokens, this.#routing, this.#routed, cache);
     const kept = cache === undefined ? undefined : this.turn.stateAfter(this.#answer, cache, this.#routed!.assignment);
     if (kept !== undefined) this.#cache = undefined;
     this.#release("done");

@@ -2,38 +2,23 @@ import { effectiveSparsity, modelSparsity, type SequenceCache } from "@elastic-a
 import { dtypeByteSize } from "@elastic-attention/tensor";
 import type { SequenceRouting } from "@elastic-attention/transformer";
 import type { RoutingReport } from "./generation-request.js";
+import { Measurements } from "./measurements.js";
 import type { RequestRouting } from "./request-routing.js";
 
-/** What was measured while a request ran. */
-export interface RunMeasurements {
-  readonly promptTokens: number;
-  reusedTokens: number;
-  readonly newTokens: number;
-  /** Its share, by tokens, of the time from the beginning of the prefill until its logits were there. */
-  prefillSeconds: number;
-  /** Decode steps and the seconds they took, sampling included, the caller's own time not. */
-  decodeSteps: number;
-  decodeSeconds: number;
-  /** The same, each step divided by the requests that took part. */
-  decodeShareSeconds: number;
-}
-
 /** Of a request that was aborted before anything was done for it, its prompt not even read. */
-export const emptyReport: RoutingReport = routingReport(
-  { promptTokens: 0, reusedTokens: 0, newTokens: 0, prefillSeconds: 0, decodeSteps: 0, decodeSeconds: 0, decodeShareSeconds: 0 },
-  { modeLabels: [], kind: "none" },
-  undefined,
-  undefined,
-);
+export function emptyReport(): RoutingReport {
+  return routingReport(new Measurements(0), 0, { modeLabels: [], kind: "none" }, undefined, undefined);
+}
 
 /** Report of a run that got as far as `routing` (undefined: the prefill did not end). */
 export function routingReport(
-  measured: RunMeasurements,
+  measured: Measurements,
+  newTokens: number,
   { modeLabels, kind }: Pick<RequestRouting, "modeLabels" | "kind">,
   routing: Pick<SequenceRouting, "assignment" | "blocks"> | undefined,
   cache: SequenceCache | undefined,
 ): RoutingReport {
-  const { promptTokens, reusedTokens, newTokens, prefillSeconds, decodeSteps, decodeSeconds, decodeShareSeconds } = measured;
+  const { promptTokens, reusedTokens, prefillSeconds, decodeSteps, decodeSeconds, decodeShareSeconds } = measured;
   const assignment = routing?.assignment ?? [];
   return {
     promptTokens,

@@ -13,8 +13,7 @@ export interface RequestView {
   /** Its session, whose cache becomes its own when it starts. */
   readonly session: string | undefined;
   /** Bytes that it will need, as far as one can tell, and at least. */
-  readonly expectedBytes: number;
-  readonly leastBytes: number;
+  readonly memory: { readonly expectedBytes: number; readonly leastBytes: number };
 }
 
 /** A conversation between two turns. */
@@ -82,7 +81,7 @@ function decideAdmission<Request extends RequestView>(view: ScheduleView<Request
     return { ...none, preempt: stuck ? youngest(decoding) : undefined };
   }
   // With nobody else it may try in any case: more heads may become sparse than expected.
-  const evict = sessionsInTheWay(view, first, canFit(view, first) ? first.expectedBytes : first.leastBytes);
+  const evict = sessionsInTheWay(view, first, canFit(view, first) ? first.memory.expectedBytes : first.memory.leastBytes);
   return { ...none, evict, admit: evict.length > 0 || first.readsAlone ? [first] : [first, ...companions(view, first, others)] };
 }
 
@@ -90,10 +89,10 @@ function decideAdmission<Request extends RequestView>(view: ScheduleView<Request
 function companions<Request extends RequestView>(view: ScheduleView<Request>, first: Request, others: readonly Request[]): Request[] {
   const joined: Request[] = [];
   let tokens = first.promptTokens;
-  let bytes = ownNeed(view, first, first.expectedBytes);
+  let bytes = ownNeed(view, first, first.memory.expectedBytes);
   for (const request of others) {
     tokens += request.promptTokens;
-    bytes += ownNeed(view, request, request.expectedBytes);
+    bytes += ownNeed(view, request, request.memory.expectedBytes);
     const places = view.maximumBatch - view.decoding.length - joined.length - 1;
     if (request.readsAlone || request.waitsForMemory || places < 1 || tokens > view.batchTokens || bytes > view.freeBytes) break;
     joined.push(request);
@@ -110,7 +109,7 @@ function ownNeed(view: ScheduleView<RequestView>, { session }: RequestView, byte
 function canFit(view: ScheduleView<RequestView>, request: RequestView): boolean {
   const others = view.idleSessions.filter(({ name }) => name !== request.session);
   const evictable = others.reduce((sum, { bytes }) => sum + bytes, 0);
-  return ownNeed(view, request, request.expectedBytes) <= view.freeBytes + evictable;
+  return ownNeed(view, request, request.memory.expectedBytes) <= view.freeBytes + evictable;
 }
 
 /** Sessions to evict so that a request fits, the one that was used longest ago first; none where that is not enough. */

@@ -1,20 +1,16 @@
-import { setImmediate } from "node:timers/promises";
 import { OutOfMemoryError } from "@elastic-attention/core";
 import type { EngineContext } from "../engine-context.js";
-import type { ActiveRequest, DecodeStep } from "../request/active-request.js";
-import { decideStep, type Reading, sessionsToEvict, type StepDecision, whoGivesWay } from "./decide-step.js";
-import { drawTokens, type DrawnTokens } from "./drawn-tokens.js";
+import type { CheckedSettings } from "../engine-settings.js";
+import type { ActiveRequest } from "../request/active-request.js";
+import type { DecodeStep } from "../request/measurements.js";
+import { decideStep, type Reading, type StepDecision } from "./decide-step.js";
+import { decodeBatch, isUnfinished } from "./decode-batch.js";
+import type { DrawnTokens } from "./drawn-tokens.js";
+import { MemoryShares } from "./memory-shares.js";
 import { PrefillBatch, type PrefillEnd } from "./prefill-batch.js";
 import { RequestLists } from "./request-lists.js";
 import { type SchedulerReport, StepCounters } from "./step-counters.js";
-
-/** How requests share a model. */
-export interface SchedulerOptions {
-  /** Requests that decode together at most. */
-  readonly maximumBatch: number;
-  /** How long a prefill may run before running answers get their next token, as far as its slices allow; Infinity: to its end. */
-  readonly prefillBudgetMilliseconds: number;
-}
+import { StepLoop } from "./step-loop.js";
 
 /**
  * Continuous batching: requests join and leave between steps. A step is decided first (`decideStep`) and applied here,
@@ -23,16 +19,21 @@ export interface SchedulerOptions {
 export class Scheduler {
   readonly #requests = new RequestLists();
   readonly #counters = new StepCounters();
-  #running: Promise<void> | undefined;
-  #wake: (() => void) | undefined;
-  /** Whether something has happened since the step was decided. */
-  #changed = false;
-  #closed: Error | undefined;
+  readonly #memory: MemoryShares;
+  readonly #loop: StepLoop;
 
   constructor(
     private readonly context: EngineContext,
-    private readonly options: SchedulerOptions,
-  ) {}
+    private readonly options: Pick<CheckedSettings, "maximumBatch" | "prefillBudgetMilliseconds">,
+  ) {
+    this.#memory = new MemoryShares(this.#requests, context.sessions, this.#counters);
+    this.#loop = new StepLoop({
+      hasWork: () => this.#requests.all.length > 0,
+      step: () => this.#step(),
+      // What is known to fail is caught where it fails: of anything else nobody can tell whose fault it is.
+      failed: (error) => this.#failAll(error),
+    });
+  }
 
   get report(): SchedulerReport {
     const { queued, prefilling, decoding } = this.#requests;
@@ -41,11 +42,9 @@ export class Scheduler {
 
   /** Takes a request. @throws OutOfMemoryError when it could not fit even alone, InvalidRequestError for a busy session */
   add(request: ActiveRequest): void {
-    if (this.#closed !== undefined) throw this.#closed;
     request.memory.requireThatItCanFit();
     request.turn.join();
     this.#requests.add(request);
-    this.#running ??= this.#run();
     this.wake();
   }
 
@@ -54,43 +53,28 @@ export class Scheduler {
     if (request.state !== "done") this.#end(request, () => request.finish("aborted"));
   }
 
-  /** Something may have changed: a reader caught up, a session was closed. */
-  wake(): void {
-    this.#changed = true;
-    this.#wake?.();
-  }
-
-  /** Fails every request with the error and takes no more; resolves when nothing computes. */
-  async close(error: Error): Promise<void> {
-    this.#closed ??= error;
-    this.#failAll(error);
+  /** Memory has been given back. */
+  freed(): void {
+    this.#memory.freed();
     this.wake();
-    await this.#running;
   }
 
-  async #run(): Promise<void> {
-    while (this.#requests.all.length > 0) {
-      // A turn of the event loop: timers and messages can abort requests, and those that come at once are seen together.
-      await setImmediate();
-      this.#changed = false;
-      const progress = await this.#step().catch((error: unknown) => {
-        // What is known to fail is caught where it fails: of anything else nobody can tell whose fault it is.
-        this.#failAll(error);
-        return true;
-      });
-      if (!progress && !this.#changed && this.#requests.all.length > 0) await new Promise<void>((resolve) => (this.#wake = resolve));
-      this.#wake = undefined;
-    }
-    this.#counters.pause();
-    this.#running = undefined;
+  /** Something may have changed: a reader caught up. */
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  /** Fails every request with the error; resolves when nothing computes. Add none afterwards. */
+  async close(error: Error): Promise<void> {
+    this.#failAll(error);
+    await this.#loop.end();
   }
 
   /** @returns whether anything was done */
   async #step(): Promise<boolean> {
     const { evict, preempt, admit, decode, read } = this.#decide();
     for (const name of evict) this.context.sessions.close(name);
-    if (preempt !== undefined) this.#preempt(preempt);
-    if (preempt !== undefined) this.freed();
+    if (preempt !== undefined) this.#memory.take(preempt);
     if (admit.length > 0) this.#start(admit);
     const decoded = this.#decode(decode);
     const { prefill } = this.#requests;
@@ -170,13 +154,11 @@ export class Scheduler {
       return ready.length > 0;
     }
     const begun = performance.now();
-    const lengths = batch.map(({ cache }) => cache.length);
     let drawn: DrawnTokens;
     try {
-      const [tokens, caches, samplers] = [batch.map(({ lastToken }) => lastToken), batch.map(({ cache }) => cache), batch.map(({ sampler }) => sampler)];
-      drawn = drawTokens(() => this.#decoder.decodeTokens(tokens, caches, samplers));
+      drawn = decodeBatch(this.#decoder, batch);
     } catch (error) {
-      this.#decodeFailed(batch, lengths, error);
+      this.#decodeFailed(batch, error);
       return true;
     }
     this.#counters.countStep(begun, batch.length);
@@ -197,38 +179,20 @@ export class Scheduler {
   }
 
   /** A step that lacked memory is tried again with fewer; those whose caches it has written to begin again. */
-  #decodeFailed(batch: readonly ActiveRequest[], lengths: readonly number[], error: unknown): void {
-    if (OutOfMemoryError.isInstance(error)) {
-      const layers = Array.from({ length: this.#decoder.spec.numLayers }, (_, layer) => layer);
-      const touched = batch.filter(({ cache }, row) => layers.some((layer) => cache.layer(layer).length !== lengths[row]));
-      // The first of all: everybody else gives way to it.
-      this.#failed(batch.reduce((first, each) => (each.arrival < first.arrival ? each : first)), error);
-      for (const request of touched) if (request.state === "decode") this.#requests.requeue(request);
-    } else {
+  #decodeFailed(batch: readonly ActiveRequest[], error: unknown): void {
+    if (!OutOfMemoryError.isInstance(error)) {
       for (const request of batch) this.#fail(request, error);
+      return;
     }
+    const unfinished = batch.filter(({ cache }) => isUnfinished(cache));
+    // The first of all: everybody else gives way to it.
+    this.#failed(batch.reduce((first, each) => (each.arrival < first.arrival ? each : first)), error);
+    for (const request of unfinished) if (request.state === "decode") this.#requests.requeue(request);
   }
 
-  /** A request cannot go on. Where memory is lacking, sessions or others give theirs; who has all there is, fails. */
+  /** A request cannot go on. Where memory is lacking it may be given some, and goes on later. */
   #failed(request: ActiveRequest, error: unknown): void {
-    if (!OutOfMemoryError.isInstance(error)) return this.#fail(request, error);
-    const { sessions } = this.context;
-    const evict = sessionsToEvict(sessions.idleSessions, error);
-    for (const name of evict) sessions.close(name);
-    if (evict.length > 0) return;
-    const { prefilling, decoding } = this.#requests;
-    const victim = whoGivesWay(request, [...new Set([request, ...prefilling, ...decoding])]);
-    if (victim !== undefined) this.#preempt(victim);
-    else if (request.startedAlone) this.#fail(request, error);
-    else this.#requests.requeue(request);
-  }
-
-  /** Gives the memory of a request, and of those it is read with, to others until one of them has ended. */
-  #preempt(request: ActiveRequest): void {
-    const { prefilling } = this.#requests;
-    for (const each of prefilling.includes(request) ? prefilling : [request]) each.waitsForMemory = true;
-    this.#counters.preemptions += 1;
-    this.#requests.requeue(request);
+    if (!OutOfMemoryError.isInstance(error) || !this.#memory.giveTo(request, error)) this.#fail(request, error);
   }
 
   #take(request: ActiveRequest, { tokens, error }: DrawnTokens, row: number, step?: DecodeStep): void {
@@ -253,12 +217,6 @@ export class Scheduler {
     this.#requests.takeOut(request);
     end();
     this.freed();
-  }
-
-  /** Memory has been given back: those who wait for some may try again. */
-  freed(): void {
-    for (const request of this.#requests.queued) request.waitsForMemory = false;
-    this.wake();
   }
 
   get #decoder() {

@@ -46,7 +46,7 @@ export class WorkerEngine implements Engine {
     const { signal, router, ...rest } = request;
     if (router !== undefined) throw new InvalidRequestError("A router cannot cross threads.", "Use LocalEngine, or mode and sparsity.");
     if (signal?.aborted) {
-      yield { type: "finish", reason: "aborted", text: "", report: emptyReport };
+      yield { type: "finish", reason: "aborted", text: "", report: emptyReport() };
       return;
     }
     const thread = await this.#open();

@@ -1,5 +1,5 @@
 import { OutOfMemoryError } from "@elastic-attention/core";
-import { type DType, type PendingDownload, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, CopiedTensor, type DType, type PendingDownload, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { type Engine, type GenerationEvent, type GenerationRequest, LocalEngine, type LocalEngineOptions } from "../../src/index.js";
 import { type TinyModelOptions, writeTinyModel } from "./tiny-model.js";
 
@@ -7,6 +7,13 @@ import { type TinyModelOptions, writeTinyModel } from "./tiny-model.js";
 export class FailingBackend extends ReferenceBackend {
   /** Allocations that still succeed; undefined: all. */
   allowed: number | undefined;
+  /** Only where keys and values are to lie in pages. */
+  declare reserve?: NonNullable<Backend["reserve"]>;
+
+  constructor(isPaged = false) {
+    super();
+    if (isPaged) this.reserve = (maximumRows, rowLength, dtype) => new CopiedTensor(this, maximumRows, rowLength, dtype);
+  }
 
   override allocate(shape: readonly number[], dtype: DType): Tensor {
     this.#count();
@@ -30,9 +37,10 @@ export async function withRunningEngine(
   options: TinyModelOptions,
   settings: Partial<LocalEngineOptions>,
   work: (engine: LocalEngine, backend: FailingBackend) => Promise<void>,
+  isPaged = false,
 ): Promise<void> {
   using folder = writeTinyModel(options);
-  using backend = new FailingBackend();
+  using backend = new FailingBackend(isPaged);
   const engine = await LocalEngine.load({ path: folder.path, backend, ...settings });
   await work(engine, backend);
   await engine[Symbol.asyncDispose]();
