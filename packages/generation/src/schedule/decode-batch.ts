@@ -11,7 +11,8 @@ export function decodeBatch(decoder: DecoderModel, requests: readonly ActiveRequ
   return drawTokens(() => decoder.decodeTokens(tokens, caches, samplers));
 }
 
-/** Whether a step that failed has written to a cache, which cannot be decoded from then. */
-export function isUnfinished(cache: SequenceCache): boolean {
-  return Array.from({ length: cache.numLayers }, (_, layer) => cache.layer(layer).length).some((length) => length !== cache.length);
+/** Whether a step that failed has written to a cache of so many tokens: then it cannot be taken again. */
+export function isWritten(cache: SequenceCache, length: number): boolean {
+  const layers = Array.from({ length: cache.numLayers }, (_, layer) => cache.layer(layer).length);
+  return [cache.length, ...layers].some((found) => found !== length);
 }

@@ -4,7 +4,7 @@ import type { CheckedSettings } from "../engine-settings.js";
 import type { ActiveRequest } from "../request/active-request.js";
 import type { DecodeStep } from "../request/measurements.js";
 import { decideStep, type Reading, type StepDecision } from "./decide-step.js";
-import { decodeBatch, isUnfinished } from "./decode-batch.js";
+import { decodeBatch, isWritten } from "./decode-batch.js";
 import type { DrawnTokens } from "./drawn-tokens.js";
 import { MemoryShares } from "./memory-shares.js";
 import { PrefillBatch, type PrefillEnd } from "./prefill-batch.js";
@@ -154,11 +154,12 @@ export class Scheduler {
       return ready.length > 0;
     }
     const begun = performance.now();
+    const lengths = batch.map(({ cache }) => cache.length);
     let drawn: DrawnTokens;
     try {
       drawn = decodeBatch(this.#decoder, batch);
     } catch (error) {
-      this.#decodeFailed(batch, error);
+      this.#decodeFailed(batch, lengths, error);
       return true;
     }
     this.#counters.countStep(begun, batch.length);
@@ -179,15 +180,15 @@ export class Scheduler {
   }
 
   /** A step that lacked memory is tried again with fewer; those whose caches it has written to begin again. */
-  #decodeFailed(batch: readonly ActiveRequest[], error: unknown): void {
+  #decodeFailed(batch: readonly ActiveRequest[], lengths: readonly number[], error: unknown): void {
     if (!OutOfMemoryError.isInstance(error)) {
       for (const request of batch) this.#fail(request, error);
       return;
     }
-    const unfinished = batch.filter(({ cache }) => isUnfinished(cache));
+    const written = batch.filter(({ cache }, row) => isWritten(cache, lengths[row]!));
     // The first of all: everybody else gives way to it.
     this.#failed(batch.reduce((first, each) => (each.arrival < first.arrival ? each : first)), error);
-    for (const request of unfinished) if (request.state === "decode") this.#requests.requeue(request);
+    for (const request of written) if (request.state === "decode") this.#requests.requeue(request);
   }
 
   /** A request cannot go on. Where memory is lacking it may be given some, and goes on later. */

@@ -20,12 +20,10 @@ export interface TinyModelOptions {
   /** Content of heads.json. */
   readonly heads?: unknown;
   readonly contextLength?: number;
-  /** Whether the weights hold what is no number, so that no logit is one. */
-  readonly notFinite?: boolean;
 }
 
 /** A folder with a random Qwen3 of three small layers (blocks of 4 tokens) and a real tokenizer; removed on dispose. */
-export function writeTinyModel({ router = false, elastic = true, heads, contextLength = 128, notFinite = false }: TinyModelOptions = {}) {
+export function writeTinyModel({ router = false, elastic = true, heads, contextLength = 128 }: TinyModelOptions = {}) {
   const path = mkdtempSync(join(tmpdir(), "tiny-model-"));
   const elasticKeys = { toggle_type: "streaming", retrieval_mode: "full", sink_size: 4, local_window_size: 8, block_size: 4 };
   const config = {
@@ -47,7 +45,7 @@ export function writeTinyModel({ router = false, elastic = true, heads, contextL
   writeFileSync(join(path, "config.json"), JSON.stringify(config));
   if (heads !== undefined) writeFileSync(join(path, "heads.json"), JSON.stringify(heads));
   for (const file of ["tokenizer.json", "tokenizer_config.json"]) copyFileSync(join(demoModel, file), join(path, file));
-  const weights = [...tinyWeights(router !== false, notFinite)];
+  const weights = [...tinyWeights(router !== false)];
   const isBeside = ([name]: [string, TensorSource]) => router === "beside" && name.includes("mask_allocator");
   writeSafetensors(join(path, "model.safetensors"), new Map(weights.filter((entry) => !isBeside(entry))));
   if (router === "beside") {
@@ -57,7 +55,7 @@ export function writeTinyModel({ router = false, elastic = true, heads, contextL
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-function tinyWeights(router: boolean, notFinite: boolean): Map<string, TensorSource> {
+function tinyWeights(router: boolean): Map<string, TensorSource> {
   const random = new RandomStream(7);
   const weights = new Map<string, TensorSource>();
   const add = (name: string, shape: readonly number[], scale: number, center = 0) => {
@@ -69,7 +67,7 @@ function tinyWeights(router: boolean, notFinite: boolean): Map<string, TensorSou
   };
   const { vocabulary, hidden, intermediate, layers, queryHeads, keyValueHeads, headDim } = sizes;
   add("model.embed_tokens.weight", [vocabulary, hidden], 1);
-  add("model.norm.weight", [hidden], 0.1, notFinite ? NaN : 1);
+  add("model.norm.weight", [hidden], 0.1, 1);
   for (let layer = 0; layer < layers; layer++) {
     const prefix = `model.layers.${layer}.`;
     for (const norm of ["input_layernorm", "post_attention_layernorm"]) add(`${prefix}${norm}.weight`, [hidden], 0.1, 1);

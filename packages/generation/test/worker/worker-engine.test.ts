@@ -84,14 +84,28 @@ describe.skipIf(!built)("the engine in a worker thread", () => {
     using folder = writeTinyModel();
     using broken = writeTinyModel();
     writeFileSync(join(broken.path, "heads.json"), "[");
-    using faulty = writeTinyModel({ notFinite: true });
+    const notFinite = join(folder.path, "not-finite.mjs");
+    // Weights that hold no numbers are refused when they are loaded: the sampling finds some here.
+    writeFileSync(notFinite, `import { NoFiniteLogitError } from ${distribution("core")};
+      import { ReferenceBackend, referenceProvider, registerBackend } from ${distribution("tensor")};
+      class Backend extends ReferenceBackend {
+        constructor() {
+          super();
+          const run = this.kernels.run.bind(this.kernels);
+          this.kernels.run = (operation, call) => {
+            if (call.samplings !== undefined) throw new NoFiniteLogitError(0, Int32Array.of(-1));
+            return run(operation, call);
+          };
+        }
+      }
+      export default () => registerBackend({ ...referenceProvider, create: async () => new Backend() });`);
     const result = await run(
       folder.path,
       `import { BackendUnavailableError, HeadListError, NoFiniteLogitError } from ${distribution("core")};
        const found = [];
        await WorkerEngine.load({ ...settings, path: ${JSON.stringify(broken.path)} }).catch((error) => found.push([error instanceof HeadListError, error.hint === undefined]));
        await WorkerEngine.load({ ...settings, backend: "quantum" }).catch((error) => found.push([error instanceof BackendUnavailableError, typeof error.hint]));
-       const engine = await WorkerEngine.load({ ...settings, path: ${JSON.stringify(faulty.path)} });
+       const engine = await WorkerEngine.load({ ...settings, setup: [...settings.setup, ${JSON.stringify(pathToFileURL(notFinite).href)}] });
        try { for await (const event of engine.generate({ prompt: "a" })); } catch (error) {
          found.push([error instanceof NoFiniteLogitError, error.tokens instanceof Int32Array]);
        }
