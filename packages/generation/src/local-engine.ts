@@ -1,6 +1,5 @@
 import { basename, resolve } from "node:path";
 import { DisposedError, InvalidRequestError, MemoryScope } from "@elastic-attention/core";
-import { PagePool } from "@elastic-attention/attention";
 import { type Backend, createBackend, type FloatDType } from "@elastic-attention/tensor";
 import type { HeadList } from "@elastic-attention/router";
 import { PretrainedModel } from "@elastic-attention/transformer";
@@ -68,16 +67,14 @@ export class LocalEngine implements Engine {
 
   private constructor({ choice, tokenizer, endOfText, model, ownsBackend }: EngineParts, settings: CheckedSettings) {
     this.model = model;
-    const { decoder } = choice.model;
-    const { backend } = decoder;
+    const { backend } = choice.model.decoder;
     const owned = this.#owned;
     // Last of all, as the others live on it.
     if (ownsBackend) owned.track(backend);
     else if (settings.memoryLimitBytes !== undefined) owned.track({ [Symbol.dispose]: () => backend.setMemoryLimit(undefined) });
     owned.track(choice.model);
-    const pool = backend.reserve === undefined ? undefined : owned.track(new PagePool({ backend, headDim: decoder.spec.headDim, dtype: decoder.dtype }));
     const sessions = owned.track(new SessionStore(settings.maximumSessions));
-    this.#context = { choice, tokenizer, endOfText, sessions, sparsity: new ExpectedSparsity(), pool };
+    this.#context = { choice, tokenizer, endOfText, sessions, sparsity: new ExpectedSparsity() };
     this.#scheduler = new Scheduler(this.#context, settings);
   }
 

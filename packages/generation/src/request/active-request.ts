@@ -1,6 +1,6 @@
 import type { SequenceCache } from "@elastic-attention/attention";
 import { type PrefillSequence, type SequenceRouting, TokenSampler } from "@elastic-attention/transformer";
-import { createCache, type EngineContext } from "../engine-context.js";
+import type { EngineContext } from "../engine-context.js";
 import type { RequestView } from "../schedule/decide-step.js";
 import { SessionTurn } from "../session/session-turn.js";
 import { Answer, type FinishReason } from "./answer.js";
@@ -95,16 +95,16 @@ export class ActiveRequest implements RequestView {
   /** Takes its memory; {@link nextPart} then says what to read. @throws OutOfMemoryError, TokenizerError */
   start(alone: boolean): void {
     const { choice, tokenizer } = this.context;
-    const { backend, spec } = choice.model.decoder;
+    const { decoder } = choice.model;
     const { tokens, decode, maxNewTokens, sampling } = this.#checked;
     this.state = "prefill";
     this.startedAlone = alone;
     this.waitsForMemory = false;
-    this.#cache = this.turn.begin(tokenizer, spec.contextLength - maxNewTokens);
-    this.#cache ??= createCache(this.context, decode, this.memory.reserveTokens);
+    this.#cache = this.turn.begin(tokenizer, decoder.spec.contextLength - maxNewTokens);
+    this.#cache ??= decoder.createCache({ decode, reserveTokens: this.memory.reserveTokens });
     this.#parts = this.turn.parts;
     this.#measured.reusedTokens = this.turn.reusedTokens;
-    this.#sampler = new TokenSampler(backend, spec.vocabularySize, { ...sampling, seed: this.#seed }, tokens);
+    this.#sampler = new TokenSampler(decoder.backend, decoder.spec.vocabularySize, { ...sampling, seed: this.#seed }, tokens);
   }
 
   /** The next part of the prompt for a prefill; undefined when all has been read. */

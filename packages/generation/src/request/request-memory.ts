@@ -58,7 +58,7 @@ export class RequestMemory {
     if (known !== undefined) return known;
     const { tokens, decode } = this.request;
     const { router } = this.routing;
-    const prediction = this.decoder.predictMemory({ tokens: tokens.length, reserveTokens: this.reserveTokens, decode, router, sparsity: key });
+    const prediction = this.decoder.predictMemory({ sequences: [{ tokens: tokens.length, reserveTokens: this.reserveTokens, decode, router, sparsity: key }] });
     this.#predictions.set(key, prediction);
     return prediction;
   }

@@ -74,7 +74,8 @@ export class PrefillBatch implements Disposable {
 
   /** Draws the first tokens; call it once, when {@link read} returned true. */
   end(): PrefillEnd {
-    const { logits, routing } = this.#prefill.result;
+    const { logits, sequences } = this.#prefill.result;
+    const routing = sequences.map((sequence) => sequence.routing);
     using owned = logits;
     const wanted = this.requests.some(({ wantsTokens }) => wantsTokens);
     // Before the clock stops: on a GPU the work is done when a token is there.
@@ -104,9 +105,9 @@ export class PrefillBatch implements Disposable {
     const [request] = this.requests;
     const next = this.requests.length === 1 ? request!.nextPart() : undefined;
     if (next === undefined) return false;
-    const { logits, routing } = this.#prefill.result;
+    const { logits, sequences } = this.#prefill.result;
     logits.dispose();
-    this.#assignments = routing;
+    this.#assignments = sequences.map(({ routing }) => routing);
     this.#readTokens = [this.#readTokens[0]! + next.tokens.length];
     this.#prefill[Symbol.dispose]();
     this.#prefill = this.decoder.startPrefill({ sequences: [next] });

@@ -96,6 +96,6 @@ export class SessionTurn {
   get #routingKey(): string {
     const { mode, sparsity, decode = "routed", router } = this.settings;
     // A router of the caller's own is another one every time, as far as anybody can tell.
-    return JSON.stringify([mode, sparsity, decode, router === undefined ? 0 : Math.random()]);
+    return JSON.stringify([mode, sparsity, decode, router === undefined || typeof router === "string" ? router : Math.random()]);
   }
 }

@@ -17,7 +17,7 @@ export interface WorkerSettings extends EngineSettings {
 }
 
 /** A request without what cannot leave the thread. */
-export type WorkerRequest = Omit<GenerationRequest, "signal" | "router">;
+export type WorkerRequest = Omit<GenerationRequest, "signal" | "router"> & { readonly router?: string };
 
 /** Events of a request that are sent before any of them was read. */
 export const mostSentEvents = 32;

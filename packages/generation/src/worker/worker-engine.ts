@@ -43,8 +43,11 @@ export class WorkerEngine implements Engine {
 
   async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
     this.#requireAlive();
-    const { signal, router, ...rest } = request;
-    if (router !== undefined) throw new InvalidRequestError("A router cannot cross threads.", "Use LocalEngine, or mode and sparsity.");
+    const { signal, router, ...shared } = request;
+    if (router !== undefined && typeof router !== "string") {
+      throw new InvalidRequestError("A router cannot cross threads.", "Use LocalEngine, the name of a registered router, or mode and sparsity.");
+    }
+    const rest = router === undefined ? shared : { ...shared, router };
     if (signal?.aborted) {
       yield { type: "finish", reason: "aborted", text: "", report: emptyReport() };
       return;
