@@ -1,10 +1,9 @@
 // Registers a reference backend and a tokenizer any call of which can fail, in an engine's worker thread. The thread that
 // starts it shares three numbers: calls so far, the call that fails (-1: none), live allocations.
 import { getEnvironmentData } from "node:worker_threads";
-import { DeviceError } from "../../../core/dist/index.js";
-import { ReferenceBackend, referenceProvider, registerBackend } from "../../../tensor/dist/index.js";
-import { Tokenizer } from "../../dist/index.js";
-import { registerQwen } from "../../../model-qwen/dist/index.js";
+import { DeviceError } from "@elastic-attention/core";
+import { ReferenceBackend, referenceProvider, registerBackend } from "@elastic-attention/tensor";
+import { Tokenizer } from "@elastic-attention/generation";
 
 const shared = new Int32Array(getEnvironmentData("faults"));
 
@@ -45,7 +44,6 @@ class FaultyBackend extends ReferenceBackend {
 }
 
 export default () => {
-  registerQwen();
   registerBackend({ ...referenceProvider, available: async () => [], create: async () => new FaultyBackend() });
   for (const name of ["encode", "decode"]) {
     const original = Tokenizer.prototype[name];

@@ -14,6 +14,8 @@ const mostCalls = process.env["ELASTIC_ATTENTION_EVERY_FAULT"] === "1" ? "Infini
 // `pnpm test` builds first; a bare vitest run in a fresh clone has no worker program yet.
 test.skipIf(!built)("a fault at any call ends the requests that it hits with a typed error, in a worker thread too", async () => {
   using folder = writeTinyModel({ contextLength: 64 });
+  const qwen = join(folder.path, "qwen.mjs");
+  writeFileSync(qwen, `export { registerQwen as default } from ${here("../../../model-qwen/dist/index.js")};`);
   const path = join(folder.path, "program.mjs");
   writeFileSync(
     path,
@@ -28,7 +30,7 @@ test.skipIf(!built)("a fault at any call ends the requests that it hits with a t
      setEnvironmentData("faults", memory);
      const bad = [];
      process.on("unhandledRejection", (reason) => bad.push(String(reason)));
-     const engine = await WorkerEngine.load({ setup: [${here("./faulty-engine.mjs")}], path: ${JSON.stringify(folder.path)}, backend: "reference", prefillBudgetMilliseconds: 1 });
+     const engine = await WorkerEngine.load({ setup: [${JSON.stringify(pathToFileURL(qwen).href)}, ${here("./faulty-engine.mjs")}], path: ${JSON.stringify(folder.path)}, backend: "reference", prefillBudgetMilliseconds: 1 });
      const next = await runNext(engine);
      arm(-1);
      const expected = await runScenario(engine);
