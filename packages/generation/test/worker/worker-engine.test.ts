@@ -103,7 +103,7 @@ describe.skipIf(!built)("the engine in a worker thread", () => {
       folder.path,
       `import { BackendUnavailableError, HeadListError, NoFiniteLogitError } from ${distribution("core")};
        const found = [];
-       await WorkerEngine.load({ ...settings, path: ${JSON.stringify(broken.path)} }).catch((error) => found.push([error instanceof HeadListError, error.hint === undefined]));
+       await WorkerEngine.load({ ...settings, path: ${JSON.stringify(broken.path)} }).catch((error) => found.push([error instanceof HeadListError, error.code]));
        await WorkerEngine.load({ ...settings, backend: "quantum" }).catch((error) => found.push([error instanceof BackendUnavailableError, typeof error.hint]));
        const engine = await WorkerEngine.load({ ...settings, setup: [...settings.setup, ${JSON.stringify(pathToFileURL(notFinite).href)}] });
        try { for await (const event of engine.generate({ prompt: "a" })); } catch (error) {
@@ -112,7 +112,7 @@ describe.skipIf(!built)("the engine in a worker thread", () => {
        await engine[Symbol.asyncDispose]();
        console.log(JSON.stringify(found));`,
     );
-    expect(result).toEqual([[true, true], [true, "string"], [true, true]]);
+    expect(result).toEqual([[true, "HEAD_LIST"], [true, "string"], [true, true]]);
   });
 
   test("computes no further than its reader reads, and goes on when it does", async () => {
