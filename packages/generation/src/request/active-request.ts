@@ -100,8 +100,8 @@ export class ActiveRequest implements RequestView {
     this.state = "prefill";
     this.startedAlone = alone;
     this.waitsForMemory = false;
-    this.#cache = this.turn.begin(tokenizer, decoder.spec.contextLength - maxNewTokens);
-    this.#cache ??= decoder.createCache({ decode, reserveTokens: this.memory.reserveTokens });
+    const held = this.turn.begin(tokenizer, decoder.spec.contextLength - maxNewTokens);
+    this.#cache = held ?? decoder.createCache({ decode, reserveTokens: this.memory.reserveTokens });
     this.#parts = this.turn.parts;
     this.#measured.reusedTokens = this.turn.reusedTokens;
     this.#sampler = new TokenSampler(decoder.backend, decoder.spec.vocabularySize, { ...sampling, seed: this.#seed }, tokens);

@@ -181,10 +181,7 @@ export class Scheduler {
 
   /** A step that lacked memory is tried again with fewer; those whose caches it has written to begin again. */
   #decodeFailed(batch: readonly ActiveRequest[], lengths: readonly number[], error: unknown): void {
-    if (!OutOfMemoryError.isInstance(error)) {
-      for (const request of batch) this.#fail(request, error);
-      return;
-    }
+    if (!OutOfMemoryError.isInstance(error)) return batch.forEach((request) => this.#fail(request, error));
     const written = batch.filter(({ cache }, row) => isWritten(cache, lengths[row]!));
     // The first of all: everybody else gives way to it.
     this.#failed(batch.reduce((first, each) => (each.arrival < first.arrival ? each : first)), error);
