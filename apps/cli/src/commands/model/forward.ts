@@ -1,5 +1,5 @@
 import { InvalidOptionError, ShapeError } from "@elastic-attention/core";
-import { chooseRouterKind, loadHeadList, routeRequest } from "@elastic-attention/generation";
+import { chooseRouter as chooseModelRouter, routeRequest } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
 import { SafetensorsFile, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { elasticModes, forward as runForward, PretrainedModel } from "@elastic-attention/transformer";
@@ -57,9 +57,7 @@ function chooseRouter(model: PretrainedModel, options: ForwardOptions): Router |
   const { mode, heads, sparsity, tieRule } = options;
   const request = requestRouting(options);
   if (heads !== undefined || sparsity !== undefined || request.router !== undefined) {
-    const headList = loadHeadList(model, heads);
-    const source = { model, headList, router: chooseRouterKind(model, headList, heads !== undefined) };
-    return routeRequest(source, request).router;
+    return routeRequest(chooseModelRouter(model, heads), request).router;
   }
   const modes = mode === undefined ? model.spec.elastic : elasticModes(mode, model.sizes);
   return modes === undefined ? undefined : model.learnedRouter(modes.retrievalMode, modes.sparseMode, tieRule);
