@@ -11,11 +11,11 @@ export {
   HubResponseError,
   HubUnreachableError,
 } from "@elastic-attention/core";
-export * from "./archive-limits.js";
-export { type ContentHash, hashText } from "./content-hash.js";
-export * from "./fetch-archive.js";
-export * from "./fetch-files.js";
-export * from "./hub-settings.js";
-export { commitPattern, type Repository } from "./repository.js";
-export type { CachedFile } from "./repository-cache.js";
-export * from "./unpack-archive.js";
+export * from "./archive/archive-limits.js";
+export { type ContentHash, hashText } from "./cache/content-hash.js";
+export * from "./archive/fetch-archive.js";
+export * from "./download/fetch-files.js";
+export * from "./connection/hub-settings.js";
+export { commitPattern, type Repository } from "./connection/repository.js";
+export type { CachedFile } from "./cache/repository-cache.js";
+export * from "./archive/unpack-archive.js";

@@ -1,6 +1,6 @@
 import { datasetInfo, downloadFile, modelInfo, pathsInfo } from "@huggingface/hub";
 import { HubAccessError, HubError, HubNotFoundError, HubResponseError, HubUnreachableError } from "@elastic-attention/core";
-import { type ContentHash, contentHash } from "./content-hash.js";
+import { type ContentHash, contentHash } from "../cache/content-hash.js";
 import type { HubSettings } from "./hub-settings.js";
 import { commitPattern, type Repository, repositoryText } from "./repository.js";
 

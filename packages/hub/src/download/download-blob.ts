@@ -3,9 +3,9 @@ import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { ChecksumError, HubResponseError, HubUnreachableError } from "@elastic-attention/core";
-import { type ContentHash, hashText, startHash } from "./content-hash.js";
-import { checkFreeSpace, orDiskFull } from "./free-space.js";
-import { orMissing } from "./or-missing.js";
+import { type ContentHash, hashText, startHash } from "../cache/content-hash.js";
+import { checkFreeSpace, orDiskFull } from "../cache/free-space.js";
+import { orMissing } from "../cache/or-missing.js";
 
 /** One content to be brought onto the disk. */
 export interface BlobDownload {

@@ -1,10 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { ChecksumError, HubOfflineError, HubUnreachableError } from "@elastic-attention/core";
 import { downloadBlob } from "./download-blob.js";
-import { HubConnection } from "./hub-connection.js";
-import { hubSettings, type HubSettings } from "./hub-settings.js";
-import { checkRepository, checkRepositoryPath, checkRevision, commitPattern, type Repository, repositoryText } from "./repository.js";
-import { type CachedFile, RepositoryCache } from "./repository-cache.js";
+import { HubConnection } from "../connection/hub-connection.js";
+import { hubSettings, type HubSettings } from "../connection/hub-settings.js";
+import { checkRepository, checkRepositoryPath, checkRevision, commitPattern, type Repository, repositoryText } from "../connection/repository.js";
+import { type CachedFile, RepositoryCache } from "../cache/repository-cache.js";
 
 /** Files of one repository at one revision. */
 export interface FetchRequest {

@@ -5,7 +5,7 @@ import { getRepoFolderName } from "@huggingface/hub";
 import { ChecksumError } from "@elastic-attention/core";
 import { type ContentHash, contentHash, hashFile, hashText } from "./content-hash.js";
 import { orMissing } from "./or-missing.js";
-import { commitPattern, type Repository } from "./repository.js";
+import { commitPattern, type Repository } from "../connection/repository.js";
 
 /** A file of a repository on this disk. */
 export interface CachedFile {

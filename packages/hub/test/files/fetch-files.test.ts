@@ -14,8 +14,8 @@ import {
   HubResponseError,
   HubUnreachableError,
 } from "@elastic-attention/core";
-import { fetchFiles, type FetchProgress, hashText, hubSettings } from "../src/index.js";
-import { filesBelow, startHub, temporaryFolder } from "./temporary-cache.js";
+import { fetchFiles, type FetchProgress, hashText, hubSettings } from "../../src/index.js";
+import { filesBelow, startHub, temporaryFolder } from "../temporary-cache.js";
 
 const name = "someone/words";
 const repository = { type: "dataset", name } as const;
