@@ -63,7 +63,7 @@ export class RepositoryCache {
 
   /** Every file of a commit as the hub listed it; undefined where it was never asked. */
   async readListing(commit: string): Promise<readonly RepositoryFile[] | undefined> {
-    const text = await orMissing(readFile(this.#listing(commit), "utf8"));
+    const text = await orMissing(readFile(this.listing(commit), "utf8"));
     if (text === undefined) return undefined;
     try {
       const files = JSON.parse(text) as unknown;
@@ -75,10 +75,11 @@ export class RepositoryCache {
 
   async writeListing(commit: string, files: readonly RepositoryFile[]): Promise<void> {
     const text = JSON.stringify(files.map(({ path, size }) => ({ path, size })));
-    await replace(this.#listing(commit), (path) => writeFile(path, text));
+    await replace(this.listing(commit), (path) => writeFile(path, text));
   }
 
-  #listing(commit: string): string {
+  /** Where the listing of a commit is. */
+  listing(commit: string): string {
     return join(this.folder, "listings", `${commit}.json`);
   }
 

@@ -31,7 +31,7 @@ export function proxyText(): string | undefined {
 function variable(name: string): string | undefined {
   const value = [name, name.toUpperCase()].map((each) => process.env[each]?.trim()).find((each) => each !== undefined && each !== "");
   if (value === undefined || name === "no_proxy") return value;
-  const address = /^[a-z]+:\/\//i.test(value) ? value : `http://${value}`;
+  const address = /^[a-z][a-z\d+.-]*:\/\//i.test(value) ? value : `http://${value}`;
   if (!/^https?:/i.test(address) || !URL.canParse(address)) {
     throw new HubRequestError(`${name.toUpperCase()} is no address of an HTTP proxy.`, "Set it to http://host:port, or unset it.");
   }

@@ -30,6 +30,8 @@ export interface FakeFaults {
   corrupt?: boolean;
   /** Files are listed with this size. */
   listedSize?: number;
+  /** Large files are listed with this size. */
+  listedWeights?: number;
 }
 
 interface Content {
@@ -156,7 +158,7 @@ export class FakeHub implements AsyncDisposable {
 
   #listed(path: string, file: Content | undefined): object[] {
     if (file === undefined) return [];
-    const size = this.faults.listedSize ?? file.bytes.length;
+    const size = this.faults.listedSize ?? (file.large ? this.faults.listedWeights : undefined) ?? file.bytes.length;
     return [{ type: "file", path, size, oid: file.gitSha1, ...(file.large ? { lfs: { oid: file.sha256, size, pointerSize: 130 } } : {}) }];
   }
 
@@ -189,7 +191,7 @@ export class FakeHub implements AsyncDisposable {
     const headers = { "content-length": part.length, ...(from === undefined ? {} : { "content-range": `bytes ${start}-${end - 1}/${bytes.length}` }) };
     response.writeHead(from === undefined ? 200 : 206, headers);
     if (whole && cutAfter !== undefined) response.write(part.subarray(0, cutAfter), () => setTimeout(() => response.destroy(), 20));
-    else if (whole && stallAfter !== undefined) response.write(part.subarray(0, stallAfter));
+    else if (whole && stallAfter !== undefined && stallAfter < part.length) response.write(part.subarray(0, stallAfter));
     else response.end(part);
   }
 }
