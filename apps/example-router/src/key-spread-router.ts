@@ -34,7 +34,7 @@ export class KeySpreadRouter implements ScoringRouter {
     for (let start = 0; start < scores.length; start += numKeyValueHeads) {
       rows.push(Uint8Array.from(scores.subarray(start, start + numKeyValueHeads), (score) => (score > 0 ? 0 : 1)));
     }
-    return HeadPlan.fromHost(input.backend, this.modes, rows);
+    return HeadPlan.fromHost(this.modes, rows);
   }
 
   /** Spread minus threshold, so that the sparsity dial can move the threshold. */

@@ -57,8 +57,6 @@ export interface NativeAddon extends Partial<NativeTrainingOperations>, Partial<
   embedding: NativeKernel;
   add: NativeKernel;
   cast: NativeKernel;
-  softmax: NativeKernel;
-  argmax: NativeKernel;
   copySpans: NativeKernel;
   cacheAppend: NativeKernel;
   hybridAttention: NativeKernel;
@@ -71,3 +69,30 @@ export interface NativeAddon extends Partial<NativeTrainingOperations>, Partial<
   /** Fills a dense tensor from an open file: the tensor, the descriptor, the position. */
   readFile?: NativeKernel;
 }
+
+/** What every addon must have: a file without one of them is no addon for this version. */
+export const requiredExports = [
+  "allocate",
+  "release",
+  "write",
+  "read",
+  "packedWeightBytes",
+  "packLinear",
+  "linear",
+  "rmsNorm",
+  "headNorm",
+  "rotary",
+  "swiglu",
+  "embedding",
+  "add",
+  "cast",
+  "copySpans",
+  "cacheAppend",
+  "hybridAttention",
+  "xattentionEstimate",
+  "routerLogits",
+  "rotaryTables",
+  "fillNormal",
+  "countVisitedBlocks",
+  "firstNotFinite",
+] as const satisfies readonly (keyof NativeAddon)[];

@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
-import { ShapeError } from "@elastic-attention/core";
+import { OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import {
   type Backend,
   type DeviceInformation,
@@ -18,6 +18,7 @@ import {
   Tensor,
 } from "@elastic-attention/tensor";
 import { CallArguments } from "./call-arguments.js";
+import { deviceFailure, guardAddon } from "./guard-addon.js";
 import { registerNativeKernels } from "./kernels/index.js";
 import type { NativeAddon } from "./native-addon.js";
 import { ReservedTensor } from "./reserved-tensor.js";
@@ -39,6 +40,8 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
   readonly name: string;
   readonly device: DeviceInformation;
   readonly kernels: KernelRegistry = new KernelRegistry(this);
+  /** The addon behind its guard: its functions throw OutOfMemoryError, ShapeError or DeviceError. */
+  readonly addon: Addon;
   declare emptyWeight?: NonNullable<Backend["emptyWeight"]>;
   declare readFile?: NonNullable<Backend["readFile"]>;
   /** Only where the addon can: elsewhere growing copies. */
@@ -46,14 +49,15 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
   readonly #account: MemoryAccount;
 
   constructor(
-    readonly addon: Addon,
+    addon: Addon,
     readonly traits: NativeBackendTraits,
   ) {
     this.name = traits.name;
     this.device = traits.device;
     this.#account = new MemoryAccount(this.name, this.device.memoryBytes);
+    this.addon = guardAddon(addon, (operation, error) => this.#failure(operation, error));
     if (traits.weightsAreRows === true) this.emptyWeight = (outFeatures, inFeatures, dtype) => this.#emptyWeight(outFeatures, inFeatures, dtype);
-    const { readFile } = addon;
+    const { readFile } = this.addon;
     if (readFile !== undefined) {
       this.readFile = (tensor, descriptor, position) => readFile(new CallArguments().tensor(tensor).number(descriptor, position).pack());
     }
@@ -137,18 +141,18 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
     return new PendingDownload(storage, () => addon.finishRead!(Float64Array.of(storage.handle as number)));
   }
 
-  /** Runs a native kernel and gives its errors the types of this project. @throws ShapeError, OutOfMemoryError */
+  /** Runs a native kernel, of the addon or not. @throws ShapeError, OutOfMemoryError, DeviceError */
   call(operation: string, kernel: (values: Float64Array) => void, call: CallArguments): void {
     const values = call.pack();
     try {
       kernel(values);
     } catch (error) {
-      if (isOutOfMemory(error)) throw this.#account.outOfMemory(error.requestedBytes ?? 0);
-      if (error instanceof RangeError || error instanceof TypeError) {
-        throw new ShapeError(`${operation}: ${error.message}.`);
-      }
-      throw error;
+      throw this.#failure(operation, error);
     }
+  }
+
+  #failure(operation: string, error: unknown) {
+    return deviceFailure(this.name, operation, error, (bytes) => this.#account.outOfMemory(bytes));
   }
 
   fence(): Fence {
@@ -187,11 +191,8 @@ function unlessOutOfMemory<Result>(work: () => Result): Result | undefined {
   try {
     return work();
   } catch (error) {
-    if (!isOutOfMemory(error)) throw error;
-    return undefined;
+    // The account's error says how much was asked for in all.
+    if (OutOfMemoryError.isInstance(error)) return undefined;
+    throw error;
   }
-}
-
-function isOutOfMemory(error: unknown): error is Error & { readonly requestedBytes?: number } {
-  return error instanceof Error && (error as { code?: unknown }).code === "OUT_OF_MEMORY";
 }

@@ -46,8 +46,11 @@ export class ReservedTensor implements GrowableTensor {
   }
 
   [Symbol.dispose](): void {
-    this.#storage.dispose();
-    this.#pieces.dispose();
+    try {
+      this.#storage.dispose();
+    } finally {
+      this.#pieces.dispose();
+    }
   }
 
   get #rowBytes(): number {

@@ -38,7 +38,7 @@ function turn(cache: SequenceCache, backend: ReferenceBackend, tokens: number, r
   using query = floats(backend, queryNumbers, [tokens, 8, headDim]);
   using output = poisoned(backend, query.shape);
   cache.append(0, keys, values);
-  const sequence = { start: 0, length: tokens, cache: cache.layer(0), patterns: cache.decodePatterns(0) };
+  const sequence = { start: 0, length: tokens, cache: cache.layer(0), routing: cache.decodePatterns(0) };
   backend.kernels.run(hybridAttention, { query, output, sequences: [sequence], scale: 0.5 });
   cache.settle(0, modes);
   cache.advance(tokens);

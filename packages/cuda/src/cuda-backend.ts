@@ -1,4 +1,4 @@
-import { NativeBackend } from "@elastic-attention/addon";
+import { guardCall, NativeBackend } from "@elastic-attention/addon";
 import type { Graph, WorkSizes } from "@elastic-attention/tensor";
 import type { CudaAddon } from "./cuda-addon.js";
 import { registerDecodeKernels } from "./decode-kernels.js";
@@ -11,7 +11,7 @@ export const cudaWorkSizes: WorkSizes = { chunkRows: 8192, slicePairs: 2 ** 30, 
  */
 export class CudaBackend extends NativeBackend<CudaAddon> {
   constructor(addon: CudaAddon) {
-    const { name, capability, multiprocessors, memoryBytes } = addon.deviceInformation();
+    const { name, capability, multiprocessors, memoryBytes } = guardCall("cuda", "deviceInformation", () => addon.deviceInformation());
     super(addon, {
       name: "cuda",
       device: {
@@ -35,7 +35,10 @@ export class CudaBackend extends NativeBackend<CudaAddon> {
     try {
       step();
     } catch (error) {
-      addon.abandonCapture(none);
+      // What went wrong in the step says more than what follows from it.
+      try {
+        addon.abandonCapture(none);
+      } catch {}
       throw error;
     }
     const graph = Float64Array.of(addon.endCapture(none));

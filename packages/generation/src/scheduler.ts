@@ -286,13 +286,13 @@ export class Scheduler {
   }
 
   #endPrefill(request: ActiveRequest): void {
-    const { logits, routing } = request.prefill!.result;
+    const { logits, sequences } = request.prefill!.result;
     try {
       using owned = logits;
       request.tellProgress();
       // Before the clock of the prefill stops: on a GPU its work is done when a token is there.
       const [token] = request.wantsTokens ? sampleLogits(owned, [request.sampler]) : [];
-      request.endPrefill(routing[0]!);
+      request.endPrefill(sequences[0]!.routing);
       this.#prefilling = undefined;
       if (request.hasUnknownSparsity) this.#sparsity = { sum: this.#sparsity.sum + request.modelSparsity!, count: this.#sparsity.count + 1 };
       if (token === undefined) {

@@ -1,7 +1,7 @@
 import type { DType, FloatDType } from "./dtype.js";
 import type { GrowableTensor } from "./growable-tensor.js";
 import type { KernelRegistry } from "./kernel-registry.js";
-import type { LinearWeight } from "./operations/linear-weight.js";
+import type { LinearWeight } from "./operations/linear/linear-weight.js";
 import type { PendingDownload } from "./pending-download.js";
 import type { Tensor } from "./tensor.js";
 import type { WorkSizes } from "./work-sizes.js";

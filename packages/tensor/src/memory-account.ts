@@ -31,9 +31,10 @@ export class MemoryAccount {
     this.#liveBytes += byteLength;
     this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
     return new OwnedStorage(handle, byteLength, () => {
-      free(handle);
+      // Nobody can give it back again: it counts as gone, also when freeing fails.
       this.#liveAllocations -= 1;
       this.#liveBytes -= byteLength;
+      free(handle);
     });
   }
 

@@ -24,7 +24,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   "model-llama": engineBelowGeneration,
   "model-qwen": engineBelowGeneration,
   generation: engineBelowGeneration,
-  distributed: ["core", "tensor"],
+  distributed: ["core", "tensor", "addon"],
   training: [...engineBelowGeneration, "generation", "distributed"],
   "demo-model": [],
   evaluation: [...engineBelowGeneration, "generation", "distributed"],

@@ -1,13 +1,11 @@
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { SequenceCache } from "@elastic-attention/attention";
 import { writeFileWhole } from "@elastic-attention/core";
 import { demoModelInformation } from "@elastic-attention/demo-model";
 import { mobyDick, runningText } from "@elastic-attention/evaluation";
 import { RandomStream, Tokenizer } from "@elastic-attention/generation";
-import { type HeadList, RetrievalScores } from "@elastic-attention/router";
+import { type HeadList, randomHeadList, RetrievalScores } from "@elastic-attention/router";
 import { createBackend } from "@elastic-attention/tensor";
-import { randomHeadList } from "@elastic-attention/training";
 import { findModelAdapter, ModelConfig, PretrainedModel } from "@elastic-attention/transformer";
 import { cutToTokens, hideNeedle, type NeedleDocument, needlePrompt } from "../documents/needle-document.js";
 import { modelPath, type ModelOptions } from "../model-options.js";
@@ -76,7 +74,7 @@ function writeList({ out, json }: HeadsOptions, list: HeadList): number {
 function randomHeads(path: string, { sparsity, seed }: HeadsOptions): HeadList {
   const config = ModelConfig.read(path);
   const { numLayers, numKeyValueHeads } = findModelAdapter(config).spec(config);
-  return randomHeadList(numLayers, numKeyValueHeads, sparsity, seed);
+  return randomHeadList({ numLayers, numKeyValueHeads, sparsity, seed });
 }
 
 /** Prefills one needle prompt with every head full and takes its scores. */
@@ -96,9 +94,7 @@ async function score(
   scores.queries = tokens.length - commonLength(tokens, lead) + 1;
   // Where the tokens of the whole prompt and of its beginning part ways, the needle begins, or ends.
   scores.needle = [commonLength(tokens, encode(open(before))), commonLength(tokens, encode(open(before + needle)))];
-  const { numLayers, numKeyValueHeads, headDim } = model.spec;
-  const { backend, dtype } = model.decoder;
-  using cache = new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype });
+  using cache = model.decoder.createCache({ paged: false });
   const { logits } = await model.decoder.prefill({ sequences: [{ tokens, cache }], observer: scores, signal });
   logits.dispose();
 }

@@ -86,7 +86,7 @@ function promptMemory(spec: ModelSpec, config: ModelConfig, dtype: FloatDType, o
   const { tokens, sparsity = 0, mode, backend } = options;
   const { retrievalMode, sparseMode } = mode === undefined ? (spec.elastic ?? elasticModes("fa-ssa", elasticSizes(config))) : elasticModes(mode, elasticSizes(config));
   const chunkRows = backendProvider(backend).workSizes.chunkRows;
-  return { tokens, dtype, sparsity, ...predictMemory(spec, { tokens, dtype, sparsity, retrievalMode, sparseMode, chunkRows }) };
+  return { tokens, dtype, sparsity, ...predictMemory(spec, { dtype, chunkRows, sequences: [{ tokens, sparsity, retrievalMode, sparseMode }] }) };
 }
 
 function memoryText({ memory }: Description): string {

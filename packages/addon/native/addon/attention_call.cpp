@@ -44,7 +44,7 @@ namespace {
 HeadPattern read_pattern(Call& call, const AttentionSequence& sequence, int64_t num_query_heads) {
   HeadPattern pattern;
   const int64_t type = call.integer("pattern");
-  call.require(type >= 0 && type <= 2, "a head has an unknown pattern");
+  call.require(type >= 0 && type < kPatternTypes, "a head has an unknown pattern");
   pattern.type = static_cast<HeadPattern::Type>(type);
   pattern.sink_blocks = call.integer("sink blocks");
   pattern.local_blocks = call.integer("local blocks");

@@ -4,12 +4,13 @@
 
 #include "addon/call.h"
 #include "addon/numeric.h"
+#include "addon/pattern_type.h"
 
 namespace elastic {
 
 /** Which blocks a head reads; mirrors `BlockPattern`. */
 struct HeadPattern {
-  enum class Type : int { Full = 0, Streaming = 1, Selected = 2 };
+  using Type = PatternType;
   Type type;
   int64_t sink_blocks;
   int64_t local_blocks;

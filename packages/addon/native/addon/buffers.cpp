@@ -5,7 +5,7 @@
 
 #include "addon/backend.h"
 #include "addon/buffer_table.h"
-#include "addon/call.h"
+#include "addon/exports.h"
 
 namespace elastic {
 namespace {
@@ -75,12 +75,12 @@ Napi::Value transfer(const Napi::CallbackInfo& info) {
 
 void own_buffer(Napi::Env env, uint32_t id) { env.GetInstanceData<OwnedBuffers>()->ids.insert(id); }
 
-void export_buffers(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData<OwnedBuffers>(new OwnedBuffers);
-  exports.Set("allocate", Napi::Function::New(env, allocate));
-  exports.Set("release", Napi::Function::New(env, release));
-  exports.Set("write", Napi::Function::New(env, transfer<true>));
-  exports.Set("read", Napi::Function::New(env, transfer<false>));
+void export_buffers(Napi::Env env, Napi::Object exports, const CallContext* context) {
+  if (env.GetInstanceData<OwnedBuffers>() == nullptr) env.SetInstanceData<OwnedBuffers>(new OwnedBuffers);
+  export_function<allocate>(env, exports, "allocate", context);
+  export_function<release>(env, exports, "release", context);
+  export_function<transfer<true>>(env, exports, "write", context);
+  export_function<transfer<false>>(env, exports, "read", context);
 }
 
 }  // namespace elastic

@@ -3,11 +3,23 @@
 #include <cmath>
 
 #include "addon/backend.h"
+#include "addon/device_failure.h"
 
 namespace elastic {
 namespace {
 
 constexpr double kLargest = 9007199254740991.0;
+
+Napi::Error with_code(Napi::Error error, const char* code) {
+  error.Set("code", Napi::String::New(error.Env(), code));
+  return error;
+}
+
+Napi::Error out_of_memory(Napi::Env env, double bytes) {
+  Napi::Error error = with_code(Napi::Error::New(env, "out of memory"), "OUT_OF_MEMORY");
+  error.Set("requestedBytes", Napi::Number::New(env, bytes));
+  return error;
+}
 
 }  // namespace
 
@@ -66,6 +78,28 @@ void Call::require(bool condition, const char* message) const {
 
 void Call::require_dtype(const Matrix& matrix, DType dtype, const char* name) const {
   if (matrix.dtype != dtype) throw Napi::TypeError::New(env_, std::string(name) + " has another dtype than expected");
+}
+
+Napi::Error javascript_error(Napi::Env env) {
+  try {
+    throw;
+  } catch (const Napi::Error& error) {
+    return error;
+  } catch (const OutOfMemory& error) {
+    return out_of_memory(env, static_cast<double>(error.requested));
+  } catch (const std::bad_alloc&) {
+    return out_of_memory(env, 0);
+  } catch (const DeviceFailure& error) {
+    Napi::Error result = with_code(Napi::Error::New(env, error.what()), "DEVICE");
+    result.Set("sticky", Napi::Boolean::New(env, error.sticky));
+    return result;
+  } catch (const std::range_error& error) {
+    return Napi::RangeError::New(env, error.what());
+  } catch (const std::exception& error) {
+    return Napi::Error::New(env, error.what());
+  } catch (...) {
+    return Napi::Error::New(env, "an exception of no known type");
+  }
 }
 
 void Call::require_float(const Matrix& matrix, const char* name) const {

@@ -2,10 +2,10 @@
 #include <napi.h>
 
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 
 #include "addon/buffer_table.h"
+#include "addon/call_context.h"
 #include "addon/numeric.h"
 
 namespace elastic {
@@ -37,29 +37,30 @@ class Call {
   std::size_t next_ = 0;
 };
 
-/** Runs fn(call) and turns every C++ exception into a JavaScript one; OutOfMemory gets the code "OUT_OF_MEMORY". */
+/**
+ * The JavaScript error for the C++ exception that is being handled: OutOfMemory gets the code "OUT_OF_MEMORY" and
+ * `requestedBytes`, DeviceFailure the code "DEVICE" and `sticky`, a bad index is a RangeError.
+ */
+Napi::Error javascript_error(Napi::Env env);
+
+/** Runs fn() in the context of the called function; every C++ exception becomes a JavaScript one. */
+template <typename Function>
+auto guarded_call(const Napi::CallbackInfo& info, const Function& fn) {
+  try {
+    if (info.Data() != nullptr) static_cast<const CallContext*>(info.Data())->enter();
+    return fn();
+  } catch (...) {
+    throw javascript_error(info.Env());
+  }
+}
+
+/** The same for a function that takes packed arguments: runs fn(call). */
 template <typename Function>
 Napi::Value guarded_value(const Napi::CallbackInfo& info, const Function& fn) {
-  const auto out_of_memory = [&](double bytes) {
-    Napi::Error wrapped = Napi::Error::New(info.Env(), "out of memory");
-    wrapped.Set("code", Napi::String::New(info.Env(), "OUT_OF_MEMORY"));
-    wrapped.Set("requestedBytes", Napi::Number::New(info.Env(), bytes));
-    return wrapped;
-  };
-  try {
+  return guarded_call(info, [&]() -> Napi::Value {
     Call call(info);
     return fn(call);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const OutOfMemory& error) {
-    throw out_of_memory(static_cast<double>(error.requested));
-  } catch (const std::range_error& error) {
-    throw Napi::RangeError::New(info.Env(), error.what());
-  } catch (const std::bad_alloc&) {
-    throw out_of_memory(0);
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), error.what());
-  }
+  });
 }
 
 /** A kernel without a result as a JavaScript function. */

@@ -41,17 +41,12 @@ WeightArgument read_weight(Call& call) {
 
 void rms_norm(Call& call) {
   const Matrix input = call.tensor("input"), weight = call.tensor("weight"), output = call.tensor("output");
-  const Matrix residual = call.optional_tensor("residual");
   const auto epsilon = static_cast<float>(call.number("epsilon"));
   call.require_float(input, "input");
   call.require_float(output, "output");
   require_same(call, input, output, "output has another shape than input");
   call.require(weight.rows == 1 && weight.columns == input.columns && is_float(weight), "weight does not fit the input");
-  if (residual.data != nullptr) {
-    call.require_float(residual, "residual");
-    require_same(call, input, residual, "residual has another shape than input");
-  }
-  backend::rms_norm(input, weight, output, residual, epsilon);
+  backend::rms_norm(input, weight, output, epsilon);
 }
 
 void head_norm(Call& call) {
@@ -112,22 +107,6 @@ void cast(Call& call) {
   call.require(is_float(input) && is_float(output), "input and output must be floats");
   require_same(call, input, output, "output has another shape than input");
   backend::cast(input, output);
-}
-
-void softmax(Call& call) {
-  const Matrix input = call.tensor("input"), output = call.tensor("output");
-  call.require_float(input, "input");
-  call.require_float(output, "output");
-  require_same(call, input, output, "output has another shape than input");
-  backend::softmax(input, output);
-}
-
-void argmax(Call& call) {
-  const Matrix input = call.tensor("input"), output = call.tensor("output");
-  call.require_float(input, "input");
-  call.require_dtype(output, DType::I32, "output");
-  call.require(output.rows == 1 && output.columns == input.rows && input.columns > 0, "output does not fit the input");
-  backend::argmax(input, output);
 }
 
 int64_t packed_weight_bytes(Call& call) { return bytes_of(read_weight_shape(call)); }

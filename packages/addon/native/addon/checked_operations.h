@@ -17,8 +17,6 @@ void swiglu(Call& call);
 void embedding(Call& call);
 void add(Call& call);
 void cast(Call& call);
-void softmax(Call& call);
-void argmax(Call& call);
 /** Bytes of a weight of (outputs, inputs, dtype). */
 int64_t packed_weight_bytes(Call& call);
 void pack_linear(Call& call);

@@ -16,26 +16,24 @@ Napi::Value packed_weight_bytes(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void export_operations(Napi::Env env, Napi::Object exports) {
-  export_buffers(env, exports);
-  export_preparation(env, exports);
-  exports.Set("packedWeightBytes", Napi::Function::New(env, packed_weight_bytes));
-  export_operation<checked::rms_norm>(env, exports, "rmsNorm");
-  export_operation<checked::head_norm>(env, exports, "headNorm");
-  export_operation<checked::rotary>(env, exports, "rotary");
-  export_operation<checked::swiglu>(env, exports, "swiglu");
-  export_operation<checked::embedding>(env, exports, "embedding");
-  export_operation<checked::add>(env, exports, "add");
-  export_operation<checked::cast>(env, exports, "cast");
-  export_operation<checked::softmax>(env, exports, "softmax");
-  export_operation<checked::argmax>(env, exports, "argmax");
-  export_operation<checked::pack_linear>(env, exports, "packLinear");
-  export_operation<checked::linear>(env, exports, "linear");
-  export_operation<checked::copy_spans>(env, exports, "copySpans");
-  export_operation<checked::cache_append>(env, exports, "cacheAppend");
-  export_operation<checked::hybrid_attention>(env, exports, "hybridAttention");
-  export_operation<checked::xattention_estimate>(env, exports, "xattentionEstimate");
-  export_operation<checked::router_logits>(env, exports, "routerLogits");
+void export_operations(Napi::Env env, Napi::Object exports, const CallContext* context) {
+  export_buffers(env, exports, context);
+  export_preparation(env, exports, context);
+  export_function<packed_weight_bytes>(env, exports, "packedWeightBytes", context);
+  export_operation<checked::rms_norm>(env, exports, "rmsNorm", context);
+  export_operation<checked::head_norm>(env, exports, "headNorm", context);
+  export_operation<checked::rotary>(env, exports, "rotary", context);
+  export_operation<checked::swiglu>(env, exports, "swiglu", context);
+  export_operation<checked::embedding>(env, exports, "embedding", context);
+  export_operation<checked::add>(env, exports, "add", context);
+  export_operation<checked::cast>(env, exports, "cast", context);
+  export_operation<checked::pack_linear>(env, exports, "packLinear", context);
+  export_operation<checked::linear>(env, exports, "linear", context);
+  export_operation<checked::copy_spans>(env, exports, "copySpans", context);
+  export_operation<checked::cache_append>(env, exports, "cacheAppend", context);
+  export_operation<checked::hybrid_attention>(env, exports, "hybridAttention", context);
+  export_operation<checked::xattention_estimate>(env, exports, "xattentionEstimate", context);
+  export_operation<checked::router_logits>(env, exports, "routerLogits", context);
 }
 
 }  // namespace elastic

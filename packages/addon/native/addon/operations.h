@@ -104,8 +104,8 @@ bool packs(DType dtype);
 void pack_linear(const WeightArgument& weight, const std::vector<Matrix>& sources);
 /** output = input · weightᵀ (+ bias) (+ output); bias may have no data. */
 void linear(const Matrix& input, const WeightArgument& weight, const Matrix& bias, const Matrix& output, bool accumulate);
-/** output = norm(input) · weight; with a residual: residual += input first, and that is normalised. */
-void rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual, float epsilon);
+/** output = norm(input) · weight. */
+void rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, float epsilon);
 void head_norm(const Matrix& heads, const Matrix& weight, float epsilon);
 /** `inverse` rotates backwards. */
 void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, bool inverse);
@@ -113,8 +113,6 @@ void swiglu(const Matrix& gate, const Matrix& up, const Matrix& output);
 void embedding(const Matrix& ids, const Matrix& table, const Matrix& output);
 void add(const Matrix& a, const Matrix& b, const Matrix& output);
 void cast(const Matrix& input, const Matrix& output);
-void softmax(const Matrix& input, const Matrix& output);
-void argmax(const Matrix& input, const Matrix& output);
 void copy_spans(const Matrix& source, const Matrix& destination, const std::vector<RowSpan>& spans);
 void cache_append(const CacheAppend& append);
 void hybrid_attention(const AttentionCall& call);

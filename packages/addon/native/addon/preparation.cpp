@@ -1,6 +1,6 @@
 #include "addon/preparation.h"
 
-#include "addon/call.h"
+#include "addon/exports.h"
 
 namespace elastic {
 namespace {
@@ -52,12 +52,12 @@ void read_file(Call& call) {
 
 }  // namespace
 
-void export_preparation(Napi::Env env, Napi::Object exports) {
-  exports.Set("rotaryTables", Napi::Function::New(env, guarded<rotary_tables>));
-  exports.Set("fillNormal", Napi::Function::New(env, guarded<fill_normal>));
-  exports.Set("firstNotFinite", Napi::Function::New(env, guarded<first_not_finite>));
-  exports.Set("readFile", Napi::Function::New(env, guarded<read_file>));
-  exports.Set("countVisitedBlocks", Napi::Function::New(env, guarded<count_visited_blocks>));
+void export_preparation(Napi::Env env, Napi::Object exports, const CallContext* context) {
+  export_operation<rotary_tables>(env, exports, "rotaryTables", context);
+  export_operation<fill_normal>(env, exports, "fillNormal", context);
+  export_operation<first_not_finite>(env, exports, "firstNotFinite", context);
+  export_operation<read_file>(env, exports, "readFile", context);
+  export_operation<count_visited_blocks>(env, exports, "countVisitedBlocks", context);
 }
 
 }  // namespace elastic

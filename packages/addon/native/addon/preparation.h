@@ -2,12 +2,13 @@
 #pragma once
 #include <napi.h>
 
+#include "addon/call_context.h"
 #include "addon/numeric.h"
 
 namespace elastic {
 
 /** Exports the operations of this file. */
-void export_preparation(Napi::Env env, Napi::Object exports);
+void export_preparation(Napi::Env env, Napi::Object exports, const CallContext* context = nullptr);
 
 /** What each addon defines, once; see operations.h. */
 namespace backend {

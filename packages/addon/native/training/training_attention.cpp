@@ -62,9 +62,9 @@ void attention_backward(Call& call) {
 
 }  // namespace
 
-void export_training_attention(Napi::Env env, Napi::Object exports) {
-  export_operation<dual_attention>(env, exports, "dualAttention");
-  export_operation<attention_backward>(env, exports, "attentionBackward");
+void export_training_attention(Napi::Env env, Napi::Object exports, const CallContext* context) {
+  export_operation<dual_attention>(env, exports, "dualAttention", context);
+  export_operation<attention_backward>(env, exports, "attentionBackward", context);
 }
 
 }  // namespace elastic

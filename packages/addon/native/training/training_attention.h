@@ -42,6 +42,6 @@ void attention_backward(const AttentionBackward& backward);
 }  // namespace backend
 
 /** Exports them under the names of `NativeTrainingAttention`. */
-void export_training_attention(Napi::Env env, Napi::Object exports);
+void export_training_attention(Napi::Env env, Napi::Object exports, const CallContext* context = nullptr);
 
 }  // namespace elastic

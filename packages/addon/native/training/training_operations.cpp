@@ -224,16 +224,16 @@ void router_logits_backward(Call& call) {
 
 }  // namespace
 
-void export_training_operations(Napi::Env env, Napi::Object exports) {
-  export_operation<linear_input_gradient>(env, exports, "linearInputGradient");
-  export_operation<rms_norm_backward>(env, exports, "rmsNormBackward");
-  export_operation<head_norm_backward>(env, exports, "headNormBackward");
-  export_operation<swiglu_backward>(env, exports, "swigluBackward");
-  export_operation<cross_entropy>(env, exports, "crossEntropy");
-  export_operation<cache_gather>(env, exports, "cacheGather");
-  export_operation<gate_mix>(env, exports, "gateMix");
-  export_operation<gate_gradient>(env, exports, "gateGradient");
-  export_operation<router_logits_backward>(env, exports, "routerLogitsBackward");
+void export_training_operations(Napi::Env env, Napi::Object exports, const CallContext* context) {
+  export_operation<linear_input_gradient>(env, exports, "linearInputGradient", context);
+  export_operation<rms_norm_backward>(env, exports, "rmsNormBackward", context);
+  export_operation<head_norm_backward>(env, exports, "headNormBackward", context);
+  export_operation<swiglu_backward>(env, exports, "swigluBackward", context);
+  export_operation<cross_entropy>(env, exports, "crossEntropy", context);
+  export_operation<cache_gather>(env, exports, "cacheGather", context);
+  export_operation<gate_mix>(env, exports, "gateMix", context);
+  export_operation<gate_gradient>(env, exports, "gateGradient", context);
+  export_operation<router_logits_backward>(env, exports, "routerLogitsBackward", context);
 }
 
 }  // namespace elastic

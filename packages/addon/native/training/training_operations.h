@@ -90,6 +90,6 @@ void router_logits_backward(const RouterBackward& router);
 }  // namespace backend
 
 /** Exports them under the names of `NativeTrainingOperations`. */
-void export_training_operations(Napi::Env env, Napi::Object exports);
+void export_training_operations(Napi::Env env, Napi::Object exports, const CallContext* context = nullptr);
 
 }  // namespace elastic

@@ -1,13 +1,11 @@
 import {
   add,
-  argmax,
   cast,
   embedding,
   expectShape,
   headNorm,
   rmsNorm,
   rotary,
-  softmax,
   swiglu,
 } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
@@ -22,15 +20,11 @@ export function registerFloatKernels(backend: NativeBackend): void {
 
   kernels.register(rmsNorm, {
     name,
-    supports: ({ input, output, residual }) => requireComputeFloats({ input, output, residual }),
-    run({ input, weight, epsilon, output, residual }) {
+    supports: ({ input, output }) => requireComputeFloats({ input, output }),
+    run({ input, weight, epsilon, output }) {
       expectShape("rmsNorm", "weight", weight, [input.rowLength]);
       expectShape("rmsNorm", "output", output, input.shape);
-      if (residual !== undefined) expectShape("rmsNorm", "residual", residual, input.shape);
-      const call = new CallArguments().tensor(input).vector(weight).tensor(output);
-      if (residual === undefined) call.missing();
-      else call.tensor(residual);
-      backend.call("rmsNorm", addon.rmsNorm, call.number(epsilon));
+      backend.call("rmsNorm", addon.rmsNorm, new CallArguments().tensor(input).vector(weight).tensor(output).number(epsilon));
     },
   });
 
@@ -95,24 +89,6 @@ export function registerFloatKernels(backend: NativeBackend): void {
     run({ input, output }) {
       expectShape("cast", "output", output, input.shape);
       backend.call("cast", addon.cast, new CallArguments().tensor(input).tensor(output));
-    },
-  });
-
-  kernels.register(softmax, {
-    name,
-    supports: ({ input, output }) => requireComputeFloats({ input, output }),
-    run({ input, output }) {
-      expectShape("softmax", "output", output, input.shape);
-      backend.call("softmax", addon.softmax, new CallArguments().tensor(input).tensor(output));
-    },
-  });
-
-  kernels.register(argmax, {
-    name,
-    supports: ({ input }) => requireComputeFloats({ input }),
-    run({ input, output }) {
-      expectShape("argmax", "output", output, [input.numRows]);
-      backend.call("argmax", addon.argmax, new CallArguments().tensor(input).vector(output));
     },
   });
 }

@@ -2,7 +2,7 @@ import { InvalidModeError } from "@elastic-attention/core";
 import type { Tensor } from "@elastic-attention/tensor";
 import type { LayerCache } from "../cache/layer-cache.js";
 import type { AttentionMode } from "./attention-mode.js";
-import type { BlockMask, BlockPattern, Retention } from "./block-pattern.js";
+import type { BlockMask, BlockPattern, Retention } from "../patterns/block-pattern.js";
 
 /** What a mode may look at when it selects blocks for one sequence at prefill. */
 export interface SelectionContext<M extends AttentionMode = AttentionMode> {

@@ -1,11 +1,10 @@
 #include "attention/prefill.h"
-#include "core/host_memory.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "addon/buffer_table.h"
 #include "core/instruction_set.h"
+#include "core/scratch.h"
 #include "core/thread_pool.h"
 
 namespace elastic {
@@ -85,8 +84,9 @@ void prefill_attention(const std::vector<PrefillSide>& sides) {
   const PrefillKernel& kernel = choose(call, sequence);
   const auto heads = static_cast<int64_t>(sequence.patterns.size());
   const int64_t blocks = (sequence.cache_length + kKeyBlock - 1) / kKeyBlock;
-  const auto bytes = static_cast<std::size_t>(blocks * kKeyBlock * kernel.position_bytes(call.head_dim));
-  const PackedHead packed{thread_scratch(6, bytes), thread_scratch(7, bytes), call.head_dim, blocks};
+  const int64_t bytes = blocks * kKeyBlock * kernel.position_bytes(call.head_dim);
+  Scratch scratch;
+  const PackedHead packed{scratch.take<char>(bytes), scratch.take<char>(bytes), call.head_dim, blocks};
   for (int64_t head = 0; head < heads; ++head) {
     std::vector<HeadTiles> tiles;
     std::vector<char> needed(static_cast<std::size_t>(blocks * kKeyBlock + 1), 0);

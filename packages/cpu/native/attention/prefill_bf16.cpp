@@ -1,14 +1,13 @@
 // Prefill attention in bf16: 32 query rows by 128 keys a step, products by AMX tiles or AVX-512 dot products, float32 sums.
-#include "attention/write_result.h"
-#include "core/host_memory.h"
 #include "attention/prefill.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include "addon/buffer_table.h"
 #include "attention/softmax_weights.h"
+#include "attention/write_result.h"
 #include "core/instruction_set.h"
+#include "core/scratch.h"
 #include "floats/kernel_table.h"
 #include "floats/vector.h"
 #include "gemm/panel_product.h"
@@ -65,19 +64,21 @@ struct TileState {
   PanelProduct multiply;
 };
 
-TileState begin(const AttentionCall& call, const QueryTile& tile) {
+TileState begin(const AttentionCall& call, const QueryTile& tile, Scratch& scratch) {
   const int64_t head_dim = call.head_dim;
-  const int64_t bytes = kTileRows * (kStepKeys * 6 + head_dim * 6);
-  char* scratch = thread_scratch(5, static_cast<std::size_t>(bytes));
   TileState state;
-  state.scores = reinterpret_cast<float*>(scratch);
-  state.out = state.scores + kTileRows * kStepKeys;
-  state.weights = reinterpret_cast<uint16_t*>(state.out + kTileRows * head_dim);
-  state.query = state.weights + kTileRows * kStepKeys;
+  state.scores = scratch.take<float>(kTileRows * kStepKeys);
+  state.out = scratch.take<float>(kTileRows * head_dim);
+  state.weights = scratch.take<uint16_t>(kTileRows * kStepKeys);
+  state.query = scratch.take<uint16_t>(kTileRows * head_dim);
   state.multiply = instruction_set() == InstructionSet::Amx ? multiply_panel_tiles : multiply_panel_dot;
   __builtin_memset(state.out, 0, static_cast<std::size_t>(kTileRows * head_dim * 4));
   // Rows behind the last are computed by the tiles too: they must hold numbers.
-  if (tile.rows < kTileRows) __builtin_memset(scratch, 0, static_cast<std::size_t>(bytes));
+  if (tile.rows < kTileRows) {
+    __builtin_memset(state.scores, 0, kTileRows * kStepKeys * sizeof(float));
+    __builtin_memset(state.weights, 0, kTileRows * kStepKeys * sizeof(uint16_t));
+    __builtin_memset(state.query, 0, static_cast<std::size_t>(kTileRows * head_dim) * sizeof(uint16_t));
+  }
   for (int64_t row = 0; row < tile.rows; ++row) {
     const char* source = call.query_row(tile.row + row, tile.query_head);
     __builtin_memcpy(state.query + row * head_dim, source, static_cast<std::size_t>(2 * head_dim));
@@ -111,7 +112,8 @@ void step(const AttentionCall& call, const QueryTile& tile, const PackedHead& he
 }
 
 void attend(const AttentionCall& call, const QueryTile& tile, const Range* ranges, const PackedHead& head) {
-  TileState state = begin(call, tile);
+  Scratch scratch;
+  TileState state = begin(call, tile, scratch);
   for_each_step(tile, ranges, [&](const Range& range, int64_t start, int64_t keys) {
     step(call, tile, head, start, keys, range, state);
   });

@@ -3,10 +3,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "attention/write_result.h"
-#include "core/host_memory.h"
 #include "attention/prefill.h"
-#include "addon/buffer_table.h"
+#include "attention/write_result.h"
+#include "core/scratch.h"
 #include "floats/kernel_table.h"
 
 namespace elastic {
@@ -33,7 +32,8 @@ void widen(const CacheRows& source, int64_t index, int64_t head_dim, float* row)
 void pack_keys(const CacheRows& source, int64_t block, const PackedHead& head) {
   const int64_t head_dim = head.head_dim;
   float* panel = key_panel(head, block);
-  auto* row = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(head_dim * 4)));
+  Scratch scratch;
+  float* row = scratch.take<float>(head_dim);
   for (int64_t key = 0; key < kKeyBlock; ++key) {
     if (source.rows[key] == nullptr) {
       for (int64_t i = 0; i < head_dim; ++i) panel[i * kKeyBlock + key] = 0;
@@ -46,7 +46,8 @@ void pack_keys(const CacheRows& source, int64_t block, const PackedHead& head) {
 
 void pack_values(const CacheRows& source, int64_t block, const PackedHead& head) {
   const int64_t width = padded(head.head_dim);
-  auto* row = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(width * 4)));
+  Scratch scratch;
+  float* row = scratch.take<float>(width);
   for (int64_t key = 0; key < kKeyBlock; ++key) {
     std::fill(row, row + width, 0.0f);
     if (source.rows[key] != nullptr) widen(source, key, head.head_dim, row);
@@ -64,14 +65,12 @@ struct TileState {
   float sum[kTileRows];
 };
 
-TileState begin(const AttentionCall& call, const QueryTile& tile) {
+TileState begin(const AttentionCall& call, const QueryTile& tile, Scratch& scratch) {
   const int64_t width = padded(call.head_dim);
-  const int64_t floats = kTileRows * (padded(call.head_dim) + kStepKeys + width);
-  auto* scratch = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(floats * 4)));
   TileState state;
-  state.scores = scratch;
-  state.query = scratch + kTileRows * kStepKeys;
-  state.out = state.query + kTileRows * width;
+  state.scores = scratch.take<float>(kTileRows * kStepKeys);
+  state.query = scratch.take<float>(kTileRows * width);
+  state.out = scratch.take<float>(kTileRows * width);
   for (int64_t row = 0; row < tile.rows; ++row) {
     char* target = reinterpret_cast<char*>(state.query + row * call.head_dim);
     const char* source = call.query_row(tile.row + row, tile.query_head);
@@ -107,7 +106,8 @@ void step(const AttentionCall& call, const QueryTile& tile, const PackedHead& he
 }
 
 void attend(const AttentionCall& call, const QueryTile& tile, const Range* ranges, const PackedHead& head) {
-  TileState state = begin(call, tile);
+  Scratch scratch;
+  TileState state = begin(call, tile, scratch);
   for_each_step(tile, ranges, [&](const Range& range, int64_t start, int64_t keys) {
     step(call, tile, head, start, keys, range, state);
   });

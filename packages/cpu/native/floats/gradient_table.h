@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "addon/numeric.h"
+#include "core/instruction_set.h"
 
 namespace elastic {
 
@@ -42,8 +43,10 @@ struct GradientKernels {
                     const float* delta, float factor, int64_t low, int64_t high, int64_t diagonal);
 };
 
-/** The kernels of the instruction set in use. */
+/** The kernels of the call that this thread works for. */
 const GradientKernels& gradient_kernels();
+/** The kernels of a level. */
+const GradientKernels& gradient_kernels_of(InstructionSet level);
 
 const GradientKernels& gradient_kernels_plain();
 const GradientKernels& gradient_kernels_avx2();

@@ -3,6 +3,7 @@
 
 #include "addon/call.h"
 #include "addon/exports.h"
+#include "core/execution.h"
 #include "core/instruction_set.h"
 #include "core/thread_pool.h"
 #include "training/training_attention.h"
@@ -11,34 +12,33 @@
 namespace elastic {
 namespace {
 
+void export_all(Napi::Env env, Napi::Object exports, const Execution& execution) {
+  export_operations(env, exports, &execution);
+  export_training_operations(env, exports, &execution);
+  export_training_attention(env, exports, &execution);
+}
+
 Napi::Value detected_level(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<int>(detected_instruction_set()));
 }
 
-Napi::Value limit_level(const Napi::CallbackInfo& info) {
+/** (threads, level) -> every function of the addon, run with so many threads and at most this level. */
+Napi::Value create_context(const Napi::CallbackInfo& info) {
   return guarded_value(info, [&](Call& call) {
-    const int64_t level = call.integer("level");
-    call.require(level >= 0 && level <= 4, "unknown instruction set");
-    return Napi::Number::New(info.Env(), static_cast<int>(limit_instruction_set(static_cast<InstructionSet>(level))));
-  });
-}
-
-Napi::Value set_threads(const Napi::CallbackInfo& info) {
-  return guarded_value(info, [&](Call& call) {
-    const int64_t threads = call.integer("threads");
+    const int64_t threads = call.integer("threads"), level = call.integer("level");
     call.require(threads >= 1 && threads <= 4096, "threads must be between 1 and 4096");
-    ThreadPool::instance().resize(static_cast<int>(threads));
-    return Napi::Number::New(info.Env(), ThreadPool::instance().size());
+    call.require(level >= 0 && level <= static_cast<int>(InstructionSet::Amx), "unknown instruction set");
+    ThreadPool::instance().grow(static_cast<int>(threads));
+    Napi::Object functions = Napi::Object::New(info.Env());
+    export_all(info.Env(), functions, execution_of(static_cast<int>(threads), static_cast<InstructionSet>(level)));
+    return functions;
   });
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
-  export_operations(env, exports);
-  export_training_operations(env, exports);
-  export_training_attention(env, exports);
-  exports.Set("detectedInstructionSet", Napi::Function::New(env, detected_level));
-  exports.Set("limitInstructionSet", Napi::Function::New(env, limit_level));
-  exports.Set("setThreads", Napi::Function::New(env, set_threads));
+  export_all(env, exports, default_execution());
+  export_function<detected_level>(env, exports, "detectedInstructionSet");
+  export_function<create_context>(env, exports, "createContext");
   return exports;
 }
 

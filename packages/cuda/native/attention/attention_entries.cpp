@@ -11,7 +11,7 @@ int32_t narrow(int64_t value) {
 }
 
 PatternEntry pattern_entry(const HeadPattern& pattern) {
-  return {static_cast<PatternType>(pattern.type), narrow(pattern.sink_blocks), narrow(pattern.local_blocks), narrow(pattern.block_size)};
+  return {pattern.type, narrow(pattern.sink_blocks), narrow(pattern.local_blocks), narrow(pattern.block_size)};
 }
 
 }  // namespace

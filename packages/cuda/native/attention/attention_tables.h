@@ -4,11 +4,11 @@
 
 #include <cstdint>
 
+#include "addon/pattern_type.h"
+
 namespace elastic {
 
 /** Blocks a head reads; mirrors `BlockPattern`. */
-enum class PatternType : int32_t { Full = 0, Streaming = 1, Selected = 2 };
-
 struct PatternEntry {
   PatternType type;
   int32_t sink_blocks;

@@ -2,14 +2,35 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
-#include <stdexcept>
 #include <string>
+
+#include "addon/device_failure.h"
 
 namespace elastic {
 
-struct CudaError : std::runtime_error {
+/** Whether an error leaves the process without a usable device, by what CUDA's documentation says of each. */
+inline bool is_sticky(cudaError_t status) {
+  switch (status) {
+    case cudaErrorECCUncorrectable:
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorLaunchFailure:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** A failed call, in CUDA's words. */
+struct CudaError : DeviceFailure {
   CudaError(cudaError_t status, const std::string& what)
-      : std::runtime_error(what + ": " + cudaGetErrorString(status)), status(status) {}
+      : DeviceFailure(what + ": " + cudaGetErrorString(status), is_sticky(status)), status(status) {}
   cudaError_t status;
 };
 

@@ -17,7 +17,7 @@ namespace {
 
 /** What there is: name, capability, multiprocessors, memory, and why products cannot be computed, if so. */
 Napi::Value device_information(const Napi::CallbackInfo& info) {
-  try {
+  return guarded_call(info, [&]() -> Napi::Value {
     const Device& device = Device::instance();
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("name", device.name);
@@ -26,18 +26,14 @@ Napi::Value device_information(const Napi::CallbackInfo& info) {
     result.Set("memoryBytes", static_cast<double>(device.memory_bytes));
     result.Set("matrixProductProblem", cublas_lt_problem());
     return result;
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), error.what());
-  }
+  });
 }
 
 Napi::Value synchronize(const Napi::CallbackInfo& info) {
-  try {
+  return guarded_call(info, [&] {
     check(cudaStreamSynchronize(Device::instance().stream), "cudaStreamSynchronize");
     return info.Env().Undefined();
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), error.what());
-  }
+  });
 }
 
 Napi::Value record_fence_value(const Napi::CallbackInfo& info) {

@@ -53,11 +53,7 @@ export class NcclCommunicator implements Communicator {
 
   allReduceSum(values: Float32Array | Float64Array): Promise<void> {
     if (this.#closed) return Promise.reject(new CommunicatorError("The communicator was closed."));
-    const result = this.#last
-      .then(() => this.addon.allReduceSum(this.communicator, values))
-      .catch((error: unknown) => {
-        throw new CommunicatorError((error as Error).message, { cause: error });
-      });
+    const result = this.#last.then(() => this.addon.allReduceSum(this.communicator, values));
     this.#last = result.catch(() => {});
     return result;
   }

@@ -1,6 +1,6 @@
 import { EvaluationError } from "@elastic-attention/core";
-import { type LocalEngine, RandomStream, routeRequest } from "@elastic-attention/generation";
-import { ConstantRouter, type HeadList, type Router, StaticRouter } from "@elastic-attention/router";
+import { type LocalEngine, routeRequest } from "@elastic-attention/generation";
+import { ConstantRouter, type HeadList, randomHeadList, type Router, StaticRouter } from "@elastic-attention/router";
 import { elasticModeSettings } from "@elastic-attention/transformer";
 import { readHeadScores, requireShape } from "./head-scores-file.js";
 import type { Variant } from "./variant.js";
@@ -38,18 +38,11 @@ export function variantRouter(variant: Variant, engine: LocalEngine, seed: numbe
       }
       return fixed(engine.headList, variant.sparsity);
     case "random":
-      return fixed(randomHeads(spec.numLayers, spec.numKeyValueHeads, seed), variant.sparsity);
+      return fixed(randomHeadList({ ...spec, seed }), variant.sparsity);
     case "list": {
       const list = readHeadScores(variant.file);
       requireShape(list, variant.file, spec.numLayers, spec.numKeyValueHeads);
       return fixed(list, variant.sparsity);
     }
   }
-}
-
-/** A head list that says nothing: what any list must beat. */
-export function randomHeads(numLayers: number, numKeyValueHeads: number, seed: number): HeadList {
-  const random = new RandomStream(seed);
-  const scores = Array.from({ length: numLayers }, () => Array.from({ length: numKeyValueHeads }, () => random.next()));
-  return { version: 1, description: `random heads, seed ${seed}`, scores, sparsity: 0.5 };
 }

@@ -6,9 +6,10 @@ import { cpuProvider } from "@elastic-attention/cpu";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { LocalEngine } from "@elastic-attention/generation";
 import { registerQwen } from "@elastic-attention/model-qwen";
+import { randomHeadList } from "@elastic-attention/router";
 import { registerBackend } from "@elastic-attention/tensor";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseVariants, randomHeads, readHeadScores, variantRouter } from "../../src/index.js";
+import { parseVariants, readHeadScores, variantRouter } from "../../src/index.js";
 
 const folder = mkdtempSync(join(tmpdir(), "variants-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -110,7 +111,7 @@ describe("the router of a variant", () => {
   });
 
   test("takes a list of another's, if it fits the model", async () => {
-    const scores = randomHeads(12, 4, 9).scores.map((row) => row.join("\t")).join("\n");
+    const scores = randomHeadList({ numLayers: 12, numKeyValueHeads: 4, seed: 9 }).scores.map((row) => row.join("\t")).join("\n");
     expect(await route(`list:${file("duo.tsv", scores)}:0.25`)).toMatchObject({ sparsity: 0.25 });
     await expect(route(`list:${file("small.tsv", "1 2\n3 4\n")}`)).rejects.toThrow(/2 layers of 2 heads; the model has 12 of 4/);
   });

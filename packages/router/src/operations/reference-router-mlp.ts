@@ -1,5 +1,5 @@
 import { type FloatArray, readFloats } from "@elastic-attention/tensor";
-import type { RouterLinear, RouterWeights } from "../router-weights.js";
+import type { RouterLinear, RouterWeights } from "../learned/router-weights.js";
 
 /** One linear layer of a router on the host: weight [out, in] row by row, bias [out]. */
 export interface HostLinear {

@@ -7,7 +7,7 @@ import {
   type Tensor,
   writeFloats,
 } from "@elastic-attention/tensor";
-import type { RouterLinear, RouterWeights } from "../router-weights.js";
+import type { RouterLinear, RouterWeights } from "../learned/router-weights.js";
 import { applyLinear, hasActivation, type HostLinear, hostLinear, routerLinears } from "./reference-router-mlp.js";
 import { countRows, pooledRanges, poolKeys, type RouterPooling } from "./router-pooling.js";
 

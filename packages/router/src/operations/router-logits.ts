@@ -9,7 +9,7 @@ import {
   toBFloat16,
   writeFloats,
 } from "@elastic-attention/tensor";
-import { type RouterLinear, routerParameters, type RouterWeights } from "../router-weights.js";
+import { type RouterLinear, routerParameters, type RouterWeights } from "../learned/router-weights.js";
 import { applyLinear, hasActivation, hostLinear, routerLinears } from "./reference-router-mlp.js";
 import { routerLogitsBackward } from "./router-logits-backward.js";
 import { pooledRanges, poolKeys, type RouterPooling } from "./router-pooling.js";

@@ -35,7 +35,7 @@ export class RecordingRouter implements Router {
     for (let sequence = 0; sequence + 1 < input.offsets.length; sequence++) {
       const pooled = this.#pool(input, sequence, heads, headDim);
       const features = pooled.map((vector) => this.#taskMlp(input.layer, vector));
-      const sparse = plan.hostAssignment().slice(sequence * heads, (sequence + 1) * heads);
+      const sparse = plan.waitForAssignment().slice(sequence * heads, (sequence + 1) * heads);
       this.layers.push({ layer: input.layer, pooled, features, sparse });
     }
     return plan;

@@ -1,6 +1,6 @@
 import { ElasticAttentionError, TrainingPackError } from "@elastic-attention/core";
 import { pooledRanges } from "@elastic-attention/router";
-import type { ModelSpec } from "../model-spec.js";
+import type { ModelSpec } from "../model/model-spec.js";
 import type { TrainingPack } from "./training-step.js";
 
 /** Everything that can be known of a pack before any work. @throws TrainingPackError naming the segment or the row */

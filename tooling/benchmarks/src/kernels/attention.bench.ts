@@ -1,5 +1,12 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { attentionModeDefinition, type BlockPattern, hybridAttention, SequenceCache, visitedRanges } from "@elastic-attention/attention";
+import {
+  attentionModeDefinition,
+  type BlockPattern,
+  hybridAttention,
+  knownPatterns,
+  SequenceCache,
+  visitedRanges,
+} from "@elastic-attention/attention";
 import type { Backend, Tensor } from "@elastic-attention/tensor";
 import { elasticModeSettings, type ElasticSizes, publishedSizes } from "@elastic-attention/transformer";
 import type { Benchmark } from "../benchmark.js";
@@ -54,7 +61,7 @@ async function measure(
   }
   const attend = async (patterns: readonly BlockPattern[]) => {
     const seconds = await timed(async () => {
-      const sequences = [{ start: 0, length: tokens, cache: cache.layer(0), patterns }];
+      const sequences = [{ start: 0, length: tokens, cache: cache.layer(0), routing: knownPatterns(patterns) }];
       backend.kernels.run(hybridAttention, { query, output, sequences, scale: headDim ** -0.5 });
       await backend.synchronize();
     });

@@ -1,10 +1,5 @@
 import { MemoryScope } from "@elastic-attention/core";
-import {
-  type AttentionMode,
-  hybridAttention,
-  SequenceCache,
-  xattentionEstimate,
-} from "@elastic-attention/attention";
+import { type AttentionMode, fullPatterns, hybridAttention, SequenceCache, xattentionEstimate } from "@elastic-attention/attention";
 import { routerLogits } from "@elastic-attention/router";
 import { type Backend, createBackend, linear, packLinear, registerBackend, type Tensor } from "@elastic-attention/tensor";
 import { cudaProvider } from "@elastic-attention/cuda";
@@ -87,11 +82,11 @@ async function prefill(backend: Backend, tokens: number): Promise<Figure[]> {
   const cache = filledCache(backend, scope, rows, 0);
   const query = randomRows(backend, scope, [tokens, numQueryHeads, headDim]);
   const output = scope.track(backend.allocate(query.shape, "bf16"));
-  const full = Array.from({ length: numKeyValueHeads }, () => ({ type: "full" }) as const);
-  const sequences = [{ start: 0, length: tokens, cache: cache.layer(0), patterns: full }];
+  const routing = fullPatterns(numKeyValueHeads);
+  const sequences = [{ start: 0, length: tokens, cache: cache.layer(0), routing }];
   const attention = await seconds(backend, () => backend.kernels.run(hybridAttention, { query, output, sequences, scale: headDim ** -0.5 }), 3);
   const mode = { kind: "xattention", stride: 16, threshold: 0.9, blockSize: 128 } as const;
-  const heads = full.map((_, head) => head);
+  const heads = routing.patterns.map((_, head) => head);
   const estimate = await seconds(
     backend,
     () => backend.kernels.run(xattentionEstimate, { query, cache: cache.layer(0), keyValueHeads: heads, mode })[Symbol.dispose](),
@@ -117,7 +112,7 @@ async function decode(backend: Backend, tokens: number, batch: number, sparseHea
   const caches = Array.from({ length: batch }, () => filledCache(backend, scope, rows, sparseHeads));
   const query = randomRows(backend, scope, [batch, numQueryHeads, headDim]);
   const output = scope.track(backend.allocate(query.shape, "bf16"));
-  const sequences = caches.map((cache, start) => ({ start, length: 1, cache: cache.layer(0), patterns: cache.decodePatterns(0) }));
+  const sequences = caches.map((cache, start) => ({ start, length: 1, cache: cache.layer(0), routing: cache.decodePatterns(0) }));
   const samples = await seconds(backend, () => backend.kernels.run(hybridAttention, { query, output, sequences, scale: headDim ** -0.5 }));
   const bytes = caches.reduce((sum, cache) => sum + cache.byteLength, 0);
   return figure({

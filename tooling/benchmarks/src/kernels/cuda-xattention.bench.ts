@@ -1,5 +1,5 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { hybridAttention, SequenceCache, xattentionEstimate } from "@elastic-attention/attention";
+import { fullPatterns, hybridAttention, knownPatterns, SequenceCache, xattentionEstimate } from "@elastic-attention/attention";
 import { cudaProvider } from "@elastic-attention/cuda";
 import { type Backend, createBackend, registerBackend, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
 import type { Benchmark } from "../benchmark.js";
@@ -34,8 +34,8 @@ export const benchmark: Benchmark = {
         const estimate = () => backend.kernels.run(xattentionEstimate, { query, cache: cache.layer(0), keyValueHeads, mode });
         const mask = scope.track(estimate());
         const attend = (type: "full" | "selected") => {
-          const patterns = keyValueHeads.map(() => (type === "full" ? { type } : { type, blockSize }));
-          const sequences = [{ start: 0, length: tokens, cache: cache.layer(0), patterns, ...(type === "full" ? {} : { mask }) }];
+          const routing = type === "full" ? fullPatterns(numKeyValueHeads) : knownPatterns(keyValueHeads.map(() => ({ type, blockSize })), mask);
+          const sequences = [{ start: 0, length: tokens, cache: cache.layer(0), routing }];
           return seconds(backend, () => backend.kernels.run(hybridAttention, { query, output, sequences, scale: headDim ** -0.5 }), 3);
         };
         const [full, selected] = [median(await attend("full")), await attend("selected")];

@@ -47,7 +47,7 @@ async function measure(
       const start = performance.now();
       const plan = learned.route(input);
       // The decision: until it is asked for, a device may still compute it.
-      plan.hostAssignment();
+      plan.waitForAssignment();
       routerSeconds.push((performance.now() - start) / 1000);
       return plan;
     },

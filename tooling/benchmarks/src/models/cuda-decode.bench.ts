@@ -104,7 +104,7 @@ async function attention(backend: Backend, tokens: number, batch: number, sparse
   const count = Math.max(1, Math.ceil(2e-2 / (launches * (bytes / 2.5e12))));
   const inGraph = (await seconds(backend, () => graph.replay(), count)).map((time) => time / launches);
   for (const cache of caches) cache.countWritten(1);
-  const sequences = caches.map((cache, start) => ({ start, length: 1, cache: cache.layer(0), patterns: cache.decodePatterns(0) }));
+  const sequences = caches.map((cache, start) => ({ start, length: 1, cache: cache.layer(0), routing: cache.decodePatterns(0) }));
   const fromHost = await seconds(backend, () => backend.kernels.run(hybridAttention, { query, output, sequences, scale }), count * launches);
   return [["in a graph", inGraph] as const, ["from the host", fromHost] as const].map(([where, samples]) => {
     const values = samples.map((time) => (100 * bytes) / time / 1e9 / copied);
@@ -146,8 +146,7 @@ async function steps(
         const rows = own.track(backend.allocate([tokens, numKeyValueHeads, headDim], "bf16"));
         backend.kernels.run(fillNormal, { output: rows, seed: 4, deviation: 1 });
         const caches = Array.from({ length: batch }, () => {
-          const pool = model.pagePool === undefined ? {} : { pool: model.pagePool };
-          const cache = own.track(new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype: "bf16", ...pool }));
+          const cache = own.track(model.createCache());
           const modes = Array.from({ length: numKeyValueHeads }, (_, head) => (head < sparse * numKeyValueHeads ? streaming : ({ kind: "full" } as const)));
           for (let layer = 0; layer < numLayers; layer++) {
             cache.append(layer, rows, rows);

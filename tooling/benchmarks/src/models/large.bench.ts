@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { MemoryScope } from "@elastic-attention/core";
-import { SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
 import type { Backend } from "@elastic-attention/tensor";
 import { DecoderModel, type PrefillPhase, publishedSizes, type SequenceRouting, TokenSampler } from "@elastic-attention/transformer";
@@ -121,11 +120,6 @@ function sizesOf({ threshold }: BenchmarkOptions) {
   return { ...publishedSizes, ...(threshold === undefined ? {} : { threshold }) };
 }
 
-function emptyCache({ backend, spec }: DecoderModel): SequenceCache {
-  const { numLayers, numKeyValueHeads, headDim } = spec;
-  return new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype: "bf16" });
-}
-
 /** Prefills of every mode. They take turns, as a card is slower once it is hot, and each round begins with another one. */
 async function prefillsInTurns(
   model: DecoderModel,
@@ -153,15 +147,15 @@ async function prefillsInTurns(
 async function prefillOnce(model: DecoderModel, tokens: number, router: Router | undefined, routerBytes: number): Promise<PrefillMeasurement> {
   const { backend, spec } = model;
   const ids = randomTokens(spec, tokens);
-  using cache = emptyCache(model);
-  const prediction = model.predictMemory({ tokens, router });
+  using cache = model.createCache({ paged: false });
+  const prediction = model.predictMemory({ sequences: [{ tokens, router }] });
   await backend.synchronize();
   backend.resetPeak();
   let routing: SequenceRouting | undefined;
   const seconds = await timed(async () => {
     const sequence = router === undefined ? { tokens: ids, cache } : { tokens: ids, cache, router };
     const result = await model.prefill({ sequences: [sequence] });
-    routing = result.routing[0]!;
+    routing = result.sequences[0]!.routing;
     result.logits.dispose();
     await backend.synchronize();
   });
@@ -183,7 +177,7 @@ async function prefillOnce(model: DecoderModel, tokens: number, router: Router |
 async function phases(model: DecoderModel, tokens: number, mode: ModeRequest, options: BenchmarkOptions): Promise<string> {
   using scope = new MemoryScope();
   const router = requestedRouter(mode, model.backend, model.spec, sizesOf(options), scope);
-  using cache = emptyCache(model);
+  using cache = model.createCache({ paged: false });
   const ids = randomTokens(model.spec, tokens);
   using prefill = model.startPrefill({ sequences: [router === undefined ? { tokens: ids, cache } : { tokens: ids, cache, router }] });
   const seconds = new Map<PrefillPhase, number>();
@@ -205,7 +199,7 @@ async function decode(model: DecoderModel, cacheTokens: number, batch: number, m
   const steps = 24;
   using scope = new MemoryScope();
   const router = requestedRouter(mode, backend, spec, sizesOf(options), scope);
-  const { keyValueBytes } = model.predictMemory({ tokens: cacheTokens, reserveTokens: steps + 8, router });
+  const { keyValueBytes } = model.predictMemory({ sequences: [{ tokens: cacheTokens, reserveTokens: steps + 8, router }] });
   if (backend.memory().liveBytes + batch * keyValueBytes * 1.05 > backend.device.memoryBytes) return undefined;
   const caches = Array.from({ length: batch }, () => scope.track(filledCache(model, cacheTokens, steps + 8, router)));
   const samplers = caches.map((_, seed) => scope.track(new TokenSampler(backend, spec.vocabularySize, { seed })));

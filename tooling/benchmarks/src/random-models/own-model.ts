@@ -1,8 +1,8 @@
-import { SequenceCache } from "@elastic-attention/attention";
+import type { SequenceCache } from "@elastic-attention/attention";
 import { registerLlama } from "@elastic-attention/model-llama";
 import type { Router } from "@elastic-attention/router";
-import { argmax, type Backend } from "@elastic-attention/tensor";
-import { PretrainedModel } from "@elastic-attention/transformer";
+import type { Backend } from "@elastic-attention/tensor";
+import { PretrainedModel, TokenSampler } from "@elastic-attention/transformer";
 import { timed } from "../figures/contenders.js";
 import type { ModelShape } from "./model-shape.js";
 import { randomCheckpoint } from "./random-checkpoint.js";
@@ -24,8 +24,7 @@ export class OwnModel implements Disposable {
 
   /** An empty cache in bf16 with room for `reserveTokens` after its prompt. */
   cache(reserveTokens = 0): SequenceCache {
-    const { numLayers, numKeyValueHeads, headDim } = this.shape;
-    return new SequenceCache({ backend: this.backend, numLayers, numKeyValueHeads, headDim, dtype: "bf16", reserveTokens });
+    return this.model.decoder.createCache({ reserveTokens, paged: false });
   }
 
   /** Seconds for a whole prompt, logits of its last token included. */
@@ -41,13 +40,10 @@ export class OwnModel implements Disposable {
   /** Greedy: feeds `start`, then each token it chooses, `count` steps in all. */
   async decode(start: number, count: number, cache: SequenceCache): Promise<{ seconds: number; tokens: number[] }> {
     const tokens: number[] = [];
-    using chosen = this.backend.allocate([1], "i32");
+    const { decoder } = this.model;
+    using greedy = new TokenSampler(this.backend, decoder.spec.vocabularySize);
     const seconds = await timed(() => {
-      for (let token = start; tokens.length < count; tokens.push(token)) {
-        using logits = this.model.decoder.decode([token], [cache]);
-        this.backend.kernels.run(argmax, { input: logits, output: chosen });
-        token = new Int32Array(chosen.download().buffer)[0]!;
-      }
+      for (let token = start; tokens.length < count; tokens.push(token)) token = decoder.decodeTokens([token], [cache], [greedy])[0]!;
     });
     return { seconds, tokens };
   }
