@@ -66,19 +66,22 @@ export async function assembleModel(name: HubModelName, source: FileSource, opti
   if ((options.tokenizer ?? "required") === "required" && !sizes.has(tokenizerFile)) refuseTokenizer(name, chosen.companions);
   await source.obtain([configFile], false);
   const config = await readConfigFile(join(source.folder, configFile));
-  let { weights } = chosen;
-  if (weights === undefined) {
-    await source.obtain([chosen.index!], false);
-    weights = await readShardNames(join(source.folder, chosen.index!));
-    const missing = weights.find((shard) => !sizes.has(shard));
-    if (missing !== undefined) throw new CheckpointLayoutError(`${chosen.index} of ${name.repository} names the shard ${missing}, which is missing.`, "Take another revision or copy of the model.");
-  }
+  const shards = chosen.index === undefined ? undefined : await shardsOf(source, chosen.index);
+  const ofIndex = shards !== undefined && (chosen.weights === undefined || shards.includes(chosen.weights[0]!));
+  const weights = ofIndex ? shards : chosen.weights!;
+  const missing = weights.find((path) => !sizes.has(path));
+  if (missing !== undefined) throw new CheckpointLayoutError(`${chosen.index} of ${name.repository} names the shard ${missing}, which is missing.`, "Take another revision or copy of the model.");
   await check(weights, config);
-  const needed = [configFile, ...(chosen.index === undefined ? [] : [chosen.index]), ...chosen.companions, ...weights];
+  const needed = [configFile, ...(ofIndex ? [chosen.index!] : []), ...chosen.companions, ...weights];
   await source.obtain(needed, true);
   // A file that was named is loaded as such; a folder is found with everything in it.
-  const path = chosen.index === undefined && name.selector !== undefined ? join(source.folder, weights[0]!) : source.folder;
+  const path = name.selector !== undefined ? join(source.folder, weights[0]!) : source.folder;
   return { format: "safetensors", path, files: entries(needed) };
+}
+
+async function shardsOf(source: FileSource, index: string): Promise<string[]> {
+  await source.obtain([index], false);
+  return readShardNames(join(source.folder, index));
 }
 
 function refuseTokenizer(name: HubModelName, companions: readonly string[]): never {

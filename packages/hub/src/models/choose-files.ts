@@ -8,9 +8,9 @@ import { type HubModelName, modelNameText } from "./model-name.js";
 export type ChosenFiles =
   | {
       readonly format: "safetensors";
-      /** The weights, where their names are known already. */
+      /** The weights in a single file. */
       readonly weights: readonly string[] | undefined;
-      /** The index that names the weights otherwise. */
+      /** An index of weights. Beside a single file that it does not name, it is of an older save. */
       readonly index: string | undefined;
       /** What else belongs to the model. */
       readonly companions: readonly string[];
@@ -47,9 +47,8 @@ export function chooseFiles(name: HubModelName, files: readonly RepositoryFile[]
   const models = ggufModels(files);
   if (selector !== undefined) return gguf(name, selectGguf(models, selector), models, present(routing));
   if (paths.has(configFile)) {
-    // As transformers does it: a single file comes before an index, which may be older.
-    if (paths.has(singleFile)) return { format: "safetensors", weights: [singleFile], index: undefined, companions };
-    if (paths.has(indexFile)) return { format: "safetensors", weights: undefined, index: indexFile, companions };
+    const [single, index] = [paths.has(singleFile) ? [singleFile] : undefined, paths.has(indexFile) ? indexFile : undefined];
+    if (single !== undefined || index !== undefined) return { format: "safetensors", weights: single, index, companions };
   }
   if (models.length > 0) return gguf(name, models, models, present(routing));
   throw new CheckpointLayoutError(`${name.repository} has no weights that can be read${whatElse(paths)}.`, noWeightsHint(paths));

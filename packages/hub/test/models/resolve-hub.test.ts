@@ -28,10 +28,11 @@ describe("a model of the hub", () => {
     expect(filesBelow(path)).toHaveLength(7);
   });
 
-  test("with both a single file and an index: the single file, as transformers reads it", async () => {
+  test("with an index of an older save beside a single file: the single file alone", async () => {
     const { resolve, fetched } = await hubWith({ ...sharded, "model.safetensors": weights(1) });
-    await resolve();
-    expect(fetched()).toEqual([...companions, "model.safetensors"]);
+    const { hub } = await resolve();
+    expect(fetched()).toEqual(["config.json", "model.safetensors.index.json", ...companions.slice(1), "model.safetensors"]);
+    expect(hub!.files.map(({ path }) => path)).toEqual([...companions, "model.safetensors"]);
   });
 
   test("comes from the cache: one question for the branch and one for its files, none for a commit", async () => {
