@@ -18,7 +18,7 @@ const program = new Command("elastic-attention")
 /** Options of every command that loads a model. */
 function modelOptions(command: Command): Command {
   return command
-    .option("-m, --model <dir>", "folder with config.json, safetensors and tokenizer.json (default: the demo model)")
+    .option("-m, --model <name>", "folder, .safetensors or .gguf file, or owner/name[@revision][:quantisation] of the Hugging Face hub (default: the demo model)")
     .option("--backend <name>", "cpu, cuda or reference", "cpu")
     .option("--dtype <type>", "f32 or bf16 (default: as the checkpoint)", choice("f32", "bf16"))
     .option("--threads <n>", "threads of the cpu backend (default: all cores)", count)
@@ -179,6 +179,24 @@ program
   .option("--svg <file>", "default: analysis.svg in the output folder")
   .option("--json", "one JSON document on standard output")
   .action(runCommand(async () => (await import("./commands/analyze.js")).analyze));
+
+program
+  .command("pull <model>")
+  .description("fetch a model of the Hugging Face hub into the cache: owner/name[@revision][:file or quantisation]")
+  .option("--json", "one JSON document on standard output")
+  .action(runCommand(async () => (await import("./commands/pull.js")).pull));
+
+program
+  .command("list")
+  .description("show the models in the cache: revision, size, last use, format, and whether each is complete")
+  .option("--json", "one JSON document on standard output")
+  .action(runCommand(async () => (await import("./commands/list.js")).list));
+
+program
+  .command("remove <model>")
+  .description("remove a model, one revision or one quantisation of it from the cache")
+  .option("--json", "one JSON document on standard output")
+  .action(runCommand(async () => (await import("./commands/remove.js")).remove));
 
 program
   .command("doctor")

@@ -32,18 +32,23 @@ export interface GenerationOptions {
   readonly stop?: readonly string[];
 }
 
-/** The folder of the model that was asked for. */
-export function modelPath({ model }: Pick<ModelOptions, "model">): string {
-  return model ?? demoModelDirectory();
+/** The model that was asked for, fetched where it has to be. @throws the errors of `findModel` */
+export async function namedModel(options: Pick<ModelOptions, "model" | "backend" | "json">, signal: AbortSignal): Promise<{ readonly path: string; readonly name: string }> {
+  const { model, backend, json } = options;
+  if (model === undefined) return { path: demoModelDirectory(), name: demoModelInformation.name };
+  // The hub's client is large, and not needed for the demo model.
+  const { findModel } = await import("./models/find-model.js");
+  return findModel(model, { backend, signal, ...(json === undefined ? {} : { quiet: json }) });
 }
 
-/** Loads the model in a worker thread, with progress on standard error. @throws the errors of `WorkerEngine.load` */
+/** Loads the model in a worker thread, with progress on standard error. @throws the errors of `namedModel` and `WorkerEngine.load` */
 export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal): Promise<WorkerEngine> {
+  const { path, name } = await namedModel(options, signal);
   using progress = new Progress("Loading");
   return WorkerEngine.load({
     setup: [new URL("./register-packages.js", import.meta.url).href],
-    path: modelPath(options),
-    ...(options.model === undefined ? { name: demoModelInformation.name } : {}),
+    path,
+    name,
     backend: options.backend,
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
     ...(options.threads === undefined ? {} : { threads: options.threads }),

@@ -1,13 +1,15 @@
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
 import { DisposedError, InvalidRequestError } from "@elastic-attention/core";
 import { PagePool } from "@elastic-attention/attention";
 import { type Backend, createBackend, type FloatDType } from "@elastic-attention/tensor";
+import type { ModelProgress } from "@elastic-attention/hub";
 import type { HeadList } from "@elastic-attention/router";
 import { countParameters, PretrainedModel } from "@elastic-attention/transformer";
 import { ActiveRequest } from "./active-request.js";
 import type { Engine, EngineReport, ModelDescription } from "./engine.js";
 import type { EngineContext } from "./engine-context.js";
 import { endOfTextIds } from "./end-of-text.js";
+import { findModel } from "./find-model.js";
 import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
 import { loadHeadList } from "./load-head-list.js";
 import { promptTokens } from "./request-plan.js";
@@ -32,7 +34,10 @@ export interface EngineSettings {
 
 /** What is loaded, and where it computes. */
 export interface LocalEngineOptions extends EngineSettings {
-  /** Folder with config.json, safetensors, tokenizer.json and, optionally, routers.safetensors or heads.json. */
+  /**
+   * Folder with config.json, safetensors, tokenizer.json and, optionally, routers.safetensors or heads.json; or
+   * `org/name[@revision][:file or quantisation]` of the Hugging Face hub, which is fetched where its cache does not have it.
+   */
   readonly path: string;
   /** What reports call the model; default: the name of its folder. */
   readonly name?: string;
@@ -53,6 +58,8 @@ export interface LocalEngineOptions extends EngineSettings {
    */
   readonly routers?: string;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
+  /** While a model of the hub is fetched. */
+  readonly onFetch?: (progress: ModelProgress) => void;
   /** Stops the loading; everything loaded is freed. */
   readonly signal?: AbortSignal;
 }
@@ -81,16 +88,17 @@ export class LocalEngine implements Engine {
   /**
    * Loads a model folder.
    *
-   * @throws InvalidRequestError for a head list and routers at once, TokenizerError, HeadListError, ModelConfigError and the other errors of `PretrainedModel.open`,
+   * @throws the errors of `resolveModel` for a name; InvalidRequestError for a head list and routers at once, TokenizerError, HeadListError, ModelConfigError and the other errors of `PretrainedModel.open`,
    *   BackendUnavailableError, OutOfMemoryError, the signal's reason; nothing stays allocated
    */
   static async load(options: LocalEngineOptions): Promise<LocalEngine> {
     const begun = performance.now();
-    const { path, signal, threads } = options;
+    const { signal, threads } = options;
     signal?.throwIfAborted();
     if (options.headList !== undefined && options.routers !== undefined) {
       throw new InvalidRequestError("Both a head list and routers were given.", "Give the one that is to decide.");
     }
+    const found = await findModel(options);
     const ownsBackend = typeof options.backend === "string";
     const backend =
       typeof options.backend === "string"
@@ -98,7 +106,7 @@ export class LocalEngine implements Engine {
         : options.backend;
     let model: PretrainedModel | undefined;
     try {
-      model = await PretrainedModel.open({ ...options, backend });
+      model = await PretrainedModel.open({ ...options, path: found.path, backend });
       const tokenizer = Tokenizer.load(model.directory);
       const headList = loadHeadList(model, options.headList);
       const endOfText = endOfTextIds(model.directory, model.spec);
@@ -106,7 +114,7 @@ export class LocalEngine implements Engine {
       const context: EngineContext = { model, tokenizer, headList, router, endOfText, pool: pagePool(model) };
       const headListName = typeof options.headList === "string" ? options.headList : options.headList === undefined ? "heads.json" : "as given";
       const loadSeconds = (performance.now() - begun) / 1000;
-      return new LocalEngine(describe(context, options.name ?? basename(resolve(path)), loadSeconds, headListName), backend, context, ownsBackend, options);
+      return new LocalEngine(describe(context, found.name, loadSeconds, headListName), backend, context, ownsBackend, options);
     } catch (error) {
       model?.[Symbol.dispose]();
       if (ownsBackend) backend[Symbol.dispose]();

@@ -15,9 +15,8 @@ import {
   summarizeRun,
 } from "@elastic-attention/evaluation";
 import { LocalEngine } from "@elastic-attention/generation";
-import { demoModelInformation } from "@elastic-attention/demo-model";
 import type { HubData } from "../evaluation/hub-data.js";
-import { modelPath, type ModelOptions } from "../model-options.js";
+import { type ModelOptions, namedModel } from "../model-options.js";
 import registerPackages from "../register-packages.js";
 import { summaryText } from "../report/evaluation-text.js";
 import { writeReport } from "../report/write-report.js";
@@ -176,17 +175,18 @@ async function hubData(options: EvalOptions, communicator: Communicator, say: ((
 }
 
 /** In this thread: the runner asks for raw numerics and brings routers of its own. */
-function loadEngine(options: EvalOptions, { rank, size }: Communicator, signal: AbortSignal): Promise<LocalEngine> {
+async function loadEngine(options: EvalOptions, { rank, size }: Communicator, signal: AbortSignal): Promise<LocalEngine> {
+  const { path, name } = await namedModel({ ...options, json: rank > 0 || options.json === true }, signal);
   using progress = new Progress("Loading");
   const threads = options.threads ?? (size > 1 ? Math.max(1, Math.floor(availableParallelism() / size)) : undefined);
   return LocalEngine.load({
-    path: modelPath(options),
+    path,
+    name,
     backend: options.backend,
     // All answers soon, none at once: prompts are read to their end, and answers grow in large batches.
     prefillBudgetMilliseconds: Infinity,
     maximumBatch: Math.max(64, options.batch ?? 0),
     signal,
-    ...(options.model === undefined ? { name: demoModelInformation.name } : {}),
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
     ...(threads === undefined ? {} : { threads }),
     ...(options.heads === undefined ? {} : { headList: options.heads }),

@@ -3,7 +3,7 @@ import { chooseRouterKind, loadHeadList, routeRequest } from "@elastic-attention
 import type { Router } from "@elastic-attention/router";
 import { type Backend, createBackend, SafetensorsFile, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { elasticModes, forward as runForward, PretrainedModel } from "@elastic-attention/transformer";
-import type { ModelOptions, RoutingOptions } from "../model-options.js";
+import { type ModelOptions, namedModel, type RoutingOptions } from "../model-options.js";
 import registerPackages from "../register-packages.js";
 import type { CommandFunction } from "../run-command.js";
 
@@ -18,9 +18,10 @@ type ForwardOptions = ModelOptions & RoutingOptions & {
 export const forward: CommandFunction<ForwardOptions> = async ({ positional, options, signal }) => {
   registerPackages();
   const tokens = readIds(options.ids);
+  const { path } = await namedModel({ ...options, model: positional[0]! }, signal);
   using backend = await startBackend(options);
   using model = await PretrainedModel.open({
-    path: positional[0]!,
+    path,
     backend,
     signal,
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),

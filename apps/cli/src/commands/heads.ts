@@ -1,14 +1,12 @@
 import { readFileSync } from "node:fs";
-import { basename, resolve } from "node:path";
 import { writeFileWhole } from "@elastic-attention/core";
-import { demoModelInformation } from "@elastic-attention/demo-model";
 import { mobyDick, runningText } from "@elastic-attention/evaluation";
 import { RandomStream, Tokenizer } from "@elastic-attention/generation";
 import { type HeadList, randomHeadList, RetrievalScores } from "@elastic-attention/router";
 import { createBackend } from "@elastic-attention/tensor";
 import { findModelAdapter, ModelConfig, PretrainedModel } from "@elastic-attention/transformer";
 import { cutToTokens, hideNeedle, type NeedleDocument, needlePrompt } from "../documents/needle-document.js";
-import { modelPath, type ModelOptions } from "../model-options.js";
+import { type ModelOptions, namedModel } from "../model-options.js";
 import registerPackages from "../register-packages.js";
 import type { CommandFunction } from "../run-command.js";
 import { Progress } from "../terminal/progress.js";
@@ -28,7 +26,7 @@ const keys = ["harbour", "lantern", "orchard", "violin", "compass", "meadow", "a
 /** `heads`: retrieval scores of every key-value head over needle prompts, written as a head list. */
 export const heads: CommandFunction<HeadsOptions> = async ({ options, signal }) => {
   registerPackages();
-  const path = modelPath(options);
+  const { path, name } = await namedModel(options, signal);
   if (options.random === true) return writeList(options, randomHeads(path, options));
   using backend = await createBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
   using model = await PretrainedModel.open({ path, backend, signal, ...(options.dtype === undefined ? {} : { dtype: options.dtype }) });
@@ -56,7 +54,7 @@ export const heads: CommandFunction<HeadsOptions> = async ({ options, signal }) 
   const list: HeadList = {
     version: 1,
     description:
-      `Retrieval scores of ${options.model === undefined ? demoModelInformation.name : basename(resolve(path))}: attention to the needle while the answer is copied, mean over ${options.samples} ` +
+      `Retrieval scores of ${name}: attention to the needle while the answer is copied, mean over ${options.samples} ` +
       `prompts of about ${lengths.join(", ")} tokens each, seed ${options.seed}.`,
     scores: scores.scores().map((row) => row.map((value) => Number(value.toPrecision(6)))),
     sparsity: options.sparsity,

@@ -1,9 +1,9 @@
-import { existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { backendProvider, type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
 import { countParameters, elasticModes, elasticSizes, findModelAdapter, ModelConfig, type ModelSpec, predictMemory, routerFileName } from "@elastic-attention/transformer";
 import { promptInput, readPrompt } from "../documents/read-prompt.js";
-import { modelPath, type ModelOptions, openEngine, type RoutingOptions } from "../model-options.js";
+import { type ModelOptions, namedModel, openEngine, type RoutingOptions } from "../model-options.js";
 import registerPackages from "../register-packages.js";
 import { headMapSvg } from "../report/head-map-svg.js";
 import { formatBytes, headMapText } from "../report/routing-report-text.js";
@@ -21,7 +21,7 @@ type InspectOptions = ModelOptions & RoutingOptions & {
 /** `inspect`: a checkpoint without loading it; with a prompt also its head map. */
 export const inspect: CommandFunction<InspectOptions> = async ({ positional, options, signal }) => {
   registerPackages();
-  const checkpoint = describeCheckpoint(modelPath(options), options);
+  const checkpoint = describeCheckpoint((await namedModel(options, signal)).path, options);
   const asked = positional[0] !== undefined || options.file !== undefined || options.svg !== undefined;
   if (!options.json) console.log(options.memory === true ? memoryText(checkpoint) : checkpointText(checkpoint));
   if (!asked) {
@@ -75,7 +75,8 @@ function describeCheckpoint(path: string, options: InspectOptions) {
 function routerOf(path: string, names: readonly string[], { heads, router }: InspectOptions): string {
   if (heads !== undefined) return `head list ${heads}`;
   if (router !== undefined) return router;
-  const has = (file: string) => existsSync(join(path, file));
+  const directory = statSync(path).isDirectory() ? path : dirname(path);
+  const has = (file: string) => existsSync(join(directory, file));
   if (has(routerFileName)) return `trained, in ${routerFileName}`;
   if (names.some((name) => name.includes("mask_allocator.cls_router_head_agnostic"))) return "trained";
   return has("heads.json") ? "none in the checkpoint; head list heads.json" : "none in the checkpoint";

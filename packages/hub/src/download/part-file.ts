@@ -26,8 +26,6 @@ const [heartbeat, abandonedAfter] = [10_000, 60_000];
 const lookAgain = 250;
 
 const host = hostname().replace(/[^\w-]/g, "_");
-/** Names of the parts that this process is writing to. */
-const own = new Set<string>();
 
 /**
  * Waits until no other process fetches the same content, and takes over what was left of it. When the part is disposed of,
@@ -68,7 +66,6 @@ async function isFirst(target: string, { path }: PartFile): Promise<boolean> {
 async function takePart(target: string, left: readonly Part[]): Promise<PartFile> {
   const name = `${basename(target)}.${host}~${process.pid}~${randomUUID()}.incomplete`;
   const path = join(dirname(target), name);
-  own.add(name);
   let claimed = false;
   for (const each of left) {
     const other = join(dirname(target), each.name);
@@ -87,7 +84,6 @@ async function takePart(target: string, left: readonly Part[]): Promise<PartFile
       // Under the name that says that nobody is writing.
       if (remains?.size === 0) await rm(path, { force: true });
       else if (remains !== undefined) await orMissing(rename(path, `${target}.incomplete`));
-      own.delete(name);
     },
   };
 }
@@ -111,11 +107,10 @@ async function partsOf(target: string): Promise<Part[]> {
   return parts;
 }
 
-/** Whether the writer ran on this machine and is gone. Process ids of other machines say nothing here. */
+/** Whether the writer ran on this machine and is gone. A thread of this process, and other machines, show it by silence. */
 function wasKilled(name: string): boolean {
   const [, where, id] = /\.([\w-]+)~(\d+)~[^.]+\.incomplete$/.exec(name) ?? [];
   if (where !== host || id === undefined) return false;
-  if (Number(id) === process.pid) return !own.has(name);
   try {
     process.kill(Number(id), 0);
     return false;
