@@ -184,19 +184,19 @@ program
   .command("pull <model>")
   .description("fetch a model of the Hugging Face hub into the cache: owner/name[@revision][:file or quantisation]")
   .option("--json", "one JSON document on standard output")
-  .action(runCommand(async () => (await import("./commands/pull.js")).pull));
+  .action(runCommand(async () => (await import("./models/pull.js")).pull));
 
 program
   .command("list")
   .description("show the models in the cache: revision, size, last use, format, and whether each is complete")
   .option("--json", "one JSON document on standard output")
-  .action(runCommand(async () => (await import("./commands/list.js")).list));
+  .action(runCommand(async () => (await import("./models/list.js")).list));
 
 program
   .command("remove <model>")
   .description("remove a model, one revision or one quantisation of it from the cache")
   .option("--json", "one JSON document on standard output")
-  .action(runCommand(async () => (await import("./commands/remove.js")).remove));
+  .action(runCommand(async () => (await import("./models/remove.js")).remove));
 
 program
   .command("doctor")

@@ -20,7 +20,7 @@ export class FetchView implements Disposable {
     const part = total === 0 ? plainLines : Math.floor((plainLines * done) / total);
     if (wait === undefined && part === this.#part && path === this.#path) return;
     // Small files come all at once.
-    const silent = path !== this.#path && total < 1e6;
+    const silent = total < 1e6;
     [this.#part, this.#path] = [part, path];
     if (!silent || wait !== undefined) console.error(`Fetching ${this.name}: ${stateText(progress)}`);
   }

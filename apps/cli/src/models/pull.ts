@@ -1,5 +1,5 @@
 import { HubRequestError, sizeText } from "@elastic-attention/hub";
-import { findModel } from "../models/find-model.js";
+import { findModel } from "./find-model.js";
 import { type CommandFunction, interrupted } from "../run-command.js";
 
 /** `pull`: a model of the hub into the cache, with the files that loading it needs. */
