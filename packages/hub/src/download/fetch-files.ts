@@ -110,7 +110,11 @@ async function freshSnapshot(request: FetchRequest, settings: HubSettings, cache
     const { path, size: total } = listed;
     files.push(
       await storeFile({
-        ...{ hub, cache, repository, commit, file: listed },
+        hub,
+        cache,
+        repository,
+        commit,
+        file: listed,
         ...(verify === undefined ? {} : { verify }),
         ...(signal === undefined ? {} : { signal }),
         ...(onProgress === undefined ? {} : { onProgress: (done: number) => onProgress({ path, done, total }) }),

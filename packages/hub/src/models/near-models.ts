@@ -1,4 +1,4 @@
-import { editDistance, HubAccessError, HubError, HubNotFoundError, HubOfflineError, HubUnreachableError, recordError, reviveError } from "@elastic-attention/core";
+import { editDistance, HubAccessError, type HubError, HubNotFoundError, HubOfflineError, HubUnreachableError, recordError, reviveError } from "@elastic-attention/core";
 import { cachedModelNames } from "../cache/cached-models.js";
 import { HubConnection } from "../connection/hub-connection.js";
 import type { HubSettings } from "../connection/hub-settings.js";

@@ -145,7 +145,7 @@ describe("a transfer", () => {
 describe("a disk", () => {
   test("without room for all weights is found before the first of them", async () => {
     const { hub, resolve, fetched } = await hubWith(sharded);
-    const check = () => void expect(fetched()).toEqual(["config.json", "model.safetensors.index.json"]);
+    const check = () => expect(fetched()).toEqual(["config.json", "model.safetensors.index.json"]);
     hub.faults.listedWeights = 2 ** 50;
     await expect(resolve(modelName, { check })).rejects.toThrow(DiskFullError);
     expect(fetched()).toEqual(["config.json", "model.safetensors.index.json"]);

@@ -5,7 +5,7 @@ import { resolveModel } from "../../dist/index.js";
 const [name, progress] = process.argv.slice(2);
 const onProgress = progress === "progress" ? ({ done }) => console.log(done) : undefined;
 try {
-  console.log(JSON.stringify(await resolveModel(name, { ...(onProgress === undefined ? {} : { onProgress }) })));
+  console.log(JSON.stringify(await resolveModel(name, onProgress === undefined ? {} : { onProgress })));
 } catch (error) {
   console.log(JSON.stringify({ error: error.name, message: error.message }));
 }
