@@ -77,8 +77,9 @@ describe.skipIf(!compiler)("a compiled file", () => {
     for (const part of [0.01, 0.1, 0.3, 0.5, 0.7, 0.9]) {
       const path = join(folder, `cut-${part}.node`);
       writeFileSync(path, whole.subarray(0, Math.floor(whole.length * part)));
-      const { problem } = loadAddon(source(path));
-      if (part < 0.5) expect(problem).toMatch(/does not load .*; run `make it`$/s);
+      // The last parts of a file name sections for debuggers: without them it may still load.
+      const { problem = "loaded; run `make it`" } = loadAddon(source(path));
+      expect(problem).toMatch(part < 0.5 ? /does not load .*; run `make it`$/s : /; run `make it`$/);
     }
   });
 

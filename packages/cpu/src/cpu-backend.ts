@@ -1,5 +1,5 @@
 import { totalmem } from "node:os";
-import { guardCall, type NativeAddon, NativeBackend } from "@elastic-attention/addon";
+import { guardCall, NativeBackend } from "@elastic-attention/addon";
 import { hostWorkSizes } from "@elastic-attention/tensor";
 import { type InstructionSet, instructionSetName, usableLevel } from "./instruction-set.js";
 import type { CpuAddon } from "./cpu-addon.js";
@@ -13,7 +13,7 @@ export interface CpuBackendOptions {
 }
 
 /** Native kernels on the host's processor; f32 and bf16, sums in float32. */
-export class CpuBackend extends NativeBackend<NativeAddon> {
+export class CpuBackend extends NativeBackend {
   constructor(addon: CpuAddon, options: { readonly threads: number; readonly instructionSet?: InstructionSet }) {
     const { threads } = options;
     const { code, level } = usableLevel(addon, options.instructionSet ?? "amx");

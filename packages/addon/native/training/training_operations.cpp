@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "addon/checked_operations.h"
+#include "checks/checked_operations.h"
 #include "addon/exports.h"
 
 namespace elastic {

@@ -7,7 +7,7 @@
 #include <thread>
 #include <utility>
 
-#include "floats/gradient_table.h"
+#include "floats/gradients/gradient_table.h"
 #include "floats/kernel_table.h"
 
 namespace elastic {

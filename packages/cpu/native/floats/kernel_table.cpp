@@ -1,6 +1,6 @@
 #include "floats/kernel_table.h"
 
-#include "floats/gradient_table.h"
+#include "floats/gradients/gradient_table.h"
 
 namespace elastic {
 

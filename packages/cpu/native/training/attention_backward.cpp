@@ -6,7 +6,7 @@
 #include "core/instruction_set.h"
 #include "core/scratch.h"
 #include "core/thread_pool.h"
-#include "floats/gradient_table.h"
+#include "floats/gradients/gradient_table.h"
 #include "floats/kernel_table.h"
 
 namespace elastic {

@@ -7,7 +7,7 @@
 
 #include "core/instruction_set.h"
 #include "core/scratch.h"
-#include "floats/attention_gradients.h"
+#include "floats/gradients/attention_gradients.h"
 #include "floats/kernel_table.h"
 #include "floats/vector.h"
 #include "gemm/panel_product.h"

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "core/scratch.h"
-#include "floats/gradient_table.h"
+#include "floats/gradients/gradient_table.h"
 #include "floats/kernel_table.h"
 #include "training/attention_backward_step.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/thread_pool.h"
-#include "floats/gradient_table.h"
+#include "floats/gradients/gradient_table.h"
 #include "floats/kernel_table.h"
 
 namespace elastic {
