@@ -1,11 +1,12 @@
-import { basename, resolve } from "node:path";
 import { DisposedError, InvalidRequestError, MemoryScope } from "@elastic-attention/core";
 import { type Backend, createBackend, type FloatDType } from "@elastic-attention/tensor";
+import type { ModelProgress } from "@elastic-attention/hub";
 import type { HeadList } from "@elastic-attention/router";
 import { openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
 import type { Engine, EngineReport, ModelDescription } from "./engine.js";
 import type { EngineContext } from "./engine-context.js";
 import { checkSettings, type CheckedSettings, type EngineSettings } from "./engine-settings.js";
+import { findModel } from "./find-model.js";
 import { describeModel } from "./model-description.js";
 import { ActiveRequest } from "./request/active-request.js";
 import { promptTokens } from "./request/checked-request.js";
@@ -20,7 +21,11 @@ import { Tokenizer } from "./tokenizer/tokenizer.js";
 
 /** What is loaded, and where it computes. */
 export interface LocalEngineOptions extends EngineSettings {
-  /** Folder with config.json, safetensors, tokenizer.json and, optionally, routers.safetensors or heads.json; or a GGUF file. */
+  /**
+   * Folder with config.json, safetensors, tokenizer.json and, optionally, routers.safetensors or heads.json; a .safetensors
+   * or .gguf file; or `org/name[@revision][:file or quantisation]` of the Hugging Face hub, which is fetched where its cache
+   * does not have it.
+   */
   readonly path: string;
   /** What reports call the model; default: the name of its folder. */
   readonly name?: string;
@@ -41,6 +46,8 @@ export interface LocalEngineOptions extends EngineSettings {
    */
   readonly routers?: string;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
+  /** While a model of the hub is fetched. */
+  readonly onFetch?: (progress: ModelProgress) => void;
   /** Stops the loading; everything loaded is freed. */
   readonly signal?: AbortSignal;
 }
@@ -81,18 +88,19 @@ export class LocalEngine implements Engine {
   /**
    * Loads a model folder.
    *
-   * @throws InvalidRequestError for settings out of range and for a head list and routers at once, TokenizerError, HeadListError,
+   * @throws the errors of `resolveModel` for a name; InvalidRequestError for settings out of range and for a head list and routers at once, TokenizerError, HeadListError,
    *   ModelConfigError and the other errors of `PretrainedModel.open`, BackendUnavailableError, OutOfMemoryError, the signal's
    *   reason; nothing stays allocated
    */
   static async load(options: LocalEngineOptions): Promise<LocalEngine> {
-    const { path, threads, signal } = options;
+    const { threads, signal } = options;
     const begun = performance.now();
     const settings = checkSettings(options);
     signal?.throwIfAborted();
     if (options.headList !== undefined && options.routers !== undefined) {
       throw new InvalidRequestError("Both a head list and routers were given.", "Give the one that is to decide.");
     }
+    const found = await findModel(options);
     const ownsBackend = typeof options.backend === "string";
     const backend =
       typeof options.backend === "string"
@@ -102,12 +110,12 @@ export class LocalEngine implements Engine {
     try {
       // Before anything is loaded: the weights count too.
       if (settings.memoryLimitBytes !== undefined) backend.setMemoryLimit(settings.memoryLimitBytes);
-      const tokenizer = openTokenizer(path);
-      model = await PretrainedModel.open({ ...options, backend });
+      const tokenizer = openTokenizer(found.path);
+      model = await PretrainedModel.open({ ...options, path: found.path, backend });
       const choice = chooseRouter(model, options.headList);
       const endOfText = model.ggufPath === undefined ? endOfTextIds(model.directory, model.spec) : new Set([...model.spec.endOfTextIds, ...tokenizer.endOfText]);
       const loadSeconds = (performance.now() - begun) / 1000;
-      const description = describeModel(choice, tokenizer, options.name ?? basename(resolve(path)), loadSeconds);
+      const description = describeModel(choice, tokenizer, found.name, loadSeconds);
       return new LocalEngine({ choice, tokenizer, endOfText, model: description, ownsBackend }, settings);
     } catch (error) {
       model?.[Symbol.dispose]();

@@ -1,6 +1,6 @@
-import { fetchFiles, type FetchRequest, type Snapshot } from "./fetch-files.js";
-import { hubSettings } from "./hub-settings.js";
-import { RepositoryCache } from "./repository-cache.js";
+import { fetchFiles, type FetchRequest, type Snapshot } from "../download/fetch-files.js";
+import { hubSettings } from "../connection/hub-settings.js";
+import { RepositoryCache } from "../cache/repository-cache.js";
 import { unpackArchive, type UnpackOptions } from "./unpack-archive.js";
 
 /** An archive of a repository, and what it is to be unpacked with. */

@@ -1,6 +1,6 @@
 import type { Entry } from "yauzl";
 import { HostileArchiveError } from "@elastic-attention/core";
-import { isInside } from "./repository.js";
+import { isInside } from "../connection/repository.js";
 
 /** What an archive may hold. */
 export interface ArchiveLimits {

@@ -6,8 +6,8 @@ import { crc32 } from "node:zlib";
 import { type Entry, openPromise, type ZipFile } from "yauzl";
 import { DamagedArchiveError, HostileArchiveError, HubError } from "@elastic-attention/core";
 import { type ArchiveLimits, checkEntries, defaultLimits } from "./archive-limits.js";
-import { checkFreeSpace, orDiskFull } from "./free-space.js";
-import { orMissing } from "./or-missing.js";
+import { checkFreeSpace, orDiskFull } from "../cache/free-space.js";
+import { orMissing } from "../cache/or-missing.js";
 
 /** How an archive is unpacked. */
 export interface UnpackOptions {

@@ -17,7 +17,8 @@ export function repositoryText({ type, name }: Repository): string {
 
 /** Names become parts of addresses and of paths on the disk. @throws HubRequestError */
 export function checkRepository({ name }: Repository): void {
-  if (/^[\w.-]+(\/[\w.-]+)?$/.test(name) && !name.split("/").some((part) => /^\.*$/.test(part))) return;
+  // Two dashes divide owner and name in the cache.
+  if (/^[\w.-]{1,96}(\/[\w.-]{1,96})?$/.test(name) && !/--|\.\./.test(name) && !name.split("/").includes(".")) return;
   throw new HubRequestError(`"${name}" is no name of a repository.`, 'Expected "owner/name".');
 }
 

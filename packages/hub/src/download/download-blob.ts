@@ -1,11 +1,11 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { ChecksumError, HubResponseError, HubUnreachableError } from "@elastic-attention/core";
-import { type ContentHash, hashText, startHash } from "./content-hash.js";
-import { checkFreeSpace, orDiskFull } from "./free-space.js";
-import { orMissing } from "./or-missing.js";
+import { type ContentHash, hashText, startHash } from "../cache/content-hash.js";
+import { checkFreeSpace, orDiskFull } from "../cache/free-space.js";
+import { orMissing } from "../cache/or-missing.js";
+import { claimPart } from "./part-file.js";
 
 /** One content to be brought onto the disk. */
 export interface BlobDownload {
@@ -25,12 +25,10 @@ export interface BlobDownload {
 const attempts = 4;
 /** Before the second attempt, in milliseconds; longer before each further one. */
 const pause = 400;
-/** A part that nobody has written to for so long was left by a process that was killed, in milliseconds. */
-const abandonedAfter = 60_000;
 
 /**
  * Brings a content onto the disk, whole or not at all: it is written under another name, compared with its size and hash, and
- * moved. What an earlier try has left is gone on with. Several processes may do the same at once.
+ * moved. What an earlier try has left is resumed; while another process fetches the same content, this one waits for it.
  *
  * @throws ChecksumError, DiskFullError, HubError; the signal's reason
  */
@@ -38,15 +36,15 @@ export async function downloadBlob(download: BlobDownload): Promise<void> {
   const { target, size, signal } = download;
   const folder = dirname(target);
   await mkdir(folder, { recursive: true });
-  const part = await claimPart(target);
+  await using part = await orDiskFull(folder, size, () => claimPart(download));
+  // Another process has fetched it meanwhile.
+  if (part === undefined) return;
   try {
-    await checkFreeSpace(folder, size - ((await orMissing(stat(part)))?.size ?? 0));
-    await orDiskFull(folder, size, () => fillWithRetries(part, download));
-    await rename(part, target);
+    await checkFreeSpace(folder, size - ((await orMissing(stat(part.path)))?.size ?? 0));
+    await orDiskFull(folder, size, () => fillWithRetries(part.path, download));
+    await rename(part.path, target);
   } catch (error) {
-    // Kept for the next try under a name that says that nobody is writing.
-    if (ChecksumError.isInstance(error)) await rm(part, { force: true });
-    else await orMissing(rename(part, `${target}.incomplete`));
+    if (ChecksumError.isInstance(error)) await rm(part.path, { force: true });
     signal?.throwIfAborted();
     throw error;
   }
@@ -101,29 +99,7 @@ async function openPart(path: string) {
   return { handle, [Symbol.asyncDispose]: () => handle.close() };
 }
 
-/** A broken connection, a hub that is busy. */
+/** A broken connection, an answer that ended early. The connection itself asks a busy hub again. */
 function mayPass(error: unknown): boolean {
-  if (HubUnreachableError.isInstance(error)) return true;
-  return HubResponseError.isInstance(error) && (error.status === undefined || error.status === 429 || error.status >= 500);
-}
-
-/**
- * Path of a part that this process alone writes to. A part that was left is taken over by renaming it, which succeeds for
- * one process only. Should its owner be alive after all and write on, the hash will not match and everything starts anew.
- */
-async function claimPart(target: string): Promise<string> {
-  const folder = dirname(target);
-  const own = `${target}.${randomUUID()}.incomplete`;
-  let claimed = false;
-  for (const name of await readdir(folder)) {
-    if (!(name.startsWith(`${basename(target)}.`) && name.endsWith(".incomplete"))) continue;
-    const path = join(folder, name);
-    const left = await orMissing(stat(path));
-    if (left === undefined) continue;
-    const released = name === `${basename(target)}.incomplete`;
-    if (!released && Date.now() - left.mtimeMs < abandonedAfter) continue;
-    if (claimed) await rm(path, { force: true });
-    else claimed = (await orMissing(rename(path, own).then(() => true))) ?? false;
-  }
-  return own;
+  return HubUnreachableError.isInstance(error) || (HubResponseError.isInstance(error) && error.status === undefined);
 }

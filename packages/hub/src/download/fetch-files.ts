@@ -1,10 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { ChecksumError, HubOfflineError, HubUnreachableError } from "@elastic-attention/core";
-import { downloadBlob } from "./download-blob.js";
-import { HubConnection } from "./hub-connection.js";
-import { hubSettings, type HubSettings } from "./hub-settings.js";
-import { checkRepository, checkRepositoryPath, checkRevision, commitPattern, type Repository, repositoryText } from "./repository.js";
-import { type CachedFile, RepositoryCache } from "./repository-cache.js";
+import { HubConnection } from "../connection/hub-connection.js";
+import { hubSettings, type HubSettings } from "../connection/hub-settings.js";
+import { checkRepository, checkRepositoryPath, checkRevision, commitPattern, type Repository, repositoryText } from "../connection/repository.js";
+import { type CachedFile, RepositoryCache } from "../cache/repository-cache.js";
+import { storeFile } from "./store-file.js";
 
 /** Files of one repository at one revision. */
 export interface FetchRequest {
@@ -107,19 +107,19 @@ async function freshSnapshot(request: FetchRequest, settings: HubSettings, cache
   const commit = pinned ? revision : await hub.commitOf(revision);
   const files: CachedFile[] = [];
   for (const listed of await hub.list(commit, request.files)) {
-    const { path, size, hash } = listed;
-    if (!(await cache.hasBlob(hash, size, verify === "hash", signal))) {
-      await downloadBlob({
-        name: `${path} of ${repositoryText(repository)}`,
-        target: cache.blob(hash),
-        size,
-        hash,
-        read: (start) => hub.read(commit, listed, start),
+    const { path, size: total } = listed;
+    files.push(
+      await storeFile({
+        hub,
+        cache,
+        repository,
+        commit,
+        file: listed,
+        ...(verify === undefined ? {} : { verify }),
         ...(signal === undefined ? {} : { signal }),
-        ...(onProgress === undefined ? {} : { onProgress: (done: number) => onProgress({ path, done, total: size }) }),
-      });
-    }
-    files.push({ path, location: await cache.link(commit, path, hash), size, hash });
+        ...(onProgress === undefined ? {} : { onProgress: (done: number) => onProgress({ path, done, total }) }),
+      }),
+    );
   }
   await mkdir(cache.snapshot(commit), { recursive: true });
   // Last: a revision in the cache has what was asked for of it.
