@@ -19,7 +19,7 @@ export interface WorkerSettings {
 }
 
 /** A request without what cannot leave the thread. */
-export type WorkerRequest = Omit<GenerationRequest, "signal" | "router">;
+export type WorkerRequest = Omit<GenerationRequest, "signal" | "router"> & { readonly router?: string };
 
 /** Messages to the worker. `id` names the call they belong to. */
 export type ToWorker =

@@ -59,8 +59,9 @@ export class WorkerEngine implements Engine {
 
   async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
     this.#requireAlive();
-    const { signal, router, ...rest } = request;
-    if (router !== undefined) throw new InvalidRequestError("A router cannot cross threads.", "Use LocalEngine, or mode and sparsity.");
+    const { signal, router, ...shared } = request;
+    if (router !== undefined && typeof router !== "string") throw new InvalidRequestError("A router cannot cross threads.", "Use LocalEngine, the name of a registered router, or mode and sparsity.");
+    const rest = router === undefined ? shared : { ...shared, router };
     const id = this.#nextId++;
     const queue: GenerationEvent[] = [];
     let state: { readonly error?: Error } | undefined;
