@@ -7,7 +7,7 @@ import { GgufMetadataError } from "@elastic-attention/core";
 import { type GgufWriteValue, writeGguf } from "@elastic-attention/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Tokenizer } from "../../src/index.js";
-import { preTokenizers } from "../../src/gguf/pre-tokenizers.js";
+import { preTokenizers } from "../../src/tokenizer/gguf/pre-tokenizers.js";
 
 const fixture = (name: string) => gunzipSync(readFileSync(new URL(`fixtures/${name}.gz`, import.meta.url)));
 const folder = mkdtempSync(join(tmpdir(), "gguf-tokenizer-"));

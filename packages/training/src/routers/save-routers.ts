@@ -153,8 +153,10 @@ function copyBase(base: string, target: string): Record<string, string> {
     if (["config.json", "heads.json", routerFileName, "model.safetensors.index.json"].includes(name)) continue;
     cpSync(join(base, name), join(target, name), { recursive: true, dereference: true });
   }
-  const index = join(base, "model.safetensors.index.json");
-  if (existsSync(index)) Object.assign(weightMap, (JSON.parse(readFileSync(index, "utf8")) as { weight_map: Record<string, string> }).weight_map);
+  const [single, index] = [join(base, "model.safetensors"), join(base, "model.safetensors.index.json")];
+  const shards = existsSync(index) ? (JSON.parse(readFileSync(index, "utf8")) as { weight_map: Record<string, string> }).weight_map : {};
+  // As the checkpoint is read: beside a single file that it does not name, an index is of an older save.
+  if (Object.values(shards).includes("model.safetensors") || !existsSync(single)) Object.assign(weightMap, shards);
   else {
     using checkpoint = SafetensorsCheckpoint.open(base);
     for (const name of checkpoint.names) weightMap[name] = "model.safetensors";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { backendProvider, type Checkpoint, type FloatDType } from "@elastic-attention/tensor";
 import { countParameters, elasticModes, elasticSizes, findModelAdapter, type ModelConfig, type ModelSpec, openModelFiles, predictMemory, routerFileName } from "@elastic-attention/transformer";
 import { promptInput, readPrompt } from "../../prompt/read-prompt.js";
-import { modelPath } from "../../engine/model-path.js";
+import { namedModel } from "../../engine/model-path.js";
 import { openEngine } from "../../engine/open-engine.js";
 import { chosenRouter, requestRouting } from "../../engine/request-settings.js";
 import { headMapSvg } from "../../report/head-map-svg.js";
@@ -17,7 +17,7 @@ import type { InspectOptions } from "./model-commands.js";
 /** `inspect`: a checkpoint without loading it; with a prompt also its head map. */
 export const inspect: CommandFunction<InspectOptions> = async ({ positional, options, signal }) => {
   registerPackages();
-  const checkpoint = describeCheckpoint(modelPath(options), options);
+  const checkpoint = describeCheckpoint((await namedModel(options, signal)).path, options);
   const asked = positional[0] !== undefined || options.file !== undefined || options.svg !== undefined;
   if (!options.json) console.log(options.memory === true ? memoryText(checkpoint) : checkpointText(checkpoint));
   if (!asked) {
