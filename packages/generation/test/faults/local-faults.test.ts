@@ -50,7 +50,7 @@ describe.each<[string, TinyModelOptions]>([
       const after = await withinSeconds(runNext(engine), "the next request");
       const problems = problemsOf({ ...outcomes, after }, { ...expected, after: next }, isTyped);
       const { liveAllocations, liveBytes } = backend.memory();
-      if (after.error !== undefined) problems.push(`the next request fails: ${String(after.error)}`);
+      if (after.error !== undefined) problems.push(`the next request fails: ${JSON.stringify(after.error)}`);
       if (liveAllocations !== base.liveAllocations || liveBytes !== base.liveBytes) problems.push(`${liveBytes - base.liveBytes} bytes stay`);
       bad.push(...problems.map((problem) => `call ${call} (${hit}): ${problem}`));
     }
