@@ -98,7 +98,8 @@ export class RenderState {
   escaped(value: Value): string {
     if (value instanceof Markup) return value.value;
     const text = this.printer.text(value);
-    this.meter.makeText(text.length);
+    // An escape has up to five characters.
+    this.meter.makeText(4 * text.length);
     return escapeHtml(text);
   }
 

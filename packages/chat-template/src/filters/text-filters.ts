@@ -7,7 +7,6 @@ import { splitLines } from "../methods/text-split.js";
 import { calculate } from "../operations/arithmetic.js";
 import { isTruthy } from "../operations/truth.js";
 import { codePointLength, codeUnitIndex } from "../text/code-points.js";
-import { escapeHtml } from "../text/html.js";
 import { capitalize } from "../text/letter-case.js";
 import { isWhitespace } from "../text/whitespace.js";
 import { wrapText } from "../text/word-wrap.js";
@@ -91,7 +90,7 @@ function wordWrap(state: RenderState, text: string, [width, breakLong, between, 
   const size = width === undefined ? 79 : integerArgument(width);
   const separator = (between ?? null) === null ? "\n" : textArgument(between);
   if (size <= 0) throw new TemplateRuntimeError("ValueError", `invalid width ${size} (must be > 0)`);
-  state.meter.allocate(16 * text.length);
+  state.meter.allocate(128 * text.length);
   const options = { width: size, breakLongWords: isTruthy(given(breakLong, true)), breakOnHyphens: isTruthy(given(breakHyphens, true)) };
   const lines = splitLines(text).map((line) => wrapText(line, options).join(separator));
   state.meter.makeText(lines.length * separator.length);
@@ -136,6 +135,6 @@ export const textFilters: Readonly<Record<string, Callee>> = {
   format,
   string: withParameters(nothing, (state, value) => (value instanceof Markup ? value : state.printer.text(value))),
   escape: withParameters(nothing, (state, value) => new Markup(state.escaped(value))),
-  forceescape: withParameters(nothing, (state, value) => new Markup(escapeHtml(state.printer.text(value)))),
+  forceescape: withParameters(nothing, (state, value) => new Markup(state.escaped(state.printer.text(value)))),
   safe: withParameters(nothing, (state, value) => new Markup(state.printer.text(value))),
 };

@@ -11,7 +11,8 @@ const floatPattern = new RegExp(`${digits}(?:(?:\\.${digits})?e[+-]?${digits}|\\
 const integerPattern = /0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(?:_?0)*/iy;
 const namePattern = /[\p{L}\p{N}_]+/uy;
 const twoCharacterOperators = new Set(["//", "**", "==", "!=", ">=", "<="]);
-const operators = new Set("+-*/%~[](){}><=.:|,;");
+/** The first characters of all operators; `!` alone is none. */
+const operators = new Set("+-*/%~[](){}><=.:|,;!");
 const closing: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}" };
 /** More digits than Python reads. */
 const integerDigits = 4300;
@@ -38,12 +39,11 @@ export class ExpressionLexer {
     const character = this.#source[at]!;
     if (character >= "0" && character <= "9") return this.#readNumber(at);
     if (character === "'" || character === '"') return this.#readString(at, character);
+    if (operators.has(character)) return this.#readOperator(at);
     const name = match(namePattern, this.#source, at);
-    if (name !== undefined) {
-      if (!isIdentifier(name)) throw this.#error("Invalid character in identifier", at);
-      return this.#push({ type: "name", text: name, offset: at }, name.length);
-    }
-    return this.#readOperator(at);
+    if (name === undefined) throw this.#error(`unexpected char '${String.fromCodePoint(this.#source.codePointAt(at)!)}' at ${at}`, at);
+    if (!isIdentifier(name)) throw this.#error("Invalid character in identifier", at);
+    return this.#push({ type: "name", text: name, offset: at }, name.length);
   }
 
   #push(token: Token, length: number): number {
@@ -74,10 +74,7 @@ export class ExpressionLexer {
   #readOperator(at: number): number {
     const two = this.#source.slice(at, at + 2);
     const operator = twoCharacterOperators.has(two) ? two : this.#source[at]!;
-    if (operator.length === 1 && !operators.has(operator)) {
-      const character = String.fromCodePoint(this.#source.codePointAt(at)!);
-      throw this.#error(`unexpected char '${character}' at ${at}`, at);
-    }
+    if (operator === "!") throw this.#error(`unexpected char '!' at ${at}`, at);
     this.#balance(operator, at);
     return this.#push({ type: "operator", text: operator as Operator, offset: at }, operator.length);
   }

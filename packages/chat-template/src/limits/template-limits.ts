@@ -31,7 +31,7 @@ export const defaultLimits: TemplateLimits = {
   sourceLength: 1_000_000,
   nesting: 250,
   steps: 20_000_000,
-  milliseconds: 700,
+  milliseconds: 500,
   recursion: 200,
   valueDepth: 250,
   rangeLength: 100_000,

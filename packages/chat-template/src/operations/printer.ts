@@ -26,7 +26,8 @@ export class Printer {
   representation(value: Value): string {
     switch (typeof value) {
       case "string":
-        this.#meter.makeText(value.length);
+        // Escapes make up to ten characters of one.
+        this.#meter.makeText(4 * value.length);
         return stringRepresentation(value);
       case "number":
         return String(value);

@@ -1,6 +1,7 @@
 import type { ArithmeticOperator } from "../operations/arithmetic.js";
 import type { OrderOperator } from "../operations/ordering.js";
-import type { CallArguments, CompareOperator, Expression, Filter } from "./expressions.js";
+import { noArguments, parseArguments, parseTestArguments } from "./argument-parser.js";
+import type { CompareOperator, Expression, Filter } from "./expressions.js";
 import { describe, type TokenStream } from "./token-stream.js";
 
 const constants: ReadonlyMap<string, null | boolean> = new Map([
@@ -14,7 +15,6 @@ const constants: ReadonlyMap<string, null | boolean> = new Map([
 const comparisons = new Set(["==", "!=", "<", "<=", ">", ">="]);
 const sums = new Set(["+", "-"]);
 const products = new Set(["*", "/", "//", "%"]);
-const noArguments: CallArguments = { positional: [], named: [], spread: undefined, namedSpread: undefined };
 
 export interface TupleOptions {
   /** Whether `a if b else c` may stand in it; default true. */
@@ -62,7 +62,8 @@ export class ExpressionParser {
 
   #conditional(): Expression {
     let result = this.#or();
-    while (this.stream.isName("if")) {
+    for (let length = 1; this.stream.isName("if"); length++) {
+      this.stream.checkChain(length);
       const { offset } = this.stream.take();
       const test = this.#or();
       const otherwise = this.stream.takeName("else") ? this.parse() : undefined;
@@ -73,7 +74,8 @@ export class ExpressionParser {
 
   #or(): Expression {
     let left = this.#and();
-    while (this.stream.isName("or")) {
+    for (let length = 1; this.stream.isName("or"); length++) {
+      this.stream.checkChain(length);
       const { offset } = this.stream.take();
       left = { kind: "or", left, right: this.#and(), offset };
     }
@@ -82,7 +84,8 @@ export class ExpressionParser {
 
   #and(): Expression {
     let left = this.#not();
-    while (this.stream.isName("and")) {
+    for (let length = 1; this.stream.isName("and"); length++) {
+      this.stream.checkChain(length);
       const { offset } = this.stream.take();
       left = { kind: "and", left, right: this.#not(), offset };
     }
@@ -117,7 +120,8 @@ export class ExpressionParser {
 
   #binary(operators: ReadonlySet<string>, operand: () => Expression): Expression {
     let left = operand();
-    while (this.stream.is("operator") && operators.has(this.stream.current.text)) {
+    for (let length = 1; this.stream.is("operator") && operators.has(this.stream.current.text); length++) {
+      this.stream.checkChain(length);
       const { text, offset } = this.stream.take();
       left = { kind: "arithmetic", operator: text as ArithmeticOperator, left, right: operand(), offset };
     }
@@ -141,7 +145,8 @@ export class ExpressionParser {
 
   #power(): Expression {
     let left = this.unary();
-    while (this.stream.isOperator("**")) {
+    for (let length = 1; this.stream.isOperator("**"); length++) {
+      this.stream.checkChain(length);
       const { offset } = this.stream.take();
       left = { kind: "arithmetic", operator: "**", left, right: this.unary(), offset };
     }
@@ -215,9 +220,10 @@ export class ExpressionParser {
 
   /** Attributes, elements and calls behind a value. */
   postfix(value: Expression): Expression {
+    const { stream } = this;
     let node = value;
-    for (;;) {
-      const { stream } = this;
+    for (let length = 1; ; length++) {
+      stream.checkChain(length);
       if (stream.isOperator(".")) node = this.#attribute(node);
       else if (stream.isOperator("[")) node = this.#subscript(node);
       else if (stream.isOperator("(")) node = this.#call(node);
@@ -226,9 +232,10 @@ export class ExpressionParser {
   }
 
   #filtersAndTests(value: Expression): Expression {
+    const { stream } = this;
     let node = value;
-    for (;;) {
-      const { stream } = this;
+    for (let length = 1; ; length++) {
+      stream.checkChain(length);
       if (stream.isOperator("|")) node = this.filters(node);
       else if (stream.isName("is")) node = this.#test(node);
       else if (stream.isOperator("(")) node = this.#call(node);
@@ -268,41 +275,7 @@ export class ExpressionParser {
 
   #call(callee: Expression): Expression {
     const { offset } = this.stream.current;
-    return { kind: "call", callee, args: this.#arguments(), offset };
-  }
-
-  #arguments(): CallArguments {
-    const { stream } = this;
-    const { offset } = stream.expectOperator("(");
-    const positional: Expression[] = [];
-    const named: { name: string; value: Expression }[] = [];
-    let spread: Expression | undefined;
-    let namedSpread: Expression | undefined;
-    const ensure = (holds: boolean) => holds || stream.fail("invalid syntax for function call expression", offset);
-    for (let first = true; !stream.isOperator(")"); first = false) {
-      if (!first) {
-        stream.expectOperator(",");
-        if (stream.isOperator(")")) break;
-      }
-      if (stream.takeOperator("*")) {
-        ensure(spread === undefined && namedSpread === undefined);
-        spread = this.parse();
-      } else if (stream.takeOperator("**")) {
-        ensure(namedSpread === undefined);
-        namedSpread = this.parse();
-      } else if (stream.is("name") && stream.next.type === "operator" && stream.next.text === "=") {
-        ensure(namedSpread === undefined);
-        const name = stream.take().text;
-        stream.take();
-        if (named.some((other) => other.name === name)) stream.fail(`keyword argument repeated: ${name}`, offset);
-        named.push({ name, value: this.parse() });
-      } else {
-        ensure(spread === undefined && namedSpread === undefined && named.length === 0);
-        positional.push(this.parse());
-      }
-    }
-    stream.expectOperator(")");
-    return { positional, named, spread, namedSpread };
+    return { kind: "call", callee, args: parseArguments(this), offset };
   }
 
   /** Filters behind a value; with `inline` the first stands without its bar. */
@@ -310,11 +283,12 @@ export class ExpressionParser {
   filters(value: undefined, inline?: boolean): Filter | undefined;
   filters(value: Expression | undefined, inline = false): Expression | undefined {
     let node = value;
-    for (let bare = inline; bare || this.stream.isOperator("|"); bare = false) {
-      if (!bare) this.stream.take();
+    for (let length = 0; (inline && length === 0) || this.stream.isOperator("|"); length++) {
+      this.stream.checkChain(length);
+      if (!inline || length > 0) this.stream.take();
       const { offset } = this.stream.current;
       const name = this.#dottedName();
-      node = { kind: "filter", target: node, name, args: this.stream.isOperator("(") ? this.#arguments() : noArguments, offset };
+      node = { kind: "filter", target: node, name, args: this.stream.isOperator("(") ? parseArguments(this) : noArguments, offset };
     }
     return node;
   }
@@ -330,17 +304,7 @@ export class ExpressionParser {
     const { offset } = stream.take();
     const negated = stream.takeName("not");
     const name = this.#dottedName();
-    const test: Expression = { kind: "test", target, name, args: this.#testArguments(), offset };
+    const test: Expression = { kind: "test", target, name, args: parseTestArguments(this), offset };
     return negated ? { kind: "not", operand: test, offset } : test;
-  }
-
-  /** In parentheses, or one value without them. */
-  #testArguments(): CallArguments {
-    const { stream } = this;
-    if (stream.isOperator("(")) return this.#arguments();
-    const begins = ["name", "string", "integer", "float"].includes(stream.current.type) || stream.isOperator("[") || stream.isOperator("{");
-    if (!begins || ["else", "or", "and"].some((word) => stream.isName(word))) return noArguments;
-    if (stream.isName("is")) stream.fail("You cannot chain multiple tests with is");
-    return { ...noArguments, positional: [stream.nested(() => this.postfix(this.primary()))] };
   }
 }

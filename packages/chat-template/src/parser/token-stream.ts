@@ -69,14 +69,19 @@ export class TokenStream {
 
   /** Parses something that may hold itself. */
   nested<T>(parse: () => T): T {
-    if (++this.#nesting > this.#maximumNesting) {
-      throw new TemplateLimitError("nesting", `The template is nested more than ${this.#maximumNesting} times over.`, {
-        position: positionOf(this.#source, this.current.offset),
-      });
-    }
+    if (++this.#nesting > this.#maximumNesting) this.#refuseNesting(`The template is nested more than ${this.#maximumNesting} times over.`);
     const result = parse();
     this.#nesting--;
     return result;
+  }
+
+  /** Counts the operators of a chain such as `a + b + c`, which nests to the left: four times as many may be. */
+  checkChain(length: number): void {
+    if (length > 4 * this.#maximumNesting) this.#refuseNesting(`An expression of the template has more than ${4 * this.#maximumNesting} operators in a row.`);
+  }
+
+  #refuseNesting(message: string): never {
+    throw new TemplateLimitError("nesting", message, { position: positionOf(this.#source, this.current.offset) });
   }
 
   /** @throws TemplateSyntaxError at a token, by default the current one */

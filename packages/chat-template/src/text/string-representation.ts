@@ -1,4 +1,6 @@
 const plain = /^[ !#-&(-[\]-~]*$/;
+/** What may have to be escaped. */
+const unusual = /[^ !#-&(-[\]-~]/gu;
 const printable = /^[^\p{C}\p{Z}]$/u;
 const shortEscapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
@@ -6,12 +8,12 @@ const shortEscapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\
 export function stringRepresentation(text: string): string {
   if (plain.test(text)) return `'${text}'`;
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  let escaped = "";
-  for (const character of text) escaped += character === quote ? `\\${quote}` : escapeCharacter(character);
+  const escaped = text.replace(unusual, (character) => (character === quote ? `\\${quote}` : escapeCharacter(character)));
   return quote + escaped + quote;
 }
 
 function escapeCharacter(character: string): string {
+  if (character === "'" || character === '"') return character;
   const short = shortEscapes[character];
   if (short !== undefined) return short;
   return isPrintable(character) ? character : codeEscape(character.codePointAt(0)!);

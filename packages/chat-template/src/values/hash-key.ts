@@ -1,4 +1,5 @@
 import { TemplateRuntimeError } from "../errors/template-runtime-error.js";
+import { TemplateLimitError } from "../errors/template-limit-error.js";
 import { typeName } from "../operations/type-name.js";
 import { Markup } from "./markup.js";
 import { PythonFloat } from "./python-float.js";
@@ -26,7 +27,7 @@ export function hashKey(key: Value): HashKey {
   if (typeof key === "bigint") return Number.isSafeInteger(Number(key)) ? Number(key) : key;
   if (key instanceof PythonFloat) return hashFloat(key.value);
   if (key instanceof Markup) return hashText(key.value);
-  if (key instanceof PythonTuple) return `${escape}t${key.items.map(tuplePart).join("")}`;
+  if (key instanceof PythonTuple) return hashTuple(key);
   if (key instanceof Undefined) return `${escape}u`;
   if (Array.isArray(key) || key instanceof PythonDict) {
     throw new TemplateRuntimeError("TypeError", `unhashable type: '${typeName(key)}'`);
@@ -37,6 +38,18 @@ export function hashKey(key: Value): HashKey {
 function hashFloat(value: number): number | bigint {
   if (Object.is(value, -0)) return 0;
   return Number.isInteger(value) && !Number.isSafeInteger(value) ? BigInt(value) : value;
+}
+
+/** Tuples of tuples can be far larger than the memory they take. */
+const longestTuple = 100_000;
+
+function hashTuple({ items }: PythonTuple): string {
+  let text = `${escape}t`;
+  for (const item of items) {
+    text += tuplePart(item);
+    if (text.length > longestTuple) throw new TemplateLimitError("memory", "A tuple is too large to be a key.");
+  }
+  return text;
 }
 
 /** Length and kind in front, so that no two tuples share a text. */
