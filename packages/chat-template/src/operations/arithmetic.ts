@@ -165,7 +165,7 @@ function calculateFloats(operator: ArithmeticOperator, left: number, right: numb
     default:
       if (right === 0) throw new TemplateRuntimeError("ZeroDivisionError", operator === "/" ? "division by zero" : "float floor division by zero");
       if (operator === "/") return new PythonFloat(left / right);
-      return new PythonFloat(operator === "%" ? floatModulo(left, right) : Math.floor((left - floatModulo(left, right)) / right + 0.5));
+      return new PythonFloat(operator === "%" ? floatModulo(left, right) : floorDivide(left, right));
   }
 }
 
@@ -177,6 +177,15 @@ function floatPower(left: number, right: number): PythonFloat {
     throw new TemplateRuntimeError("OverflowError", "(34, 'Numerical result out of range')");
   }
   return new PythonFloat(result);
+}
+
+/** As Python rounds it: by way of the rest, which is exact. */
+function floorDivide(left: number, right: number): number {
+  const rest = left % right;
+  const quotient = (left - rest) / right - (rest !== 0 && rest < 0 !== right < 0 ? 1 : 0);
+  if (quotient === 0) return Object.is(left / right, -0) || left / right < 0 ? -0 : 0;
+  const floor = Math.floor(quotient);
+  return quotient - floor > 0.5 ? floor + 1 : floor;
 }
 
 /** The rest has the sign of the divisor. */

@@ -85,15 +85,18 @@ function sliceText(state: RenderState, text: string, bounds: readonly [Value, Va
   state.meter.scanText(text.length);
   const { start, stop, step } = resolve(bounds, codePointLength(text));
   if (step === 1) return stop <= start ? "" : text.slice(codeUnitIndex(text, start), codeUnitIndex(text, stop));
-  return sliceItems(state, codePoints(text), [start, stop < 0 ? null : stop, step]).join("");
+  state.meter.allocate(16 * text.length);
+  return pickItems(codePoints(text), start, stop, step).join("");
 }
 
 function sliceItems<T>(state: RenderState, items: readonly T[], bounds: readonly [Value, Value, Value]): T[] {
   const { start, stop, step } = resolve(bounds, items.length);
-  const count = Math.max(0, Math.ceil((stop - start) / step));
-  state.meter.makeList(count);
-  if (step === 1) return items.slice(start, Math.max(start, stop));
-  return Array.from({ length: count }, (_, index) => items[start + index * step]!);
+  state.meter.makeList(Math.max(0, Math.ceil((stop - start) / step)));
+  return step === 1 ? items.slice(start, Math.max(start, stop)) : pickItems(items, start, stop, step);
+}
+
+function pickItems<T>(items: readonly T[], start: number, stop: number, step: number): T[] {
+  return Array.from({ length: Math.max(0, Math.ceil((stop - start) / step)) }, (_, index) => items[start + index * step]!);
 }
 
 function resolve([from, to, by]: readonly [Value, Value, Value], length: number): { start: number; stop: number; step: number } {

@@ -8,7 +8,7 @@ export function parseArguments(parser: ExpressionParser): CallArguments {
   const { stream } = parser;
   const { offset } = stream.expectOperator("(");
   const positional: Expression[] = [];
-  const named: { name: string; value: Expression }[] = [];
+  const named = new Map<string, Expression>();
   let spread: Expression | undefined;
   let namedSpread: Expression | undefined;
   const ensure = (holds: boolean) => holds || stream.fail("invalid syntax for function call expression", offset);
@@ -27,15 +27,15 @@ export function parseArguments(parser: ExpressionParser): CallArguments {
       ensure(namedSpread === undefined);
       const name = stream.take().text;
       stream.take();
-      if (named.some((other) => other.name === name)) stream.fail(`keyword argument repeated: ${name}`, offset);
-      named.push({ name, value: parser.parse() });
+      if (named.has(name)) stream.fail(`keyword argument repeated: ${name}`, offset);
+      named.set(name, parser.parse());
     } else {
-      ensure(spread === undefined && namedSpread === undefined && named.length === 0);
+      ensure(spread === undefined && namedSpread === undefined && named.size === 0);
       positional.push(parser.parse());
     }
   }
   stream.expectOperator(")");
-  return { positional, named, spread, namedSpread };
+  return { positional, named: [...named].map(([name, value]) => ({ name, value })), spread, namedSpread };
 }
 
 /** In parentheses, or one value without them. */

@@ -103,18 +103,18 @@ export class Parser {
 
   signature(): Signature {
     const { stream } = this;
-    const parameters: string[] = [];
+    const parameters = new Set<string>();
     const defaults: Expression[] = [];
     stream.expectOperator("(");
     while (!stream.takeOperator(")")) {
-      if (parameters.length > 0) stream.expectOperator(",");
+      if (parameters.size > 0) stream.expectOperator(",");
       const { offset } = stream.current;
       const name = this.name();
-      if (parameters.includes(name)) stream.fail(`duplicate argument '${name}' in function definition`, offset);
-      parameters.push(name);
+      if (parameters.has(name)) stream.fail(`duplicate argument '${name}' in function definition`, offset);
+      parameters.add(name);
       if (stream.takeOperator("=")) defaults.push(this.expressions.parse());
       else if (defaults.length > 0) stream.fail("non-default argument follows default argument", offset);
     }
-    return { parameters, defaults };
+    return { parameters: [...parameters], defaults };
   }
 }

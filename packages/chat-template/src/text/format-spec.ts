@@ -42,7 +42,7 @@ function parseSpec(spec: string, type: string, state: RenderState): FormatSpec {
   return {
     fill: fill ?? (zero === undefined ? " " : "0"),
     align: align ?? (zero === undefined || type === "str" ? undefined : "="),
-    sign: sign ?? "-",
+    sign: sign ?? "",
     alternate: alternate !== undefined,
     width: size,
     grouping: grouping ?? "",
@@ -57,7 +57,7 @@ function unknownType(type: string, of: string): never {
 
 function formatText(state: RenderState, text: string, spec: FormatSpec): string {
   if (spec.type !== "" && spec.type !== "s") unknownType(spec.type, "str");
-  if (spec.align === "=" || spec.grouping !== "" || spec.sign !== "-" || spec.alternate) {
+  if (spec.align === "=" || spec.grouping !== "" || spec.sign !== "" || spec.alternate) {
     throw new TemplateRuntimeError("ValueError", "A sign, '=', '#' or a separator is not allowed in the format of a str");
   }
   state.meter.makeText(text.length);
@@ -86,6 +86,12 @@ function formatInteger(state: RenderState, value: bigint, spec: FormatSpec): str
   const { type } = spec;
   if ("eEfFgG%".includes(type) && type !== "") return formatFloat(Number(value), spec);
   if (spec.precision !== undefined) throw new TemplateRuntimeError("ValueError", "Precision not allowed in integer format specifier");
+  if (spec.grouping !== "" && (type === "c" || type === "n" || (spec.grouping === "," && type in radixes))) {
+    throw new TemplateRuntimeError("ValueError", `Cannot specify '${spec.grouping}' with '${type}'.`);
+  }
+  if (type === "c" && (spec.alternate || spec.sign !== "")) {
+    throw new TemplateRuntimeError("ValueError", "Sign and alternate form (#) are not allowed with integer format specifier 'c'");
+  }
   if (type === "c") return pad("", codePoints(String.fromCodePoint(Number(value)))[0] ?? "", spec, "<");
   const radix = radixes[type];
   if (radix === undefined && type !== "" && type !== "d" && type !== "n") unknownType(type, "int");
@@ -117,7 +123,9 @@ function padNumber(sign: string, whole: string, rest: string, spec: FormatSpec, 
   let grouped = groupDigits(digits, spec.grouping, groupSize);
   if (spec.fill === "0" && spec.align === "=") {
     const room = spec.width - sign.length - rest.length;
-    const wanted = room - Math.floor(room / (groupSize + 1));
+    // A separator never comes first: there it takes one more zero.
+    let wanted = room - Math.floor(room / (groupSize + 1));
+    while (wanted + Math.floor((wanted - 1) / groupSize) < room) wanted++;
     digits = digits.padStart(wanted, "0");
     grouped = groupDigits(digits, spec.grouping, groupSize);
   }

@@ -26,7 +26,9 @@ function exponential(size: number, precision: number, alternate: boolean): strin
 function general(size: number, precision: number, alternate: boolean, pointZero: boolean): string {
   const { digits, exponent } = significantDigits(size, precision);
   const kept = alternate ? digits : digits.replace(/0+$/, "") || "0";
-  if (exponent < -4 || exponent >= precision - (pointZero ? 1 : 0)) return withExponent(kept, exponent);
+  if (exponent < -4 || exponent >= precision - (pointZero ? 1 : 0)) {
+    return alternate && kept.length === 1 ? `${kept}.e${exponentText(exponent)}` : withExponent(kept, exponent);
+  }
   const text = positional(kept, exponent, pointZero);
   return alternate && !text.includes(".") ? `${text}.` : text;
 }

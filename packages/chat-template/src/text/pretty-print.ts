@@ -1,5 +1,6 @@
 import type { RenderState } from "../compiler/render-state.js";
-import { isOrdered, sortBy } from "../operations/ordering.js";
+import { isOrdered } from "../operations/ordering.js";
+import { TemplateRuntimeError } from "../errors/template-runtime-error.js";
 import { typeName } from "../operations/type-name.js";
 import { PythonDict } from "../values/python-dict.js";
 import { PythonTuple } from "../values/python-tuple.js";
@@ -26,22 +27,18 @@ function sortedKeys(state: RenderState, value: Value): Value {
   return sorted;
 }
 
-/** Keys that cannot be compared are sorted by their types' names. */
+/** Keys that cannot be compared are ordered by their types' names. */
 function sortEntries(state: RenderState, dict: PythonDict): [Value, Value][] {
-  const entries = dict.entries();
-  const comparable = new Set(entries.map(([key]) => typeName(key))).size <= 1 && entries.every(([key]) => key === null || canOrder(state, key));
-  return comparable && entries.some(([key]) => key !== null)
-    ? sortBy(state.meter, entries, ([key]) => key, false)
-    : sortBy(state.meter, entries, ([key]) => typeName(key), false);
-}
-
-function canOrder(state: RenderState, key: Value): boolean {
-  try {
-    isOrdered(state.meter, "<", key, key);
-    return true;
-  } catch {
-    return false;
-  }
+  const isLess = (a: Value, b: Value): boolean => {
+    try {
+      return isOrdered(state.meter, "<", a, b);
+    } catch (error) {
+      if (!TemplateRuntimeError.isInstance(error)) throw error;
+      return typeName(a) < typeName(b);
+    }
+  };
+  state.meter.step(dict.count * 8);
+  return dict.entries().sort(([a], [b]) => (isLess(a, b) ? -1 : isLess(b, a) ? 1 : 0));
 }
 
 /** @param indent of the value's first character @param behind characters that follow its last one on the line */

@@ -1,3 +1,4 @@
+import { skipWhitespace } from "./whitespace.js";
 import { codePointLength, codePoints, codeUnitIndex } from "./code-points.js";
 
 export interface WrapOptions {
@@ -12,17 +13,21 @@ const letter = /^[\p{L}_]$/u;
 const wordCharacter = /^[\p{L}\p{N}_]$/u;
 const wordPunctuation = /^[\p{L}\p{N}_!"'&.,?]$/u;
 
+function isBlank(chunk: string): boolean {
+  return skipWhitespace(chunk, 0) === chunk.length;
+}
+
 /** Lines of at most `width` characters, as Python's textwrap breaks one line. */
 export function wrapText(text: string, options: WrapOptions): string[] {
   const chunks = (text.match(runs) ?? []).flatMap((run) => (blank.test(run) || !options.breakOnHyphens ? [run] : hyphenParts(run))).reverse();
   const lines: string[] = [];
   while (chunks.length > 0) {
-    if (lines.length > 0 && blank.test(chunks.at(-1)!)) {
+    if (lines.length > 0 && isBlank(chunks.at(-1)!)) {
       chunks.pop();
       continue;
     }
     const line = takeLine(chunks, options);
-    if (line.length > 0 && blank.test(line.at(-1)!)) line.pop();
+    if (line.length > 0 && isBlank(line.at(-1)!)) line.pop();
     if (line.length > 0) lines.push(line.join(""));
   }
   return lines;
@@ -47,7 +52,8 @@ function takeLine(chunks: string[], options: WrapOptions): string[] {
 function takeFromLongWord(chunks: string[], line: string[], room: number, options: WrapOptions): void {
   const word = chunks.at(-1)!;
   if (options.breakLongWords) {
-    let end = codeUnitIndex(word, Math.max(room, 1));
+    // Without room this leaves nothing of the word, and white space in front of it at the end of the line.
+    let end = codeUnitIndex(word, room);
     if (options.breakOnHyphens) {
       const hyphen = word.slice(0, end).lastIndexOf("-");
       if (hyphen > 0 && /[^-]/.test(word.slice(0, hyphen))) end = hyphen + 1;
