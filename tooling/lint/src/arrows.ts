@@ -13,6 +13,7 @@ const engineBelowGeneration = ["tensor", "attention", "router", "transformer"] a
  * A new package gets its line here, after everything it stands on.
  */
 const sourceArrows: Readonly<Record<string, readonly string[]>> = {
+  "chat-template": [],
   tensor: [],
   attention: ["tensor"],
   router: ["tensor", "attention"],
