@@ -48,5 +48,5 @@ export interface Engine extends AsyncDisposable {
   /** What the engine is doing and holding now. */
   report(): Promise<EngineReport>;
   /** Token ids of a text, or of a conversation with the model's template. */
-  tokenize(input: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array>;
+  tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array>;
 }

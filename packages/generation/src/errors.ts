@@ -7,6 +7,14 @@ export class InvalidRequestError extends ElasticAttentionError {
   }
 }
 
+/** The model's chat template cannot be rendered with these messages. `cause` is the template's own error, with its place. */
+export class ChatTemplateError extends InvalidRequestError {
+  constructor(message: string, hint: string | undefined, cause: Error) {
+    super(message, hint);
+    this.cause = cause;
+  }
+}
+
 /** The tokenizer files of a model are missing or cannot be read. */
 export class TokenizerError extends ElasticAttentionError {
   constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {

@@ -23,7 +23,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   transformer: ["tensor", "attention", "router"],
   "model-llama": engineBelowGeneration,
   "model-qwen": engineBelowGeneration,
-  generation: engineBelowGeneration,
+  generation: [...engineBelowGeneration, "chat-template"],
   distributed: ["tensor"],
   training: [...engineBelowGeneration, "generation", "distributed"],
   "demo-model": [],

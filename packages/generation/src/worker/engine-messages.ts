@@ -24,7 +24,7 @@ export type WorkerRequest = Omit<GenerationRequest, "signal" | "router">;
 /** Messages to the worker. `id` names the call they belong to. */
 export type ToWorker =
   | { readonly type: "generate"; readonly id: number; readonly request: WorkerRequest }
-  | { readonly type: "tokenize"; readonly id: number; readonly input: Pick<GenerationRequest, "prompt" | "messages"> }
+  | { readonly type: "tokenize"; readonly id: number; readonly input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate"> }
   | { readonly type: "abort"; readonly id: number }
   | { readonly type: "close-session"; readonly id: number; readonly name: string }
   | { readonly type: "report"; readonly id: number }
