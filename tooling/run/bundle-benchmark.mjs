@@ -1,6 +1,7 @@
 // Bundles one benchmark into one file, for machines without npm:
 //   node tooling/run/bundle-benchmark.mjs OUT.mjs NAME      then there: node OUT.mjs NAME [options]
-import { resolve } from "node:path";
+import { readdirSync } from "node:fs";
+import { basename, resolve } from "node:path";
 import { bundle, root } from "./bundle.mjs";
 
 const [out, name] = process.argv.slice(2);
@@ -9,10 +10,15 @@ if (out === undefined || name === undefined) {
   process.exit(1);
 }
 const source = resolve(root, "tooling/benchmarks/src");
+const file = readdirSync(source, { recursive: true, encoding: "utf8" }).find((path) => basename(path) === `${name}.bench.ts`);
+if (file === undefined) {
+  console.error(`No benchmark is named "${name}".`);
+  process.exit(1);
+}
 const contents = `
-import { benchmark } from ${JSON.stringify(resolve(source, `${name}.bench.ts`))};
+import { benchmark } from ${JSON.stringify(resolve(source, file))};
 import { parseCommandLine } from ${JSON.stringify(resolve(source, "command-line.ts"))};
-import { describeMachine, formatReport } from ${JSON.stringify(resolve(source, "report.ts"))};
+import { describeMachine, formatReport } from ${JSON.stringify(resolve(source, "figures/report.ts"))};
 import { writeFileSync } from "node:fs";
 const { options, json, output } = parseCommandLine(process.argv.slice(2));
 const machine = describeMachine();

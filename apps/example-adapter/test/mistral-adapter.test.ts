@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ModelConfigError } from "@elastic-attention/core";
 import { llamaAdapter } from "@elastic-attention/model-llama";
 import { ReferenceBackend, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
-import { forward, ModelConfig, ModelConfigError, PretrainedModel } from "@elastic-attention/transformer";
+import { forward, ModelConfig, PretrainedModel } from "@elastic-attention/transformer";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { mistralAdapter, registerMistral } from "../src/index.js";
 

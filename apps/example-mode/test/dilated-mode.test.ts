@@ -1,10 +1,5 @@
-import {
-  attentionModeDefinition,
-  hybridAttention,
-  HeadPlan,
-  InvalidModeError,
-  type LayerCache,
-} from "@elastic-attention/attention";
+import { InvalidModeError } from "@elastic-attention/core";
+import { attentionModeDefinition, HeadPlan, hybridAttention, knownPatterns, type LayerCache } from "@elastic-attention/attention";
 import { ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type DilatedMode, registerDilatedMode } from "../src/index.js";
@@ -22,9 +17,8 @@ beforeAll(registerDilatedMode);
 
 describe("the dilated mode", () => {
   it("is known once registered and checks its settings", () => {
-    const backend = new ReferenceBackend();
     expect(attentionModeDefinition(mode).label).toBe("DA");
-    expect(() => HeadPlan.uniform(backend, { ...mode, dilation: 0 }, 1, 2)).toThrow(InvalidModeError);
+    expect(() => HeadPlan.uniform({ ...mode, dilation: 0 }, 1, 2)).toThrow(InvalidModeError);
   });
 
   it("reads exactly its blocks: the attention call equals a sum over the keys it may see", () => {
@@ -46,7 +40,7 @@ describe("the dilated mode", () => {
       query,
       output,
       scale,
-      sequences: [{ start: 0, length: tokens, cache, patterns, mask }],
+      sequences: [{ start: 0, length: tokens, cache, routing: knownPatterns(patterns, mask) }],
     });
 
     const actual = output.toFloat32();

@@ -1,7 +1,16 @@
 import { readFloats, ReferenceBackend, type Tensor, writeFloats } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
-  attentionBackward, type AttentionBackwardCall, type AttentionSequence, blockMaskFromHost, type BlockPattern, type CacheGradients, headStores, hybridAttention, type LayerCache,
+  attentionBackward,
+  type AttentionBackwardCall,
+  type AttentionSequence,
+  blockMaskFromHost,
+  type BlockPattern,
+  type CacheGradients,
+  headStores,
+  hybridAttention,
+  knownPatterns,
+  type LayerCache,
 } from "../src/index.js";
 import { filledCache, floats, poisoned } from "./filled-cache.js";
 import { randomFloats, seededRandom } from "./seeded-random.js";
@@ -46,7 +55,7 @@ class Pass {
       const queryBlocks = keyBlocks - Math.floor((keys - length) / 4);
       const bytes = Uint8Array.from({ length: numQueryHeads * queryBlocks * keyBlocks }, () => (random() < density ? 1 : 0));
       const mask = blockMaskFromHost(backend, bytes, { blockSize: 4, numQueryHeads, keyBlocks });
-      this.sequences.push({ start, length, cache, patterns, mask });
+      this.sequences.push({ start, length, cache, routing: knownPatterns(patterns, mask) });
       start += length;
     }
     this.query = floats(backend, randomFloats(1, size), shape);
@@ -179,7 +188,7 @@ describe("attention backward", () => {
     expect(run({ logSumExp: pass.query })).toThrow(/logSumExp must be/);
     expect(run({ outputGradient: pass.logSumExp })).toThrow(/outputGradient must be/);
     const [first, second] = pass.sequences;
-    expect(run({ sequences: [{ ...first!, patterns: [full] }, second!] })).toThrow(/attentionBackward: the heads/);
+    expect(run({ sequences: [{ ...first!, routing: knownPatterns([full]) }, second!] })).toThrow(/attentionBackward: the heads/);
     const pages = { pageTokens: 128, entries: pass.query, host: new Int32Array(1) };
     expect(run({ sequences: [{ ...first!, cache: { ...first!.cache, pages } }, second!] })).toThrow(/in pages of a pool/);
     const ring = headStores([{ type: "sink-ring", sinkTokens: 4, ringTokens: 4 }, { type: "all" }], 9, 0);

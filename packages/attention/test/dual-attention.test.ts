@@ -1,6 +1,6 @@
 import { ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
-import { blockMaskFromHost, type BlockPattern, dualAttention, type DualAttentionSequence, hybridAttention } from "../src/index.js";
+import { blockMaskFromHost, type BlockPattern, dualAttention, type DualAttentionSequence, hybridAttention, knownPatterns } from "../src/index.js";
 import { filledCache, floats, poisoned } from "./filled-cache.js";
 import { randomFloats } from "./seeded-random.js";
 
@@ -27,8 +27,8 @@ test("gives what two hybrid calls give: full or retrieval patterns beside the sp
   using mask = everySecondBlock(6);
   using retrievalMask = everySecondBlock(5);
   const sequences: DualAttentionSequence[] = [
-    { start: 0, length: 21, cache: first, patterns: [streaming, selected], mask },
-    { start: 21, length: 17, cache: second, patterns: [streaming, streaming], retrievalPatterns: [selected, full], retrievalMask },
+    { start: 0, length: 21, cache: first, routing: knownPatterns([streaming, selected], mask) },
+    { start: 21, length: 17, cache: second, routing: knownPatterns([streaming, streaming]), retrieval: knownPatterns([selected, full], retrievalMask) },
   ];
   const shape = [40, numQueryHeads, headDim];
   using query = floats(backend, randomFloats(1, 40 * numQueryHeads * headDim), shape);
@@ -38,8 +38,8 @@ test("gives what two hybrid calls give: full or retrieval patterns beside the sp
     query, fullOutput: fullSide.output, fullLogSumExp: fullSide.logSumExp, sparseOutput: sparseSide.output, sparseLogSumExp: sparseSide.logSumExp, sequences, scale: 0.3,
   });
   const retrieval = [
-    { start: 0, length: 21, cache: first, patterns: [full, full] },
-    { start: 21, length: 17, cache: second, patterns: [selected, full], mask: retrievalMask },
+    { start: 0, length: 21, cache: first, routing: knownPatterns([full, full]) },
+    { start: 21, length: 17, cache: second, routing: knownPatterns([selected, full], retrievalMask) },
   ];
   backend.kernels.run(hybridAttention, { query, ...wantedFull, sequences: retrieval, scale: 0.3 });
   backend.kernels.run(hybridAttention, { query, ...wantedSparse, sequences, scale: 0.3 });

@@ -1,7 +1,18 @@
 import { checkGradients, readFloats, ReferenceBackend, Tape, type Tensor, writeFloats } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
-  type AttentionSequence, blockMaskFromHost, type BlockPattern, cacheAppend, cacheGather, dualAttention, gateMix, headStores, hybridAttention, type LayerCache, numSlots,
+  type AttentionSequence,
+  blockMaskFromHost,
+  type BlockPattern,
+  cacheAppend,
+  cacheGather,
+  dualAttention,
+  gateMix,
+  headStores,
+  hybridAttention,
+  knownPatterns,
+  type LayerCache,
+  numSlots,
 } from "../src/index.js";
 import { filledCache, floats } from "./filled-cache.js";
 import { randomFloats, seededRandom } from "./seeded-random.js";
@@ -37,7 +48,7 @@ function appended(tape: Tape, keys: Tensor, values: Tensor): AttentionSequence[]
     tape.run(cacheAppend, { keys: keys.rows(...rows), values: values.rows(...rows), cache });
     cache.length = length;
     start += length;
-    return { start: rows[0], length, cache, patterns, mask: masks[index]! };
+    return { start: rows[0], length, cache, routing: knownPatterns(patterns, masks[index]!) };
   });
 }
 
@@ -70,7 +81,7 @@ describe("gradients by finite differences in float64", () => {
     expectRight([query, cache.keys, cache.values], (tape) => {
       const [output, logSumExp] = [tape.allocate(query.shape, "f32"), tape.allocate([tokens, numQueryHeads], "f32")];
       writeFloats(output, new Float64Array(output.numElements));
-      const sequences = [{ start: 2, length: 4, cache, patterns: [first!, { type: "full" } as const] }];
+      const sequences = [{ start: 2, length: 4, cache, routing: knownPatterns([first!, { type: "full" }]) }];
       tape.run(hybridAttention, { query, output, sequences, scale: 0.4, logSumExp });
       return [output];
     });

@@ -1,7 +1,8 @@
-import { type FloatDType, ReferenceBackend, ShapeError } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type AttentionSequence, blockMaskFromHost, type BlockMask, type BlockPattern, hybridAttention } from "../src/index.js";
+import { type AttentionSequence, type BlockMask, blockMaskFromHost, type BlockPattern, hybridAttention, knownPatterns } from "../src/index.js";
 import { denseAttention, largestDifference } from "./dense-attention.js";
 import { filledCache, floats, poisoned } from "./filled-cache.js";
 import { randomFloats, seededRandom } from "./seeded-random.js";
@@ -82,7 +83,7 @@ function compare(options: Case): { output: number; logSumExp: number } {
     });
     for (const value of expected.output) expectedOutput.push(value);
     for (const value of expected.logSumExp) expectedLse.push(value);
-    sequences.push({ start, length: queries, cache, patterns, ...(mask === undefined ? {} : { mask }) });
+    sequences.push({ start, length: queries, cache, routing: knownPatterns(patterns, mask) });
     start += queries;
   }
   using queryTensor = floats(on, query, [total, numQueryHeads, headDim], dtype);
@@ -174,7 +175,7 @@ describe("hybrid attention", () => {
     using output = poisoned(backend, [8, 1, 32]);
     using logSumExp = poisoned(backend, [8, 1]);
     backend.kernels.run(hybridAttention, {
-      query, output, logSumExp, scale: 1, sequences: [{ start: 0, length: 8, cache, patterns: [{ type: "selected", blockSize: 4 }], mask }],
+      query, output, logSumExp, scale: 1, sequences: [{ start: 0, length: 8, cache, routing: knownPatterns([{ type: "selected", blockSize: 4 }], mask) }],
     });
     expect([...output.rows(0, 4).toFloat32()]).toEqual(Array.from({ length: 128 }, () => 0));
     expect([...logSumExp.rows(0, 4).toFloat32()]).toEqual([Infinity, Infinity, Infinity, Infinity]);
@@ -187,7 +188,7 @@ describe("hybrid attention", () => {
     for (const tensor of [cache.keys, cache.values]) backend.write(tensor.rows(4, 8), new Float32Array(4 * 32).fill(NaN));
     using query = floats(backend, randomFloats(3, 3 * 32), [3, 1, 32]);
     using output = poisoned(backend, [3, 1, 32]);
-    backend.kernels.run(hybridAttention, { query, output, scale: 1, sequences: [{ start: 1, length: 1, cache, patterns: [streaming(1, 1, 4)] }] });
+    backend.kernels.run(hybridAttention, { query, output, scale: 1, sequences: [{ start: 1, length: 1, cache, routing: knownPatterns([streaming(1, 1, 4)]) }] });
     expect(output.rows(0, 1).toFloat32().every(Number.isNaN)).toBe(true);
     expect(output.rows(1, 2).toFloat32().every(Number.isFinite)).toBe(true);
     expect(output.rows(2, 3).toFloat32().every(Number.isNaN)).toBe(true);
@@ -198,7 +199,7 @@ describe("hybrid attention", () => {
     using query = floats(backend, randomFloats(3, 50 * 4 * 32), [50, 4, 32]);
     const run = (patterns: readonly BlockPattern[]): Uint8Array => {
       using output = poisoned(backend, query.shape);
-      backend.kernels.run(hybridAttention, { query, output, scale: 0.2, sequences: [{ start: 0, length: 50, cache, patterns }] });
+      backend.kernels.run(hybridAttention, { query, output, scale: 0.2, sequences: [{ start: 0, length: 50, cache, routing: knownPatterns(patterns) }] });
       return output.download();
     };
     const dense = run([full, full]);
@@ -213,7 +214,7 @@ describe("hybrid attention", () => {
       using mask = blockMaskFromHost(backend, Uint8Array.from(columns), { blockSize: 8, numQueryHeads: 1, keyBlocks: 4 });
       using output = poisoned(backend, query.shape);
       using logSumExp = poisoned(backend, [8, 1]);
-      backend.kernels.run(hybridAttention, { query, output, logSumExp, scale: 0.3, sequences: [{ start: 0, length: 8, cache, patterns: [pattern], mask }] });
+      backend.kernels.run(hybridAttention, { query, output, logSumExp, scale: 0.3, sequences: [{ start: 0, length: 8, cache, routing: knownPatterns([pattern], mask) }] });
       return { output: output.toFloat32(), logSumExp: logSumExp.toFloat32() };
     };
     const selected: BlockPattern = { type: "selected", blockSize: 8 };
@@ -233,19 +234,19 @@ describe("hybrid attention", () => {
     using output = poisoned(backend, query.shape);
     const selected: BlockPattern = { type: "selected", blockSize: 4 };
     const run = (sequence: Partial<AttentionSequence>) => () =>
-      backend.kernels.run(hybridAttention, { query, output, scale: 1, sequences: [{ start: 0, length: 8, cache, patterns: [full], ...sequence }] });
+      backend.kernels.run(hybridAttention, { query, output, scale: 1, sequences: [{ start: 0, length: 8, cache, routing: knownPatterns([full]), ...sequence }] });
     expect(run({})).not.toThrow();
     expect(run({ length: 9 })).toThrow(/more queries than keys/);
     expect(run({ start: 2 })).toThrow(ShapeError);
-    expect(run({ patterns: [full, full] })).toThrow(/do not fit together/);
-    expect(run({ patterns: [selected] })).toThrow(/needs a mask/);
+    expect(run({ routing: knownPatterns([full, full]) })).toThrow(/do not fit together/);
+    expect(run({ routing: knownPatterns([selected]) })).toThrow(/needs a mask/);
     using wrongBlock = blockMaskFromHost(backend, new Uint8Array(16), { blockSize: 2, numQueryHeads: 1, keyBlocks: 4 });
-    expect(run({ patterns: [selected], mask: wrongBlock })).toThrow(/needs a mask of its block size/);
+    expect(run({ routing: knownPatterns([selected], wrongBlock) })).toThrow(/needs a mask of its block size/);
     using tooWide = blockMaskFromHost(backend, new Uint8Array(9), { blockSize: 4, numQueryHeads: 1, keyBlocks: 3 });
-    expect(run({ patterns: [selected], mask: tooWide })).toThrow(/2 key blocks, found 1, 3 and 3/);
+    expect(run({ routing: knownPatterns([selected], tooWide) })).toThrow(/2 key blocks, found 1, 3 and 3/);
     using tooFew = blockMaskFromHost(backend, new Uint8Array(2), { blockSize: 4, numQueryHeads: 1, keyBlocks: 2 });
-    expect(run({ patterns: [selected], mask: tooFew })).toThrow(/2 or more query blocks/);
+    expect(run({ routing: knownPatterns([selected], tooFew) })).toThrow(/2 or more query blocks/);
     using twoHeads = blockMaskFromHost(backend, new Uint8Array(8), { blockSize: 4, numQueryHeads: 2, keyBlocks: 2 });
-    expect(run({ patterns: [selected], mask: twoHeads })).toThrow(/1 heads/);
+    expect(run({ routing: knownPatterns([selected], twoHeads) })).toThrow(/1 heads/);
   });
 });

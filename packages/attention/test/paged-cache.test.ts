@@ -1,4 +1,5 @@
-import { type DType, OutOfMemoryError, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { OutOfMemoryError } from "@elastic-attention/core";
+import { type DType, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { type AttentionMode, cacheGather, hybridAttention, PagePool, SequenceCache } from "../src/index.js";
 import { floats, poisoned } from "./filled-cache.js";
@@ -37,7 +38,7 @@ function turn(cache: SequenceCache, backend: ReferenceBackend, tokens: number, r
   using query = floats(backend, queryNumbers, [tokens, 8, headDim]);
   using output = poisoned(backend, query.shape);
   cache.append(0, keys, values);
-  const sequence = { start: 0, length: tokens, cache: cache.layer(0), patterns: cache.decodePatterns(0) };
+  const sequence = { start: 0, length: tokens, cache: cache.layer(0), routing: cache.decodePatterns(0) };
   backend.kernels.run(hybridAttention, { query, output, sequences: [sequence], scale: 0.5 });
   cache.settle(0, modes);
   cache.advance(tokens);

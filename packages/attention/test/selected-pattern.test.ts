@@ -1,4 +1,5 @@
-import { ReferenceBackend, ShapeError } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { ReferenceBackend } from "@elastic-attention/tensor";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { blockMaskFromHost, type BlockPattern, createBlockMask, maskRow, patternBlockSize, visitedRanges, visitsBlock } from "../src/index.js";

@@ -1,4 +1,5 @@
-import { fromBFloat16, ReferenceBackend, ShapeError, toBFloat16 } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { fromBFloat16, ReferenceBackend, toBFloat16 } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
   attentionModeDefinition,
@@ -6,6 +7,7 @@ import {
   fullMode,
   headStores,
   hybridAttention,
+  knownPatterns,
   maskRow,
   xattentionEstimate,
   type XAttentionMode,
@@ -164,7 +166,7 @@ describe("XAttention estimate", () => {
     using mask = definition.select!({ mode, layer: 0, query: queryTensor, cache, keyValueHeads: [0], scale: 0.01 });
     const run = (pattern: ReturnType<typeof definition.pattern>) => {
       using output = poisoned(backend, queryTensor.shape);
-      backend.kernels.run(hybridAttention, { query: queryTensor, output, scale: 0.01, sequences: [{ start: 0, length: 70, cache, patterns: [pattern], mask }] });
+      backend.kernels.run(hybridAttention, { query: queryTensor, output, scale: 0.01, sequences: [{ start: 0, length: 70, cache, routing: knownPatterns([pattern], mask) }] });
       return output.download();
     };
     expect(run(definition.pattern(mode))).toEqual(run(attentionModeDefinition(fullMode).pattern(fullMode)));

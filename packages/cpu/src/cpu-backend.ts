@@ -1,9 +1,10 @@
 import { totalmem } from "node:os";
-import { NativeBackend } from "@elastic-attention/native";
-import { type InstructionSet, instructionSetName, limitInstructionSet } from "./instruction-set.js";
+import { guardCall, NativeBackend } from "@elastic-attention/addon";
+import { hostWorkSizes } from "@elastic-attention/tensor";
+import { type InstructionSet, instructionSetName, usableLevel } from "./instruction-set.js";
 import type { CpuAddon } from "./cpu-addon.js";
 
-/** Settings of the cpu backend. Threads and instruction set belong to the process: the backend made last decides. */
+/** Settings of a cpu backend. Threads and instruction set are its own, whatever other backends of the process use. */
 export interface CpuBackendOptions {
   /** Threads including the caller's; default: all available cores. */
   readonly threads?: number;
@@ -12,17 +13,17 @@ export interface CpuBackendOptions {
 }
 
 /** Native kernels on the host's processor; f32 and bf16, sums in float32. */
-export class CpuBackend extends NativeBackend<CpuAddon> {
+export class CpuBackend extends NativeBackend {
   constructor(addon: CpuAddon, options: { readonly threads: number; readonly instructionSet?: InstructionSet }) {
-    const level = limitInstructionSet(addon, options.instructionSet ?? "amx");
-    const threads = addon.setThreads(Float64Array.of(options.threads));
-    super(addon, {
+    const { threads } = options;
+    const { code, level } = usableLevel(addon, options.instructionSet ?? "amx");
+    super(guardCall("cpu", "createContext", () => addon.createContext(Float64Array.of(threads, code))), {
       name: "cpu",
       device: {
-        kind: "cpu",
         description: `${instructionSetName(level)} kernels on ${threads} thread${threads === 1 ? "" : "s"}`,
         parallelism: threads,
         memoryBytes: usableMemory(),
+        workSizes: hostWorkSizes,
       },
       computeDTypes: ["f32", "bf16"],
       packedDTypes: ["f32", "bf16"],

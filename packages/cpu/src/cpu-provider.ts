@@ -1,24 +1,17 @@
-import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { type BackendProvider, ElasticAttentionError } from "@elastic-attention/tensor";
+import { ElasticAttentionError } from "@elastic-attention/core";
+import { type BackendProvider, hostWorkSizes } from "@elastic-attention/tensor";
 import { CpuBackend, type CpuBackendOptions } from "./cpu-backend.js";
 import type { InstructionSet } from "./instruction-set.js";
-import { addonPath, loadAddon } from "./cpu-addon.js";
+import { findAddon, loadAddon } from "./cpu-addon.js";
 
 /** Makes the backend known as "cpu": `registerBackend(cpuProvider)`. */
 export const cpuProvider: BackendProvider = {
   name: "cpu",
+  workSizes: hostWorkSizes,
   async available() {
-    try {
-      loadAddon();
-      return [];
-    } catch (error) {
-      const path = addonPath();
-      if (!existsSync(path)) {
-        return [`its addon is not built (${path} is missing): run \`pnpm build\`, which needs cmake, make and g++`];
-      }
-      return [`its addon does not load: ${error instanceof Error ? error.message : String(error)}`];
-    }
+    const { problem } = findAddon();
+    return problem === undefined ? [] : [problem];
   },
   async create(options) {
     const { instructionSet } = options as { instructionSet?: InstructionSet };
@@ -29,7 +22,7 @@ export const cpuProvider: BackendProvider = {
   },
 };
 
-/** Starts the cpu backend without the registry. @throws ElasticAttentionError for invalid options, or when the addon does not load */
+/** Starts the cpu backend without the registry. @throws ElasticAttentionError for invalid options, BackendUnavailableError when the addon does not load */
 export function createCpuBackend(options: CpuBackendOptions = {}): CpuBackend {
   const threads = options.threads ?? availableParallelism();
   if (!(Number.isInteger(threads) && threads >= 1 && threads <= 4096)) {

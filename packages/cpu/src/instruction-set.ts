@@ -1,4 +1,4 @@
-import { ElasticAttentionError } from "@elastic-attention/tensor";
+import { ElasticAttentionError } from "@elastic-attention/core";
 import type { CpuAddon } from "./cpu-addon.js";
 
 /** What kernels may use; each includes the ones before it. */
@@ -25,13 +25,14 @@ export function detectedInstructionSet(addon: CpuAddon): InstructionSet {
   return instructionSets[addon.detectedInstructionSet()]!;
 }
 
-/** Makes the process use at most this level; returns the one in use then. @throws ElasticAttentionError for an unknown level */
-export function limitInstructionSet(addon: CpuAddon, level: InstructionSet): InstructionSet {
-  const index = instructionSets.indexOf(level);
+/** The level that kernels run at when they may use at most this one. @throws ElasticAttentionError for an unknown level */
+export function usableLevel(addon: CpuAddon, most: InstructionSet): { readonly level: InstructionSet; readonly code: number } {
+  const index = instructionSets.indexOf(most);
   if (index < 0) {
-    throw new ElasticAttentionError("INVALID_OPTION", `Unknown instruction set "${level}".`, {
+    throw new ElasticAttentionError("INVALID_OPTION", `Unknown instruction set "${most}".`, {
       hint: `Known: ${instructionSets.join(", ")}.`,
     });
   }
-  return instructionSets[addon.limitInstructionSet(Float64Array.of(index))]!;
+  const code = Math.min(index, addon.detectedInstructionSet());
+  return { level: instructionSets[code]!, code };
 }

@@ -1,5 +1,5 @@
-import { type AttentionMode, type BlockPattern, hybridAttention, SequenceCache } from "@elastic-attention/attention";
-import { ShapeError } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { type AttentionMode, type HeadPatterns, hybridAttention, knownPatterns, SequenceCache } from "@elastic-attention/attention";
 import { expect, test } from "vitest";
 import { describeAttentionKernels, poisoned, randomTensor } from "@elastic-attention/conformance";
 import { createCpuBackend } from "../src/index.js";
@@ -17,9 +17,9 @@ test("a pattern that asks for tokens a ring has dropped is refused", () => {
   cache.settle(0, [streaming]);
   using query = randomTensor(backend, [1, 1, 32], "f32", 2);
   using output = poisoned(backend, [1, 1, 32], "f32");
-  const call = (patterns: BlockPattern[]) => () =>
-    backend.kernels.run(hybridAttention, { query, output, sequences: [{ start: 0, length: 1, cache: cache.layer(0), patterns }], scale: 1 });
-  expect(call([{ type: "full" }])).toThrow(ShapeError);
-  expect(call([{ type: "selected", blockSize: 16 }])).toThrow(/mask/);
-  expect(call(cache.decodePatterns(0) as BlockPattern[])).not.toThrow();
+  const call = (routing: HeadPatterns) => () =>
+    backend.kernels.run(hybridAttention, { query, output, sequences: [{ start: 0, length: 1, cache: cache.layer(0), routing }], scale: 1 });
+  expect(call(knownPatterns([{ type: "full" }]))).toThrow(ShapeError);
+  expect(call(knownPatterns([{ type: "selected", blockSize: 16 }]))).toThrow(/mask/);
+  expect(call(cache.decodePatterns(0))).not.toThrow();
 });

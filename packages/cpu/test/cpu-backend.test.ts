@@ -1,5 +1,5 @@
-import { OutOfMemoryError, ShapeError } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
+import { OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { cpuProvider, createCpuBackend, loadAddon } from "../src/index.js";
 import { describeRouterKernels, testHostileArguments } from "@elastic-attention/conformance";
 import { subjects } from "./instruction-set-levels.js";

@@ -1,4 +1,5 @@
-import { add, cast, embedding, ReferenceBackend, ShapeError, UnsupportedOperationError } from "@elastic-attention/tensor";
+import { ShapeError, UnsupportedOperationError } from "@elastic-attention/core";
+import { add, cast, embedding, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { describeFloatKernels, poisoned, randomTensor } from "@elastic-attention/conformance";
 import { createCpuBackend } from "../src/index.js";

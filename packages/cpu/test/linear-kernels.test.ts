@@ -1,4 +1,5 @@
-import { packLinear, UnsupportedOperationError } from "@elastic-attention/tensor";
+import { UnsupportedOperationError } from "@elastic-attention/core";
+import { packLinear } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
 import { describeLinearKernels, product, randomTensor } from "@elastic-attention/conformance";
 import { createCpuBackend } from "../src/index.js";

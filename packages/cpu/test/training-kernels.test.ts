@@ -1,3 +1,4 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { attentionBackward, type BlockPattern, gateGradient } from "@elastic-attention/attention";
 import {
   describeTrainingAttentionKernels,
@@ -10,7 +11,6 @@ import {
   testTargetsOutside,
   trainingOperands,
 } from "@elastic-attention/conformance";
-import { MemoryScope } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
 import { createCpuBackend, loadAddon } from "../src/index.js";
 import { levels, subjects } from "./instruction-set-levels.js";

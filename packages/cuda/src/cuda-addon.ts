@@ -1,6 +1,13 @@
-import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { NativeAddon, NativeKernel } from "@elastic-attention/native";
+import {
+  addonPathFrom,
+  loadAddon as loadAddonFile,
+  type LoadedAddon,
+  type NativeAddon,
+  type NativeKernel,
+  requiredExports,
+} from "@elastic-attention/addon";
+import { BackendUnavailableError } from "@elastic-attention/core";
 
 /** What the addon says of the device. */
 export interface CudaDevice {
@@ -34,13 +41,36 @@ export interface CudaAddon extends NativeAddon {
 /** Where the addon is built, seen from `src` and from `dist` alike; `ELASTIC_ATTENTION_CUDA_ADDON` names another. */
 export function addonPath(): string {
   const built = fileURLToPath(new URL("../build/Release/elastic_attention_cuda.node", import.meta.url));
-  return process.env["ELASTIC_ATTENTION_CUDA_ADDON"] ?? built;
+  return addonPathFrom("ELASTIC_ATTENTION_CUDA_ADDON", built);
 }
 
-let loaded: CudaAddon | undefined;
+/** The addon, or why it cannot be used; whether there is a device it does not say. */
+export function findAddon(): LoadedAddon<CudaAddon> {
+  return loadAddonFile<CudaAddon>({
+    path: addonPath(),
+    exports: [...requiredExports, ...cudaExports],
+    build: "`pnpm build` makes it where nvcc (CUDA 12.4 or newer) is found",
+  });
+}
 
-/** Loads the addon once. @throws whatever the dynamic loader says; `cudaProvider.available` turns it into reasons. */
+const cudaExports = [
+  "deviceInformation",
+  "synchronize",
+  "decodePlanBytes",
+  "planDecode",
+  "prepareDecode",
+  "decodeAttention",
+  "sampleTokens",
+  "beginCapture",
+  "endCapture",
+  "abandonCapture",
+  "replayGraph",
+  "releaseGraph",
+] as const satisfies readonly (keyof CudaAddon)[];
+
+/** Loads the addon once. @throws BackendUnavailableError that says why it cannot be used */
 export function loadAddon(): CudaAddon {
-  loaded ??= createRequire(import.meta.url)(addonPath()) as CudaAddon;
-  return loaded;
+  const { addon, problem } = findAddon();
+  if (addon !== undefined) return addon;
+  throw new BackendUnavailableError("cuda", [problem], "Run `elastic-attention doctor` to see the state of every backend.");
 }

@@ -1,7 +1,9 @@
-import { NativeBackend } from "@elastic-attention/native";
-import type { Graph } from "@elastic-attention/tensor";
+import { guardCall, NativeBackend } from "@elastic-attention/addon";
+import type { Graph, WorkSizes } from "@elastic-attention/tensor";
 import type { CudaAddon } from "./cuda-addon.js";
 import { registerDecodeKernels } from "./decode-kernels.js";
+
+export const cudaWorkSizes: WorkSizes = { chunkRows: 8192, slicePairs: 2 ** 30, slicesInFlight: 2 };
 
 /**
  * Kernels on one NVIDIA GPU; f32, bf16 and f16, sums in float32. Calls return when the work is queued; a download, or
@@ -9,14 +11,14 @@ import { registerDecodeKernels } from "./decode-kernels.js";
  */
 export class CudaBackend extends NativeBackend<CudaAddon> {
   constructor(addon: CudaAddon) {
-    const { name, capability, multiprocessors, memoryBytes } = addon.deviceInformation();
+    const { name, capability, multiprocessors, memoryBytes } = guardCall("cuda", "deviceInformation", () => addon.deviceInformation());
     super(addon, {
       name: "cuda",
       device: {
-        kind: "cuda",
         description: `${name}, compute capability ${Math.floor(capability / 10)}.${capability % 10}`,
         parallelism: multiprocessors,
         memoryBytes,
+        workSizes: cudaWorkSizes,
       },
       computeDTypes: ["f32", "bf16", "f16"],
       packedDTypes: ["f32", "bf16", "f16"],
@@ -33,7 +35,10 @@ export class CudaBackend extends NativeBackend<CudaAddon> {
     try {
       step();
     } catch (error) {
-      addon.abandonCapture(none);
+      // What went wrong in the step says more than what follows from it.
+      try {
+        addon.abandonCapture(none);
+      } catch {}
       throw error;
     }
     const graph = Float64Array.of(addon.endCapture(none));

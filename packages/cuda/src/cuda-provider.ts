@@ -1,11 +1,12 @@
-import { existsSync } from "node:fs";
-import { type BackendProvider, BackendUnavailableError } from "@elastic-attention/tensor";
-import { addonPath, loadAddon } from "./cuda-addon.js";
-import { CudaBackend } from "./cuda-backend.js";
+import { BackendUnavailableError } from "@elastic-attention/core";
+import type { BackendProvider } from "@elastic-attention/tensor";
+import { findAddon, loadAddon } from "./cuda-addon.js";
+import { CudaBackend, cudaWorkSizes } from "./cuda-backend.js";
 
 /** Makes the backend known as "cuda": `registerBackend(cudaProvider)`. */
 export const cudaProvider: BackendProvider = {
   name: "cuda",
+  workSizes: cudaWorkSizes,
   async available() {
     return cudaProblems();
   },
@@ -16,12 +17,10 @@ export const cudaProvider: BackendProvider = {
 
 /** Why the backend cannot run here, in words for people; empty when it can. Starts the device if there is one. */
 export function cudaProblems(): readonly string[] {
-  const path = addonPath();
-  if (!existsSync(path)) {
-    return [`its addon is not built (${path} is missing): \`pnpm build\` makes it where nvcc (CUDA 12.4 or newer) is found`];
-  }
+  const { addon, problem } = findAddon();
+  if (addon === undefined) return [problem];
   try {
-    const { matrixProductProblem } = loadAddon().deviceInformation();
+    const { matrixProductProblem } = addon.deviceInformation();
     return matrixProductProblem === "" ? [] : [matrixProductProblem];
   } catch (error) {
     return [error instanceof Error ? error.message : String(error)];

@@ -1,5 +1,5 @@
 import { decodeAttention, type DecodeBatch, decodePlanBytes, planDecode, prepareDecode } from "@elastic-attention/attention";
-import { CallArguments } from "@elastic-attention/native";
+import { CallArguments } from "@elastic-attention/addon";
 import { expectShape, sampleTokens } from "@elastic-attention/tensor";
 import type { CudaBackend } from "./cuda-backend.js";
 

@@ -1,4 +1,5 @@
-import { add, cast, DisposedError, embedding, OutOfMemoryError, ReferenceBackend } from "@elastic-attention/tensor";
+import { DisposedError, OutOfMemoryError } from "@elastic-attention/core";
+import { add, cast, embedding, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { poisoned, randomTensor, testHostileArguments } from "@elastic-attention/conformance";
 import { createCudaBackend, loadAddon } from "../src/index.js";

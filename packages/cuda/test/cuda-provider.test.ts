@@ -1,5 +1,5 @@
-import { BackendUnavailableError } from "@elastic-attention/tensor";
 import { describe, expect, test, vi } from "vitest";
+import { BackendUnavailableError } from "@elastic-attention/core";
 import { createCudaBackend, cudaProblems, cudaProvider } from "../src/index.js";
 
 describe("the provider", () => {

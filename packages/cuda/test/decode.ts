@@ -1,3 +1,4 @@
+import { MemoryScope, OutOfMemoryError } from "@elastic-attention/core";
 import { type BackendUnderTest, randomTensor, relativeError, seededRandom } from "@elastic-attention/conformance";
 import {
   type AttentionMode,
@@ -9,7 +10,15 @@ import {
   prepareDecode,
   SequenceCache,
 } from "@elastic-attention/attention";
-import { type Backend, type FloatDType, type Graph, growableTensor, hostArray, MemoryScope, OutOfMemoryError, ReferenceBackend, sampleTokens } from "@elastic-attention/tensor";
+import {
+  type Backend,
+  type FloatDType,
+  type Graph,
+  growableTensor,
+  hostArray,
+  ReferenceBackend,
+  sampleTokens,
+} from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 
 interface Shape {

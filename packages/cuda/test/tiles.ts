@@ -1,13 +1,15 @@
+import { MemoryScope } from "@elastic-attention/core";
 import {
   type AttentionMode,
   blockMaskFromHost,
   type BlockPattern,
   hybridAttention,
+  knownPatterns,
   PagePool,
   SequenceCache,
   xattentionEstimate,
 } from "@elastic-attention/attention";
-import { type Backend, type FloatDType, MemoryScope, ReferenceBackend } from "@elastic-attention/tensor";
+import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { type BackendUnderTest, poisoned, randomTensor, relativeError, seededRandom } from "@elastic-attention/conformance";
 
@@ -43,9 +45,8 @@ function attend(backend: Backend, { headDim, queryHeads, appends }: Shape, dtype
     const random = seededRandom(400);
     const bytes = Uint8Array.from({ length: queryHeads * blocks * blocks }, () => (random() > 0 ? 1 : 0));
     using mask = blockMaskFromHost(backend, bytes, { blockSize: 128, numQueryHeads: queryHeads, keyBlocks: blocks });
-    const patterns: readonly BlockPattern[] =
-      turn > 0 ? cache.decodePatterns(0) : [{ type: "full" }, pattern, { type: "selected", blockSize: 128 }, pattern];
-    const sequence = { start: 0, length: tokens, cache: cache.layer(0), patterns, ...(turn === 0 ? { mask } : {}) };
+    const routing = turn > 0 ? cache.decodePatterns(0) : knownPatterns([{ type: "full" }, pattern, { type: "selected", blockSize: 128 }, pattern], mask);
+    const sequence = { start: 0, length: tokens, cache: cache.layer(0), routing };
     backend.kernels.run(hybridAttention, { query, output, sequences: [sequence], scale: headDim ** -0.5 });
     cache.settle(0, [{ kind: "full" }, window, { kind: "full" }, window]);
     for (const value of output.toFloat32()) outputs.push(value);
@@ -83,7 +84,7 @@ export function describeTiles(subject: BackendUnderTest): void {
           const values = scope.track(randomTensor(backend, [length, 1, headDim], dtype, 200 + index));
           cache.append(0, keys, values);
           start += length;
-          return { start: start - length, length, cache: cache.layer(0), patterns: [index % 2 === 0 ? pattern : ({ type: "full" } as const)] };
+          return { start: start - length, length, cache: cache.layer(0), routing: knownPatterns([index % 2 === 0 ? pattern : { type: "full" }]) };
         });
         backend.kernels.run(hybridAttention, { query, output, sequences, scale: headDim ** -0.5 });
         return output.toFloat32();

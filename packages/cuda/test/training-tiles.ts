@@ -1,5 +1,5 @@
-import { attentionBackward, type BlockPattern, dualAttention, hybridAttention } from "@elastic-attention/attention";
-import { MemoryScope } from "@elastic-attention/tensor";
+import { MemoryScope } from "@elastic-attention/core";
+import { attentionBackward, type BlockPattern, dualAttention, fullPatterns, hybridAttention } from "@elastic-attention/attention";
 import { describe, expect, test } from "vitest";
 import { type BackendUnderTest, poisoned, relativeError, sameBits, testGradients, type TrainingCase, trainingOperands } from "@elastic-attention/conformance";
 
@@ -51,7 +51,7 @@ export function describeTrainingTiles(subject: BackendUnderTest): void {
         backend.kernels.run(dualAttention, {
           query, fullOutput: fullOutput!, sparseOutput: sparseOutput!, fullLogSumExp: fullLogSumExp!, sparseLogSumExp: sparseLogSumExp!, sequences, scale,
         });
-        const retrieval = sequences.map((sequence) => ({ ...sequence, patterns: sequence.patterns.map(() => full) }));
+        const retrieval = sequences.map((sequence) => ({ ...sequence, routing: fullPatterns(sequence.cache.numKeyValueHeads) }));
         backend.kernels.run(hybridAttention, { query, output: alone!, sequences: retrieval, scale });
         // Tiles come in another order: one rounding of the weights and one of the result.
         const tolerance = dtype === "bf16" ? 2 ** -7 : 2 ** -10;

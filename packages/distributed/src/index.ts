@@ -1,5 +1,5 @@
+export { CommunicatorError, CommunicatorUnavailableError } from "@elastic-attention/core";
 export * from "./communicator.js";
-export * from "./errors.js";
 export * from "./launcher.js";
 export * from "./mpi/mpi-communicator.js";
 export * from "./nccl/nccl-communicator.js";

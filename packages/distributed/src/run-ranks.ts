@@ -1,5 +1,5 @@
+import { CommunicatorError } from "@elastic-attention/core";
 import type { Communicator } from "./communicator.js";
-import { CommunicatorError } from "./errors.js";
 import { launchedRanks } from "./launcher.js";
 import { MpiCommunicator } from "./mpi/mpi-communicator.js";
 import { NcclCommunicator } from "./nccl/nccl-communicator.js";

@@ -1,5 +1,5 @@
+import { CommunicatorError } from "@elastic-attention/core";
 import type { Communicator } from "./communicator.js";
-import { CommunicatorError } from "./errors.js";
 
 /** One rank, no other processes: sums and gathers give back what they were given. */
 export class SingleProcess implements Communicator {

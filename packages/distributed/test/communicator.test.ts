@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { CommunicatorUnavailableError, launchedLocalRank, launchedRanks, runRanks, SingleProcess, startCommunicator } from "../src/index.js";
-import { loadAddon } from "../src/load-addon.js";
+import { CommunicatorUnavailableError } from "@elastic-attention/core";
+import { launchedLocalRank, launchedRanks, runRanks, SingleProcess, startCommunicator } from "../src/index.js";
+import { findAddon } from "../src/find-addon.js";
 import { loadNccl } from "../src/nccl/nccl-addon.js";
 
 describe("one process", () => {
@@ -64,7 +65,8 @@ describe("which communicator", () => {
 });
 
 test("an addon that is not there has a reason", () => {
-  expect(loadAddon("elastic_attention_telepathy", "not built")).toEqual({ reason: "not built" });
+  const { problem } = findAddon({ name: "elastic_attention_telepathy", exports: [], build: "think harder" });
+  expect(problem).toMatch(/not built .*elastic_attention_telepathy.* is missing.*: think harder$/);
 });
 
 test("NCCL says what is missing, or counts the GPUs", () => {

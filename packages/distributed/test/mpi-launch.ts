@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { CommunicatorUnavailableError } from "../src/index.js";
+import { CommunicatorUnavailableError } from "@elastic-attention/core";
 import { loadNccl } from "../src/nccl/nccl-addon.js";
 
 const addon = fileURLToPath(new URL("../build/Release/elastic_attention_mpi.node", import.meta.url));
@@ -22,7 +22,7 @@ export function gpusForRanks(): number {
   try {
     return loadNccl().deviceCount();
   } catch (error) {
-    if (error instanceof CommunicatorUnavailableError) return 0;
+    if (CommunicatorUnavailableError.isInstance(error)) return 0;
     throw error;
   }
 }

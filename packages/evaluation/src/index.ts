@@ -1,6 +1,6 @@
+export { DatasetError, EvaluationError, SampleError, UnknownNameError } from "@elastic-attention/core";
 export * from "./aggregate.js";
 export * from "./built-in/longbench-rows.js";
-export * from "./errors.js";
 export * from "./longbench/longbench-rows.js";
 export * from "./longbench/longbench-suite.js";
 export * from "./longbench-v2/longbench-v2-suite.js";
@@ -21,6 +21,7 @@ export * from "./baselines/variant.js";
 export * from "./baselines/variant-router.js";
 export * from "./records/record.js";
 export * from "./records/record-file.js";
+export * from "./records/differing-settings.js";
 export * from "./records/run-folder.js";
 export * from "./run/describe-run.js";
 export * from "./run/plan-suites.js";

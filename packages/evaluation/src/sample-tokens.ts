@@ -1,4 +1,4 @@
-import { SampleError } from "./errors.js";
+import { SampleError } from "@elastic-attention/core";
 import type { EvaluationSample, EvaluationTokenizer } from "./suite.js";
 
 /**

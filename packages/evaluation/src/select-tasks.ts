@@ -1,4 +1,4 @@
-import { UnknownNameError } from "./errors.js";
+import { UnknownNameError } from "@elastic-attention/core";
 
 /** The wanted names in the suite's order; all without a wish. @throws UnknownNameError with the nearest name */
 export function selectTasks(known: readonly string[], wanted: readonly string[] | undefined): readonly string[] {

@@ -1,4 +1,4 @@
-import { UnknownNameError } from "./errors.js";
+import { UnknownNameError } from "@elastic-attention/core";
 import { longBenchESuite, longBenchSuite } from "./longbench/longbench-suite.js";
 import { longBenchV2Suite } from "./longbench-v2/longbench-v2-suite.js";
 import { needleGridSuite } from "./needle-grid/needle-grid-suite.js";

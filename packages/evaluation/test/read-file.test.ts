@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { DatasetError } from "../src/index.js";
+import { DatasetError } from "@elastic-attention/core";
 import { readDataRows } from "../src/datasets/read-file.js";
 
 const folder = mkdtempSync(join(tmpdir(), "rows-"));

@@ -110,11 +110,15 @@ export class ActiveRequest {
     const { tokens, maxNewTokens } = this.#plan;
     const { router } = this.#routing;
     return this.context.model.decoder.predictMemory({
-      tokens: tokens.length,
-      reserveTokens: Math.min(maxNewTokens, maximumReserve),
-      decode: this.request.decode ?? "routed",
-      router,
-      ...(this.hasUnknownSparsity ? { sparsity } : {}),
+      sequences: [
+        {
+          tokens: tokens.length,
+          reserveTokens: Math.min(maxNewTokens, maximumReserve),
+          decode: this.request.decode ?? "routed",
+          router,
+          ...(this.hasUnknownSparsity ? { sparsity } : {}),
+        },
+      ],
     });
   }
 

@@ -1,5 +1,5 @@
 import { ChatTemplate as Template, type ChatRenderOptions, TemplateError, TemplateRaisedError } from "@elastic-attention/chat-template";
-import { ChatTemplateError, TokenizerError } from "./errors.js";
+import { ChatTemplateError, TokenizerError } from "@elastic-attention/core";
 import type { ChatMessage } from "./generation-request.js";
 
 /** How long the message that a template refuses is looked for. */

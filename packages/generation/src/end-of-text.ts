@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ModelConfig, ModelConfigError, type ModelSpec } from "@elastic-attention/transformer";
+import { ModelConfigError } from "@elastic-attention/core";
+import { ModelConfig, type ModelSpec } from "@elastic-attention/transformer";
 
 /**
  * Ids that end an answer: those of config.json and those of generation_config.json, which for chat models adds the end

@@ -1,5 +1,6 @@
 import type { ChatTemplateOptions } from "./chat-template.js";
 import type { Router } from "@elastic-attention/router";
+import type { ElasticModeName } from "@elastic-attention/transformer";
 import type { RequestRouting } from "./request-routing.js";
 
 /** One message of a conversation, in the form chat templates expect. */
@@ -28,8 +29,8 @@ export interface SamplingParameters {
   readonly seed?: number;
 }
 
-/** Named combinations of retrieval and sparse mode (paper section 4). */
-export type ModeName = "full" | "fa-ssa" | "fa-xa" | "xa-ssa";
+/** Named combinations of retrieval and sparse mode (paper section 4), and of modes that a user registered. */
+export type ModeName = ElasticModeName;
 
 /** What to generate from and how. Exactly one of `prompt`, `messages` and `tokens` is given. */
 export interface GenerationRequest {
@@ -50,9 +51,10 @@ export interface GenerationRequest {
   readonly sparsity?: number;
   /**
    * A router of the caller's own, instead of `mode` and `sparsity`; it stays the caller's. Only where the engine computes in
-   * the same thread: `WorkerEngine` refuses it.
+   * the same thread: `WorkerEngine` refuses it. The name of a router (`registerRouter`) goes everywhere, together with
+   * `mode` and, where the router scores heads, `sparsity`.
    */
-  readonly router?: Router;
+  readonly router?: Router | string;
   /** "routed" (default): streaming heads keep sink and local tokens only. "full": the published behaviour. */
   readonly decode?: "routed" | "full";
   /**

@@ -1,7 +1,7 @@
+export { EngineWorkerError, InvalidRequestError, TokenizerError } from "@elastic-attention/core";
 export * from "./chat-template.js";
 export * from "./detokenizer.js";
 export * from "./engine.js";
-export * from "./errors.js";
 export * from "./generation-request.js";
 export * from "./load-head-list.js";
 export * from "./local-engine.js";

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type HeadList, HeadListError, parseHeadList } from "@elastic-attention/router";
+import { HeadListError } from "@elastic-attention/core";
+import { type HeadList, parseHeadList } from "@elastic-attention/router";
 import type { PretrainedModel } from "@elastic-attention/transformer";
 
 /**

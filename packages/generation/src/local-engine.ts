@@ -1,13 +1,13 @@
 import { basename, resolve } from "node:path";
+import { DisposedError, InvalidRequestError } from "@elastic-attention/core";
 import { PagePool } from "@elastic-attention/attention";
-import { type Backend, createBackend, DisposedError, type FloatDType } from "@elastic-attention/tensor";
+import { type Backend, createBackend, type FloatDType } from "@elastic-attention/tensor";
 import type { HeadList } from "@elastic-attention/router";
 import { countParameters, PretrainedModel } from "@elastic-attention/transformer";
 import { ActiveRequest } from "./active-request.js";
 import type { Engine, EngineReport, ModelDescription } from "./engine.js";
 import type { EngineContext } from "./engine-context.js";
 import { endOfTextIds } from "./end-of-text.js";
-import { InvalidRequestError } from "./errors.js";
 import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
 import { loadHeadList } from "./load-head-list.js";
 import { promptTokens } from "./request-plan.js";

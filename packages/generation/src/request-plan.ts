@@ -1,5 +1,5 @@
+import { InvalidRequestError } from "@elastic-attention/core";
 import type { GenerationRequest } from "./generation-request.js";
-import { InvalidRequestError } from "./errors.js";
 import type { Tokenizer } from "./tokenizer.js";
 
 /** A request that was checked: what is left is to compute. */

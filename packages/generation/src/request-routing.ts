@@ -1,7 +1,7 @@
+import { InvalidRequestError } from "@elastic-attention/core";
 import { type AttentionMode, attentionModeDefinition } from "@elastic-attention/attention";
-import { ConstantRouter, type HeadList, type Router, SparsityDial, StaticRouter } from "@elastic-attention/router";
-import { elasticModes, type ElasticSpec, type PretrainedModel } from "@elastic-attention/transformer";
-import { InvalidRequestError } from "./errors.js";
+import { ConstantRouter, type HeadList, makeRouter, type Router, type ScoringRouter, SparsityDial, StaticRouter } from "@elastic-attention/router";
+import { elasticModeNames, elasticModes, type ElasticSpec, findElasticModes, type PretrainedModel } from "@elastic-attention/transformer";
 import type { GenerationRequest, ModeName } from "./generation-request.js";
 
 /** What decides a model's heads: its learned routers, a head list, or nothing. */
@@ -31,21 +31,20 @@ export interface RequestRouting {
   readonly modeLabels: readonly string[];
 }
 
-const modeNames: readonly ModeName[] = ["full", "fa-ssa", "fa-xa", "xa-ssa"];
-
 /** The router for a request's `mode` and `sparsity`. @throws InvalidRequestError for what this model cannot do. */
 export function routeRequest(source: RoutingSource, request: Pick<GenerationRequest, "mode" | "sparsity" | "router">): RequestRouting {
-  const { mode, sparsity } = request;
-  if (request.router !== undefined) {
-    if (mode === undefined && sparsity === undefined) return labelled(request.router, "own");
+  const { mode, sparsity, router: own } = request;
+  if (own !== undefined && typeof own !== "string") {
+    if (mode === undefined && sparsity === undefined) return labelled(own, "own");
     throw new InvalidRequestError("Give either a router, or mode and sparsity: a router has its own.");
   }
-  if (mode !== undefined && !modeNames.includes(mode)) {
-    throw new InvalidRequestError(`mode must be one of ${modeNames.join(", ")}, found ${JSON.stringify(mode)}.`);
+  if (mode !== undefined && !(typeof mode === "string" && findElasticModes(mode, source.model.sizes) !== undefined)) {
+    throw new InvalidRequestError(`mode must be one of ${elasticModeNames().join(", ")}, found ${JSON.stringify(mode)}.`);
   }
   if (sparsity !== undefined && !(typeof sparsity === "number" && sparsity >= 0 && sparsity <= 1)) {
     throw new InvalidRequestError(`sparsity must be between 0 and 1, found ${String(sparsity)}.`);
   }
+  if (own !== undefined) return labelled(namedRouter(source, own, mode, sparsity), "own");
   const router = chooseRouter(source, mode, sparsity);
   return labelled(router, router === undefined ? "none" : source.router);
 }
@@ -53,6 +52,29 @@ export function routeRequest(source: RoutingSource, request: Pick<GenerationRequ
 function labelled(router: Router | undefined, kind: RequestRouting["kind"]): RequestRouting {
   const modes: readonly AttentionMode[] = router?.modes ?? [{ kind: "full" }];
   return { router, kind, modeLabels: modes.map((each) => attentionModeDefinition(each).label) };
+}
+
+/** Routers by name and modes of a model that is loaded. */
+const namedRouters = new WeakMap<PretrainedModel, Map<string, Router>>();
+
+/** A registered router, made once for a model and a pair of modes; with a sparsity under the dial. @throws UnknownNameError, InvalidRequestError */
+function namedRouter({ model }: RoutingSource, name: string, mode: ModeName | undefined, sparsity: number | undefined): Router {
+  const modes = mode === undefined ? (model.spec.elastic ?? elasticModes("fa-ssa", model.sizes)) : elasticModes(mode, model.sizes);
+  const { numLayers, numKeyValueHeads, headDim } = model.spec;
+  const made = namedRouters.get(model) ?? new Map<string, Router>();
+  namedRouters.set(model, made);
+  const key = JSON.stringify([name, modes]);
+  const router = made.get(key) ?? makeRouter(name, { ...modes, numLayers, numKeyValueHeads, headDim });
+  made.set(key, router);
+  if (sparsity === undefined) return router;
+  if (!isScoring(router)) {
+    throw new InvalidRequestError(`Router "${name}" does not score heads, so that sparsity cannot be set.`, "Leave sparsity out.");
+  }
+  return new SparsityDial({ router, target: sparsity, numLayers });
+}
+
+function isScoring(router: Router): router is ScoringRouter {
+  return typeof (router as Partial<ScoringRouter>).score === "function";
 }
 
 function chooseRouter(source: RoutingSource, mode: ModeName | undefined, sparsity: number | undefined): Router | undefined {

@@ -1,4 +1,4 @@
-import { InvalidRequestError } from "./errors.js";
+import { InvalidRequestError } from "@elastic-attention/core";
 import type { SamplingParameters } from "./generation-request.js";
 import { RandomStream } from "./random-stream.js";
 import { checkSampling } from "./sampling-parameters.js";

@@ -1,4 +1,4 @@
-import { InvalidRequestError } from "./errors.js";
+import { InvalidRequestError } from "@elastic-attention/core";
 import type { SamplingParameters } from "./generation-request.js";
 
 /** Sampling parameters with every default filled in but the seed's. */

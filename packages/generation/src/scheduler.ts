@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
-import { type DeviceInformation, type Fence, OutOfMemoryError } from "@elastic-attention/tensor";
-import { NoFiniteLogitError, sampleLogits } from "@elastic-attention/transformer";
+import { NoFiniteLogitError, OutOfMemoryError } from "@elastic-attention/core";
+import type { Fence, WorkSizes } from "@elastic-attention/tensor";
+import { sampleLogits } from "@elastic-attention/transformer";
 import type { ActiveRequest, DecodeStep } from "./active-request.js";
 import type { EngineContext } from "./engine-context.js";
 import type { SessionStore } from "./session-store.js";
@@ -118,8 +119,8 @@ export class Scheduler {
     this.#lastDecode = undefined;
   }
 
-  get #deviceKind(): DeviceInformation["kind"] {
-    return this.context.model.decoder.backend.device.kind;
+  get #workSizes(): WorkSizes {
+    return this.context.model.decoder.backend.device.workSizes;
   }
 
   #dropAborted(): void {
@@ -133,7 +134,7 @@ export class Scheduler {
     if (this.#decoding.length >= this.options.maximumBatch || !this.#hasRoom(request)) return;
     this.#queue.shift();
     this.#prefilling = request;
-    this.#clock = new SliceClock(this.#deviceKind === "cuda" ? 2 : 1);
+    this.#clock = new SliceClock(this.#workSizes.slicesInFlight);
     try {
       request.start(this.sessions);
     } catch (error) {
@@ -180,7 +181,7 @@ export class Scheduler {
         batch.map(({ sampler }) => sampler),
       );
     } catch (error) {
-      if (!(error instanceof NoFiniteLogitError)) {
+      if (!(NoFiniteLogitError.isInstance(error))) {
         this.#decodeFailed(batch, lengths, error);
         return true;
       }
@@ -201,7 +202,7 @@ export class Scheduler {
       request.cache.makeRoom(1);
       return true;
     } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error;
+      if (!(OutOfMemoryError.isInstance(error))) throw error;
       if (this.sessions.evict()) return this.#makeRoom(request);
       this.#starved.add(request);
       return false;
@@ -224,7 +225,7 @@ export class Scheduler {
       const layers = Array.from({ length: numLayers }, (_, layer) => cache.layer(layer).length);
       return cache.length === lengths[row] && layers.every((length) => length === lengths[row]);
     });
-    if (error instanceof OutOfMemoryError && untouched.length === batch.length) {
+    if (OutOfMemoryError.isInstance(error) && untouched.length === batch.length) {
       if (this.sessions.evict()) return;
       if (batch.length > 1) {
         for (const request of batch.slice(Math.ceil(batch.length / 2))) this.#starved.add(request);
@@ -253,7 +254,7 @@ export class Scheduler {
     const begun = performance.now();
     const others = this.#decoding.some(({ events }) => events.unread < mostUnread);
     const shared = others && this.options.prefillBudgetMilliseconds < Infinity;
-    prefill.slicePairs = shared ? slicePairs(this.#deviceKind) : Infinity;
+    prefill.slicePairs = shared ? this.#workSizes.slicePairs : Infinity;
     this.#clock.begin();
     for (;;) {
       const layers = prefill.layersDone;
@@ -285,13 +286,13 @@ export class Scheduler {
   }
 
   #endPrefill(request: ActiveRequest): void {
-    const { logits, routing } = request.prefill!.result;
+    const { logits, sequences } = request.prefill!.result;
     try {
       using owned = logits;
       request.tellProgress();
       // Before the clock of the prefill stops: on a GPU its work is done when a token is there.
       const [token] = request.wantsTokens ? sampleLogits(owned, [request.sampler]) : [];
-      request.endPrefill(routing[0]!);
+      request.endPrefill(sequences[0]!.routing);
       this.#prefilling = undefined;
       if (request.hasUnknownSparsity) this.#sparsity = { sum: this.#sparsity.sum + request.modelSparsity!, count: this.#sparsity.count + 1 };
       if (token === undefined) {
@@ -309,7 +310,7 @@ export class Scheduler {
   /** With others, or sessions, in the way the request waits for what they free; alone it fails. */
   #prefillFailed(request: ActiveRequest, error: unknown): void {
     this.#prefilling = undefined;
-    const waits = error instanceof OutOfMemoryError && (this.sessions.idleCount > 0 || this.#decoding.length > 0);
+    const waits = OutOfMemoryError.isInstance(error) && (this.sessions.idleCount > 0 || this.#decoding.length > 0);
     if (!waits) {
       this.#fail(request, error);
       return;
@@ -358,9 +359,4 @@ export class Scheduler {
     if (weightBytes + tableBytes + requestBytes <= limitBytes) return;
     throw new OutOfMemoryError(backend.name, requestBytes, weightBytes + tableBytes, limitBytes, "this request");
   }
-}
-
-/** Query-key pairs, summed over key-value heads, that take some milliseconds. */
-function slicePairs(device: DeviceInformation["kind"]): number {
-  return device === "cuda" ? 2 ** 30 : 2 ** 24;
 }

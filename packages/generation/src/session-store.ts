@@ -1,5 +1,5 @@
+import { InvalidRequestError } from "@elastic-attention/core";
 import type { SequenceCache } from "@elastic-attention/attention";
-import { InvalidRequestError } from "./errors.js";
 
 /** What a session's turns left behind. */
 export interface SessionState {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { TokenizerError } from "./errors.js";
+import { TokenizerError } from "@elastic-attention/core";
 
 /** The files of a model folder that turn text into tokens. */
 export interface TokenizerFiles {

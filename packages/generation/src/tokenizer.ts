@@ -1,7 +1,7 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
+import { InvalidRequestError, TokenizerError } from "@elastic-attention/core";
 import { ChatTemplate, type ChatTemplateOptions } from "./chat-template.js";
 import { Detokenizer } from "./detokenizer.js";
-import { InvalidRequestError, TokenizerError } from "./errors.js";
 import type { ChatMessage } from "./generation-request.js";
 import { readTokenizerFiles, type TokenizerFiles } from "./tokenizer-files.js";
 

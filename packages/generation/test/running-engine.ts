@@ -1,4 +1,5 @@
-import { type DType, OutOfMemoryError, type PendingDownload, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { OutOfMemoryError } from "@elastic-attention/core";
+import { type DType, type PendingDownload, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { type Engine, type GenerationEvent, type GenerationRequest, LocalEngine, type LocalEngineOptions } from "../src/index.js";
 import { type TinyModelOptions, writeTinyModel } from "./tiny-model.js";
 

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { InvalidRequestError, type SamplingParameters, Sampler, StopFilter } from "../src/index.js";
+import { InvalidRequestError } from "@elastic-attention/core";
+import { type SamplingParameters, Sampler, StopFilter } from "../src/index.js";
 
 /** Share of each token in many draws from the same logits. */
 function shares(logits: readonly number[], parameters: SamplingParameters, prompt: readonly number[] = [], draws = 20_000): number[] {

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ChatTemplate, InvalidRequestError, Tokenizer, TokenizerError } from "../src/index.js";
+import { InvalidRequestError, TokenizerError } from "@elastic-attention/core";
+import { ChatTemplate, Tokenizer } from "../src/index.js";
 import { demoModel } from "./tiny-model.js";
 
 const tokenizer = Tokenizer.load(demoModel);

@@ -1,5 +1,5 @@
 import type { Entry } from "yauzl";
-import { HostileArchiveError } from "./errors.js";
+import { HostileArchiveError } from "@elastic-attention/core";
 import { isInside } from "./repository.js";
 
 /** What an archive may hold. */

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { HubResponseError } from "./errors.js";
+import { HubResponseError } from "@elastic-attention/core";
 
 /** What the hub says of a file's content: SHA-256 of large files, git's SHA-1 of small ones. */
 export interface ContentHash {

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { ChecksumError, HubResponseError, HubUnreachableError } from "@elastic-attention/core";
 import { type ContentHash, hashText, startHash } from "./content-hash.js";
-import { ChecksumError, HubResponseError, HubUnreachableError } from "./errors.js";
 import { checkFreeSpace, orDiskFull } from "./free-space.js";
 import { orMissing } from "./or-missing.js";
 
@@ -45,7 +45,7 @@ export async function downloadBlob(download: BlobDownload): Promise<void> {
     await rename(part, target);
   } catch (error) {
     // Kept for the next try under a name that says that nobody is writing.
-    if (error instanceof ChecksumError) await rm(part, { force: true });
+    if (ChecksumError.isInstance(error)) await rm(part, { force: true });
     else await orMissing(rename(part, `${target}.incomplete`));
     signal?.throwIfAborted();
     throw error;
@@ -60,7 +60,7 @@ async function fillWithRetries(part: string, download: BlobDownload): Promise<vo
     } catch (error) {
       download.signal?.throwIfAborted();
       // The bytes of an earlier try may be the wrong ones.
-      const wrongStart = error instanceof ChecksumError && resumed;
+      const wrongStart = ChecksumError.isInstance(error) && resumed;
       if (attempt === attempts || !(wrongStart || mayPass(error))) throw error;
       if (wrongStart) await rm(part, { force: true });
       else await setTimeout(pause * attempt, undefined, download.signal === undefined ? {} : { signal: download.signal });
@@ -103,8 +103,8 @@ async function openPart(path: string) {
 
 /** A broken connection, a hub that is busy. */
 function mayPass(error: unknown): boolean {
-  if (error instanceof HubUnreachableError) return true;
-  return error instanceof HubResponseError && (error.status === undefined || error.status === 429 || error.status >= 500);
+  if (HubUnreachableError.isInstance(error)) return true;
+  return HubResponseError.isInstance(error) && (error.status === undefined || error.status === 429 || error.status >= 500);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
+import { ChecksumError, HubOfflineError, HubUnreachableError } from "@elastic-attention/core";
 import { downloadBlob } from "./download-blob.js";
-import { ChecksumError, HubOfflineError, HubUnreachableError } from "./errors.js";
 import { HubConnection } from "./hub-connection.js";
 import { hubSettings, type HubSettings } from "./hub-settings.js";
 import { checkRepository, checkRepositoryPath, checkRevision, commitPattern, type Repository, repositoryText } from "./repository.js";
@@ -79,7 +79,7 @@ export async function fetchFiles(request: FetchRequest): Promise<Snapshot> {
   try {
     return await freshSnapshot(request, settings, cache);
   } catch (error) {
-    if (!(error instanceof HubUnreachableError)) throw error;
+    if (!(HubUnreachableError.isInstance(error))) throw error;
     const cached = await cachedSnapshot(request, cache);
     if (cached === undefined) throw error;
     return { ...cached, current: false };
@@ -129,5 +129,5 @@ async function freshSnapshot(request: FetchRequest, settings: HubSettings, cache
 
 /** A damaged file in the cache is fetched again. */
 function orDamaged(error: unknown): undefined {
-  if (!(error instanceof ChecksumError)) throw error;
+  if (!(ChecksumError.isInstance(error))) throw error;
 }

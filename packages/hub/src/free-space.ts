@@ -1,5 +1,5 @@
 import { statfs } from "node:fs/promises";
-import { DiskFullError } from "./errors.js";
+import { DiskFullError } from "@elastic-attention/core";
 
 /** @throws DiskFullError where the disk of `folder` has fewer than `bytes` free */
 export async function checkFreeSpace(folder: string, bytes: number): Promise<void> {

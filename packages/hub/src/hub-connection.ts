@@ -1,6 +1,6 @@
 import { datasetInfo, downloadFile, modelInfo, pathsInfo } from "@huggingface/hub";
+import { HubAccessError, HubError, HubNotFoundError, HubResponseError, HubUnreachableError } from "@elastic-attention/core";
 import { type ContentHash, contentHash } from "./content-hash.js";
-import { HubAccessError, HubError, HubNotFoundError, HubResponseError, HubUnreachableError } from "./errors.js";
 import type { HubSettings } from "./hub-settings.js";
 import { commitPattern, type Repository, repositoryText } from "./repository.js";
 
@@ -99,7 +99,7 @@ export class HubConnection {
 
   #typedError(error: unknown): unknown {
     if (this.signal?.aborted) return this.signal.reason;
-    if (error instanceof HubError) return error;
+    if (HubError.isInstance(error)) return error;
     // What fetch throws when a connection fails or breaks; a body that is not JSON is a SyntaxError.
     if (error instanceof TypeError) return new HubUnreachableError(this.settings.endpoint, error);
     return new HubResponseError(`The hub's answer is not understood: ${error instanceof Error ? error.message : String(error)}.`, undefined, error);

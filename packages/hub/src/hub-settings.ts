@@ -1,5 +1,5 @@
 import { getHFHubCachePath, HUB_URL } from "@huggingface/hub";
-import { HubRequestError } from "./errors.js";
+import { HubRequestError } from "@elastic-attention/core";
 
 /** Where the hub and the cache are, and how to be let in. */
 export interface HubSettings {

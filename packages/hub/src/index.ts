@@ -1,6 +1,18 @@
+export {
+  ChecksumError,
+  DamagedArchiveError,
+  DiskFullError,
+  HostileArchiveError,
+  HubAccessError,
+  HubError,
+  HubNotFoundError,
+  HubOfflineError,
+  HubRequestError,
+  HubResponseError,
+  HubUnreachableError,
+} from "@elastic-attention/core";
 export * from "./archive-limits.js";
 export { type ContentHash, hashText } from "./content-hash.js";
-export * from "./errors.js";
 export * from "./fetch-archive.js";
 export * from "./fetch-files.js";
 export * from "./hub-settings.js";

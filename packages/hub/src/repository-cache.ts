@@ -2,8 +2,8 @@ import { copyFile, mkdir, readFile, realpath, rename, rm, stat, symlink, writeFi
 import { randomUUID } from "node:crypto";
 import { basename, dirname, join, relative } from "node:path";
 import { getRepoFolderName } from "@huggingface/hub";
+import { ChecksumError } from "@elastic-attention/core";
 import { type ContentHash, contentHash, hashFile, hashText } from "./content-hash.js";
-import { ChecksumError } from "./errors.js";
 import { orMissing } from "./or-missing.js";
 import { commitPattern, type Repository } from "./repository.js";
 

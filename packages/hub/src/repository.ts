@@ -1,4 +1,4 @@
-import { HubRequestError } from "./errors.js";
+import { HubRequestError } from "@elastic-attention/core";
 
 /** A repository of the hub: `{ type: "dataset", name: "zai-org/LongBench" }`. */
 export interface Repository {

@@ -4,8 +4,8 @@ import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { crc32 } from "node:zlib";
 import { type Entry, openPromise, type ZipFile } from "yauzl";
+import { DamagedArchiveError, HostileArchiveError, HubError } from "@elastic-attention/core";
 import { type ArchiveLimits, checkEntries, defaultLimits } from "./archive-limits.js";
-import { DamagedArchiveError, HostileArchiveError, HubError } from "./errors.js";
 import { checkFreeSpace, orDiskFull } from "./free-space.js";
 import { orMissing } from "./or-missing.js";
 
@@ -45,7 +45,7 @@ export async function unpackArchive(archive: string, into: string, options: Unpa
     return into;
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof HubError) throw error;
+    if (HubError.isInstance(error)) throw error;
     const { code, syscall, message } = error as NodeJS.ErrnoException;
     if (code === "EEXIST" || code === "ENOTDIR" || code === "EISDIR") throw new HostileArchiveError(archive, "two entries have one path");
     // What is not the system's is the archive's: yauzl and zlib name what is wrong with it.

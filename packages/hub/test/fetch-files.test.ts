@@ -7,17 +7,14 @@ import { describe, expect, test } from "vitest";
 import {
   ChecksumError,
   DiskFullError,
-  fetchFiles,
-  type FetchProgress,
-  hashText,
   HubAccessError,
   HubNotFoundError,
   HubOfflineError,
   HubRequestError,
   HubResponseError,
-  hubSettings,
   HubUnreachableError,
-} from "../src/index.js";
+} from "@elastic-attention/core";
+import { fetchFiles, type FetchProgress, hashText, hubSettings } from "../src/index.js";
 import { filesBelow, startHub, temporaryFolder } from "./temporary-cache.js";
 
 const name = "someone/words";

@@ -2,7 +2,8 @@ import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "n
 import { join } from "node:path";
 import { strToU8, type Zippable, zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
-import { DamagedArchiveError, fetchArchive, HostileArchiveError, unpackArchive } from "../src/index.js";
+import { DamagedArchiveError, HostileArchiveError } from "@elastic-attention/core";
+import { fetchArchive, unpackArchive } from "../src/index.js";
 import { filesBelow, startHub, temporaryFolder } from "./temporary-cache.js";
 
 const lines = strToU8(Array.from({ length: 2000 }, (_, index) => `line ${index * 7919}\n`).join(""));

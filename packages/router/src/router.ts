@@ -24,8 +24,8 @@ export interface Router extends Disposable {
   expectedSparseHeads?(numLayers: number, numKeyValueHeads: number): readonly number[];
   /**
    * The caller owns the plan. Must decide each sequence from its own rows only, and read the keys before it returns:
-   * they are rotated in place afterwards. A router whose decision is computed on a device may return a plan that waits
-   * for it when it is asked (`HeadPlan.deferred`), so that the device gets other work in the meantime.
+   * they are rotated in place afterwards. A router whose decision is computed on a device may return the plan before it is
+   * there (`HeadPlan.onDevice`, `HeadPlan.pending`), so that the device gets other work in the meantime.
    */
   route(input: RouterInput): HeadPlan;
 }

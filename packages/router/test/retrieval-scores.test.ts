@@ -1,5 +1,6 @@
+import { ShapeError } from "@elastic-attention/core";
 import { SequenceCache } from "@elastic-attention/attention";
-import { ReferenceBackend, ShapeError } from "@elastic-attention/tensor";
+import { ReferenceBackend } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
 import { RetrievalScores } from "../src/index.js";
 

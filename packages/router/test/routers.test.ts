@@ -1,15 +1,15 @@
-import { type AttentionMode, InvalidModeError } from "@elastic-attention/attention";
-import { fromBFloat16, ReferenceBackend, ShapeError, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
+import { HeadListError, InvalidModeError, ShapeError } from "@elastic-attention/core";
+import type { AttentionMode } from "@elastic-attention/attention";
+import { fromBFloat16, ReferenceBackend, type Tensor, toBFloat16 } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
   bestHeads,
   ConstantRouter,
-  globalThreshold,
-  HeadListError,
   layerQuotas,
   LearnedRouter,
   parseHeadList,
   pooledRanges,
+  randomHeadList,
   type RouterInput,
   type RouterLinear,
   type RouterWeights,
@@ -26,9 +26,9 @@ function keysOf(tokens: number, heads: number, headDim: number): Tensor {
   return backend.upload(Float32Array.from({ length: tokens * heads * headDim }, (_, i) => Math.sin(i * 1.3)), [tokens, heads, headDim], "f32");
 }
 
-function assignment(router: { route(input: RouterInput): { hostAssignment(): Uint8Array } & Disposable }, input: RouterInput): number[] {
+function assignment(router: { route(input: RouterInput): { waitForAssignment(): Uint8Array } & Disposable }, input: RouterInput): number[] {
   using plan = router.route(input);
-  return Array.from(plan.hostAssignment());
+  return Array.from(plan.waitForAssignment());
 }
 
 describe("the static router", () => {
@@ -55,6 +55,14 @@ describe("the static router", () => {
     expect(() => router.route({ backend, layer: 0, keys, offsets: [0, 5] })).toThrow(HeadListError);
     expect(() => new StaticRouter({ list, retrievalMode: full, sparseMode: streaming, sparsity: 1.2 })).toThrow(ShapeError);
   });
+});
+
+test("random head lists are drawn from their seed, every head on its own", () => {
+  const drawn = (seed: number) => randomHeadList({ numLayers: 2, numKeyValueHeads: 4, sparsity: 0.25, seed });
+  expect(drawn(1)).toEqual(drawn(1));
+  expect(drawn(1).scores).not.toEqual(drawn(2).scores);
+  expect(new Set(drawn(1).scores.flat()).size).toBe(8);
+  expect(parseHeadList(JSON.parse(JSON.stringify(drawn(1)))).sparsity).toBe(0.25);
 });
 
 describe("head lists from outside", () => {
@@ -107,16 +115,11 @@ describe("the sparsity dial", () => {
     expect(scores.filter((_, head) => row[head] === 1).every((score) => score <= lowestKept)).toBe(true);
   });
 
-  test("follows a profile and passes on what a layer cannot take", () => {
-    expect(layerQuotas({ target: 0.5, numLayers: 4, profile: [1, 1, 0, 0] }, 4)).toEqual([4, 4, 0, 0]);
-    expect(layerQuotas({ target: 0.75, numLayers: 4, profile: [1, 1, 0, 0] }, 4)).toEqual([4, 4, 2, 2]);
-    expect(() => new SparsityDial({ router: scoring, target: 0.5, numLayers: 4, profile: [1] })).toThrow(ShapeError);
+  test("shares the sparse heads out as evenly as whole heads allow", () => {
+    expect(layerQuotas({ target: 0.5, numLayers: 4 }, 4)).toEqual([2, 2, 2, 2]);
+    expect(layerQuotas({ target: 0.3, numLayers: 5 }, 2)).toEqual([1, 0, 1, 0, 1]);
+    expect(layerQuotas({ target: 1, numLayers: 3 }, 2)).toEqual([2, 2, 2]);
     expect(() => new SparsityDial({ router: scoring, target: -0.1, numLayers: 4 })).toThrow(ShapeError);
-  });
-
-  test("has one threshold over all layers for those who prefill twice", () => {
-    const scores = [[1, 5], [2, 6], [3, 7]];
-    expect([0, 0.5, 1].map((target) => globalThreshold(scores, target))).toEqual([-Infinity, 3, 7]);
   });
 });
 
@@ -139,7 +142,8 @@ describe("the learned router", () => {
   }
   const decide = (lead: number, tieRule: "float32" | "bfloat16"): number[] => {
     using keys = keysOf(7, 2, 2);
-    using router = new LearnedRouter({ layers: [weights(lead)], retrievalMode: full, sparseMode: streaming, tieRule });
+    using layer = weights(lead);
+    const router = new LearnedRouter({ layers: [layer], retrievalMode: full, sparseMode: streaming, tieRule });
     return assignment(router, { backend, layer: 0, keys, offsets: [0, 7] });
   };
 
@@ -151,7 +155,8 @@ describe("the learned router", () => {
   });
 
   test("and the dial over it ask for their scores at once and read them when the plan is asked", () => {
-    using router = new LearnedRouter({ layers: [weights(0.5)], retrievalMode: full, sparseMode: streaming });
+    using layer = weights(0.5);
+    const router = new LearnedRouter({ layers: [layer], retrievalMode: full, sparseMode: streaming });
     const dial = new SparsityDial({ router, target: 0.5, numLayers: 1 });
     for (const [routing, expected, held] of [[router, [0, 0, 0, 0], 3], [dial, [1, 0, 1, 0], 1]] as const) {
       const keys = keysOf(7, 2, 2);
@@ -160,7 +165,7 @@ describe("the learned router", () => {
       expect(backend.memory().liveAllocations).toBe(before + held);
       // By then they have been rotated, or belong to others.
       keys.dispose();
-      expect(Array.from(plan.hostAssignment())).toEqual(expected);
+      expect(Array.from(plan.waitForAssignment())).toEqual(expected);
       // Logits and assignment stay as long as the plan, the copy does not.
       expect(backend.memory().liveAllocations).toBe(before - 1 + held - 1);
       plan.dispose();
@@ -169,13 +174,22 @@ describe("the learned router", () => {
   });
 
   test("leaves nothing when its plan cannot be made", () => {
-    using router = new LearnedRouter({ layers: [weights(0.5)], retrievalMode: full, sparseMode: { ...streaming, sinkTokens: -1 } as AttentionMode });
+    using layer = weights(0.5);
+    const router = new LearnedRouter({ layers: [layer], retrievalMode: full, sparseMode: { ...streaming, sinkTokens: -1 } as AttentionMode });
     using keys = keysOf(7, 2, 2);
     const { liveAllocations } = backend.memory();
     const input = { backend, layer: 0, keys, offsets: [0, 7] };
     expect(() => router.route(input)).toThrow(InvalidModeError);
     expect(() => new SparsityDial({ router, target: 0.5, numLayers: 1 }).route(input)).toThrow(InvalidModeError);
     expect(backend.memory().liveAllocations).toBe(liveAllocations);
+  });
+
+  test("leaves the weights to their owner when it is disposed: other routers share them", () => {
+    using keys = keysOf(7, 2, 2);
+    using layer = weights(0.5);
+    const [one, other] = [full, streaming].map((sparseMode) => new LearnedRouter({ layers: [layer], retrievalMode: full, sparseMode }));
+    one![Symbol.dispose]();
+    expect(assignment(other!, { backend, layer: 0, keys, offsets: [0, 7] })).toEqual([0, 0]);
   });
 
   test("rounds a small lead away under the published bf16 rule", () => {

@@ -1,5 +1,6 @@
+import { BackendUnavailableError } from "@elastic-attention/core";
 import type { Backend } from "./backend.js";
-import { BackendUnavailableError } from "./errors.js";
+import type { WorkSizes } from "./work-sizes.js";
 
 /** Settings that every backend understands; one may take more. */
 export interface BackendOptions {
@@ -11,6 +12,8 @@ export interface BackendOptions {
 /** How a backend is found and started. */
 export interface BackendProvider {
   readonly name: string;
+  /** Those of the backends it starts, known without starting one. */
+  readonly workSizes: WorkSizes;
   /** Why it cannot start here; empty when it can. Cheap: it feeds `doctor` and error messages. */
   available(): Promise<readonly string[]>;
   create(options: BackendOptions): Promise<Backend>;
@@ -28,13 +31,17 @@ export function registeredBackends(): readonly BackendProvider[] {
   return [...providers.values()];
 }
 
+/** The provider of a name, whether it can start here or not. @throws BackendUnavailableError naming those that are registered */
+export function backendProvider(name: string): BackendProvider {
+  const provider = providers.get(name);
+  if (provider !== undefined) return provider;
+  const known = [...providers.keys()].join(", ") || "none";
+  throw new BackendUnavailableError(name, ["no package has registered it"], `Registered backends: ${known}.`);
+}
+
 /** Starts a backend by name. @throws BackendUnavailableError with the reasons and what to do. */
 export async function createBackend(name: string, options: BackendOptions = {}): Promise<Backend> {
-  const provider = providers.get(name);
-  if (provider === undefined) {
-    const known = [...providers.keys()].join(", ") || "none";
-    throw new BackendUnavailableError(name, ["no package has registered it"], `Registered backends: ${known}.`);
-  }
+  const provider = backendProvider(name);
   const reasons = await provider.available();
   if (reasons.length > 0) {
     throw new BackendUnavailableError(name, reasons, "Run `elastic-attention doctor` to see how to mend it.");

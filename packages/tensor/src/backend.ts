@@ -1,19 +1,20 @@
 import type { DType, FloatDType } from "./dtype.js";
 import type { GrowableTensor } from "./growable-tensor.js";
 import type { KernelRegistry } from "./kernel-registry.js";
-import type { LinearWeight } from "./operations/linear-weight.js";
+import type { LinearWeight } from "./operations/linear/linear-weight.js";
 import type { PendingDownload } from "./pending-download.js";
 import type { Tensor } from "./tensor.js";
+import type { WorkSizes } from "./work-sizes.js";
 
-/** Where a backend computes. */
+/** Where a backend computes. What differs between devices is data here, so that nobody asks for one by name. */
 export interface DeviceInformation {
-  readonly kind: "host" | "cpu" | "cuda";
   /** For people: processor or card, and what of it is used. */
   readonly description: string;
   /** Worker threads on a CPU, multiprocessors on a GPU. */
   readonly parallelism: number;
   /** Memory that tensors can take, in bytes. */
   readonly memoryBytes: number;
+  readonly workSizes: WorkSizes;
 }
 
 /** Live and peak memory of a backend; the leak counter of the tests. */

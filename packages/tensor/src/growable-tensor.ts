@@ -1,7 +1,7 @@
+import { ShapeError } from "@elastic-attention/core";
 import type { Backend } from "./backend.js";
 import type { DType } from "./dtype.js";
-import { ShapeError } from "./errors.js";
-import { copySpans } from "./operations/copy-spans.js";
+import { copySpans } from "./operations/elements/copy-spans.js";
 import type { Tensor } from "./tensor.js";
 
 /**

@@ -1,43 +1,47 @@
-export * from "./autograd/errors.js";
+export {
+  CheckpointLayoutError,
+  MissingGradientRuleError,
+  MissingTensorError,
+  SafetensorsFormatError,
+  TapeError,
+  type SafetensorsProblem,
+} from "@elastic-attention/core";
 export * from "./autograd/gradient-check.js";
 export * from "./autograd/gradient-rule.js";
 export * from "./autograd/tape.js";
 export * from "./backend.js";
 export * from "./backend-registry.js";
 export * from "./dtype.js";
-export * from "./errors.js";
 export * from "./float-transfer.js";
 export * from "./growable-tensor.js";
 export * from "./kernel-registry.js";
 export * from "./memory-account.js";
-export * from "./memory-scope.js";
 export * from "./operation.js";
-export * from "./operations/add.js";
-export * from "./operations/argmax.js";
-export * from "./operations/cast.js";
-export * from "./operations/copy-spans.js";
-export * from "./operations/cross-entropy.js";
-export * from "./operations/embedding.js";
-export * from "./operations/expect-shape.js";
-export * from "./operations/fill-normal.js";
-export * from "./operations/first-not-finite.js";
-export * from "./operations/head-norm.js";
-export * from "./operations/head-norm-backward.js";
-export * from "./operations/linear.js";
-export * from "./operations/linear-input-gradient.js";
-export * from "./operations/linear-weight.js";
-export * from "./operations/rms-norm.js";
-export * from "./operations/rms-norm-backward.js";
-export * from "./operations/rotary.js";
-export * from "./operations/rotary-tables.js";
-export * from "./operations/sample-tokens.js";
-export * from "./operations/softmax.js";
-export * from "./operations/swiglu.js";
-export * from "./operations/swiglu-backward.js";
-export * from "./operations/uniform-number.js";
+export * from "./operations/elements/add.js";
+export * from "./operations/elements/cast.js";
+export * from "./operations/elements/copy-spans.js";
+export * from "./operations/tokens/cross-entropy.js";
+export * from "./operations/tokens/embedding.js";
+export * from "./operations/elements/expect-shape.js";
+export * from "./operations/elements/fill-normal.js";
+export * from "./operations/elements/first-not-finite.js";
+export * from "./operations/norm/head-norm.js";
+export * from "./operations/norm/head-norm-backward.js";
+export * from "./operations/linear/linear.js";
+export * from "./operations/linear/linear-input-gradient.js";
+export * from "./operations/linear/linear-weight.js";
+export * from "./operations/norm/rms-norm.js";
+export * from "./operations/norm/rms-norm-backward.js";
+export * from "./operations/rotary/rotary.js";
+export * from "./operations/rotary/rotary-tables.js";
+export * from "./operations/tokens/sample-tokens.js";
+export * from "./operations/elements/swiglu.js";
+export * from "./operations/elements/swiglu-backward.js";
+export * from "./operations/tokens/uniform-number.js";
 export * from "./pending-download.js";
 export * from "./reference/floats.js";
 export * from "./reference/reference-backend.js";
 export * from "./reference/reference-provider.js";
 export * from "./safetensors/index.js";
 export * from "./tensor.js";
+export * from "./work-sizes.js";

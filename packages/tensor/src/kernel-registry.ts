@@ -1,5 +1,5 @@
+import { type KernelRefusal, UnsupportedOperationError } from "@elastic-attention/core";
 import type { Backend } from "./backend.js";
-import { type KernelRefusal, UnsupportedOperationError } from "./errors.js";
 import type { Kernel, Operation } from "./operation.js";
 
 interface Entry {

@@ -1,5 +1,5 @@
+import { OutOfMemoryError } from "@elastic-attention/core";
 import type { MemoryReport } from "./backend.js";
-import { OutOfMemoryError } from "./errors.js";
 import type { Storage } from "./tensor.js";
 
 /** Counts the storages of a backend and keeps its limit: every backend has one. */
@@ -31,9 +31,10 @@ export class MemoryAccount {
     this.#liveBytes += byteLength;
     this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
     return new OwnedStorage(handle, byteLength, () => {
-      free(handle);
+      // Nobody can give it back again: it counts as gone, also when freeing fails.
       this.#liveAllocations -= 1;
       this.#liveBytes -= byteLength;
+      free(handle);
     });
   }
 

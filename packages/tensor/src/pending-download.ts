@@ -1,4 +1,4 @@
-import { DisposedError } from "./errors.js";
+import { DisposedError } from "@elastic-attention/core";
 import type { MemoryAccount } from "./memory-account.js";
 import type { Storage } from "./tensor.js";
 

@@ -1,6 +1,6 @@
+import { DisposedError, ShapeError } from "@elastic-attention/core";
 import type { Backend } from "./backend.js";
 import { type DType, dtypeByteSize, fromBFloat16, fromFloat16, hostArray } from "./dtype.js";
-import { DisposedError, ShapeError } from "./errors.js";
 import type { PendingDownload } from "./pending-download.js";
 
 /** Memory of one backend that tensors look into. Freed once, by its owner tensor. */

@@ -1,14 +1,7 @@
 import { existsSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import {
-  CheckpointLayoutError,
-  type ElasticAttentionError,
-  MissingTensorError,
-  SafetensorsCheckpoint,
-  SafetensorsFormatError,
-  type TensorSource,
-  writeSafetensors,
-} from "../src/index.js";
+import { CheckpointLayoutError, type ElasticAttentionError, MissingTensorError, SafetensorsFormatError } from "@elastic-attention/core";
+import { SafetensorsCheckpoint, type TensorSource, writeSafetensors } from "../src/index.js";
 import { TemporaryFolder } from "./safetensors-image.js";
 
 const indexName = "model.safetensors.index.json";

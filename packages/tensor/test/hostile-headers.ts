@@ -1,4 +1,4 @@
-import type { SafetensorsProblem } from "../src/index.js";
+import type { SafetensorsProblem } from "@elastic-attention/core";
 import { byteEntry, safetensorsImage } from "./safetensors-image.js";
 
 /** A file that must be refused, and for what. */

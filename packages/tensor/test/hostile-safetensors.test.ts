@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync, writeSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { maxHeaderBytes, SafetensorsFile, SafetensorsFormatError, type SafetensorsProblem } from "../src/index.js";
+import { SafetensorsFormatError, type SafetensorsProblem } from "@elastic-attention/core";
+import { maxHeaderBytes, SafetensorsFile } from "../src/index.js";
 import { hostileHeaders } from "./hostile-headers.js";
 import { byteEntry, safetensorsImage, TemporaryFolder } from "./safetensors-image.js";
 

@@ -1,4 +1,5 @@
-import { DisposedError, ReferenceBackend } from "@elastic-attention/tensor";
+import { DisposedError } from "@elastic-attention/core";
+import { ReferenceBackend } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
 
 test("a download that was started keeps what the tensor held, and counts until it is disposed", () => {

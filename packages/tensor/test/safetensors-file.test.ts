@@ -1,6 +1,7 @@
 import { closeSync, ftruncateSync, openSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { DisposedError, MissingTensorError, SafetensorsFile, SafetensorsFormatError, ShapeError } from "../src/index.js";
+import { DisposedError, MissingTensorError, SafetensorsFormatError, ShapeError } from "@elastic-attention/core";
+import { SafetensorsFile } from "../src/index.js";
 import { byteEntry, safetensorsImage, TemporaryFolder } from "./safetensors-image.js";
 
 const twoTensors = safetensorsImage({ a: byteEntry(0, 4), b: byteEntry(4, 8) }, 8);

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { CheckpointLayoutError, SafetensorsCheckpoint, SafetensorsFile, SafetensorsFormatError, writeSafetensors } from "../src/index.js";
+import { CheckpointLayoutError, SafetensorsFormatError } from "@elastic-attention/core";
+import { SafetensorsCheckpoint, SafetensorsFile, writeSafetensors } from "../src/index.js";
 import { mutateJson, mutateSafetensors, seedFiles, seedIndex } from "./file-mutations.js";
 import { TemporaryFolder } from "./safetensors-image.js";
 import { seededRandom } from "./seeded-random.js";
@@ -87,7 +88,7 @@ describe("mutated safetensors files", () => {
       expect(headerEnd + total).toBe(bytes.length);
     };
     const findings = fuzz(seedFiles(), (seconds * 2000) / 3, mutateSafetensors, consume, (error) =>
-      error instanceof SafetensorsFormatError ? error.problem : undefined,
+      SafetensorsFormatError.isInstance(error) ? error.problem : undefined,
     );
     report("safetensors", findings);
     // The mutations reach behind most checks, or this fuzzer says nothing; the corpus of hostile files has one for each.
@@ -114,8 +115,8 @@ describe("mutated checkpoint indices", () => {
       seedIndex({}),
     ];
     const findings = fuzz(starts, (seconds * 1000) / 3, mutateJson, consume, (error) => {
-      if (error instanceof SafetensorsFormatError) return "shard";
-      if (!(error instanceof CheckpointLayoutError)) return undefined;
+      if (SafetensorsFormatError.isInstance(error)) return "shard";
+      if (!(CheckpointLayoutError.isInstance(error))) return undefined;
       return /not JSON|no weight_map|plain file name|missing|does not hold|but it is in|twice/.exec(error.message)?.[0];
     });
     report("index", findings);

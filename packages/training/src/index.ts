@@ -1,3 +1,4 @@
+export { NotFiniteLossError, TrainingCheckpointError, TrainingConfigError, TrainingDataError } from "@elastic-attention/core";
 export * from "./analysis/ablation.js";
 export * from "./analysis/recording-router.js";
 export * from "./analysis/router-analysis.js";
@@ -11,7 +12,6 @@ export * from "./data/row-source.js";
 export * from "./data/shuffled-order.js";
 export * from "./data/training-example.js";
 export * from "./data/training-row.js";
-export * from "./errors.js";
 export * from "./objective/sparsity-objective.js";
 export * from "./objective/training-task.js";
 export * from "./optimizer/adamw.js";

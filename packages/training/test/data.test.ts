@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { parquetWriteFile } from "hyparquet-writer";
+import { TrainingDataError } from "@elastic-attention/core";
 import { Tokenizer } from "@elastic-attention/generation";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -15,7 +16,6 @@ import {
   publishedTasks,
   ShuffledOrder,
   type TrainingExample,
-  TrainingDataError,
 } from "../src/index.js";
 
 let folder: string;

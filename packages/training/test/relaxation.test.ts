@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { counterGumbel, counterPermutation, counterUniform, publishedTemperature, relax, temperatureAt, TrainingConfigError } from "../src/index.js";
+import { TrainingConfigError } from "@elastic-attention/core";
+import { counterGumbel, counterPermutation, counterUniform, publishedTemperature, relax, temperatureAt } from "../src/index.js";
 
 const place = { seed: 7, step: 3, pack: 1, layer: 2 };
 

@@ -2,20 +2,13 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ShapeError, TrainingConfigError } from "@elastic-attention/core";
 import { registerQwen } from "@elastic-attention/model-qwen";
 import { loadRouterWeights } from "@elastic-attention/router";
-import { ReferenceBackend, SafetensorsCheckpoint, SafetensorsFile, ShapeError, toBFloat16, fromBFloat16 } from "@elastic-attention/tensor";
+import { ReferenceBackend, SafetensorsCheckpoint, SafetensorsFile, toBFloat16, fromBFloat16 } from "@elastic-attention/tensor";
 import { hostFloats, huggingFaceWeightName, PretrainedModel } from "@elastic-attention/transformer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  inferenceTensors,
-  publishedTasks,
-  RouterParameters,
-  savePawCheckpoint,
-  saveRouterFile,
-  SparsityObjective,
-  TrainingConfigError,
-} from "../src/index.js";
+import { inferenceTensors, publishedTasks, RouterParameters, savePawCheckpoint, saveRouterFile, SparsityObjective } from "../src/index.js";
 
 registerQwen();
 const base = fileURLToPath(new URL("../../demo-model/model", import.meta.url));

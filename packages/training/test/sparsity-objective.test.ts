@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { publishedTasks, SparsityObjective, type SparsityObjectiveOptions, TrainingConfigError } from "../src/index.js";
+import { TrainingConfigError } from "@elastic-attention/core";
+import { publishedTasks, SparsityObjective, type SparsityObjectiveOptions } from "../src/index.js";
 
 /** Two layers of two heads, three segments: sparsity 0.5, 1 and 0.25. */
 const gates = [Float64Array.of(1, 0, 0, 0, 1, 1), Float64Array.of(1, 0, 0, 0, 1, 0)];

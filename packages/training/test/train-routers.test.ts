@@ -1,6 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TrainingCheckpointError, TrainingDataError } from "@elastic-attention/core";
 import { SingleProcess } from "@elastic-attention/distributed";
 import { registerQwen } from "@elastic-attention/model-qwen";
 import { ReferenceBackend } from "@elastic-attention/tensor";
@@ -12,9 +14,7 @@ import {
   parseTrainingConfig,
   readExamples,
   RouterParameters,
-  TrainingCheckpointError,
   type TrainingConfig,
-  TrainingDataError,
   trainingFiles,
   TrainingLog,
   trainRouters,
@@ -117,6 +117,47 @@ describe("a training run", () => {
     expect(read(config).subarray(-2000).equals(read(whole).subarray(-2000))).toBe(true);
     const losses = ({ output }: TrainingConfig) => new TrainingLog(trainingFiles(output).log).read().map(({ loss }) => loss);
     expect(losses(config)).toEqual(losses(whole));
+  });
+
+  test("is not overwritten by another one, unless that is asked for", async () => {
+    const config = configure("finished", { optimizer: { steps: 1, packsPerStep: 1 } });
+    await train(config);
+    const { routers, log } = trainingFiles(config.output);
+    const before = readFileSync(routers);
+    const other = configure("finished", { optimizer: { steps: 1, packsPerStep: 1 }, seed: 3 });
+    await expect(train(other)).rejects.toThrow(/finished holds a run already\.\s+hint: Resume it with --resume, begin anew with --overwrite/);
+    expect(readFileSync(routers).equals(before)).toBe(true);
+    await train(config, model.path, { resume: true });
+    expect(new TrainingLog(log).read()).toHaveLength(1);
+    await train(other, model.path, { overwrite: true });
+    expect(readFileSync(routers).equals(before)).toBe(false);
+    expect(new TrainingLog(log).read()).toHaveLength(1);
+  });
+
+  test("whose disk fills up names the file, says what to do, and keeps the checkpoint that was there", async ({ skip }) => {
+    const disk = join(folder, "small-disk");
+    mkdirSync(disk);
+    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=512k", "tmpfs", disk]).status === 0;
+    skip(!mounted, "a small disk cannot be mounted here");
+    try {
+      const config = configure("small-disk/run", { optimizer: { steps: 3, packsPerStep: 1 }, checkpointEvery: 1 });
+      const { checkpoint, log } = trainingFiles(config.output);
+      let before: Buffer | undefined;
+      const full = train(config, model.path, {
+        onStep: ({ step }) => {
+          if (step !== 2) return;
+          before = readFileSync(checkpoint);
+          expect(() => writeFileSync(join(disk, "filler"), Buffer.alloc(2 ** 20))).toThrow(/ENOSPC/);
+        },
+      });
+      await expect(full).rejects.toThrow(/Cannot save .*checkpoint\.safetensors: no space left on device\..*unchanged.*\n {2}hint: Make room/s);
+      expect(readFileSync(checkpoint).equals(before!)).toBe(true);
+      rmSync(join(disk, "filler"));
+      await train(config, model.path, { resume: true });
+      expect(new TrainingLog(log).read().map(({ step }) => step)).toEqual([1, 2, 3]);
+    } finally {
+      spawnSync("umount", [disk]);
+    }
   });
 
   test("names the row that is longer than the model's context", async () => {

@@ -1,10 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { NotFiniteLossError, TrainingCheckpointError, TrainingConfigError } from "@elastic-attention/core";
 import type { Communicator } from "@elastic-attention/distributed";
+import { SafetensorsFile, writeSafetensors } from "@elastic-attention/tensor";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
-  NotFiniteLossError,
   PackStream,
   publishedTemperature,
   RouterParameters,
@@ -13,8 +14,6 @@ import {
   SparsityObjective,
   type StepReport,
   Trainer,
-  TrainingCheckpointError,
-  TrainingConfigError,
   type TrainerOptions,
 } from "../src/index.js";
 import { toyExample, toySizes, ToyStepper } from "./toy-stepper.js";
@@ -171,6 +170,20 @@ describe("when something goes wrong", () => {
     expect(resume({ settings: { seed: 6 } })).toThrow(/seed = 5, now it is 6/);
     expect(resume({})).not.toThrow();
     expect(() => toyRun({ checkpointPath: join(folder, "none.safetensors") }).trainer.resume()).toThrow(TrainingCheckpointError);
+  });
+
+  test("a checkpoint that misses an array is refused before anything of it is taken", async () => {
+    const checkpointPath = join(folder, "checkpoint.safetensors");
+    await toyRun({ checkpointPath, steps: 2 }).trainer.run();
+    using file = SafetensorsFile.open(checkpointPath);
+    const names = [...file.tensors.keys()];
+    const cut = new Map(names.slice(0, -1).map((name) => [name, { type: "F32" as const, shape: file.tensors.get(name)!.shape, bytes: () => file.read(name) }]));
+    writeSafetensors(checkpointPath, cut, Object.fromEntries(file.metadata));
+    const run = toyRun({ checkpointPath });
+    const before = trained(run).map((values) => [...values]);
+    expect(() => run.trainer.resume()).toThrow(TrainingCheckpointError);
+    expect(() => run.trainer.resume()).toThrow(new RegExp(`has no "${names.at(-1)!}" of \\d+ values`));
+    expect([trained(run), run.trainer.step]).toEqual([before, 0]);
   });
 
   test("a checkpoint that cannot be written leaves the old one whole", async () => {

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseTrainingConfig, publishedTasks, readTrainingConfig, TrainingConfigError, trainingConfigJsonSchema } from "../src/index.js";
+import { TrainingConfigError } from "@elastic-attention/core";
+import { parseTrainingConfig, publishedTasks, readTrainingConfig, trainingConfigJsonSchema } from "../src/index.js";
 
 const minimal = { output: "out", data: { files: ["rows.jsonl"] } };
 

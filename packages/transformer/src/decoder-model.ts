@@ -1,33 +1,27 @@
 import { setImmediate } from "node:timers/promises";
-import { type DecodePolicy, PagePool, type SequenceCache } from "@elastic-attention/attention";
+import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
+import { type DecodePolicy, fullKeyValueBytes, PagePool, SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
-import {
-  type Backend,
-  cast,
-  type Fence,
-  type FloatDType,
-  MemoryScope,
-  OutOfMemoryError,
-  type SafetensorsCheckpoint,
-  ShapeError,
-  type Tensor,
-} from "@elastic-attention/tensor";
-import { attentionBlock } from "./attention-block.js";
-import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode-graph.js";
-import { beginForward, checkTokens, type DecoderCore, lastLogits } from "./decoder-core.js";
-import { type DecoderWeights, weightBytes } from "./decoder-weights.js";
-import { loadWeights } from "./load-weights.js";
-import { type MemoryPrediction, predictMemory } from "./memory-prediction.js";
-import { mlpBlock } from "./mlp-block.js";
-import type { ModelAdapter } from "./model-adapter.js";
-import type { ModelSpec } from "./model-spec.js";
-import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill.js";
-import { makeRandomWeights } from "./random-weights.js";
-import { RotaryTable } from "./rotary-table.js";
-import { sampleLogits } from "./sample-logits.js";
-import type { PrefillSequence } from "./sequence-batch.js";
-import type { TokenSampler } from "./token-sampler.js";
-import { chunkRowsOf } from "./workspace.js";
+import { type Backend, cast, type Fence, type FloatDType, type SafetensorsCheckpoint, type Tensor } from "@elastic-attention/tensor";
+import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
+import type { DecodeGraph } from "./decode/decode-graph.js";
+import { DecodeGraphs } from "./decode/decode-graphs.js";
+import { sampleLogits } from "./decode/sample-logits.js";
+import type { TokenSampler } from "./decode/token-sampler.js";
+import { cachedPass } from "./layer/cached-pass.js";
+import { checkTokens } from "./layer/check-tokens.js";
+import { runDecoderLayer } from "./layer/decoder-layer.js";
+import type { DecoderWeights } from "./layer/decoder-weights.js";
+import { beginForward, type DecoderCore } from "./layer/forward-pass.js";
+import { lastRows, logitsOf } from "./layer/logits.js";
+import { RotaryTable } from "./layer/rotary-table.js";
+import { loadWeights } from "./loading/load-weights.js";
+import { makeRandomWeights } from "./loading/random-weights.js";
+import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./memory/memory-prediction.js";
+import { weightBytes } from "./memory/weight-memory.js";
+import type { ModelAdapter } from "./model/model-adapter.js";
+import type { ModelSpec } from "./model/model-spec.js";
+import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill/prefill.js";
 
 export interface LoadOptions {
   readonly backend: Backend;
@@ -36,8 +30,6 @@ export interface LoadOptions {
   readonly spec: ModelSpec;
   /** Type of activations, weights and cache. */
   readonly dtype: FloatDType;
-  /** Rounds rope tables to bf16 like the published bf16 models. Default false. */
-  readonly roundRotaryTables?: boolean;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -51,15 +43,28 @@ export interface RandomModelOptions {
 }
 
 /** A prompt whose memory is asked for. */
-export interface PromptMemoryOptions {
-  readonly tokens: number;
-  /** Default 0. */
-  readonly reserveTokens?: number;
-  readonly decode?: DecodePolicy;
+export interface PromptMemoryOptions extends Pick<SequenceQuestion, "tokens" | "reserveTokens" | "decode"> {
   /** Decides the modes; none: every head full. */
   readonly router?: Router | undefined;
   /** Share of sparse heads; default: what the router says of itself. */
   readonly sparsity?: number | undefined;
+}
+
+/** Prompts that are read together, whose memory is asked for. */
+export interface BatchMemoryOptions {
+  readonly sequences: readonly PromptMemoryOptions[];
+  /** Rows of logits for each sequence. Default 1. */
+  readonly logitsRows?: number;
+}
+
+/** What is asked of a new cache. */
+export interface CacheOptions {
+  /** Default "routed". */
+  readonly decode?: DecodePolicy;
+  /** Tokens that will follow the prefill: room made once, so that decoding does not grow the cache. Default 0; pages need none. */
+  readonly reserveTokens?: number;
+  /** Whether keys and values are kept in pages of {@link DecoderModel.pagePool}, where there is one. Default true. */
+  readonly paged?: boolean;
 }
 
 export interface PrefillOptions extends PrefillSettings {
@@ -69,57 +74,77 @@ export interface PrefillOptions extends PrefillSettings {
 
 /** A decoder-only language model on a backend. */
 export class DecoderModel implements Disposable {
-  readonly #core: DecoderCore;
-  readonly #graphs = new Map<PagePool, Map<number, DecodeGraph>>();
+  /** What another forward pass over the same model shares; it stays this model's. */
+  readonly core: DecoderCore;
+  readonly #graphs: DecodeGraphs;
   #pool: PagePool | undefined;
 
   private constructor(
     readonly backend: Backend,
     readonly spec: ModelSpec,
+    /** Type of activations, weights and caches. */
     readonly dtype: FloatDType,
     weights: DecoderWeights,
     private readonly scope: MemoryScope,
-    roundRotaryTables: boolean,
   ) {
-    const rotaryTable = scope.track(new RotaryTable(backend, spec.rope, spec.headDim, spec.contextLength, roundRotaryTables));
-    this.#core = { backend, spec, dtype, weights, rotaryTable };
+    const rotaryTable = scope.track(new RotaryTable(backend, spec.rope, spec.headDim, spec.contextLength));
+    this.core = { backend, spec, dtype, weights, rotaryTable };
+    this.#graphs = scope.track(new DecodeGraphs(this.core));
   }
 
   /** Reads and packs all weights; on failure or abort all memory is given back. See `loadWeights` for errors. */
   static async load(options: LoadOptions): Promise<DecoderModel> {
     using scope = new MemoryScope();
     const weights = await loadWeights(options, scope);
-    const { backend, spec, dtype, roundRotaryTables = false } = options;
-    return new DecoderModel(backend, spec, dtype, weights, scope.move(), roundRotaryTables);
+    const { backend, spec, dtype } = options;
+    return new DecoderModel(backend, spec, dtype, weights, scope.move());
   }
 
   /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
   static random({ backend, spec, dtype, seed = 1 }: RandomModelOptions): DecoderModel {
     using scope = new MemoryScope();
     const weights = makeRandomWeights(backend, spec, dtype, seed, scope);
-    return new DecoderModel(backend, spec, dtype, weights, scope.move(), false);
+    return new DecoderModel(backend, spec, dtype, weights, scope.move());
   }
 
   /** Bytes that the weights take on the backend. */
   get weightBytes(): number {
-    return weightBytes(this.#core.weights);
+    return weightBytes(this.core.weights);
   }
 
   /**
-   * Memory of a prefill of one new sequence here. Where a router cannot say how many heads it will make sparse, the
-   * prediction takes all of them: what is needed at least.
+   * Where sequences of this model keep their keys and values in pages. Undefined where the backend has no memory that
+   * grows in place; caches then have tensors of their own.
    */
-  predictMemory({ router, sparsity, ...prompt }: PromptMemoryOptions): MemoryPrediction {
-    const { numLayers, numKeyValueHeads } = this.spec;
-    const [retrievalMode, sparseMode] = router?.modes ?? [];
-    const known = sparsity === undefined ? router?.expectedSparseHeads?.(numLayers, numKeyValueHeads) : undefined;
+  get pagePool(): PagePool | undefined {
+    const { backend, dtype, spec } = this;
+    if (backend.reserve === undefined) return undefined;
+    return (this.#pool ??= this.scope.track(new PagePool({ backend, headDim: spec.headDim, dtype })));
+  }
+
+  /** An empty cache for one sequence of this model; the caller disposes it. It takes memory when tokens come. */
+  createCache({ decode = "routed", reserveTokens = 0, paged = true }: CacheOptions = {}): SequenceCache {
+    const { backend, dtype, spec } = this;
+    const pool = paged ? this.pagePool : undefined;
+    return new SequenceCache({ ...keyValueShape(spec), backend, dtype, decode, reserveTokens, ...(pool === undefined ? {} : { pool }) });
+  }
+
+  /** Bytes of the keys and values of so many tokens with every head full. */
+  fullKeyValueBytes(tokens: number): number {
+    return fullKeyValueBytes({ ...keyValueShape(this.spec), dtype: this.dtype }, tokens);
+  }
+
+  /**
+   * Memory of a prefill of new sequences that are read together. Where a router cannot say how many heads it will make
+   * sparse, the prediction takes all of them: what is needed at least.
+   */
+  predictMemory({ sequences, logitsRows = 1 }: BatchMemoryOptions): MemoryPrediction {
     return predictMemory(this.spec, {
-      ...prompt,
       dtype: this.dtype,
-      chunkRows: chunkRowsOf(this.backend.device.kind),
+      chunkRows: this.backend.device.workSizes.chunkRows,
       weightBytes: this.weightBytes,
-      ...(retrievalMode === undefined ? {} : { retrievalMode }),
-      ...(sparseMode === undefined ? {} : { sparseMode, sparseHeads: known, sparsity: sparsity ?? 1 }),
+      logitsRows,
+      sequences: sequences.map((sequence) => this.#question(sequence)),
     });
   }
 
@@ -154,8 +179,8 @@ export class DecoderModel implements Disposable {
    * @throws PromptError, OutOfMemoryError when it cannot fit whatever is routed
    */
   startPrefill(settings: PrefillSettings): Prefill {
-    this.#admit(settings.sequences);
-    return new Prefill(this.#core, settings);
+    this.#admit(settings);
+    return new Prefill(this.core, settings);
   }
 
   /**
@@ -163,20 +188,18 @@ export class DecoderModel implements Disposable {
    * @returns f32 [sequences, vocabulary]; the caller disposes it.
    */
   decode(tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
-    const graph = this.#graphFor(caches);
+    const graph = this.#graphs.graphFor(caches);
     if (graph !== undefined) return this.#stepAndCopy(graph, tokens, caches);
     const sequences = caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
     checkTokens(this.spec, sequences);
     // A step that cannot have its memory fails before it changes a cache.
     for (const cache of caches) if (cache.length > 0) cache.makeRoom(1);
     using scope = new MemoryScope();
-    const context = beginForward(this.#core, sequences, scope);
-    for (const [layer, weights] of this.#core.weights.layers.entries()) {
-      attentionBlock(context, weights, layer);
-      for (const chunk of context.workspace.chunks()) mlpBlock(this.backend, this.spec, weights, context.workspace, chunk);
-    }
+    const pass = beginForward(this.core, sequences, scope);
+    const layers = cachedPass(pass, (layer) => cachedDecodeAttention(pass, layer));
+    for (const [layer, weights] of this.core.weights.layers.entries()) runDecoderLayer(layers, weights, layer);
     for (const cache of caches) cache.advance(1);
-    return lastLogits(this.#core, context, 1);
+    return logitsOf(pass, lastRows(pass, 1));
   }
 
   /**
@@ -186,43 +209,10 @@ export class DecoderModel implements Disposable {
    */
   decodeTokens(tokens: ArrayLike<number>, caches: readonly SequenceCache[], samplers: readonly TokenSampler[]): Int32Array {
     if (samplers.length !== caches.length) throw new ShapeError("decodeTokens: one sampler belongs to each sequence.");
-    const graph = this.#graphFor(caches);
+    const graph = this.#graphs.graphFor(caches);
     if (graph !== undefined) return sampleLogits(this.#step(graph, tokens, caches), samplers);
     using logits = this.decode(tokens, caches);
     return sampleLogits(logits, samplers);
-  }
-
-  /** What another forward pass over the same model shares; it stays this model's. */
-  get core(): DecoderCore {
-    return this.#core;
-  }
-
-  /**
-   * Where sequences of this model keep their keys and values in pages: give it to their caches. Undefined where the backend
-   * has no memory that grows in place; caches then have tensors of their own.
-   */
-  get pagePool(): PagePool | undefined {
-    const { backend, dtype, spec } = this;
-    if (backend.reserve === undefined) return undefined;
-    return (this.#pool ??= this.scope.track(new PagePool({ backend, headDim: spec.headDim, dtype })));
-  }
-
-  /** The graph for a batch whose caches share a pool and hold a prompt each; undefined where none can be had. */
-  #graphFor(caches: readonly SequenceCache[]): DecodeGraph | undefined {
-    const { backend, dtype, spec } = this;
-    const pool = caches[0]?.pool;
-    if (pool === undefined || caches.some((cache) => cache.pool !== pool || cache.length === 0)) return undefined;
-    let graphs = this.#graphs.get(pool);
-    if (graphs === undefined) {
-      if (decodeGraphProblems(backend, pool, spec, dtype).length > 0) return undefined;
-      this.#graphs.set(pool, (graphs = new Map<number, DecodeGraph>()));
-    }
-    const slots = slotsFor(caches.length);
-    const known = graphs.get(slots);
-    if (known !== undefined) return known;
-    const graph = this.scope.track(new DecodeGraph({ ...this.#core, pool }, slots));
-    graphs.set(slots, graph);
-    return graph;
   }
 
   #step(graph: DecodeGraph, tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
@@ -246,17 +236,30 @@ export class DecoderModel implements Disposable {
     this.scope.dispose();
   }
 
-  /** Everything that can be known before any work: empty or overlong prompts, foreign token ids, memory. */
-  #admit(sequences: readonly PrefillSequence[]): void {
+  #question({ router, sparsity, ...prompt }: PromptMemoryOptions): SequenceQuestion {
+    const { numLayers, numKeyValueHeads } = this.spec;
+    const [retrievalMode, sparseMode] = router?.modes ?? [];
+    const known = sparsity === undefined ? router?.expectedSparseHeads?.(numLayers, numKeyValueHeads) : undefined;
+    return {
+      ...prompt,
+      ...(retrievalMode === undefined ? {} : { retrievalMode }),
+      ...(sparseMode === undefined ? {} : { sparseMode, sparseHeads: known, sparsity: sparsity ?? 1 }),
+    };
+  }
+
+  /** Refuses what can be known to fail before any work. */
+  #admit({ sequences, logitsRows = 1 }: PrefillSettings): void {
     checkTokens(this.spec, sequences);
-    let [needed, rows] = [0, 0];
-    for (const { tokens, cache, router } of sequences) {
-      rows += tokens.length;
-      needed += this.predictMemory({ tokens: tokens.length, decode: cache.decode, router }).requestBytes;
-    }
+    const prompts = sequences.map(({ tokens, cache, router }) => ({ tokens: tokens.length, decode: cache.decode, router }));
+    const { requestBytes } = this.predictMemory({ sequences: prompts, logitsRows });
     const { liveBytes, limitBytes } = this.backend.memory();
-    if (liveBytes + needed > limitBytes) {
-      throw new OutOfMemoryError(this.backend.name, needed, liveBytes, limitBytes, `a prefill of ${rows} tokens`);
+    if (liveBytes + requestBytes > limitBytes) {
+      const rows = prompts.reduce((total, { tokens }) => total + tokens, 0);
+      throw new OutOfMemoryError(this.backend.name, requestBytes, liveBytes, limitBytes, `a prefill of ${rows} tokens`);
     }
   }
+}
+
+function keyValueShape({ numLayers, numKeyValueHeads, headDim }: ModelSpec) {
+  return { numLayers, numKeyValueHeads, headDim };
 }

@@ -1,6 +1,7 @@
+import { OutOfMemoryError } from "@elastic-attention/core";
 import { type AttentionMode, type PagePool, SequenceCache } from "@elastic-attention/attention";
 import { ConstantRouter, type Router } from "@elastic-attention/router";
-import { CopiedTensor, type DType, type Graph, type GrowableTensor, OutOfMemoryError, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { CopiedTensor, type DType, type Graph, type GrowableTensor, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
 import { elasticModeSettings, PretrainedModel, registerModelAdapter } from "../src/index.js";
 import { tinyAdapter, tinyCheckpoint } from "./tiny-checkpoint.js";

@@ -1,8 +1,9 @@
-import { type AttentionMode, SequenceCache } from "@elastic-attention/attention";
+import { OutOfMemoryError, PromptError } from "@elastic-attention/core";
+import type { AttentionMode, SequenceCache } from "@elastic-attention/attention";
 import { ConstantRouter, type Router, StaticRouter } from "@elastic-attention/router";
-import { OutOfMemoryError, ReferenceBackend } from "@elastic-attention/tensor";
+import { ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { elasticModeSettings, forward, PretrainedModel, PromptError, registerModelAdapter } from "../src/index.js";
+import { elasticModeSettings, forward, PretrainedModel, registerModelAdapter } from "../src/index.js";
 import { tinyAdapter, tinyCheckpoint } from "./tiny-checkpoint.js";
 
 registerModelAdapter(tinyAdapter);
@@ -27,8 +28,7 @@ const mixed = (): Router =>
   });
 
 function newCache(model: PretrainedModel, decode: "routed" | "full" = "routed"): SequenceCache {
-  const { numLayers, numKeyValueHeads, headDim } = model.spec;
-  return new SequenceCache({ backend: model.decoder.backend, numLayers, numKeyValueHeads, headDim, dtype: "f32", decode });
+  return model.decoder.createCache({ decode });
 }
 
 /** Logits of the last row of a prompt, then of each further token, decoded one by one. */
@@ -87,11 +87,11 @@ describe("prefill and decode", () => {
         const router = routers[index];
         return { tokens, cache: caches[index]!, ...(router === undefined ? {} : { router }) };
       });
-      const { logits, routing } = await model.decoder.prefill({ sequences });
+      const { logits, sequences: results } = await model.decoder.prefill({ sequences });
       const together = logits.toFloat32();
       logits.dispose();
       for (const [index, { logits: expected }] of alone.entries()) expectClose(together.subarray(index * 50, (index + 1) * 50), expected);
-      expect(routing.map(({ assignment }) => assignment.flat().reduce((a, b) => a + b, 0))).toEqual([0, 2, 4, 4]);
+      expect(results.map(({ routing }) => routing.assignment.flat().reduce((a, b) => a + b, 0))).toEqual([0, 2, 4, 4]);
       for (const cache of caches) cache.dispose();
     });
   });

@@ -1,9 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { MissingTensorError, OutOfMemoryError, ReferenceBackend, ShapeError, toBFloat16, toFloat16 } from "@elastic-attention/tensor";
+import { MissingTensorError, ModelConfigError, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
+import { routerLinearNames } from "@elastic-attention/router";
+import { ReferenceBackend, type TensorSource, toBFloat16, toFloat16, writeSafetensors } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { countParameters, forward, ModelConfigError, PretrainedModel, registerModelAdapter } from "../src/index.js";
-import { floats, tinyAdapter, tinyCheckpoint, type TinyOptions } from "./tiny-checkpoint.js";
+import { countParameters, forward, PretrainedModel, registerModelAdapter, routerFileName } from "../src/index.js";
+import { floats, tinyAdapter, tinyCheckpoint, tinyConfig, type TinyOptions } from "./tiny-checkpoint.js";
 
 registerModelAdapter(tinyAdapter);
 
@@ -101,5 +103,72 @@ describe("config.json", () => {
       writeFileSync(join(folder.path, "config.json"), text);
       await expect(PretrainedModel.open({ path: folder.path, backend: new ReferenceBackend() })).rejects.toThrow(ModelConfigError);
     }
+  });
+});
+
+describe("routers that come with a model", () => {
+  /** Router tensors of both layers of the tiny model, all zero. */
+  function routerTensors(): Map<string, TensorSource> {
+    const tensors = new Map<string, TensorSource>();
+    const add = (name: string, shape: readonly number[]) => {
+      tensors.set(name, floats(name, new Float32Array(shape.reduce((product, size) => product * size, 1)), shape));
+    };
+    const shapes = [[6, 8], [8, 6], [6, 8], [8, 6], [2, 8]];
+    for (const layer of [0, 1]) {
+      for (const [index, [outputs, inputs]] of shapes.entries()) {
+        const name = `model.layers.${layer}.self_attn.mask_allocator.${routerLinearNames[index]}`;
+        add(`${name}.weight`, [outputs!, inputs!]);
+        add(`${name}.bias`, [outputs!]);
+      }
+    }
+    return tensors;
+  }
+  const withRouters = (metadata: Readonly<Record<string, string>> = {}) => {
+    const folder = tinyCheckpoint();
+    writeSafetensors(join(folder.path, routerFileName), routerTensors(), metadata);
+    return folder;
+  };
+
+  test("leave nothing behind when their settings are wrong", async () => {
+    using folder = withRouters({ elastic: JSON.stringify({ toggle_type: "streaming", router_pooling_tokens: -5 }) });
+    const backend = new ReferenceBackend();
+    await expect(PretrainedModel.open({ path: folder.path, backend })).rejects.toThrow(/router_pooling_tokens/);
+    expect(backend.memory().liveAllocations).toBe(0);
+  });
+
+  test("leave nothing behind when the model's own settings are wrong", async () => {
+    using folder = withRouters();
+    writeFileSync(join(folder.path, "config.json"), JSON.stringify({ ...tinyConfig, router_pooling_tokens: -5 }));
+    const backend = new ReferenceBackend();
+    await expect(PretrainedModel.open({ path: folder.path, backend })).rejects.toThrow(/router_pooling_tokens/);
+    expect(backend.memory().liveAllocations).toBe(0);
+  });
+
+  test("leave nothing behind wherever there is no memory for the next of them", async () => {
+    using folder = withRouters();
+    const full = new ReferenceBackend();
+    using model = await PretrainedModel.open({ path: folder.path, backend: full });
+    expect(model.hasLearnedRouter).toBe(true);
+    const { liveBytes } = full.memory();
+    const failures: unknown[] = [];
+    for (let limit = liveBytes - 1; limit > liveBytes - 1500; limit -= 37) {
+      const backend = new ReferenceBackend();
+      backend.setMemoryLimit(limit);
+      await PretrainedModel.open({ path: folder.path, backend }).catch((error: unknown) => failures.push(error));
+      expect(backend.memory().liveAllocations, `limit ${limit}`).toBe(0);
+    }
+    expect(failures).toHaveLength(41);
+    expect(failures.every((error) => OutOfMemoryError.isInstance(error))).toBe(true);
+  });
+
+  test("serve other requests when one request's router is disposed", async () => {
+    using folder = withRouters();
+    const backend = new ReferenceBackend();
+    using model = await PretrainedModel.open({ path: folder.path, backend });
+    const { retrievalMode, sparseMode } = model.spec.elastic!;
+    model.learnedRouter(retrievalMode, sparseMode)![Symbol.dispose]();
+    // Zero logits are a tie, and ties are sparse.
+    const { fullHeads } = await forward(model.decoder, [1, 2, 3], 1, model.learnedRouter(retrievalMode, sparseMode));
+    expect([...fullHeads]).toEqual([0, 0, 0, 0]);
   });
 });

@@ -1,6 +1,7 @@
+import { OutOfMemoryError } from "@elastic-attention/core";
 import { SequenceCache } from "@elastic-attention/attention";
 import { ConstantRouter, type Router, StaticRouter } from "@elastic-attention/router";
-import { OutOfMemoryError, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { DecoderModel, elasticModeSettings, ModelConfig, predictWeightBytes } from "../src/index.js";
 import { tinyAdapter, tinyConfig } from "./tiny-checkpoint.js";
@@ -134,7 +135,7 @@ describe("predicted memory", () => {
     for (const tokens of [5, 300, 700]) {
       using cache = newCache(model);
       const chosen = router(sparsity);
-      const predicted = model.predictMemory({ tokens, router: chosen });
+      const predicted = model.predictMemory({ sequences: [{ tokens, router: chosen }] });
       backend.resetPeak();
       const { logits } = await model.prefill({ sequences: [{ tokens: prompt(tokens), cache, router: chosen }] });
       const { peakBytes } = backend.memory();
@@ -149,7 +150,7 @@ describe("predicted memory", () => {
     using model = randomModel(backend);
     using cache = newCache(model);
     const chosen = new ConstantRouter(modes.xattention, modes.full);
-    const predicted = model.predictMemory({ tokens: 900, router: chosen });
+    const predicted = model.predictMemory({ sequences: [{ tokens: 900, router: chosen }] });
     backend.resetPeak();
     const { logits } = await model.prefill({ sequences: [{ tokens: prompt(900), cache, router: chosen }] });
     logits.dispose();

@@ -1,5 +1,5 @@
 import type { BenchmarkOptions } from "./command-line.js";
-import type { Figure } from "./figure.js";
+import type { Figure } from "./figures/figure.js";
 
 /** What a benchmark found. */
 export interface BenchmarkResult {

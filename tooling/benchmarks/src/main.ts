@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Benchmark } from "./benchmark.js";
 import { type BenchmarkOptions, type CommandLine, parseCommandLine, usage } from "./command-line.js";
-import { describeMachine, formatReport, type Report } from "./report.js";
+import { describeMachine, formatReport, type Report } from "./figures/report.js";
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const suffix = ".bench.js";
@@ -17,7 +17,7 @@ function benchmarkNames(): string[] {
 
 async function loadBenchmark(name: string): Promise<Benchmark> {
   const module = (await import(pathToFileURL(join(folder, name + suffix)).href)) as { benchmark?: Benchmark };
-  if (module.benchmark === undefined) throw new Error(`src/${name}.bench.ts must export a const named "benchmark".`);
+  if (module.benchmark === undefined) throw new Error(`${name}.bench.ts must export a const named "benchmark".`);
   return module.benchmark;
 }
 

@@ -1,4 +1,5 @@
-import { type Backend, MemoryScope, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { MemoryScope } from "@elastic-attention/core";
+import { type Backend, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { expect } from "vitest";
 import type { BackendUnderTest } from "./backend-under-test.js";
 import { relativeError } from "./random-tensors.js";

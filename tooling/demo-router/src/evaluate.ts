@@ -1,4 +1,3 @@
-import { SequenceCache } from "@elastic-attention/attention";
 import type { Tokenizer } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
 import { buildExample, parseTrainingRow, publishedTasks } from "@elastic-attention/training";
@@ -78,16 +77,15 @@ export function summarize(scores: readonly FamilyScore[]): ScoreSummary {
 }
 
 async function scoreRow(model: PretrainedModel, { metadata, prompt, answer }: TokenizedRow, router: Router | undefined): Promise<FamilyScore> {
-  const { decoder, spec } = model;
-  const { numLayers, numKeyValueHeads, headDim } = spec;
-  using cache = new SequenceCache({ backend: decoder.backend, numLayers, numKeyValueHeads, headDim, dtype: decoder.dtype });
+  const { decoder } = model;
+  using cache = decoder.createCache({ paged: false });
   const first = await decoder.prefill({ sequences: [{ tokens: prompt, cache, ...(router === undefined ? {} : { router }) }] });
   using firstLogits = first.logits;
   const rest = await decoder.prefill({ sequences: [{ tokens: answer.slice(0, -1), cache }], logitsRows: answer.length - 1 });
   using restLogits = rest.logits;
   const likely = [...argmaxRows(firstLogits.toFloat32(), 1), ...argmaxRows(restLogits.toFloat32(), answer.length - 1)];
   const hits = [...answer].map((id, index) => likely[index] === id);
-  const assignment = first.routing[0]!.assignment.flat();
+  const assignment = first.sequences[0]!.routing.assignment.flat();
   return {
     family: metadata.family,
     task: metadata.task,

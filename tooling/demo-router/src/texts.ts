@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { brotliDecompressSync } from "node:zlib";
-import { ElasticAttentionError } from "@elastic-attention/tensor";
+import { ElasticAttentionError } from "@elastic-attention/core";
 
 export type TextKind = "prose" | "technical" | "code";
 export type Split = "train" | "heldOut";

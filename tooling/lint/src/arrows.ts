@@ -4,7 +4,7 @@ export const scope = "@elastic-attention/";
 /** Configuration that any package may have among its devDependencies. */
 export const configurationPackages: readonly string[] = [`${scope}tsup-config`, `${scope}typescript-config`];
 
-const engineBelowGeneration = ["tensor", "attention", "router", "transformer"] as const;
+const engineBelowGeneration = ["core", "tensor", "attention", "router", "transformer"] as const;
 
 /**
  * The arrows between packages: what the sources of each may import. A model never sees a native backend, which is
@@ -14,21 +14,22 @@ const engineBelowGeneration = ["tensor", "attention", "router", "transformer"] a
  */
 const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   "chat-template": [],
-  tensor: [],
-  attention: ["tensor"],
-  router: ["tensor", "attention"],
-  native: ["tensor", "attention", "router"],
-  cpu: ["tensor", "attention", "router", "native"],
-  cuda: ["tensor", "attention", "router", "native"],
-  transformer: ["tensor", "attention", "router"],
+  core: [],
+  tensor: ["core"],
+  attention: ["core", "tensor"],
+  router: ["core", "tensor", "attention"],
+  addon: ["core", "tensor", "attention", "router"],
+  cpu: ["core", "tensor", "attention", "router", "addon"],
+  cuda: ["core", "tensor", "attention", "router", "addon"],
+  transformer: ["core", "tensor", "attention", "router"],
   "model-llama": engineBelowGeneration,
   "model-qwen": engineBelowGeneration,
   generation: [...engineBelowGeneration, "chat-template"],
-  distributed: ["tensor"],
+  distributed: ["core", "tensor", "addon"],
   training: [...engineBelowGeneration, "generation", "distributed"],
   "demo-model": [],
   evaluation: [...engineBelowGeneration, "generation", "distributed"],
-  hub: ["tensor"],
+  hub: ["core"],
 };
 
 /**

@@ -1,5 +1,6 @@
 import { checkFileLength } from "./rules/file-length.js";
 import { checkFileNames } from "./rules/file-names.js";
+import { checkFolderSize } from "./rules/folder-size.js";
 import { checkImportArrows } from "./rules/import-arrows.js";
 import { checkManifestDependencies } from "./rules/manifest-dependencies.js";
 import { checkPackageLayout } from "./rules/package-layout.js";
@@ -11,13 +12,11 @@ export interface WorkspaceReport {
   readonly packages: number;
   readonly files: number;
   readonly violations: readonly Violation[];
-  readonly warnings: readonly string[];
 }
 
 /** Every rule over the workspace whose repository root is `root`. */
 export function checkWorkspace(root: string): WorkspaceReport {
   const workspace = readWorkspace(root);
-  const lengths = checkFileLength(workspace);
   return {
     packages: workspace.packages.length,
     files: workspace.files.length,
@@ -26,9 +25,9 @@ export function checkWorkspace(root: string): WorkspaceReport {
       ...checkManifestDependencies(workspace),
       ...checkFileNames(workspace),
       ...checkPackageLayout(workspace),
-      ...lengths.violations,
+      ...checkFileLength(workspace),
+      ...checkFolderSize(workspace),
       ...checkRepositorySize(root),
     ],
-    warnings: lengths.warnings,
   };
 }

@@ -2,8 +2,7 @@ import { checkWorkspace } from "./check-workspace.js";
 import { formatViolation } from "./violation.js";
 
 const root = process.argv[2] ?? process.cwd();
-const { packages, files, violations, warnings } = checkWorkspace(root);
-for (const warning of warnings) console.warn(`warning: ${warning}`);
+const { packages, files, violations } = checkWorkspace(root);
 for (const violation of violations) console.error(formatViolation(violation));
 if (violations.length > 0) {
   console.error(`Workspace rules: ${violations.length} broken.`);

@@ -29,8 +29,8 @@ describe("imports", () => {
       "packages/tensor/src/index.ts": 'export {};\nimport "@elastic-attention/attention";\n',
     };
     expect(violationsOf(files)).toEqual([
-      "packages/tensor/src/index.ts:2: the arrows forbid tensor -> attention: its sources may import no other package. [import-arrows]",
-      "packages/tensor/package.json:7: the arrows forbid tensor -> attention: its sources may import no other package. [manifest-dependencies]",
+      "packages/tensor/src/index.ts:2: the arrows forbid tensor -> attention: its sources may import core. [import-arrows]",
+      "packages/tensor/package.json:7: the arrows forbid tensor -> attention: its sources may import core. [manifest-dependencies]",
     ]);
   });
 
@@ -42,7 +42,7 @@ describe("imports", () => {
   ])("are found in %s", (_form, statement) => {
     const files = { ...tensor, ...attention, ...cpu, "packages/attention/src/index.ts": `${statement}\n` };
     expect(violationsOf(files)).toEqual([
-      "packages/attention/src/index.ts:1: the arrows forbid attention -> cpu: its sources may import tensor. [import-arrows]",
+      "packages/attention/src/index.ts:1: the arrows forbid attention -> cpu: its sources may import core, tensor. [import-arrows]",
     ]);
   });
 

@@ -45,23 +45,38 @@ describe("package layout", () => {
 });
 
 describe("file length", () => {
-  const withLines = (lines: number): string =>
-    temporaryWorkspace({ ...tensor, "packages/tensor/src/long.ts": "//\n".repeat(lines) });
+  it("holds up to 300 lines, and fails above", () => {
+    const withLines = (lines: number) => violationsOf({ ...tensor, "packages/tensor/src/long.ts": "//\n".repeat(lines) });
+    expect(withLines(300)).toEqual([]);
+    expect(withLines(301)).toEqual(["packages/tensor/src/long.ts:301: 301 lines, above 300: split it by subject. [file-length]"]);
+  });
 
-  it("says nothing up to 400 lines, warns up to 500, fails above", () => {
-    expect(checkWorkspace(withLines(400))).toMatchObject({ violations: [], warnings: [] });
-    expect(checkWorkspace(withLines(500))).toMatchObject({
-      violations: [],
-      warnings: ["packages/tensor/src/long.ts: 500 lines, above 400: does it have one subject?"],
-    });
-    expect(checkWorkspace(withLines(501)).violations.map(formatViolation)).toEqual([
-      "packages/tensor/src/long.ts:501: 501 lines, above 500: split it by subject. [file-length]",
-    ]);
+  it("of a table, named as one, is free", () => {
+    expect(violationsOf({ ...tensor, "packages/tensor/src/code-point-table.ts": "//\n".repeat(301) })).toEqual([]);
+    expect(violationsOf({ ...tensor, "packages/tensor/src/stable.ts": "//\n".repeat(301) })).toHaveLength(1);
   });
 
   it("counts C++ and CUDA too", () => {
-    const files = { "packages/tensor/native/gemm.cpp": "\n".repeat(501), "packages/tensor/native/gemm.cu": "\n".repeat(501) };
+    const files = { "packages/tensor/native/gemm.cpp": "\n".repeat(301), "packages/tensor/native/gemm.cu": "\n".repeat(301) };
     expect(violationsOf({ ...tensor, ...files })).toHaveLength(2);
+  });
+});
+
+describe("folder size", () => {
+  const files = (folder: string, count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`packages/tensor/${folder}/file-${index}.ts`, ""]));
+
+  it("is at most 16 files", () => {
+    expect(violationsOf({ ...tensor, ...files("src/rules", 16) })).toEqual([]);
+    expect(violationsOf({ ...tensor, ...files("src/rules", 17) })).toEqual(["packages/tensor/src/rules:1: 17 files in one folder, above 16: make rooms by subject. [folder-size]"]);
+  });
+
+  it("is free for test data and instantiations", () => {
+    expect(violationsOf({ ...tensor, ...files("test/fixtures", 17), ...files("native/instances", 17) })).toEqual([]);
+  });
+
+  it("is at most 8 in half of the folders", () => {
+    const folders = Array.from({ length: 9 }, (_, index) => files(`src/room-${index}`, 9));
+    expect(violationsOf(Object.assign({ ...tensor }, ...folders) as Record<string, string>)).toEqual([".:1: Half of the folders hold 9 files or more, above 8. [folder-size]"]);
   });
 });
 

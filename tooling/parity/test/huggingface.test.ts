@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { SequenceCache } from "@elastic-attention/attention";
 import { SafetensorsFile } from "@elastic-attention/tensor";
 import { PretrainedModel } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
@@ -13,7 +12,7 @@ describe.each(["hf-llama3", "hf-qwen2", "hf-qwen3"])("%s", (name) => {
     using backend = await create();
     using model = await PretrainedModel.open({ path: folder!, backend, dtype: "f32" });
     using golden = SafetensorsFile.open(join(folder!, "case.safetensors"));
-    const newCache = () => new SequenceCache({ backend, ...model.spec, dtype: "f32", reserveTokens: 64 });
+    const newCache = () => model.decoder.createCache({ reserveTokens: 64 });
     const ids = caseNumbers(golden, "input_ids");
     {
       using cache = newCache();

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { SequenceCache } from "@elastic-attention/attention";
 import { PretrainedModel } from "@elastic-attention/transformer";
 import { expect, test } from "vitest";
 import { sharedData } from "./fixture-cases.js";
@@ -15,7 +14,7 @@ test.skipIf(directory === undefined).each(testBackends)("stories260K tells its s
   using folder = convertStories(directory!);
   using backend = await create();
   using model = await PretrainedModel.open({ path: folder.path, backend, dtype: "f32" });
-  using cache = new SequenceCache({ backend, ...model.spec, dtype: "f32", reserveTokens: 256 });
+  using cache = model.decoder.createCache({ reserveTokens: 256 });
   const pieces = storiesPieces(directory!);
   const expected = readFileSync(join(directory!, "expected_greedy_256.txt"), "utf8").trimEnd();
   let text = "";

@@ -1,5 +1,5 @@
 import { type Backend, copySpans, type FloatDType, type Tensor } from "@elastic-attention/tensor";
-import type { Retention } from "../modes/block-pattern.js";
+import type { Retention } from "../patterns/block-pattern.js";
 import { slotSpans } from "./head-slots.js";
 import { headStores, numSlots } from "./head-stores.js";
 import type { HeadStore } from "./layer-cache.js";

@@ -1,4 +1,4 @@
-import { ShapeError } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
 import type { HeadStore, LayerCache } from "./layer-cache.js";
 
 /**

@@ -1,4 +1,4 @@
-import type { Retention } from "../modes/block-pattern.js";
+import type { Retention } from "../patterns/block-pattern.js";
 import type { HeadStore } from "./layer-cache.js";
 
 /**

@@ -1,4 +1,4 @@
-import type { Retention } from "../modes/block-pattern.js";
+import type { Retention } from "../patterns/block-pattern.js";
 import type { LayerCache } from "./layer-cache.js";
 
 /** One layer of a sequence's cache together with how it gets its memory. */

@@ -1,23 +1,21 @@
-import { type Backend, dtypeByteSize, type FloatDType, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import type { Backend, Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "../modes/attention-mode.js";
-import type { BlockPattern } from "../modes/block-pattern.js";
+import { fullPatterns, knownPatterns, type KnownPatterns } from "../patterns/head-patterns.js";
 import { attentionModeDefinition } from "../modes/mode-registry.js";
 import { cacheAppend } from "../operations/cache-append.js";
 import { ContiguousLayer } from "./contiguous-layer.js";
+import { fullKeyValueBytes, type KeyValueShape } from "./key-value-bytes.js";
 import type { LayerCache } from "./layer-cache.js";
 import type { LayerStorage } from "./layer-storage.js";
-import { PagedLayer } from "./paged-layer.js";
-import type { PagePool } from "./page-pool.js";
+import { PagedLayer } from "./pages/paged-layer.js";
+import type { PagePool } from "./pages/page-pool.js";
 
 /** How decoding treats sparse heads: by their mode, or every head over the whole cache (the published behaviour). */
 export type DecodePolicy = "routed" | "full";
 
-export interface SequenceCacheOptions {
+export interface SequenceCacheOptions extends KeyValueShape {
   readonly backend: Backend;
-  readonly numLayers: number;
-  readonly numKeyValueHeads: number;
-  readonly headDim: number;
-  readonly dtype: FloatDType;
   /** Default "routed". */
   readonly decode?: DecodePolicy;
   /** Tokens that will follow the prefill: room made once, so that decoding does not grow the cache. Default 0; pages need none. */
@@ -62,9 +60,8 @@ export class SequenceCache implements Disposable {
 
   /** Bytes that the same tokens would take with every head full and no reserve. */
   get fullByteLength(): number {
-    const { numKeyValueHeads, headDim, dtype } = this.options;
     const tokens = this.#layers.reduce((sum, layer) => sum + (layer?.storage.length ?? 0), 0);
-    return 2 * tokens * numKeyValueHeads * headDim * dtypeByteSize(dtype);
+    return fullKeyValueBytes({ ...this.options, numLayers: 1 }, tokens);
   }
 
   /** The pool that its pages come from, if any. */
@@ -88,12 +85,10 @@ export class SequenceCache implements Disposable {
   }
 
   /** Patterns of a layer's heads after the first prefill, by the decode policy. */
-  decodePatterns(layer: number): readonly BlockPattern[] {
+  decodePatterns(layer: number): KnownPatterns {
     const modes = this.modes(layer);
-    if (modes === undefined || this.decode === "full") {
-      return Array.from({ length: this.options.numKeyValueHeads }, () => ({ type: "full" }) as const);
-    }
-    return modes.map((mode) => attentionModeDefinition(mode).decodePattern(mode));
+    if (modes === undefined || this.decode === "full") return fullPatterns(this.options.numKeyValueHeads);
+    return knownPatterns(modes.map((mode) => attentionModeDefinition(mode).decodePattern(mode)));
   }
 
   /**

@@ -1,4 +1,4 @@
-import { InvalidModeError } from "./mode-registry.js";
+import { InvalidModeError } from "@elastic-attention/core";
 
 /** @throws InvalidModeError naming the mode and the setting when it is not a whole number above 0. */
 export function requirePositiveInteger(mode: string, setting: string, value: unknown): void {

@@ -1,6 +1,7 @@
+import { InvalidModeError } from "@elastic-attention/core";
 import { xattentionEstimate } from "../operations/xattention-estimate.js";
 import type { XAttentionMode } from "./attention-mode.js";
-import { type AttentionModeDefinition, InvalidModeError } from "./mode-registry.js";
+import type { AttentionModeDefinition } from "./mode-registry.js";
 import { requirePositiveInteger } from "./positive-integer.js";
 
 /** XA: blocks chosen per query head at prefill (reference semantics 3.5); decoding and later turns are dense. */
@@ -20,6 +21,7 @@ export const xattentionModeDefinition: AttentionModeDefinition<XAttentionMode> =
   pattern: ({ blockSize }) => ({ type: "selected", blockSize }),
   decodePattern: () => ({ type: "full" }),
   retention: () => ({ type: "all" }),
+  atSizes: ({ stride, threshold, blockSize }) => ({ kind: "xattention", stride, threshold, blockSize }),
   select: ({ query, cache, keyValueHeads, mode }) =>
     query.backend.kernels.run(xattentionEstimate, { query, cache, keyValueHeads, mode }),
 };

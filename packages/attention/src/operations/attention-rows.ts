@@ -1,6 +1,9 @@
-import { ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import type { Tensor } from "@elastic-attention/tensor";
 import { rowOf } from "../cache/head-slots.js";
-import { maskRow, patternBlockSize, visitedRanges } from "../modes/visited-blocks.js";
+import { maskRow, patternBlockSize, visitedRanges } from "../patterns/visited-blocks.js";
+import type { BlockMask } from "../patterns/block-pattern.js";
+import { waitForPatterns } from "../patterns/head-patterns.js";
 import type { AttentionSequence } from "./hybrid-attention.js";
 
 /** One query row of one head, and where the keys and values are that it reads. */
@@ -18,7 +21,8 @@ export interface AttentionRow {
  * @throws ShapeError, in the name of the operation, where query, cache, patterns and mask do not fit together.
  */
 export function* attentionRows(operation: string, query: Tensor, sequence: AttentionSequence): Generator<AttentionRow> {
-  const { length, cache, patterns, mask } = sequence;
+  const { length, cache } = sequence;
+  const { patterns, mask } = waitForPatterns(sequence.routing);
   const [numQueryHeads, headDim] = [query.shape[1]!, query.shape[2]!];
   const group = numQueryHeads / cache.numKeyValueHeads;
   if (!Number.isInteger(group) || patterns.length !== cache.numKeyValueHeads || cache.headDim !== headDim) {
@@ -48,7 +52,7 @@ export function* attentionRows(operation: string, query: Tensor, sequence: Atten
 /** A "selected" pattern reads its own rows of the mask: one for each block of queries, the last for the last key block. */
 function expectMask(
   operation: string,
-  mask: AttentionSequence["mask"],
+  mask: BlockMask | undefined,
   blockSize: number,
   numQueryHeads: number,
   { cache, length }: AttentionSequence,

@@ -1,4 +1,5 @@
-import { defineOperation, expectShape, newFloats, readFloats, ShapeError, type Tensor, writeFloats } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { defineOperation, expectShape, newFloats, readFloats, type Tensor, writeFloats } from "@elastic-attention/tensor";
 import { rowOf } from "../cache/head-slots.js";
 import type { LayerCache } from "../cache/layer-cache.js";
 

@@ -1,5 +1,6 @@
-import { defineOperation, expectShape, ShapeError, type Tensor } from "@elastic-attention/tensor";
-import type { BlockMask } from "../modes/block-pattern.js";
+import { ShapeError } from "@elastic-attention/core";
+import { defineOperation, expectShape, type Tensor } from "@elastic-attention/tensor";
+import type { BlockMask } from "../patterns/block-pattern.js";
 
 export interface CountVisitedBlocksCall {
   readonly mask: BlockMask;

@@ -1,7 +1,8 @@
-import { defineOperation, type GradientRule, TapeError, type Tensor } from "@elastic-attention/tensor";
+import { TapeError } from "@elastic-attention/core";
+import { defineOperation, type GradientRule, type Tensor } from "@elastic-attention/tensor";
 import type { LayerCache } from "../cache/layer-cache.js";
-import type { BlockMask, BlockPattern } from "../modes/block-pattern.js";
-import { addAttentionGradients, attentionInputs } from "./attention-gradient.js";
+import type { HeadPatterns } from "../patterns/head-patterns.js";
+import { addAttentionGradients, attentionInputs } from "../gradients/attention-gradient.js";
 import { referenceHybridAttention } from "./reference-hybrid-attention.js";
 
 /** The part of one sequence in an attention call. */
@@ -12,25 +13,8 @@ export interface AttentionSequence {
   readonly length: number;
   /** Holds the keys and values of the query tokens too. */
   readonly cache: LayerCache;
-  /** Pattern of each key-value head; where there is a decision, asking for them waits for it. */
-  readonly patterns: readonly BlockPattern[];
-  /** The same, still on its way: a kernel may take it from the device instead of asking for `patterns`. */
-  readonly decision?: PatternDecision;
-  /** Needed when a pattern is "selected". */
-  readonly mask?: BlockMask;
-}
-
-/** Choices that a kernel takes at the most. */
-export const mostPatternChoices = 4;
-
-/** Patterns of heads that a router decides on the device, ahead of the attention. */
-export interface PatternDecision {
-  /** u8 [rows, kvHeads]: index of each head's pattern in `choices`. */
-  readonly assignment: Tensor;
-  /** The sequence's row. */
-  readonly row: number;
-  /** One to {@link mostPatternChoices}; none is "selected", and no head of the cache has a ring. */
-  readonly choices: readonly BlockPattern[];
+  /** What each key-value head reads; a kernel that cannot take a decision from the device waits for it. */
+  readonly routing: HeadPatterns;
 }
 
 export interface HybridAttentionCall {

@@ -1,4 +1,5 @@
-import { expectShape, readFloats, ShapeError, writeFloats } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { expectShape, readFloats, writeFloats } from "@elastic-attention/tensor";
 import { rowOf, slotOf } from "../cache/head-slots.js";
 import type { CacheAppendCall } from "./cache-append.js";
 

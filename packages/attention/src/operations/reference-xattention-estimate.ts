@@ -1,15 +1,8 @@
-import {
-  type Backend,
-  expectShape,
-  fromBFloat16,
-  newFloats,
-  readFloats,
-  ShapeError,
-  toBFloat16,
-} from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { type Backend, expectShape, fromBFloat16, newFloats, readFloats, toBFloat16 } from "@elastic-attention/tensor";
 import { rowOf } from "../cache/head-slots.js";
-import { blockMaskFromHost } from "../modes/block-mask.js";
-import type { BlockMask } from "../modes/block-pattern.js";
+import { blockMaskFromHost } from "../patterns/block-mask.js";
+import type { BlockMask } from "../patterns/block-pattern.js";
 import type { XAttentionEstimateCall } from "./xattention-estimate.js";
 
 /** The specification of the XAttention estimate, in the order of reference semantics 3.5. */

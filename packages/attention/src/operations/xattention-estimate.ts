@@ -1,7 +1,7 @@
 import { defineOperation, type Tensor } from "@elastic-attention/tensor";
 import type { LayerCache } from "../cache/layer-cache.js";
 import type { XAttentionMode } from "../modes/attention-mode.js";
-import type { BlockMask } from "../modes/block-pattern.js";
+import type { BlockMask } from "../patterns/block-pattern.js";
 import { referenceXAttentionEstimate } from "./reference-xattention-estimate.js";
 
 export interface XAttentionEstimateCall {

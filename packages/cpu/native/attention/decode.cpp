@@ -1,13 +1,12 @@
-#include "attention/visited_ranges.h"
-#include "attention/write_result.h"
-#include "core/host_memory.h"
 #include "attention/decode.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
-#include "addon/buffer_table.h"
+#include "attention/visited_ranges.h"
+#include "attention/write_result.h"
+#include "core/scratch.h"
 #include "core/thread_pool.h"
 #include "floats/kernel_table.h"
 
@@ -120,11 +119,11 @@ void attend_piece(const AttentionCall& call, const Unit& unit, const Piece& piec
   const HeadStore& store = sequence.stores[static_cast<std::size_t>(unit.head)];
   const int64_t head_dim = call.head_dim, heads = unit.num_query_heads;
   const DType dtype = sequence.keys.dtype;
-  auto* scores = reinterpret_cast<float*>(
-      thread_scratch(5, static_cast<std::size_t>(heads * (kPieceKeys + 2 * head_dim) + head_dim) * 4));
-  float* query = scores + heads * kPieceKeys;
-  float* out = query + heads * head_dim;
-  float* natural = out + heads * head_dim;
+  Scratch scratch;
+  float* scores = scratch.take<float>(heads * kPieceKeys);
+  float* query = scratch.take<float>(heads * head_dim);
+  float* out = scratch.take<float>(heads * head_dim);
+  float* natural = scratch.take<float>(head_dim);
   std::fill(out, out + heads * head_dim, 0.0f);
   for (int64_t member = 0; member < heads; ++member) {
     const char* source = call.query_row(sequence.start + unit.row, unit.first_query_head + member);
@@ -157,7 +156,8 @@ void attend_piece(const AttentionCall& call, const Unit& unit, const Piece& piec
 
 void merge(const AttentionCall& call, const Work& work, const Unit& unit, const float* results) {
   const int64_t head_dim = call.head_dim, width = head_dim + 2;
-  auto* out = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(head_dim * 4)));
+  Scratch scratch;
+  float* out = scratch.take<float>(head_dim);
   for (int64_t member = 0; member < unit.num_query_heads; ++member) {
     float maximum = -INFINITY, sum = 0;
     const auto of = [&](std::size_t piece) { return results + work.pieces[piece].results + member * width; };

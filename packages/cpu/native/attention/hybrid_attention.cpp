@@ -2,7 +2,7 @@
 
 #include "addon/operations.h"
 #include "attention/decode.h"
-#include "attention/prefill.h"
+#include "attention/prefill/prefill.h"
 
 namespace elastic::backend {
 

@@ -1,11 +1,8 @@
-#include "core/host_memory.h"
-
+// Where tensors live on this machine.
 #include <sys/mman.h>
 
-#include <array>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 
 #include "addon/backend.h"
 #include "addon/buffer_table.h"
@@ -14,10 +11,6 @@ namespace elastic {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-
-struct Free {
-  void operator()(char* data) const { std::free(data); }
-};
 
 }  // namespace
 
@@ -35,21 +28,5 @@ void free_memory(char* data) { std::free(data); }
 void write_memory(char* target, const char* host, std::size_t bytes) { std::memcpy(target, host, bytes); }
 void read_memory(char* host, const char* source, std::size_t bytes) { std::memcpy(host, source, bytes); }
 bool computes_with(DType dtype) { return dtype == DType::F32 || dtype == DType::BF16; }
-
-char* thread_scratch(int slot, std::size_t bytes) {
-  struct Scratch {
-    std::unique_ptr<char, Free> data;
-    std::size_t bytes = 0;
-  };
-  thread_local std::array<Scratch, kScratchSlots> scratches;
-  Scratch& scratch = scratches.at(static_cast<std::size_t>(slot));
-  if (scratch.bytes < bytes) {
-    scratch.data.reset();
-    scratch.bytes = 0;
-    scratch.data.reset(allocate_memory(bytes));
-    scratch.bytes = bytes;
-  }
-  return scratch.data.get();
-}
 
 }  // namespace elastic

@@ -1,8 +1,5 @@
 #include "core/instruction_set.h"
 
-#include <algorithm>
-#include <atomic>
-
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -34,23 +31,11 @@ InstructionSet detect() {
 InstructionSet detect() { return InstructionSet::Plain; }
 #endif
 
-std::atomic<int>& current() {
-  static std::atomic<int> level{static_cast<int>(detected_instruction_set())};
-  return level;
-}
-
 }  // namespace
 
 InstructionSet detected_instruction_set() {
   static const InstructionSet level = detect();
   return level;
-}
-
-InstructionSet instruction_set() { return static_cast<InstructionSet>(current().load(std::memory_order_relaxed)); }
-
-InstructionSet limit_instruction_set(InstructionSet level) {
-  current() = std::min(static_cast<int>(level), static_cast<int>(detected_instruction_set()));
-  return instruction_set();
 }
 
 }  // namespace elastic

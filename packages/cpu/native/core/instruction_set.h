@@ -7,9 +7,7 @@ enum class InstructionSet : int { Plain = 0, Avx2 = 1, Avx512 = 2, Avx512Bf16 = 
 
 /** The best level of this machine (AMX only when the system grants the tile registers). */
 InstructionSet detected_instruction_set();
-/** The level in use: the detected one, or lower when asked for. */
+/** The level of the call that this thread works for. */
 InstructionSet instruction_set();
-/** Uses at most this level; returns what is in use then. */
-InstructionSet limit_instruction_set(InstructionSet level);
 
 }  // namespace elastic

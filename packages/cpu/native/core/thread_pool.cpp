@@ -1,10 +1,12 @@
 #include "core/thread_pool.h"
 
+#include <algorithm>
 #include <atomic>
-#include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -22,107 +24,144 @@ constexpr int kSpins = 4000;
 /** True while this thread runs a piece: a nested call then runs in place. */
 thread_local bool inside = false;
 
-}  // namespace
-
 /** Indices that one thread takes first; when they are gone it takes those of others. */
 struct alignas(64) Share {
   std::atomic<int64_t> next{0};
   int64_t end = 0;
 };
 
-struct ThreadPool::State {
-  std::mutex turn;  // one parallel_for at a time
-  std::mutex sleep;
-  std::condition_variable wake;
-  std::vector<std::thread> workers;
-  std::atomic<uint64_t> generation{0};
-  std::atomic<bool> stop{false};
-  std::atomic<int> active{0};
-  /** One for all threads, or one for each. */
-  std::unique_ptr<Share[]> shares;
-  int share_count = 1;
-  const std::function<void(int64_t)>* work = nullptr;
+/** One thread of the pool. Whoever takes it out of Called, it by working or its caller by going on alone, has the call. */
+struct alignas(64) Worker {
+  enum State : int { Idle, Called, Working };
+  std::atomic<int> state{Idle};
+  std::thread thread;
 
-  void drain(int thread) {
+  void call() {
+    state.store(Called, std::memory_order_release);
+    state.notify_one();
+  }
+  bool take(State next) {
+    int called = Called;
+    return state.compare_exchange_strong(called, next, std::memory_order_acquire, std::memory_order_relaxed);
+  }
+  /** The end of a call: one that has not begun has nothing left to do, whether the system has no core for it or it slept. */
+  void finish() {
+    if (take(Idle)) return;
+    for (int spin = 0; state.load(std::memory_order_acquire) == Working; ++spin) {
+      if (spin < kSpins) {
+        ELASTIC_PAUSE();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+};
+
+}  // namespace
+
+struct ThreadPool::State {
+  /** Held by the caller for the length of a call: everything below is its own, and the workers' that it has woken. */
+  std::mutex turn;
+  std::vector<std::unique_ptr<Worker>> workers;
+  /** One for each worker and the caller. */
+  std::unique_ptr<Share[]> shares = std::make_unique<Share[]>(1);
+  int64_t share_count = 1;
+  const std::function<void(int64_t)>* work = nullptr;
+  const Execution* execution = nullptr;
+  std::mutex failing;
+  std::exception_ptr failure;
+
+  void grow(std::size_t wanted) {
+    if (wanted <= workers.size()) return;
+    shares = std::make_unique<Share[]>(wanted + 1);
+    workers.reserve(wanted);
+    while (workers.size() < wanted) {
+      auto worker = std::make_unique<Worker>();
+      const auto thread = static_cast<int64_t>(workers.size()) + 1;
+      worker->thread = std::thread([this, self = worker.get(), thread] { serve(*self, thread); });
+      workers.push_back(std::move(worker));
+    }
+  }
+
+  void drain(int64_t thread) {
     inside = true;
-    for (int i = 0; i < share_count; ++i) {
-      Share& share = shares[(thread + i) % share_count];
-      for (int64_t index = share.next.fetch_add(1); index < share.end; index = share.next.fetch_add(1)) (*work)(index);
+    try {
+      for (int64_t i = 0; i < share_count; ++i) {
+        Share& share = shares[static_cast<std::size_t>((thread + i) % share_count)];
+        for (int64_t index = share.next.fetch_add(1); index < share.end; index = share.next.fetch_add(1)) (*work)(index);
+      }
+    } catch (...) {
+      for (int64_t i = 0; i < share_count; ++i) shares[static_cast<std::size_t>(i)].next = shares[static_cast<std::size_t>(i)].end;
+      std::lock_guard lock(failing);
+      if (failure == nullptr) failure = std::current_exception();
     }
     inside = false;
   }
 
-  void run(int thread, uint64_t seen) {
+  [[noreturn]] void serve(Worker& worker, int64_t thread) {
     for (;;) {
-      for (int spin = 0; spin < kSpins && generation.load(std::memory_order_acquire) == seen; ++spin) ELASTIC_PAUSE();
-      if (generation.load(std::memory_order_acquire) == seen) {
-        std::unique_lock lock(sleep);
-        wake.wait(lock, [&] { return generation.load() != seen; });
-      }
-      seen = generation.load(std::memory_order_acquire);
-      if (stop.load()) return;
+      for (int spin = 0; spin < kSpins && worker.state.load(std::memory_order_relaxed) != Worker::Called; ++spin) ELASTIC_PAUSE();
+      worker.state.wait(Worker::Idle, std::memory_order_relaxed);
+      if (!worker.take(Worker::Working)) continue;
+      execution->enter();
       drain(thread);
-      active.fetch_sub(1, std::memory_order_release);
+      worker.state.store(Worker::Idle, std::memory_order_release);
     }
-  }
-
-  void signal() {
-    {
-      std::lock_guard lock(sleep);
-      generation.fetch_add(1, std::memory_order_release);
-    }
-    wake.notify_all();
   }
 };
 
-ThreadPool::ThreadPool() : state_(new State) { resize(static_cast<int>(std::thread::hardware_concurrency())); }
+ThreadPool::ThreadPool() : state_(new State) {}
 
 ThreadPool& ThreadPool::instance() {
-  // Never destroyed: worker threads may outlive static destructors.
+  // Never destroyed: worker threads outlive static destructors.
   static ThreadPool* pool = new ThreadPool;
   return *pool;
 }
 
-int ThreadPool::size() const { return static_cast<int>(state_->workers.size()) + 1; }
-
-void ThreadPool::resize(int threads) {
-  std::lock_guard lock(state_->turn);
-  const std::size_t wanted = threads < 1 ? 0 : static_cast<std::size_t>(threads - 1);
-  if (wanted == state_->workers.size()) return;
-  state_->stop = true;
-  state_->signal();
-  for (std::thread& worker : state_->workers) worker.join();
-  state_->workers.clear();
-  state_->stop = false;
-  const uint64_t seen = state_->generation.load();
-  state_->shares = std::make_unique<Share[]>(wanted + 1);
-  for (std::size_t i = 1; i <= wanted; ++i) {
-    state_->workers.emplace_back([state = state_, thread = static_cast<int>(i), seen] { state->run(thread, seen); });
-  }
+void ThreadPool::grow(int threads) {
+  std::lock_guard turn(state_->turn);
+  state_->grow(static_cast<std::size_t>(std::max(threads, 1) - 1));
 }
 
-void ThreadPool::parallel_for(int64_t count, const std::function<void(int64_t)>& fn) { share_out(count, false, fn); }
-
-void ThreadPool::parallel_shares(int64_t count, const std::function<void(int64_t)>& fn) { share_out(count, true, fn); }
-
-void ThreadPool::share_out(int64_t count, bool each_its_own, const std::function<void(int64_t)>& fn) {
+void ThreadPool::run(int64_t count, bool each_its_own, const std::function<void(int64_t)>& fn) {
   if (count <= 0) return;
-  if (inside || count == 1 || state_->workers.empty()) {
+  const Execution& execution = current_execution();
+  if (inside || count == 1 || execution.threads == 1) {
     for (int64_t index = 0; index < count; ++index) fn(index);
     return;
   }
-  std::lock_guard turn(state_->turn);
-  state_->work = &fn;
-  const int shares = each_its_own ? size() : 1;
-  state_->share_count = shares;
-  for (int64_t i = 0; i < shares; ++i) {
-    state_->shares[static_cast<std::size_t>(i)].next.store(count * i / shares);
-    state_->shares[static_cast<std::size_t>(i)].end = count * (i + 1) / shares;
+  State& state = *state_;
+  std::lock_guard turn(state.turn);
+  const int64_t threads = execution.threads;
+  state.grow(static_cast<std::size_t>(threads - 1));
+  state.work = &fn;
+  state.execution = &execution;
+  state.share_count = each_its_own ? threads : 1;
+  for (int64_t i = 0; i < state.share_count; ++i) {
+    Share& share = state.shares[static_cast<std::size_t>(i)];
+    share.next.store(count * i / state.share_count, std::memory_order_relaxed);
+    share.end = count * (i + 1) / state.share_count;
   }
-  state_->active.store(static_cast<int>(state_->workers.size()), std::memory_order_release);
-  state_->signal();
-  state_->drain(0);
-  while (state_->active.load(std::memory_order_acquire) != 0) ELASTIC_PAUSE();
+  for (int64_t i = 0; i < threads - 1; ++i) state.workers[static_cast<std::size_t>(i)]->call();
+  state.drain(0);
+  for (int64_t i = 0; i < threads - 1; ++i) state.workers[static_cast<std::size_t>(i)]->finish();
+  if (state.failure != nullptr) std::rethrow_exception(std::exchange(state.failure, nullptr));
+}
+
+void parallel_for(int64_t count, const std::function<void(int64_t)>& fn) { ThreadPool::instance().run(count, false, fn); }
+
+void parallel_shares(int64_t count, const std::function<void(int64_t)>& fn) { ThreadPool::instance().run(count, true, fn); }
+
+void parallel_rows(int64_t rows, int64_t grain, const std::function<void(int64_t, int64_t)>& fn) {
+  const int64_t pieces = (rows + grain - 1) / grain;
+  if (pieces <= 1) {
+    if (rows > 0) fn(0, rows);
+    return;
+  }
+  parallel_for(pieces, [&](int64_t piece) {
+    const int64_t start = piece * grain;
+    fn(start, std::min(start + grain, rows));
+  });
 }
 
 }  // namespace elastic

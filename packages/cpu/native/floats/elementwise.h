@@ -117,35 +117,6 @@ static void swiglu(const char* gate, const char* up, char* out, DType dtype, int
   })
 }
 
-static int64_t argmax(const char* x, DType dtype, int64_t n) {
-  int64_t best = 0;
-  ELASTIC_WITH_DTYPE(dtype, kType, {
-    float largest = load_first<kType>(x, 0, 1)[0];
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) {
-      const Vector value = load<kType>(x, i);
-      const IntVector above = value > broadcast(largest);
-      bool any = false;
-      for (int64_t lane = 0; lane < kLanes; ++lane) any |= above[lane] != 0;
-      if (!any) continue;
-      for (int64_t lane = 0; lane < kLanes; ++lane) {
-        if (value[lane] > largest) {
-          largest = value[lane];
-          best = i + lane;
-        }
-      }
-    }
-    for (; i < n; ++i) {
-      const float value = load_first<kType>(x, i, 1)[0];
-      if (value > largest) {
-        largest = value;
-        best = i;
-      }
-    }
-  })
-  return best;
-}
-
 static float dot(const float* a, const float* b, int64_t n) {
   const char* x = reinterpret_cast<const char*>(a);
   const char* y = reinterpret_cast<const char*>(b);

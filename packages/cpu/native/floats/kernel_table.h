@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "addon/numeric.h"
+#include "core/instruction_set.h"
 
 namespace elastic {
 
@@ -21,8 +22,6 @@ struct FloatKernels {
   void (*convert)(const char* x, DType from, char* out, DType to, int64_t n);
   /** out = x / sqrt(mean(x²) + epsilon) · weight; `out` may be `x`. */
   void (*rms_norm)(const char* x, DType from, const float* weight, float epsilon, char* out, DType to, int64_t n);
-  /** sum = sum + x. */
-  void (*add_into)(const char* x, DType from, char* sum, DType to, int64_t n);
   /** out = a + b. */
   void (*add)(const char* a, const char* b, char* out, DType dtype, int64_t n);
   /** Half-split rotation of one head in place; direction is 1, or -1 to rotate backwards. */
@@ -31,8 +30,6 @@ struct FloatKernels {
   void (*swiglu)(const char* gate, const char* up, char* out, DType dtype, int64_t n);
   /** Softmax of a row. */
   void (*softmax)(const char* x, DType from, char* out, DType to, int64_t n);
-  /** Index of the largest of n floats, the lowest among equals. */
-  int64_t (*argmax)(const char* x, DType dtype, int64_t n);
   /** Dot product. */
   float (*dot)(const float* a, const float* b, int64_t n);
 
@@ -64,8 +61,10 @@ struct FloatKernels {
                    DType dtype, int64_t n, int64_t head_dim, float* out);
 };
 
-/** The kernels of the instruction set in use. */
+/** The kernels of the call that this thread works for. */
 const FloatKernels& float_kernels();
+/** The kernels of a level. */
+const FloatKernels& float_kernels_of(InstructionSet level);
 
 const FloatKernels& float_kernels_plain();
 const FloatKernels& float_kernels_avx2();

@@ -1,11 +1,10 @@
-#include "core/host_memory.h"
 #include "gemm/multiply.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "addon/buffer_table.h"
 #include "core/instruction_set.h"
+#include "core/scratch.h"
 #include "core/thread_pool.h"
 
 namespace elastic {
@@ -17,7 +16,7 @@ constexpr int64_t kRowBlock = 48;
 constexpr int64_t kWidenedRows = 768;
 
 /** Inputs of some rows as floats, rounded to the weight's dtype, padded with zeros to its depth. */
-const float* widen(const Product& product, int64_t start, int64_t end, int64_t* stride) {
+const float* widen(const Product& product, int64_t start, int64_t end, Scratch& scratch, int64_t* stride) {
   const Matrix& input = product.input;
   const int64_t inputs = product.weight.inputs, depth = product.weight.depth();
   if (input.dtype == DType::F32 && product.weight.dtype == DType::F32) {
@@ -25,15 +24,16 @@ const float* widen(const Product& product, int64_t start, int64_t end, int64_t* 
     return input.floats(start);
   }
   *stride = depth;
-  float* wide = reinterpret_cast<float*>(thread_scratch(1, static_cast<std::size_t>((end - start) * depth * 4)));
+  float* wide = scratch.take<float>((end - start) * depth);
   const FloatKernels& kernels = float_kernels();
   parallel_rows(end - start, 16, [&](int64_t first, int64_t last) {
+    Scratch own;
+    char* rounded = own.take<char>(inputs * 2);
     for (int64_t row = first; row < last; ++row) {
       float* target = wide + row * depth;
       const char* source = input.row(start + row);
       DType dtype = input.dtype;
       if (dtype != product.weight.dtype && product.weight.dtype == DType::BF16) {
-        char* rounded = thread_scratch(2, static_cast<std::size_t>(inputs * 2));
         kernels.convert(source, dtype, rounded, DType::BF16, inputs);
         source = rounded;
         dtype = DType::BF16;
@@ -49,9 +49,10 @@ void multiply_rows(const Product& product, int64_t start, int64_t end) {
   const PackedWeight& weight = product.weight;
   const FloatKernels& kernels = float_kernels();
   int64_t stride = 0;
-  const float* wide = widen(product, start, end, &stride);
+  Scratch scratch;
+  const float* wide = widen(product, start, end, scratch, &stride);
   const int64_t row_blocks = (end - start + kRowBlock - 1) / kRowBlock;
-  const int64_t groups = std::min(weight.panels(), std::max<int64_t>(1, 8 * ThreadPool::instance().size() / row_blocks));
+  const int64_t groups = std::min(weight.panels(), std::max<int64_t>(1, 8 * current_execution().threads / row_blocks));
   parallel_for(row_blocks * groups, [&](int64_t task) {
     const int64_t group = task % groups;
     const int64_t first = start + task / groups * kRowBlock, last = std::min(first + kRowBlock, end);

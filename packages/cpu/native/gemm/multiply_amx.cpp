@@ -1,8 +1,7 @@
 // bf16 products on AMX tiles. Compiled with AVX-512 and AMX; called only where both are there.
 #if defined(__x86_64__)
-#include "core/host_memory.h"
 #include "core/amx_tiles.h"
-#include "addon/buffer_table.h"
+#include "core/scratch.h"
 #include "core/thread_pool.h"
 #include "floats/finish_row.h"
 #include "gemm/multiply.h"
@@ -140,7 +139,8 @@ static void multiply_block(const Product& product, const uint16_t* packed, int64
   const PackedWeight& weight = product.weight;
   const int64_t tiles = weight.depth() / 32, panels = block.last_panel - block.first_panel;
   const int64_t row_panels = block.last_row - block.first_row;
-  float* sums = reinterpret_cast<float*>(thread_scratch(3, static_cast<std::size_t>(row_panels * panels * 4096)));
+  Scratch scratch;
+  float* sums = scratch.take<float>(row_panels * panels * kRowPanel * kPanel);
   for (int64_t tile = 0; tile < tiles; tile += kPassTiles) {
     const int64_t count = tiles - tile < kPassTiles ? tiles - tile : kPassTiles;
     const bool first = tile == 0, last = tile + count == tiles;
@@ -198,7 +198,8 @@ static void multiply_resident_rows(const Product& product, int64_t start, int64_
   const PackedWeight& weight = product.weight;
   const Matrix& input = product.input;
   const int64_t depth = weight.depth(), left = input.rows - start, rows = left < kRowPanel ? left : kRowPanel;
-  auto* packed = reinterpret_cast<uint16_t*>(thread_scratch(4, static_cast<std::size_t>(kRowPanel * depth * 2)));
+  Scratch scratch;
+  auto* packed = scratch.take<uint16_t>(kRowPanel * depth);
   const bool in_place = input.dtype == DType::BF16 && rows == kRowPanel && input.columns == depth;
   if (!in_place) {
     pack_rows(input, start, rows, depth, packed);
@@ -222,10 +223,10 @@ static void multiply_resident_rows(const Product& product, int64_t start, int64_
 
 /** Every thread keeps its share of the output panels from call to call, as long as it lies in its second-level cache. */
 static void multiply_resident(const Product& product) {
-  const int64_t panels = product.weight.panels(), threads = ThreadPool::instance().size();
+  const int64_t panels = product.weight.panels(), threads = current_execution().threads;
   const int64_t row_panels = (product.input.rows + kRowPanel - 1) / kRowPanel;
   const int64_t wanted = panels / kSharedPanels < threads ? panels / kSharedPanels : threads, columns = wanted < 1 ? 1 : wanted;
-  ThreadPool::instance().parallel_shares(columns * row_panels, [&](int64_t task) {
+  parallel_shares(columns * row_panels, [&](int64_t task) {
     const int64_t column = task / row_panels;
     multiply_resident_rows(product, task % row_panels * kRowPanel, panels * column / columns, panels * (column + 1) / columns);
   });
@@ -233,13 +234,13 @@ static void multiply_resident(const Product& product) {
 
 void multiply_amx(const Product& product) {
   const int64_t depth = product.weight.depth(), panels = product.weight.panels();
-  const int64_t threads = ThreadPool::instance().size();
+  const int64_t threads = current_execution().threads;
   if (depth <= kResidentDepth && product.weight.bytes() <= threads * kResidentBytes) return multiply_resident(product);
   for (int64_t start = 0; start < product.input.rows; start += kMaximumRows) {
     const int64_t left = product.input.rows - start, rows = left < kMaximumRows ? left : kMaximumRows;
     const int64_t row_panels = (rows + kRowPanel - 1) / kRowPanel;
-    const std::size_t bytes = static_cast<std::size_t>(row_panels * kRowPanel * depth * 2);
-    auto* packed = reinterpret_cast<uint16_t*>(thread_scratch(4, bytes));
+    Scratch scratch;
+    auto* packed = scratch.take<uint16_t>(row_panels * kRowPanel * depth);
     parallel_for(row_panels, [&](int64_t panel) {
       const int64_t first = panel * kRowPanel;
       pack_rows(product.input, start + first, rows - first, depth, packed + first * depth);

@@ -1,9 +1,8 @@
 // The blocked product over bf16 dot products: a block of rows stays in the second-level cache.
-#include "core/host_memory.h"
 #include "gemm/multiply.h"
 
 #if defined(__x86_64__)
-#include "addon/buffer_table.h"
+#include "core/scratch.h"
 #include "core/thread_pool.h"
 #include "floats/finish_row.h"
 #include "gemm/panel_product.h"
@@ -41,10 +40,8 @@ struct Inputs {
     if (direct_stride > 0) return data + row * direct_stride + start;
     return data + start / kPassDepth * rows * (kPassDepth + kRowGap) + row * stride(start);
   }
-  std::size_t bytes() const {
-    const int64_t passes = (depth + kPassDepth - 1) / kPassDepth;
-    return static_cast<std::size_t>(passes * rows * (kPassDepth + kRowGap) * 2);
-  }
+  /** Of all chunks. */
+  int64_t elements() const { return (depth + kPassDepth - 1) / kPassDepth * rows * (kPassDepth + kRowGap); }
 };
 
 /** Whether rows need no copy: bf16, no padding, and not a multiple of 4 KB apart, which would share cache sets. */
@@ -71,7 +68,8 @@ struct Task {
 void multiply_task(const Product& product, const Inputs& inputs, int64_t start, const Task& task) {
   const PackedWeight& weight = product.weight;
   const int64_t rows = task.last_row - task.first_row, panels = task.last_panel - task.first_panel;
-  float* sums = reinterpret_cast<float*>(thread_scratch(3, static_cast<std::size_t>(rows * panels * kPanel * 4)));
+  Scratch scratch;
+  float* sums = scratch.take<float>(rows * panels * kPanel);
   for (int64_t k = 0; k < inputs.depth; k += kPassDepth) {
     const int64_t depth = inputs.pass_depth(k);
     for (int64_t panel = 0; panel < panels; ++panel) {
@@ -91,11 +89,12 @@ void multiply_task(const Product& product, const Inputs& inputs, int64_t start, 
 }
 
 void multiply_rows(const Product& product, int64_t start, int64_t rows) {
-  const int64_t panels = product.weight.panels(), threads = ThreadPool::instance().size();
+  const int64_t panels = product.weight.panels(), threads = current_execution().threads;
   Inputs inputs{product.input.halves(start), rows, product.weight.depth(), product.input.row_stride};
+  Scratch scratch;
   if (!readable(product.input)) {
     inputs.direct_stride = 0;
-    inputs.data = reinterpret_cast<uint16_t*>(thread_scratch(4, inputs.bytes()));
+    inputs.data = scratch.take<uint16_t>(inputs.elements());
     parallel_rows(rows, 24, [&](int64_t first, int64_t last) {
       for (int64_t row = first; row < last; ++row) copy_row(product.input, start + row, inputs, row);
     });

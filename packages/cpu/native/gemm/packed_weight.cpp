@@ -1,9 +1,8 @@
-#include "core/host_memory.h"
 #include "gemm/packed_weight.h"
 
 #include <cstring>
 
-#include "addon/buffer_table.h"
+#include "core/scratch.h"
 #include "core/thread_pool.h"
 
 namespace elastic {
@@ -37,7 +36,8 @@ void pack_weight(const PackedWeight& weight, const std::vector<Matrix>& sources)
   parallel_for(weight.panels(), [&](int64_t index) {
     char* panel = weight.data + index * weight.panel_bytes();
     std::memset(panel, 0, static_cast<std::size_t>(weight.panel_bytes()));
-    char* row = thread_scratch(0, static_cast<std::size_t>(weight.inputs * byte_size(weight.dtype)));
+    Scratch scratch;
+    char* row = scratch.take<char>(weight.inputs * byte_size(weight.dtype));
     for (int64_t output = 0; output < kPanel; ++output) {
       DType dtype = DType::F32;
       const char* source = source_row(sources, index * kPanel + output, &dtype);

@@ -10,18 +10,12 @@
 
 namespace elastic::backend {
 
-void rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual, float epsilon) {
+void rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, float epsilon) {
   const std::vector<float> weights = widened(weight);
   const FloatKernels& kernels = float_kernels();
   parallel_rows(input.rows, rows_per_task(input.columns), [&](int64_t first, int64_t last) {
     for (int64_t row = first; row < last; ++row) {
-      const Matrix* source = &input;
-      if (residual.data != nullptr) {
-        kernels.add_into(input.row(row), input.dtype, residual.row(row), residual.dtype, input.columns);
-        source = &residual;
-      }
-      kernels.rms_norm(source->row(row), source->dtype, weights.data(), epsilon, output.row(row), output.dtype,
-                       input.columns);
+      kernels.rms_norm(input.row(row), input.dtype, weights.data(), epsilon, output.row(row), output.dtype, input.columns);
     }
   });
 }
@@ -100,25 +94,6 @@ void cast(const Matrix& input, const Matrix& output) {
   parallel_rows(input.rows, rows_per_task(input.columns), [&](int64_t first, int64_t last) {
     for (int64_t row = first; row < last; ++row) {
       kernels.convert(input.row(row), input.dtype, output.row(row), output.dtype, input.columns);
-    }
-  });
-}
-
-void softmax(const Matrix& input, const Matrix& output) {
-  if (input.columns == 0) return;
-  const FloatKernels& kernels = float_kernels();
-  parallel_rows(input.rows, rows_per_task(input.columns), [&](int64_t first, int64_t last) {
-    for (int64_t row = first; row < last; ++row) {
-      kernels.softmax(input.row(row), input.dtype, output.row(row), output.dtype, input.columns);
-    }
-  });
-}
-
-void argmax(const Matrix& input, const Matrix& output) {
-  const FloatKernels& kernels = float_kernels();
-  parallel_rows(input.rows, rows_per_task(input.columns), [&](int64_t first, int64_t last) {
-    for (int64_t row = first; row < last; ++row) {
-      output.integers(0)[row] = static_cast<int32_t>(kernels.argmax(input.row(row), input.dtype, input.columns));
     }
   });
 }

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/host_memory.h"
 #include "core/instruction_set.h"
+#include "core/scratch.h"
 #include "core/thread_pool.h"
-#include "floats/gradient_table.h"
+#include "floats/gradients/gradient_table.h"
 #include "floats/kernel_table.h"
 
 namespace elastic {
@@ -84,7 +84,8 @@ class SequenceBackward {
   void run_heads(int64_t first, int64_t last, int64_t group) {
     std::vector<HeadWork> works;
     for (int64_t head = first; head < last; ++head) works.push_back(plan(head, group));
-    place(works);
+    Scratch scratch;
+    place(works, scratch);
     const auto count = static_cast<int64_t>(works.size()), blocks = groups_ * (kBackwardKeys / kKeyBlock);
     const int64_t packs = (blocks + kPackGroup - 1) / kPackGroup;
     parallel_for(count * packs, [&](int64_t index) {
@@ -114,17 +115,17 @@ class SequenceBackward {
     return work;
   }
 
-  /** Gives every head its part of this thread's scratch memory. */
-  void place(std::vector<HeadWork>& works) const {
+  /** Gives every head its part of the scratch memory. */
+  void place(std::vector<HeadWork>& works, Scratch& scratch) const {
     const int64_t matrix = groups_ * kBackwardKeys * width_ * kernel_.element_bytes;
     int64_t tiles = 0, partials = 0;
     for (const HeadWork& work : works) {
       tiles += work.num_tiles() * work.tile_bytes;
       partials += lanes_ * work.num_tiles() * width_ * work.padded_rows;
     }
-    char* keys = thread_scratch(6, static_cast<std::size_t>(3 * matrix) * works.size());
-    char* packed = thread_scratch(7, static_cast<std::size_t>(tiles));
-    auto* partial = reinterpret_cast<float*>(thread_scratch(8, static_cast<std::size_t>(partials * 4)));
+    char* keys = scratch.take<char>(3 * matrix * static_cast<int64_t>(works.size()));
+    char* packed = scratch.take<char>(tiles);
+    float* partial = scratch.take<float>(partials);
     for (HeadWork& work : works) {
       work.keys = {keys, keys + matrix, keys + 2 * matrix, width_};
       work.packed = packed;
@@ -155,9 +156,11 @@ class SequenceBackward {
 
   void run_chunk(HeadWork& work, int64_t lane, int64_t start, int64_t end) const {
     const int64_t size = chunk_ * width_;
-    auto* key_gradients = reinterpret_cast<float*>(thread_scratch(9, static_cast<std::size_t>(2 * size * 4)));
-    float* value_gradients = key_gradients + size;
-    std::fill(key_gradients, key_gradients + 2 * size, 0.0f);
+    Scratch scratch;
+    float* key_gradients = scratch.take<float>(size);
+    float* value_gradients = scratch.take<float>(size);
+    std::fill(key_gradients, key_gradients + size, 0.0f);
+    std::fill(value_gradients, value_gradients + size, 0.0f);
     const std::vector<Range>& ranges = work.tiles.ranges;
     for (int64_t index = 0; index < work.num_tiles(); ++index) {
       const BackwardTile tile = work.tile(index);
@@ -192,8 +195,9 @@ class SequenceBackward {
   void write_query_gradient(const HeadWork& work, int64_t index) const {
     const QueryTile& tile = work.tiles.tiles[static_cast<std::size_t>(index)];
     const int64_t size = width_ * work.padded_rows;
-    auto* sum = reinterpret_cast<float*>(thread_scratch(9, static_cast<std::size_t>((size + width_) * 4)));
-    float* row = sum + size;
+    Scratch scratch;
+    float* sum = scratch.take<float>(size);
+    float* row = scratch.take<float>(width_);
     std::fill(sum, sum + size, 0.0f);
     for (int64_t lane = 0; lane < lanes_; ++lane) {
       if (work.touched[static_cast<std::size_t>(lane * work.num_tiles() + index)] == 0) continue;

@@ -1,6 +1,6 @@
 // Attention's backward in tiles of query rows by groups of keys.
 #pragma once
-#include "attention/query_tiles.h"
+#include "attention/prefill/query_tiles.h"
 #include "training/training_attention.h"
 
 namespace elastic {

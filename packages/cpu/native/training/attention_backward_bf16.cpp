@@ -5,9 +5,9 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include "core/host_memory.h"
 #include "core/instruction_set.h"
-#include "floats/attention_gradients.h"
+#include "core/scratch.h"
+#include "floats/gradients/attention_gradients.h"
 #include "floats/kernel_table.h"
 #include "floats/vector.h"
 #include "gemm/panel_product.h"
@@ -74,14 +74,14 @@ void pack_tile(const AttentionBackward& backward, const BackwardTile& tile) {
   pack_rows(backward.output_gradient, tile, packed.gradient_panels, packed.gradient_rows);
 }
 
-StepBuffers<uint16_t> step_buffers(int64_t keys) {
+StepBuffers<uint16_t> step_buffers(int64_t keys, Scratch& scratch) {
   constexpr int64_t kRow = kKeyBlock * kBackwardRows;
   StepBuffers<uint16_t> buffers;
-  buffers.scores = reinterpret_cast<float*>(thread_scratch(5, static_cast<std::size_t>(kRow * 12 + keys * kBackwardRows * 2)));
-  buffers.products = buffers.scores + kRow;
-  buffers.weights = reinterpret_cast<uint16_t*>(buffers.products + kRow);
-  buffers.gradients = buffers.weights + kRow;
-  buffers.panels = buffers.gradients + kRow;
+  buffers.scores = scratch.take<float>(kRow);
+  buffers.products = scratch.take<float>(kRow);
+  buffers.weights = scratch.take<uint16_t>(kRow);
+  buffers.gradients = scratch.take<uint16_t>(kRow);
+  buffers.panels = scratch.take<uint16_t>(keys * kBackwardRows);
   return buffers;
 }
 
@@ -117,7 +117,8 @@ void square_gradients(const StepBuffers<uint16_t>& work, uint16_t* panel, const 
 
 void step(const BackwardTile& tile, const BackwardKeys& keys, float scale, const BackwardStep& step) {
   const PanelProduct multiply = instruction_set() == InstructionSet::Amx ? multiply_panel_tiles : multiply_panel_dot;
-  backward_step(tile, keys, scale * kLog2E, step, step_buffers(step.keys), multiply, square_gradients);
+  Scratch scratch;
+  backward_step(tile, keys, scale * kLog2E, step, step_buffers(step.keys, scratch), multiply, square_gradients);
 }
 
 }  // namespace

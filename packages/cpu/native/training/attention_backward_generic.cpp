@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/host_memory.h"
-#include "floats/gradient_table.h"
+#include "core/scratch.h"
+#include "floats/gradients/gradient_table.h"
 #include "floats/kernel_table.h"
 #include "training/attention_backward_step.h"
 
@@ -36,7 +36,8 @@ void pack_keys(const CacheRows& keys, const CacheRows& values, int64_t block, in
 
 void pack_rows(const Matrix& source, const BackwardTile& tile, int64_t head_dim, float* panels, float* rows) {
   const int64_t width = tile.width, padded = tile.padded_rows;
-  auto* row = floats(thread_scratch(5, static_cast<std::size_t>(width * 4)));
+  Scratch scratch;
+  float* row = scratch.take<float>(width);
   for (int64_t r = 0; r < padded; ++r) {
     std::fill(row, row + width, 0.0f);
     if (r < tile.tile->rows) {
@@ -59,10 +60,11 @@ void pack_tile(const AttentionBackward& backward, const BackwardTile& tile) {
 
 void step(const BackwardTile& tile, const BackwardKeys& keys, float scale, const BackwardStep& step) {
   // Scores and products of 32 keys [32][rows], and score gradients of the whole step [squares][keys][32].
-  auto* scores = floats(thread_scratch(5, static_cast<std::size_t>((2 * kPanel + step.keys) * kBackwardRows * 4)));
-  float* products = scores + kPanel * kBackwardRows;
+  Scratch scratch;
+  float* scores = scratch.take<float>(kPanel * kBackwardRows);
+  float* products = scratch.take<float>(kPanel * kBackwardRows);
   // Weights replace the scores, and their gradients the products.
-  const StepBuffers<float> buffers{scores, products, scores, products, products + kPanel * kBackwardRows};
+  const StepBuffers<float> buffers{scores, products, scores, products, scratch.take<float>(step.keys * kBackwardRows)};
   backward_step(tile, keys, scale * kLog2E, step, buffers, float_kernels().multiply_panel_f32,
                 [](const StepBuffers<float>& work, float* panel, const RowStatistics& statistics, const SquareOfKeys& square) {
                   gradient_kernels().attention(work.scores + square.row, work.products + square.row, kBackwardRows, panel,

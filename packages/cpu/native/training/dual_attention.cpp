@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "attention/decode.h"
-#include "attention/prefill.h"
+#include "attention/prefill/prefill.h"
 #include "training/training_attention.h"
 
 namespace elastic {

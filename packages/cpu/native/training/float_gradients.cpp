@@ -5,7 +5,7 @@
 
 #include "core/row_tasks.h"
 #include "core/thread_pool.h"
-#include "floats/gradient_table.h"
+#include "floats/gradients/gradient_table.h"
 #include "training/training_operations.h"
 
 namespace elastic::backend {

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "core/thread_pool.h"
-#include "floats/gradient_table.h"
+#include "floats/gradients/gradient_table.h"
 #include "floats/kernel_table.h"
 #include "training/training_operations.h"
 

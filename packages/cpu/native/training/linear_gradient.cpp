@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/host_memory.h"
+#include "core/scratch.h"
 #include "core/thread_pool.h"
 #include "gemm/multiply.h"
 #include "training/training_operations.h"
@@ -75,7 +75,8 @@ void backend::linear_input_gradient(const Matrix& output_gradient, const WeightA
   PackedWeight transposed{nullptr, weight.inputs, weight.outputs, weight.dtype};
   const int64_t panels = transposed.panels(), panel_bytes = transposed.panel_bytes();
   const int64_t group = std::clamp<int64_t>(kTransposedBytes / std::max<int64_t>(1, panel_bytes), 1, panels);
-  transposed.data = thread_scratch(6, static_cast<std::size_t>(group * panel_bytes));
+  Scratch scratch;
+  transposed.data = scratch.take<char>(group * panel_bytes);
   for (int64_t first = 0; first < panels; first += group) {
     const int64_t count = std::min(group, panels - first), column = first * kPanel;
     parallel_rows(count, 4, [&](int64_t start, int64_t end) {

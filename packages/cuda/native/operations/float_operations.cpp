@@ -1,8 +1,8 @@
 // Row-wise operations: each is one launch.
 #include "addon/operations.h"
-#include "core/check.h"
-#include "core/device.h"
-#include "core/staging.h"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/memory/staging.h"
 #include "operations/row_kernels.h"
 
 namespace elastic::backend {
@@ -12,8 +12,8 @@ cudaStream_t stream() { return Device::instance().stream; }
 
 }  // namespace
 
-void rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual, float epsilon) {
-  launch_rms_norm(input, weight, output, residual, epsilon, stream());
+void rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, float epsilon) {
+  launch_rms_norm(input, weight, output, epsilon, stream());
 }
 
 void head_norm(const Matrix& heads, const Matrix& weight, float epsilon) {
@@ -33,10 +33,6 @@ void embedding(const Matrix& ids, const Matrix& table, const Matrix& output) {
 void add(const Matrix& a, const Matrix& b, const Matrix& output) { launch_add(a, b, output, stream()); }
 
 void cast(const Matrix& input, const Matrix& output) { launch_cast(input, output, stream()); }
-
-void softmax(const Matrix& input, const Matrix& output) { launch_softmax(input, output, stream()); }
-
-void argmax(const Matrix& input, const Matrix& output) { launch_argmax(input, output, stream()); }
 
 void copy_spans(const Matrix& source, const Matrix& destination, const std::vector<RowSpan>& spans) {
   std::vector<int32_t> triples;

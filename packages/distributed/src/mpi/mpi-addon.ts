@@ -1,5 +1,5 @@
-import { CommunicatorUnavailableError } from "../errors.js";
-import { loadAddon } from "../load-addon.js";
+import { CommunicatorUnavailableError } from "@elastic-attention/core";
+import { findAddon } from "../find-addon.js";
 
 /** What the addon exports. Promises are settled from a thread of the pool; calls must not overlap. */
 export interface MpiAddon {
@@ -13,12 +13,15 @@ export interface MpiAddon {
   abort(code: number): never;
 }
 
+const exports = ["initialize", "barrier", "broadcast", "allReduceSum", "allGather", "finalize", "abort"] as const satisfies readonly (keyof MpiAddon)[];
+
 const installation =
   "Install an MPI with its headers and build again: `apt-get install openmpi-bin libopenmpi-dev`, then `pnpm build`.";
 
 /** Loads the addon. @throws CommunicatorUnavailableError */
 export function loadMpi(): MpiAddon {
-  const loaded = loadAddon("elastic_attention_mpi", "its addon is not built, as no MPI was found when this package was");
-  if ("reason" in loaded) throw new CommunicatorUnavailableError("MPI", [loaded.reason], installation);
-  return loaded.addon as MpiAddon;
+  const build = "`pnpm build` makes it where an MPI is found";
+  const { addon, problem } = findAddon<MpiAddon>({ name: "elastic_attention_mpi", exports, build });
+  if (addon === undefined) throw new CommunicatorUnavailableError("MPI", [problem], installation);
+  return addon;
 }

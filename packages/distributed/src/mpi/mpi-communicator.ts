@@ -1,6 +1,5 @@
-import { ElasticAttentionError } from "@elastic-attention/tensor";
+import { CommunicatorError, ElasticAttentionError } from "@elastic-attention/core";
 import type { Communicator } from "../communicator.js";
-import { CommunicatorError } from "../errors.js";
 import { loadMpi, type MpiAddon } from "./mpi-addon.js";
 
 /** Only one group of ranks can be joined, once, in the life of a process: MPI's rule. */
@@ -29,7 +28,7 @@ export class MpiCommunicator implements Communicator {
     if (joined) throw new CommunicatorError("This process has joined its ranks already.", { hint: "Keep one communicator and pass it on." });
     const addon = loadMpi();
     joined = true;
-    const { rank, size, library } = translated(() => addon.initialize());
+    const { rank, size, library } = addon.initialize();
     return new MpiCommunicator(addon, rank, size, library);
   }
 
@@ -53,7 +52,7 @@ export class MpiCommunicator implements Communicator {
   }
 
   abort(reason: unknown): never {
-    const words = ElasticAttentionError.is(reason) ? reason.message : reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
+    const words = ElasticAttentionError.isInstance(reason) ? reason.message : reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
     process.stderr.write(`rank ${this.rank} of ${this.size} failed, so every rank ends: ${words}\n`);
     return this.addon.abort(1);
   }
@@ -62,26 +61,14 @@ export class MpiCommunicator implements Communicator {
     if (this.#closed) return;
     await this.barrier();
     this.#closed = true;
-    translated(() => this.addon.finalize());
+    this.addon.finalize();
   }
 
   #inOrder<Result>(call: () => Promise<Result>): Promise<Result> {
     if (this.#closed) return Promise.reject(new CommunicatorError("The communicator was closed."));
-    const result = this.#last.then(call).catch(rethrow);
+    const result = this.#last.then(call);
     // A failed call is its caller's to handle; the next one is made all the same.
     this.#last = result.catch(() => {});
     return result;
   }
-}
-
-function translated<Result>(call: () => Result): Result {
-  try {
-    return call();
-  } catch (error) {
-    return rethrow(error);
-  }
-}
-
-function rethrow(error: unknown): never {
-  throw new CommunicatorError((error as Error).message, { cause: error });
 }

@@ -1,5 +1,5 @@
-import { CommunicatorUnavailableError } from "../errors.js";
-import { loadAddon } from "../load-addon.js";
+import { CommunicatorUnavailableError } from "@elastic-attention/core";
+import { findAddon } from "../find-addon.js";
 
 /** What the addon exports. A communicator is known to JavaScript by number only. */
 export interface NcclAddon {
@@ -18,11 +18,12 @@ export interface NcclAddon {
 
 const hint = "NCCL needs an NVIDIA driver and libnccl.so.2 on the library path; without it let MPI carry the sums.";
 
+const exports = ["unavailable", "deviceCount", "deviceAddress", "uniqueId", "open", "allReduceSum", "close"] as const satisfies readonly (keyof NcclAddon)[];
+
 /** Loads the addon and looks for NCCL. @throws CommunicatorUnavailableError */
 export function loadNccl(): NcclAddon {
-  const loaded = loadAddon("elastic_attention_nccl", "its addon is not built (`pnpm build`)");
-  if ("reason" in loaded) throw new CommunicatorUnavailableError("NCCL", [loaded.reason], hint);
-  const addon = loaded.addon as NcclAddon;
+  const { addon, problem } = findAddon<NcclAddon>({ name: "elastic_attention_nccl", exports, build: "run `pnpm build`" });
+  if (addon === undefined) throw new CommunicatorUnavailableError("NCCL", [problem], hint);
   const reason = addon.unavailable();
   if (reason !== "") throw new CommunicatorUnavailableError("NCCL", [reason], hint);
   return addon;

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
+import { CommunicatorError, CommunicatorUnavailableError } from "@elastic-attention/core";
 import type { Communicator } from "../communicator.js";
-import { CommunicatorError, CommunicatorUnavailableError } from "../errors.js";
 import { launchedLocalRank } from "../launcher.js";
 import { loadNccl, type NcclAddon } from "./nccl-addon.js";
 
@@ -53,11 +53,7 @@ export class NcclCommunicator implements Communicator {
 
   allReduceSum(values: Float32Array | Float64Array): Promise<void> {
     if (this.#closed) return Promise.reject(new CommunicatorError("The communicator was closed."));
-    const result = this.#last
-      .then(() => this.addon.allReduceSum(this.communicator, values))
-      .catch((error: unknown) => {
-        throw new CommunicatorError((error as Error).message, { cause: error });
-      });
+    const result = this.#last.then(() => this.addon.allReduceSum(this.communicator, values));
     this.#last = result.catch(() => {});
     return result;
   }
@@ -83,7 +79,7 @@ function attempt<Value>(load: () => Value): Value | CommunicatorUnavailableError
   try {
     return load();
   } catch (error) {
-    if (error instanceof CommunicatorUnavailableError) return error;
+    if (CommunicatorUnavailableError.isInstance(error)) return error;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { type HeadList, HeadListError, parseHeadList } from "@elastic-attention/router";
+import { HeadListError } from "@elastic-attention/core";
+import { type HeadList, parseHeadList } from "@elastic-attention/router";
 
 /**
  * Reads head scores from a file: a head list of ours (JSON), or the matrix that DuoAttention and PruLong publish (one row for

@@ -1,7 +1,7 @@
-import { type LocalEngine, RandomStream, routeRequest } from "@elastic-attention/generation";
-import { ConstantRouter, type HeadList, type Router, StaticRouter } from "@elastic-attention/router";
+import { EvaluationError } from "@elastic-attention/core";
+import { type LocalEngine, routeRequest } from "@elastic-attention/generation";
+import { ConstantRouter, type HeadList, randomHeadList, type Router, StaticRouter } from "@elastic-attention/router";
 import { elasticModeSettings } from "@elastic-attention/transformer";
-import { EvaluationError } from "../errors.js";
 import { readHeadScores, requireShape } from "./head-scores-file.js";
 import type { Variant } from "./variant.js";
 
@@ -10,9 +10,10 @@ import type { Variant } from "./variant.js";
  * disposal.
  *
  * @param seed of random heads
+ * @param router name of a registered router for the elastic variants
  * @throws InvalidRequestError for a model without a router, HeadListError, EvaluationError
  */
-export function variantRouter(variant: Variant, engine: LocalEngine, seed: number): Router | undefined {
+export function variantRouter(variant: Variant, engine: LocalEngine, seed: number, router?: string): Router | undefined {
   const { sizes, spec } = engine.pretrained;
   const { full, streaming, xattention } = elasticModeSettings(sizes);
   const fixed = (list: HeadList, sparsity = list.sparsity) =>
@@ -27,7 +28,11 @@ export function variantRouter(variant: Variant, engine: LocalEngine, seed: numbe
     case "elastic": {
       const { mode, sparsity } = variant;
       const source = { model: engine.pretrained, headList: engine.headList, router: engine.model.router };
-      return routeRequest(source, sparsity === undefined ? { mode } : { mode, sparsity }).router;
+      return routeRequest(source, {
+        mode,
+        ...(sparsity === undefined ? {} : { sparsity }),
+        ...(router === undefined ? {} : { router }),
+      }).router;
     }
     case "static":
       if (engine.headList === undefined) {
@@ -38,18 +43,11 @@ export function variantRouter(variant: Variant, engine: LocalEngine, seed: numbe
       }
       return fixed(engine.headList, variant.sparsity);
     case "random":
-      return fixed(randomHeads(spec.numLayers, spec.numKeyValueHeads, seed), variant.sparsity);
+      return fixed(randomHeadList({ ...spec, seed }), variant.sparsity);
     case "list": {
       const list = readHeadScores(variant.file);
       requireShape(list, variant.file, spec.numLayers, spec.numKeyValueHeads);
       return fixed(list, variant.sparsity);
     }
   }
-}
-
-/** A head list that says nothing: what any list must beat. */
-export function randomHeads(numLayers: number, numKeyValueHeads: number, seed: number): HeadList {
-  const random = new RandomStream(seed);
-  const scores = Array.from({ length: numLayers }, () => Array.from({ length: numKeyValueHeads }, () => random.next()));
-  return { version: 1, description: `random heads, seed ${seed}`, scores, sparsity: 0.5 };
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ZodType } from "zod";
-import { DatasetError, nearestName, UnknownNameError } from "../errors.js";
+import { DatasetError, nearestName, UnknownNameError } from "@elastic-attention/core";
 import type { SuiteOptions } from "../suite.js";
 
 const again = "The file is damaged or was cut short while downloading; download it again.";

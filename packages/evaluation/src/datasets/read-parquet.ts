@@ -1,5 +1,5 @@
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
-import { DatasetError } from "../errors.js";
+import { DatasetError } from "@elastic-attention/core";
 
 /** All rows of a Parquet file, as objects; for files of some ten megabytes. @throws DatasetError */
 export async function readParquetRows(path: string): Promise<readonly unknown[]> {

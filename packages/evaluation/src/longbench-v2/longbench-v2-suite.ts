@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { DatasetError } from "@elastic-attention/core";
 import { aggregateRecords } from "../aggregate.js";
 import { lookAlikeQuestions } from "../built-in/longbench-v2-rows.js";
 import { checkRoles, checkRow, readDataRows, requireDataFile } from "../datasets/read-file.js";
 import { selectRows } from "../datasets/select-rows.js";
-import { DatasetError } from "../errors.js";
 import { lookAlike } from "../longbench/longbench-rows.js";
 import { selectTasks } from "../select-tasks.js";
 import type { EvaluationSample, EvaluationSuite, GenerationTask, HubSource, SampleOptions, SuiteOptions } from "../suite.js";

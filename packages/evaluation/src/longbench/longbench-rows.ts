@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { DatasetError } from "@elastic-attention/core";
 import { lookAlikeRows } from "../built-in/longbench-rows.js";
 import { checkRow, readDataRows, requireDataFile } from "../datasets/read-file.js";
-import { DatasetError } from "../errors.js";
 import { fillTemplate } from "../fill-template.js";
 import { splitWords } from "../metrics/python-text.js";
 import type { HubSource, SuiteOptions } from "../suite.js";

@@ -1,7 +1,7 @@
+import { DatasetError } from "@elastic-attention/core";
 import { aggregateRecords } from "../aggregate.js";
 import { checkRoles } from "../datasets/read-file.js";
 import { selectRows } from "../datasets/select-rows.js";
-import { DatasetError } from "../errors.js";
 import { selectTasks } from "../select-tasks.js";
 import type { EvaluationSuite, GenerationTask, SuiteOptions } from "../suite.js";
 import { fitToContext } from "../tokens/truncate-middle.js";

@@ -1,6 +1,6 @@
+import { DatasetError, SampleError } from "@elastic-attention/core";
 import { aggregateRecords } from "../aggregate.js";
 import { checkRoles, findDataFile, readDataText } from "../datasets/read-file.js";
-import { DatasetError, SampleError } from "../errors.js";
 import { selectTasks } from "../select-tasks.js";
 import type { EvaluationSample, EvaluationSuite, EvaluationTokenizer, LikelihoodScore, LikelihoodTask } from "../suite.js";
 import { mobyDick } from "../texts/moby-dick.js";

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fdatasyncSync, ftruncateSync, openSync, readFileSync, readSync, renameSync, writeFileSync, writeSync } from "node:fs";
-import { EvaluationError } from "../errors.js";
+import { EvaluationError } from "@elastic-attention/core";
 import { type EvaluationRecord, recordSchema } from "./record.js";
 
 /** Appends records to a JSONL file, each safe on disk before the next sample begins. */

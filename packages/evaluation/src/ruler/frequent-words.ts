@@ -1,4 +1,4 @@
-import { SampleError } from "../errors.js";
+import { SampleError } from "@elastic-attention/core";
 import { type Draft, type DraftRequest, requireRoom } from "../tokens/fit-samples.js";
 import { frequentWords } from "./templates.js";
 

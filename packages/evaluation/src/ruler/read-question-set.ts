@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { DatasetError } from "@elastic-attention/core";
 import { checkRow, readDataJson, readDataRows } from "../datasets/read-file.js";
-import { DatasetError } from "../errors.js";
 import { hotpotqaFromRows, squadFromRows } from "./question-rows.js";
 import type { QuestionSet } from "./question-set.js";
 

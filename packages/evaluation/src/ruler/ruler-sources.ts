@@ -1,8 +1,8 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { DatasetError } from "@elastic-attention/core";
 import { builtInParagraphQuestions, builtInTwoStepQuestions } from "../built-in/question-sets.js";
 import { findDataFile, readDataJson, readDataText } from "../datasets/read-file.js";
-import { DatasetError } from "../errors.js";
 import type { HubSource, SuiteOptions } from "../suite.js";
 import { Haystack } from "../texts/haystack.js";
 import { mobyDick } from "../texts/moby-dick.js";

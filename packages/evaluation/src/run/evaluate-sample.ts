@@ -1,7 +1,7 @@
+import { EvaluationError } from "@elastic-attention/core";
 import { effectiveSparsity, modelSparsity, attentionModeDefinition } from "@elastic-attention/attention";
 import type { GenerationEvent, LocalEngine } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
-import { EvaluationError } from "../errors.js";
 import { type EvaluationRecord, hashPrompt, packHeadMap, recordSchema } from "../records/record.js";
 import { sampleTokens } from "../sample-tokens.js";
 import type { EvaluationSample, GenerationTask, LikelihoodTask } from "../suite.js";

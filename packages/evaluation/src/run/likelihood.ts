@@ -1,4 +1,3 @@
-import { SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
 import { type Backend, crossEntropy, type Tensor } from "@elastic-attention/tensor";
 import type { PretrainedModel, SequenceRouting } from "@elastic-attention/transformer";
@@ -20,14 +19,13 @@ export interface ReadText {
  * @throws PromptError, OutOfMemoryError, the signal's reason
  */
 export async function readText(model: PretrainedModel, tokens: Int32Array, router: Router | undefined, signal?: AbortSignal): Promise<ReadText> {
-  const { numLayers, numKeyValueHeads, headDim } = model.spec;
-  const { backend, dtype } = model.decoder;
-  using cache = new SequenceCache({ backend, numLayers, numKeyValueHeads, headDim, dtype });
+  const { backend } = model.decoder;
+  using cache = model.decoder.createCache({ paged: false });
   // The last token is followed by none.
   const next = Int32Array.from(tokens, (_, row) => tokens[row + 1] ?? -1);
   using losses = backend.allocate([tokens.length], "f32");
   const begun = performance.now();
-  const { logits, routing } = await model.decoder.prefill({
+  const { logits, sequences } = await model.decoder.prefill({
     sequences: [router === undefined ? { tokens, cache } : { tokens, cache, router }],
     readLogits: (rows, start) => writeLosses(backend, rows, next.subarray(start, start + rows.numRows), losses.rows(start, start + rows.numRows)),
     ...(signal === undefined ? {} : { signal }),
@@ -36,7 +34,7 @@ export async function readText(model: PretrainedModel, tokens: Int32Array, route
   await backend.synchronize();
   const prefillSeconds = (performance.now() - begun) / 1000;
   const logProbabilities = Float64Array.from(losses.toFloat32().subarray(0, tokens.length - 1), (loss) => -loss);
-  return { logProbabilities, routing: routing[0]!, prefillSeconds, keyValueBytes: cache.byteLength };
+  return { logProbabilities, routing: sequences[0]!.routing, prefillSeconds, keyValueBytes: cache.byteLength };
 }
 
 function writeLosses(backend: Backend, logits: Tensor, tokens: Int32Array, losses: Tensor): void {

@@ -1,4 +1,4 @@
-import { DatasetError, EvaluationError, UnknownNameError } from "../errors.js";
+import { DatasetError, EvaluationError, UnknownNameError } from "@elastic-attention/core";
 import type { EvaluationSuite, SuiteOptions } from "../suite.js";
 import { findSuite, suiteNames } from "../suites.js";
 import type { PlannedSuite } from "./sample-plan.js";
@@ -59,7 +59,7 @@ export async function planSuites({ suites, tasks, data, provide, preset, lengths
         ...(ownSamples === undefined ? {} : { samplesPerTask: ownSamples }),
       });
     } catch (error) {
-      if (!(all && error instanceof DatasetError)) throw error;
+      if (!(all && DatasetError.isInstance(error))) throw error;
       leftOut.push({ name: suite.name, reason: error.message.split("\n")[0]! });
     }
   }

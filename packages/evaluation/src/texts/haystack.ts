@@ -1,4 +1,4 @@
-import { DatasetError } from "../errors.js";
+import { DatasetError } from "@elastic-attention/core";
 import type { TokenCounter } from "../tokens/token-counter.js";
 import { joinLines, splitSentences } from "./sentences.js";
 

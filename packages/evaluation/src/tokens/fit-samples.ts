@@ -1,4 +1,4 @@
-import { SampleError } from "../errors.js";
+import { SampleError } from "@elastic-attention/core";
 import { presentPrompt } from "../prompt-format.js";
 import { sampleTokens } from "../sample-tokens.js";
 import { SeededRandom } from "../seeded-random.js";

@@ -1,4 +1,4 @@
-import { SampleError } from "../errors.js";
+import { SampleError } from "@elastic-attention/core";
 import { presentPrompt } from "../prompt-format.js";
 import { sampleText, sampleTokens } from "../sample-tokens.js";
 import type { EvaluationSample, SampleOptions } from "../suite.js";

@@ -1,6 +1,6 @@
+import type { ErrorRecord } from "@elastic-attention/core";
 import type { GenerationEvent, GenerationRequest } from "../generation-request.js";
 import type { EngineReport, ModelDescription } from "../engine.js";
-import type { ErrorRecord } from "./error-record.js";
 
 /** What a worker needs to load its engine: only data that can be copied between threads. */
 export interface WorkerSettings {
@@ -19,7 +19,7 @@ export interface WorkerSettings {
 }
 
 /** A request without what cannot leave the thread. */
-export type WorkerRequest = Omit<GenerationRequest, "signal" | "router">;
+export type WorkerRequest = Omit<GenerationRequest, "signal" | "router"> & { readonly router?: string };
 
 /** Messages to the worker. `id` names the call they belong to. */
 export type ToWorker =

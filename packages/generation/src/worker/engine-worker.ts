@@ -1,8 +1,8 @@
 // The program of an engine's worker thread.
 import { parentPort, workerData } from "node:worker_threads";
+import { recordError } from "@elastic-attention/core";
 import { LocalEngine } from "../local-engine.js";
 import type { FromWorker, ToWorker, WorkerSettings } from "./engine-messages.js";
-import { recordError } from "./error-record.js";
 
 const port = parentPort;
 if (port === null) throw new Error("This module runs in a worker thread; use WorkerEngine.");

@@ -1,11 +1,10 @@
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
-import { DisposedError } from "@elastic-attention/tensor";
+import { DisposedError, EngineWorkerError, InvalidRequestError } from "@elastic-attention/core";
 import type { Engine, EngineReport, ModelDescription } from "../engine.js";
-import { EngineWorkerError, InvalidRequestError } from "../errors.js";
 import type { GenerationEvent, GenerationRequest } from "../generation-request.js";
 import type { FromWorker, ToWorker, WorkerSettings } from "./engine-messages.js";
-import { reviveError } from "./error-record.js";
+import { errorOfWorker } from "./error-of-worker.js";
 
 export interface WorkerEngineOptions extends WorkerSettings {
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
@@ -60,8 +59,9 @@ export class WorkerEngine implements Engine {
 
   async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
     this.#requireAlive();
-    const { signal, router, ...rest } = request;
-    if (router !== undefined) throw new InvalidRequestError("A router cannot cross threads.", "Use LocalEngine, or mode and sparsity.");
+    const { signal, router, ...shared } = request;
+    if (router !== undefined && typeof router !== "string") throw new InvalidRequestError("A router cannot cross threads.", "Use LocalEngine, the name of a registered router, or mode and sparsity.");
+    const rest = router === undefined ? shared : { ...shared, router };
     const id = this.#nextId++;
     const queue: GenerationEvent[] = [];
     let state: { readonly error?: Error } | undefined;
@@ -69,7 +69,7 @@ export class WorkerEngine implements Engine {
     this.#calls.set(id, {
       receive: (message) => {
         if (message.type === "event") queue.push(message.event);
-        else state = message.type === "end" && message.error !== undefined ? { error: reviveError(message.error) } : {};
+        else state = message.type === "end" && message.error !== undefined ? { error: errorOfWorker(message.error) } : {};
         wake?.();
       },
       fail: (error) => {
@@ -131,7 +131,7 @@ export class WorkerEngine implements Engine {
       return await new Promise<Answer>((resolve, reject) => {
         this.#calls.set(id, {
           receive: (message) => {
-            if (message.type === "end" && message.error !== undefined) reject(reviveError(message.error));
+            if (message.type === "end" && message.error !== undefined) reject(errorOfWorker(message.error));
             else resolve(message);
           },
           fail: reject,
@@ -168,7 +168,7 @@ async function loaded(
     message: (message: FromWorker) => {
       if (message.type === "progress") onProgress?.(message.layersDone, message.layersTotal);
       else if (message.type === "loaded") resolve(message.model);
-      else if (message.type === "failed") reject(reviveError(message.error));
+      else if (message.type === "failed") reject(errorOfWorker(message.error));
     },
     error: (cause: Error) => reject(new EngineWorkerError("The engine's worker thread did not start.", { cause })),
     exit: () => reject(new EngineWorkerError("The engine's worker thread ended while it loaded.")),

@@ -1,4 +1,5 @@
-import { readFloats, ShapeError, type Tensor } from "@elastic-attention/tensor";
+import { ShapeError } from "@elastic-attention/core";
+import { readFloats, type Tensor } from "@elastic-attention/tensor";
 
 /**
  * Which key states a router averages: the first and last `tokens` of a sequence, all of it, or rows named for each

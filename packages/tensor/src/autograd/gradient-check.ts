@@ -1,7 +1,7 @@
+import { TapeError } from "@elastic-attention/core";
 import { type FloatArray, readFloats, writeFloats } from "../reference/floats.js";
 import { ReferenceBackend } from "../reference/reference-backend.js";
 import type { Tensor } from "../tensor.js";
-import { TapeError } from "./errors.js";
 import { Tape } from "./tape.js";
 
 export interface GradientCheckOptions {

@@ -1,8 +1,8 @@
+import { ShapeError } from "@elastic-attention/core";
 import type { Backend } from "../backend.js";
 import { type DType, dtypeByteSize, isFloat } from "../dtype.js";
-import { ShapeError } from "../errors.js";
-import { add } from "../operations/add.js";
-import { cast } from "../operations/cast.js";
+import { add } from "../operations/elements/add.js";
+import { cast } from "../operations/elements/cast.js";
 import { type Storage, Tensor } from "../tensor.js";
 import { type Region, regionOf, RegionSet, regionShape } from "./region.js";
 

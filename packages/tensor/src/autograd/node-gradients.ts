@@ -1,6 +1,6 @@
+import { MemoryScope } from "@elastic-attention/core";
 import type { Backend } from "../backend.js";
 import type { DType } from "../dtype.js";
-import { MemoryScope } from "../memory-scope.js";
 import type { Tensor } from "../tensor.js";
 import type { Gradients, TensorsLike } from "./gradient-rule.js";
 import { addInto, fillZeros, type GradientStore } from "./gradient-store.js";

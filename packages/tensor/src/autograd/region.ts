@@ -1,4 +1,4 @@
-import { ShapeError } from "../errors.js";
+import { ShapeError } from "@elastic-attention/core";
 import type { Tensor } from "../tensor.js";
 
 /** A rectangle of elements of one storage, seen as rows of a fixed width. */

@@ -1,29 +1,15 @@
+import { MemoryScope, MissingGradientRuleError, TapeError } from "@elastic-attention/core";
 import type { Backend } from "../backend.js";
 import type { DType } from "../dtype.js";
-import { MemoryScope } from "../memory-scope.js";
 import type { Operation } from "../operation.js";
-import { type Storage, Tensor } from "../tensor.js";
-import { MissingGradientRuleError, TapeError } from "./errors.js";
-import { gradientRule, type GradientRule, type Gradients } from "./gradient-rule.js";
+import type { Storage, Tensor } from "../tensor.js";
+import { gradientRule } from "./gradient-rule.js";
 import { GradientStore } from "./gradient-store.js";
 import { NodeGradients } from "./node-gradients.js";
-import { overlap } from "./region.js";
+import { checkAliases, type Saving, stepOf, type TapeStep, tensorsIn } from "./tape-step.js";
 import { WriteLog } from "./write-log.js";
 
-/** A step of a computation with its way back; what an operation's call becomes by its {@link GradientRule}. */
-export interface TapeStep<Result = void> {
-  /** For errors. */
-  readonly name: string;
-  readonly inputs: readonly Tensor[];
-  readonly outputs: readonly Tensor[];
-  readonly updates?: readonly Tensor[];
-  readonly keepsInputs?: readonly Tensor[];
-  readonly keepsResults?: readonly Tensor[];
-  /** Whether `backward` also runs when no gradient has arrived: it brings one of its own, as a loss does. */
-  readonly isLoss?: boolean;
-  run(): Result;
-  backward(gradients: Gradients): void;
-}
+export type { TapeStep } from "./tape-step.js";
 
 /** What a checkpoint keeps and gives. */
 export interface CheckpointTensors {
@@ -260,46 +246,4 @@ export class Tape implements Disposable {
       }
     }
   }
-}
-
-/** Keeps what a step destroys before it runs. */
-interface Saving {
-  save(allocate: (shape: readonly number[], dtype: DType) => Tensor): void;
-}
-
-function stepOf<Call, Result>(
-  operation: Operation<Call, Result>,
-  call: Call,
-  rule: GradientRule<Call>,
-  backend: Backend,
-): TapeStep<Result> & Saving {
-  let saved: unknown;
-  return {
-    name: operation.name,
-    inputs: rule.inputs(call),
-    outputs: rule.outputs(call),
-    updates: rule.updates?.(call) ?? [],
-    keepsInputs: rule.keepsInputs?.(call) ?? [],
-    keepsResults: rule.keepsResults?.(call) ?? [],
-    save: (allocate) => void (saved = rule.save?.(call, backend, allocate)),
-    run: () => backend.kernels.run(operation, call),
-    backward: (gradients) => rule.backward(call, gradients, saved),
-  };
-}
-
-/** A step must not overwrite what its own gradient reads. */
-function checkAliases(step: TapeStep<unknown>, changed: readonly Tensor[], store: GradientStore): void {
-  for (const kept of step.keepsInputs ?? []) {
-    const written = changed.some(({ storage }) => storage === kept.storage);
-    if (written && changed.some((tensor) => tensor.storage === kept.storage && overlap(store.region(tensor), store.region(kept)))) {
-      throw new TapeError(`${step.name} overwrites an input that its gradient needs.`, "Write the result somewhere else.");
-    }
-  }
-}
-
-/** The tensors of a call, in arrays and nested objects too. */
-function tensorsIn(value: unknown, depth = 0): Tensor[] {
-  if (value instanceof Tensor) return [value];
-  if (typeof value !== "object" || value === null || depth > 3 || ArrayBuffer.isView(value)) return [];
-  return Object.values(value).flatMap((part) => tensorsIn(part, depth + 1));
 }

@@ -1,5 +1,5 @@
+import { ShapeError } from "@elastic-attention/core";
 import { fromBFloat16, fromFloat16, isFloat, toBFloat16, toFloat16 } from "../dtype.js";
-import { ShapeError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import { ReferenceBackend, referenceArray } from "./reference-backend.js";
 

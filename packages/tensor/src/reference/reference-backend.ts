@@ -1,11 +1,12 @@
 import { availableParallelism, totalmem } from "node:os";
+import { ShapeError } from "@elastic-attention/core";
 import { type Backend, type DeviceInformation, type Fence, type MemoryReport, reachedFence } from "../backend.js";
 import { type DType, dtypeByteSize, type HostArray, hostArray } from "../dtype.js";
-import { ShapeError } from "../errors.js";
 import { KernelRegistry } from "../kernel-registry.js";
 import { MemoryAccount } from "../memory-account.js";
 import { PendingDownload } from "../pending-download.js";
 import { type Storage, Tensor } from "../tensor.js";
+import { hostWorkSizes } from "../work-sizes.js";
 
 /** Typed arrays that back tensors here; `Float64Array` stands for f32 when the precision is "f64". */
 export type ReferenceArray = HostArray | Float64Array;
@@ -20,10 +21,10 @@ export interface ReferenceBackendOptions {
 export class ReferenceBackend implements Backend {
   readonly name = "reference";
   readonly device: DeviceInformation = {
-    kind: "host",
     description: `plain TypeScript on one of ${availableParallelism()} cores`,
     parallelism: 1,
     memoryBytes: totalmem(),
+    workSizes: hostWorkSizes,
   };
   readonly kernels: KernelRegistry = new KernelRegistry(this, true);
   readonly precision: "f32" | "f64";

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
+import { CheckpointLayoutError, MissingTensorError } from "@elastic-attention/core";
 import { findDuplicateKey } from "./duplicate-key.js";
-import { CheckpointLayoutError, MissingTensorError } from "./errors.js";
 import type { TensorEntry } from "./header.js";
 import { SafetensorsFile } from "./safetensors-file.js";
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
+import { SafetensorsFormatError, type SafetensorsProblem } from "@elastic-attention/core";
 import { elementByteSize, type ElementType, isElementType } from "./element-types.js";
-import { SafetensorsFormatError, type SafetensorsProblem } from "./errors.js";
 import { findDuplicateKey } from "./duplicate-key.js";
 import { longestList } from "./longest-list.js";
 

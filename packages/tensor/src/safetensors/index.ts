@@ -1,6 +1,5 @@
 export * from "./checkpoint.js";
 export * from "./element-types.js";
-export * from "./errors.js";
 export * from "./header.js";
 export * from "./safetensors-file.js";
 export * from "./write-safetensors.js";

@@ -1,6 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { DisposedError, ShapeError } from "../errors.js";
-import { MissingTensorError, SafetensorsFormatError } from "./errors.js";
+import { DisposedError, MissingTensorError, SafetensorsFormatError, ShapeError } from "@elastic-attention/core";
 import { headerLength, parseHeader, type TensorEntry } from "./header.js";
 
 /** One open safetensors file; tensors are read when asked for, at any offset, also beyond 2 GiB. */

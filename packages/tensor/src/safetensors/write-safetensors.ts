@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { writeFileWhole } from "@elastic-attention/core";
 import type { Tensor } from "../tensor.js";
 import { dtypeElement, elementByteSize, type ElementType } from "./element-types.js";
 
@@ -16,8 +16,8 @@ export function tensorSource(tensor: Tensor): TensorSource {
 }
 
 /**
- * Writes a safetensors file in one piece or not at all: a temporary file beside it takes its place at the end.
- * @throws RangeError when a source gives another number of bytes than its shape says, or for a reserved name.
+ * Writes a safetensors file whole or not at all.
+ * @throws FileWriteError; RangeError when a source gives another number of bytes than its shape says, or for a reserved name.
  */
 export function writeSafetensors(
   path: string,
@@ -37,30 +37,16 @@ export function writeSafetensors(
   const text = Buffer.from(json + " ".repeat((8 - (Buffer.byteLength(json) % 8)) % 8));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
-  const temporary = `${path}.${process.pid}.partial`;
-  const descriptor = openSync(temporary, "w");
-  try {
-    try {
-      writeFully(descriptor, length);
-      writeFully(descriptor, text);
-      for (const [name, source] of tensors) {
-        const bytes = source.bytes();
-        const expected = source.shape.reduce((product, size) => product * size, elementByteSize(source.type));
-        if (bytes.byteLength !== expected) throw new RangeError(`"${name}" has ${bytes.byteLength} bytes, its shape needs ${expected}.`);
-        writeFully(descriptor, bytes);
-      }
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
-}
+  writeFileWhole(path, pieces());
 
-function writeFully(descriptor: number, bytes: Uint8Array): void {
-  let done = 0;
-  while (done < bytes.byteLength) done += writeSync(descriptor, bytes, done, Math.min(1 << 30, bytes.byteLength - done));
+  function* pieces(): Generator<Uint8Array> {
+    yield length;
+    yield text;
+    for (const [name, source] of tensors) {
+      const bytes = source.bytes();
+      const expected = source.shape.reduce((product, size) => product * size, elementByteSize(source.type));
+      if (bytes.byteLength !== expected) throw new RangeError(`"${name}" has ${bytes.byteLength} bytes, its shape needs ${expected}.`);
+      yield bytes;
+    }
+  }
 }

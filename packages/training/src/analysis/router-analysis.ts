@@ -1,4 +1,3 @@
-import { SequenceCache } from "@elastic-attention/attention";
 import type { RouterPooling } from "@elastic-attention/router";
 import type { PretrainedModel } from "@elastic-attention/transformer";
 import type { TrainingExample } from "../data/training-example.js";
@@ -34,12 +33,12 @@ export interface RouterAnalysisOptions {
 /** Routes every example and compares the tasks. */
 export async function analyzeRouters({ model, parameters, pooling, tasks, examples, onProgress, signal }: RouterAnalysisOptions): Promise<RouterAnalysis> {
   const { spec, decoder } = model;
-  const { numLayers, numKeyValueHeads, headDim } = spec;
+  const { numLayers, numKeyValueHeads } = spec;
   const { retrievalMode, sparseMode } = spec.elastic!;
   const byTask = tasks.map(() => [] as RoutedLayer[][]);
   for (const [index, { tokens, answerStart, task }] of examples.entries()) {
     const router = new RecordingRouter(model.learnedRouter(retrievalMode, sparseMode)!, parameters, pooling);
-    using cache = new SequenceCache({ backend: decoder.backend, numLayers, numKeyValueHeads, headDim, dtype: decoder.dtype });
+    using cache = decoder.createCache({ paged: false });
     const result = await decoder.prefill({ sequences: [{ tokens: tokens.slice(0, answerStart), cache, router }], ...(signal === undefined ? {} : { signal }) });
     result.logits.dispose();
     byTask[task]!.push(router.layers);

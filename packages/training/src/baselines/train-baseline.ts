@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { writeFileSync } from "node:fs";
+import { writeFileWhole } from "@elastic-attention/core";
 import type { HeadList } from "@elastic-attention/router";
 import { SparsityObjective } from "../objective/sparsity-objective.js";
 import { trainPolicy, type TrainRoutersOptions } from "../run/train-routers.js";
@@ -36,7 +36,7 @@ export async function trainBaseline(options: TrainRoutersOptions, baseline: Trai
   const kind = baseline === "prulong" ? "hard-concrete" : "clamped";
   using gates = new StaticGates(model.backend, kind, numLayers, numKeyValueHeads, headDim, config.seed);
   const list = () => gatesHeadList(gates, sparsity, `${baseline}, ${config.optimizer.steps} steps, seed ${config.seed}.`);
-  const save = () => writeFileSync(join(config.output, "heads.json"), `${JSON.stringify(list(), undefined, 1)}\n`);
+  const save = () => writeFileWhole(join(config.output, "heads.json"), `${JSON.stringify(list(), undefined, 1)}\n`);
   const training = { objective: baselineObjective(config, baseline, sparsity), loss: baseline === "prulong" ? "next-token" : "hidden-states" } as const;
   const { gates: routerLearningRate, multipliers: multiplierLearningRate } = learningRates[baseline];
   const optimizer = { ...config.optimizer, routerLearningRate, multiplierLearningRate, weightDecay: 0 };

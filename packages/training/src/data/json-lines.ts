@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { basename } from "node:path";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { TrainingDataError } from "../errors.js";
+import { TrainingDataError } from "@elastic-attention/core";
 import type { RowSource } from "./row-source.js";
 
 const newline = 10;

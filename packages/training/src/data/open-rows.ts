@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { TrainingDataError } from "../errors.js";
+import { TrainingDataError } from "@elastic-attention/core";
 import { openJsonLines } from "./json-lines.js";
 import { openParquet } from "./parquet-rows.js";
 import type { RowSource } from "./row-source.js";

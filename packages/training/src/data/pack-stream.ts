@@ -1,6 +1,6 @@
+import { TrainingDataError } from "@elastic-attention/core";
 import { pooledRanges, type RouterPooling } from "@elastic-attention/router";
 import type { TrainingPack } from "@elastic-attention/transformer";
-import { TrainingDataError } from "../errors.js";
 import type { RowSource } from "./row-source.js";
 import { ShuffledOrder } from "./shuffled-order.js";
 import type { TrainingExample } from "./training-example.js";

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
-import { TrainingDataError } from "../errors.js";
+import { TrainingDataError } from "@elastic-attention/core";
 import type { RowSource } from "./row-source.js";
 
 /** A Parquet file; one row group is kept decoded. @throws TrainingDataError */
@@ -18,7 +18,7 @@ export async function openParquet(path: string): Promise<RowSource> {
     const read = (rowStart: number, rowEnd: number) => parquetReadObjects({ file, metadata, rowStart, rowEnd });
     return new ParquetRows(path, rows, parts, read);
   } catch (cause) {
-    if (cause instanceof TrainingDataError) throw cause;
+    if (TrainingDataError.isInstance(cause)) throw cause;
     throw new TrainingDataError(`Cannot read ${path}: ${(cause as Error).message}.`, { hint: "Check the path under `data`, or download the file again.", cause });
   }
 }

@@ -1,4 +1,4 @@
-import { TrainingDataError } from "../errors.js";
+import { TrainingDataError } from "@elastic-attention/core";
 
 /**
  * Reads what Python's `repr` makes of a dictionary of plain values, as older data files keep their metadata:

@@ -1,5 +1,5 @@
+import { TrainingDataError } from "@elastic-attention/core";
 import type { ChatMessage, Tokenizer } from "@elastic-attention/generation";
-import { TrainingDataError } from "../errors.js";
 import type { TrainingTask } from "../objective/training-task.js";
 import type { TrainingRow } from "./training-row.js";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { TrainingDataError } from "../errors.js";
+import { TrainingDataError } from "@elastic-attention/core";
 import type { TrainingTask } from "../objective/training-task.js";
 import { parsePythonLiteral } from "./python-literal.js";
 

@@ -1,6 +1,6 @@
+import { TrainingConfigError } from "@elastic-attention/core";
 import type { FloatArray } from "@elastic-attention/tensor";
 import type { GateLoss } from "@elastic-attention/transformer";
-import { TrainingConfigError } from "../errors.js";
 import { counterUniform } from "../relaxation/counter-noise.js";
 import { floatsLike } from "../relaxation/relaxation.js";
 import type { TrainingTask } from "./training-task.js";

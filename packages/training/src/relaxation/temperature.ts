@@ -1,4 +1,4 @@
-import { TrainingConfigError } from "../errors.js";
+import { TrainingConfigError } from "@elastic-attention/core";
 
 /**
  * Temperature of the relaxation over training.

@@ -1,12 +1,18 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { FileWriteError, writeFileWhole } from "@elastic-attention/core";
 import type { StepReport } from "../trainer/step-report.js";
 
 /** The log of a run: one JSON object a line, one line a step. */
 export class TrainingLog {
   constructor(readonly path: string) {}
 
+  /** @throws FileWriteError */
   append(report: StepReport): void {
-    appendFileSync(this.path, `${JSON.stringify(report)}\n`);
+    try {
+      appendFileSync(this.path, `${JSON.stringify(report)}\n`);
+    } catch (cause) {
+      throw new FileWriteError(this.path, cause);
+    }
   }
 
   /** Steps logged so far; a line that a crash cut short is left out. */
@@ -26,6 +32,6 @@ export class TrainingLog {
   /** Drops what was logged after a step, which a resumed run makes again. */
   keepUntil(step: number): void {
     const kept = this.read().filter((report) => report.step <= step);
-    writeFileSync(this.path, kept.map((report) => `${JSON.stringify(report)}\n`).join(""));
+    writeFileWhole(this.path, kept.map((report) => `${JSON.stringify(report)}\n`).join(""));
   }
 }

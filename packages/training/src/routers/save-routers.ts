@@ -1,10 +1,10 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { FileWriteError, TrainingConfigError } from "@elastic-attention/core";
 import type { AttentionMode } from "@elastic-attention/attention";
 import { SafetensorsCheckpoint, toBFloat16, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { type ModelAdapter, routerFileFormat, routerFileName } from "@elastic-attention/transformer";
 import type { PackOptions } from "../data/pack-stream.js";
-import { TrainingConfigError } from "../errors.js";
 import type { SparsityObjective } from "../objective/sparsity-objective.js";
 import type { RouterParameters } from "./router-parameters.js";
 import { inferenceTensors } from "./two-classes.js";
@@ -43,7 +43,7 @@ export interface SavePawOptions extends SaveRoutersOptions {
  * Writes a whole checkpoint in the published layout (reference semantics 2): the base model's files, the routers in a
  * shard of their own, and config.json with the elastic keys under the `Paw` architecture. The folder appears complete or
  * not at all.
- * @throws TrainingConfigError when the folder exists or the base model's architecture has no published elastic form
+ * @throws FileWriteError; TrainingConfigError when the folder exists or the base model's architecture has no published elastic form
  */
 export function savePawCheckpoint(directory: string, options: SavePawOptions): void {
   const { base, objective, replace = false } = options;
@@ -69,8 +69,12 @@ export function savePawCheckpoint(directory: string, options: SavePawOptions): v
     renameSync(partial, directory);
   } catch (error) {
     rmSync(partial, { recursive: true, force: true });
-    throw error;
+    throw isSystemError(error) ? new FileWriteError(directory, error) : error;
   }
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
 }
 
 /** Settings of the published training that inference does not read, as the published configs carry them. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { TrainingConfigError } from "../errors.js";
+import { nearestName, TrainingConfigError } from "@elastic-attention/core";
 import { type TrainingConfig, trainingConfigSchema } from "./training-config.js";
 
 /** The JSON Schema of a configuration file; the package ships it as `schema/training-config.json`. */
@@ -20,7 +20,7 @@ export function parseTrainingConfig(value: unknown, where = "The configuration")
   const path = issue.path.map(String);
   if (issue.code === "unrecognized_keys") {
     const key = [...path, issue.keys[0]].join(".");
-    const nearest = nearestWord(issue.keys[0]!, knownKeys(path));
+    const nearest = nearestName(issue.keys[0]!, knownKeys(path));
     throw new TrainingConfigError(`${where}: ${key} is not known.`, nearest === undefined ? undefined : `Did you mean \`${nearest}\`?`, key);
   }
   const key = path.join(".");
@@ -63,24 +63,4 @@ function knownKeys(path: readonly string[]): string[] {
     });
   }
   return nodes.flatMap(alternatives).flatMap((node) => Object.keys(node.properties ?? {}));
-}
-
-/** The word that takes the fewest edits, if they are fewer than half of its letters. */
-function nearestWord(word: string, known: readonly string[]): string | undefined {
-  const ranked = known.map((each) => ({ each, edits: editDistance(word.toLowerCase(), each.toLowerCase()) })).sort((a, b) => a.edits - b.edits);
-  const best = ranked[0];
-  return best !== undefined && best.edits <= Math.max(2, best.each.length / 2) ? best.each : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
+import { FileWriteError, TrainingConfigError, TrainingDataError, writeFileWhole } from "@elastic-attention/core";
 import type { Communicator } from "@elastic-attention/distributed";
 import { Tokenizer } from "@elastic-attention/generation";
 import type { Backend } from "@elastic-attention/tensor";
@@ -9,7 +10,6 @@ import { PackStream } from "../data/pack-stream.js";
 import type { RowSource } from "../data/row-source.js";
 import { buildExample, type TrainingExample } from "../data/training-example.js";
 import { parseTrainingRow } from "../data/training-row.js";
-import { TrainingDataError } from "../errors.js";
 import { SparsityObjective } from "../objective/sparsity-objective.js";
 import { relaxationClasses } from "../relaxation/relaxation.js";
 import { TrainingLog } from "../report/training-log.js";
@@ -40,8 +40,10 @@ export interface TrainRoutersOptions {
   readonly config: TrainingConfig;
   readonly model: FrozenModel;
   readonly communicator: Communicator;
-  /** Go on from the checkpoint in the output folder. */
+  /** Resume from the checkpoint in the output folder. */
   readonly resume: boolean;
+  /** Begin anew where the output folder holds a run already; without it, or `resume`, such a folder is refused. */
+  readonly overwrite?: boolean;
   readonly onStep?: (report: StepReport) => void;
   readonly signal?: AbortSignal;
 }
@@ -95,7 +97,7 @@ export interface PolicyTraining {
 
 /** Trains any policy under a configuration; `save` runs on rank 0, after each checkpoint and at the end. */
 export async function trainPolicy(
-  { config, model, communicator, resume, onStep, signal }: TrainRoutersOptions,
+  { config, model, communicator, resume, overwrite = false, onStep, signal }: TrainRoutersOptions,
   policy: GatePolicy,
   save: (objective: SparsityObjective, isLast: boolean) => void,
   training: PolicyTraining = {},
@@ -131,16 +133,37 @@ export async function trainPolicy(
     loss: training.loss ?? config.loss,
     ...(signal === undefined ? {} : { signal }),
   });
-  if (writes) mkdirSync(config.output, { recursive: true });
+  if (writes) openOutput(config.output, resume || overwrite);
   if (resume) trainer.resume();
   if (writes) log.keepUntil(trainer.step);
   try {
     await trainer.run();
-  } finally {
-    if (writes) writeReports(config, log);
+  } catch (error) {
+    try {
+      if (writes) writeReports(config, log);
+    } catch {
+      // What stopped the run is reported, not that its charts could not be written.
+    }
+    throw error;
   }
-  if (writes) save(objective, true);
+  if (writes) {
+    writeReports(config, log);
+    save(objective, true);
+  }
   return last ?? log.read().at(-1);
+}
+
+/** @throws TrainingConfigError when a run is there and nobody said what is to become of it; FileWriteError */
+function openOutput(output: string, mayHoldRun: boolean): void {
+  const { checkpoint, log } = trainingFiles(output);
+  if (!mayHoldRun && (existsSync(checkpoint) || new TrainingLog(log).read().length > 0)) {
+    throw new TrainingConfigError(`${output} holds a run already.`, "Resume it with --resume, begin anew with --overwrite, or name another `output`.", "output");
+  }
+  try {
+    mkdirSync(output, { recursive: true });
+  } catch (cause) {
+    throw new FileWriteError(output, cause);
+  }
 }
 
 export function sparsityObjective({ objective, tasks, seed }: TrainingConfig): SparsityObjective {
@@ -216,6 +239,6 @@ function writeReports({ output }: TrainingConfig, log: TrainingLog): void {
   if (reports.length === 0) return;
   const files = trainingFiles(output);
   const title = `Router training: ${basename(output)}`;
-  writeFileSync(files.svg, trainingReportSvg(reports, title));
-  writeFileSync(files.html, trainingReportHtml(reports, title));
+  writeFileWhole(files.svg, trainingReportSvg(reports, title));
+  writeFileWhole(files.html, trainingReportHtml(reports, title));
 }

@@ -1,8 +1,8 @@
+import { NotFiniteLossError, TrainingConfigError } from "@elastic-attention/core";
 import { type Communicator, SingleProcess } from "@elastic-attention/distributed";
 import type { AttentionMode } from "@elastic-attention/attention";
 import type { TrainingStepOptions } from "@elastic-attention/transformer";
 import type { PackedExamples, PackStream } from "../data/pack-stream.js";
-import { NotFiniteLossError, TrainingConfigError } from "../errors.js";
 import type { SparsityLoss, SparsityObjective } from "../objective/sparsity-objective.js";
 import { AdamW, clipGradients } from "../optimizer/adamw.js";
 import { learningRateFactor, type LearningRateSchedule } from "../optimizer/learning-rate.js";
@@ -77,15 +77,12 @@ export class Trainer {
     return this.#step;
   }
 
-  /** Goes on from the checkpoint. @throws TrainingCheckpointError */
+  /** Resumes from the checkpoint, or changes nothing. @throws TrainingCheckpointError */
   resume(): void {
     if (this.options.checkpointPath === undefined) throw new TrainingConfigError("There is no checkpoint to resume from: no place for one is set.");
-    const state = loadCheckpoint(this.options.checkpointPath, this.options.identity);
-    for (const [name, values] of this.#arrays()) {
-      const saved = state.arrays.get(name);
-      if (saved?.length !== values.length) throw new TrainingConfigError(`The checkpoint has no ${name} of ${values.length} values.`);
-      values.set(saved);
-    }
+    const arrays = this.#arrays();
+    const state = loadCheckpoint(this.options.checkpointPath, this.options.identity, arrays);
+    for (const [name, values] of arrays) values.set(state.arrays.get(name)!);
     this.#step = state.step;
     this.#optimizer.state.steps = state.step;
     this.options.packs.position = state.position;
@@ -196,7 +193,7 @@ export class Trainer {
 
   /** Whatever stops a run, the steps it made are not lost. */
   #saveAfter(error: unknown, before: TrainingState): void {
-    if (this.#step === 0 || error instanceof NotFiniteLossError) return;
+    if (this.#step === 0 || NotFiniteLossError.isInstance(error)) return;
     // Moments and parameters change only at the end of a step: in the middle of one the arrays are still those before.
     this.#save(this.#step === before.step ? before : this.#state());
   }

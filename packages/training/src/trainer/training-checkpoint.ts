@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
+import { FileWriteError, TrainingCheckpointError } from "@elastic-attention/core";
 import { SafetensorsFile, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
-import { TrainingCheckpointError } from "../errors.js";
 
 /** Everything that a run goes on from: numbers of progress, and all arrays by name. */
 export interface TrainingState {
@@ -38,15 +38,19 @@ export function saveCheckpoint(path: string, state: TrainingState, identity: Run
     writeSafetensors(path, tensors, { format, version: "1", progress: JSON.stringify({ step, position, skipped }), identity: JSON.stringify(identity) });
   } catch (cause) {
     const kept = existsSync(path) ? " The checkpoint that was there is unchanged." : "";
-    throw new TrainingCheckpointError(`Cannot save ${path}: ${(cause as Error).message}.${kept}`, {
-      hint: "Make room or name another `output`, then go on with --resume.",
+    const { problem } = FileWriteError.isInstance(cause) ? cause : new FileWriteError(path, cause);
+    throw new TrainingCheckpointError(`Cannot save ${path}: ${problem}.${kept}`, {
+      hint: "Make room or name another `output`, then continue with --resume.",
       cause,
     });
   }
 }
 
-/** @throws TrainingCheckpointError for a damaged file and for one of another model, policy or configuration */
-export function loadCheckpoint(path: string, identity: RunIdentity): TrainingState {
+/**
+ * @param expected length of every array that the run resumes, by name
+ * @throws TrainingCheckpointError for a damaged file and for one of another model, policy or configuration
+ */
+export function loadCheckpoint(path: string, identity: RunIdentity, expected: ReadonlyMap<string, { readonly length: number }>): TrainingState {
   try {
     using file = SafetensorsFile.open(path);
     const entry = (key: string) => file.metadata.get(key) ?? "";
@@ -59,9 +63,13 @@ export function loadCheckpoint(path: string, identity: RunIdentity): TrainingSta
       const bytes = file.read(name);
       arrays.set(name, new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)));
     }
+    for (const [name, { length }] of expected) {
+      if (arrays.get(name)?.length === length) continue;
+      throw new TrainingCheckpointError(`${path} has no "${name}" of ${length} values.`, { hint: "It was cut short or edited; begin again without --resume." });
+    }
     return { ...(JSON.parse(entry("progress")) as Omit<TrainingState, "arrays">), arrays };
   } catch (cause) {
-    if (cause instanceof TrainingCheckpointError) throw cause;
+    if (TrainingCheckpointError.isInstance(cause)) throw cause;
     throw new TrainingCheckpointError(`Cannot read ${path}: ${(cause as Error).message}`, { hint: "Begin again without --resume.", cause });
   }
 }

@@ -1,7 +1,6 @@
+import { ElasticAttentionError, TrainingPackError } from "@elastic-attention/core";
 import { pooledRanges } from "@elastic-attention/router";
-import { ElasticAttentionError } from "@elastic-attention/tensor";
-import type { ModelSpec } from "../model-spec.js";
-import { TrainingPackError } from "./training-pack-error.js";
+import type { ModelSpec } from "../model/model-spec.js";
 import type { TrainingPack } from "./training-step.js";
 
 /** Everything that can be known of a pack before any work. @throws TrainingPackError naming the segment or the row */
@@ -40,7 +39,7 @@ function checkRanges(ranges: TrainingPack["pooledRanges"], segment: number, star
   try {
     pooledRanges({ kind: "ranges", ranges }, start, end, segment);
   } catch (error) {
-    if (!ElasticAttentionError.is(error)) throw error;
+    if (!ElasticAttentionError.isInstance(error)) throw error;
     throw new TrainingPackError(error.message);
   }
 }

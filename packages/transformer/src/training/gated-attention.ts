@@ -1,6 +1,7 @@
-import { addAttentionGradients, dualAttention, type DualAttentionSequence, gateGradient, gateMix, retrievalSide } from "@elastic-attention/attention";
-import { type Gradients, MemoryScope, type Tape, type Tensor } from "@elastic-attention/tensor";
-import type { AttentionSides, LayerDecision } from "./layer-decision.js";
+import { MemoryScope } from "@elastic-attention/core";
+import { addAttentionGradients, dualAttention, gateGradient, gateMix, retrievalSide } from "@elastic-attention/attention";
+import type { Gradients, Tape, Tensor } from "@elastic-attention/tensor";
+import type { AttentionSides, GatedSequence, LayerGates } from "./layer-gates.js";
 
 export interface GatedAttentionOptions {
   /** [rows, numQueryHeads, headDim], rotated. */
@@ -8,12 +9,12 @@ export interface GatedAttentionOptions {
   /** Keys and values of all segments: what the sequences' caches look into. */
   readonly keys: Tensor;
   readonly values: Tensor;
-  readonly sequences: readonly DualAttentionSequence[];
+  readonly sequences: readonly GatedSequence[];
   /** Segment i is rows offsets[i] to offsets[i + 1]. */
   readonly offsets: readonly number[];
   /** f32 [segments, kvHeads]. */
   readonly gates: Tensor;
-  readonly decision: LayerDecision;
+  readonly layerGates: LayerGates;
   readonly scale: number;
   readonly deterministic: boolean;
 }
@@ -26,10 +27,10 @@ export interface GatedAttentionOptions {
  * @returns the mixed output, of the shape of `query`; the tape's.
  */
 export function gatedAttention(tape: Tape, options: GatedAttentionOptions): Tensor {
-  const { query, keys, values, sequences, offsets, gates, decision, scale } = options;
+  const { query, keys, values, sequences, offsets, gates, layerGates, scale } = options;
   const { kernels } = tape.backend;
-  const known = decision.keptAttention;
-  const sides = known ?? allocateSides(tape, query, decision);
+  const known = layerGates.keptAttention;
+  const sides = known ?? allocateSides(tape, query, layerGates);
   const mixed = tape.allocate(query.shape, query.dtype);
   const results = [mixed, ...Object.values(sides)];
   tape.apply({
@@ -44,17 +45,17 @@ export function gatedAttention(tape: Tape, options: GatedAttentionOptions): Tens
     },
     backward(gradients) {
       gatedAttentionBackward(gradients, options, sides, mixed);
-      decision.releaseAttention();
+      layerGates.releaseAttention();
     },
   });
   return mixed;
 }
 
-/** Memory of the tape, or of the decision where the outputs outlive the tape of a checkpoint. */
-function allocateSides(tape: Tape, query: Tensor, decision: LayerDecision): AttentionSides {
+/** Memory of the tape, or of the layer's gates where the outputs outlive the tape of a checkpoint. */
+function allocateSides(tape: Tape, query: Tensor, layerGates: LayerGates): AttentionSides {
   using scope = new MemoryScope();
   const allocate = (shape: readonly number[], dtype: Tensor["dtype"]) =>
-    decision.keepsAttention ? scope.track(tape.backend.allocate(shape, dtype)) : tape.allocate(shape, dtype);
+    layerGates.keepsAttention ? scope.track(tape.backend.allocate(shape, dtype)) : tape.allocate(shape, dtype);
   const logSumExp = [query.shape[0]!, query.shape[1]!];
   const sides = {
     fullOutput: allocate(query.shape, query.dtype),
@@ -62,13 +63,13 @@ function allocateSides(tape: Tape, query: Tensor, decision: LayerDecision): Atte
     fullLogSumExp: allocate(logSumExp, "f32"),
     sparseLogSumExp: allocate(logSumExp, "f32"),
   };
-  if (decision.keepsAttention) decision.keptAttention = sides;
+  if (layerGates.keepsAttention) layerGates.keptAttention = sides;
   scope.move();
   return sides;
 }
 
 function gatedAttentionBackward(gradients: Gradients, options: GatedAttentionOptions, sides: AttentionSides, mixed: Tensor): void {
-  const { query, keys, values, sequences, offsets, gates, decision, scale, deterministic } = options;
+  const { query, keys, values, sequences, offsets, gates, layerGates, scale, deterministic } = options;
   const { kernels } = gradients.backend;
   const outputGradient = gradients.incoming(mixed);
   if (outputGradient === undefined) return;
@@ -77,7 +78,7 @@ function gatedAttentionBackward(gradients: Gradients, options: GatedAttentionOpt
   );
   if (![query, keys, values].some((input) => gradients.wants(input))) return;
   const common = { query, scale, deterministic };
-  const chosen = decision.chosen(sequences);
+  const chosen = layerGates.chosen(sequences);
   if (chosen !== undefined) {
     const [rows, heads] = sides.fullLogSumExp.shape as [number, number];
     const logSumExp = gradients.temporary([rows, heads], "f32");

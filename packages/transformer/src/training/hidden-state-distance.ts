@@ -1,4 +1,5 @@
-import { cast, downloadFloats, MemoryScope, type Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
+import { MemoryScope } from "@elastic-attention/core";
+import { cast, downloadFloats, type Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
 import type { TrainingBatch } from "./training-batch.js";
 
 /**

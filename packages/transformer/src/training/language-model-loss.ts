@@ -1,6 +1,16 @@
-import { crossEntropy, downloadFloats, linear, MemoryScope, rmsNorm, rmsNormBackward, linearInputGradient, type Tape, type Tensor } from "@elastic-attention/tensor";
-import type { DecoderWeights } from "../decoder-weights.js";
-import type { ModelSpec } from "../model-spec.js";
+import { MemoryScope } from "@elastic-attention/core";
+import {
+  crossEntropy,
+  downloadFloats,
+  rmsNormBackward,
+  linearInputGradient,
+  type Tape,
+  type Tensor,
+} from "@elastic-attention/tensor";
+import type { DecoderWeights } from "../layer/decoder-weights.js";
+import { projectLogits } from "../layer/logits.js";
+import { rowChunks } from "../memory/workspace.js";
+import type { ModelSpec } from "../model/model-spec.js";
 import type { TrainingBatch } from "./training-batch.js";
 
 /** Rows whose logits exist at once. */
@@ -13,7 +23,7 @@ export const lossChunkRows = 1024;
  */
 export function languageModelLoss(
   tape: Tape,
-  { finalNorm, output }: DecoderWeights,
+  weights: DecoderWeights,
   spec: ModelSpec,
   batch: TrainingBatch,
   hidden: Tensor,
@@ -22,6 +32,7 @@ export function languageModelLoss(
   const { backend } = tape;
   const { kernels } = backend;
   const { rmsNormEpsilon: epsilon, hiddenSize, vocabularySize } = spec;
+  const { finalNorm, output } = weights;
   const { targets } = batch.pack;
   const count = targets.reduce((sum, target) => sum + (target >= 0 ? 1 : 0), 0);
   using scope = new MemoryScope();
@@ -32,12 +43,11 @@ export function languageModelLoss(
   // Products take inputs of the weights' type; logits keep float32 for the softmax.
   const logitsGradient = hidden.dtype === "f32" ? logits : scope.track(backend.allocate([chunk, vocabularySize], hidden.dtype));
   const losses = scope.track(backend.allocate([batch.numRows], "f32"));
-  for (const [start, end] of batch.chunks(lossChunkRows)) {
+  for (const [start, end] of rowChunks(batch.numRows, lossChunkRows)) {
     if (!targets.subarray(start, end).some((target) => target >= 0)) continue;
     signal?.throwIfAborted();
     const [input, rows] = [hidden.rows(start, end), (tensor: Tensor) => tensor.rows(0, end - start)];
-    kernels.run(rmsNorm, { input, weight: finalNorm, epsilon, output: rows(normed) });
-    kernels.run(linear, { input: rows(normed), ...output, output: rows(logits) });
+    projectLogits(kernels, spec, weights, { hidden: input, normed: rows(normed), logits: rows(logits) });
     kernels.run(crossEntropy, {
       logits: rows(logits),
       targets: batch.targets.rows(start, end),

@@ -1,6 +1,9 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { headStores, type LayerCache } from "@elastic-attention/attention";
-import { type Backend, MemoryScope, type Tape, type Tensor } from "@elastic-attention/tensor";
-import type { ModelSpec } from "../model-spec.js";
+import type { Backend, Tape, Tensor } from "@elastic-attention/tensor";
+import type { RowRange } from "../layer/decoder-layer.js";
+import { rowChunks } from "../memory/workspace.js";
+import type { ModelSpec } from "../model/model-spec.js";
 import type { TrainingPack } from "./training-step.js";
 
 /** A pack on a backend. */
@@ -17,6 +20,10 @@ export class TrainingBatch implements Disposable {
   readonly targets: Tensor;
   /** Tokens of the longest segment. */
   readonly longest: number;
+  /** Row range of each segment. */
+  readonly segments: readonly RowRange[];
+  /** Row ranges of at most `chunkRows`. */
+  readonly chunks: readonly RowRange[];
   readonly #scope = new MemoryScope();
 
   /** @param chunkRows rows that norms, projections and the MLP take at a time. */
@@ -29,9 +36,11 @@ export class TrainingBatch implements Disposable {
     this.numRows = tokens.length;
     this.numSegments = offsets.length - 1;
     this.offsets = offsets;
+    this.segments = Array.from({ length: this.numSegments }, (_, index) => [offsets[index]!, offsets[index + 1]!]);
+    this.chunks = rowChunks(this.numRows, chunkRows);
     const positions = new Int32Array(this.numRows);
     let longest = 0;
-    for (const [start, end] of this.segments()) {
+    for (const [start, end] of this.segments) {
       for (let row = start; row < end; row++) positions[row] = row - start;
       longest = Math.max(longest, end - start);
     }
@@ -47,22 +56,12 @@ export class TrainingBatch implements Disposable {
     }
   }
 
-  /** Row range of each segment. */
-  segments(): (readonly [start: number, end: number])[] {
-    return Array.from({ length: this.numSegments }, (_, index) => [this.offsets[index]!, this.offsets[index + 1]!] as const);
-  }
-
-  /** Row ranges of at most `rows`, `chunkRows` where not said. */
-  *chunks(rows: number = this.chunkRows): Generator<readonly [start: number, end: number]> {
-    for (let start = 0; start < this.numRows; start += rows) yield [start, Math.min(start + rows, this.numRows)];
-  }
-
   /** Empty caches of one layer, one for each segment, in two tensors of the tape; every slot will hold a token. */
   caches(tape: Tape, spec: ModelSpec, dtype: Tensor["dtype"]) {
     const { numKeyValueHeads, headDim } = spec;
     const shape = [this.numRows * numKeyValueHeads, headDim];
     const [keys, values] = [tape.allocate(shape, dtype), tape.allocate(shape, dtype)];
-    const caches = this.segments().map(([start, end]): LayerCache => {
+    const caches = this.segments.map(([start, end]): LayerCache => {
       const slots = [start * numKeyValueHeads, end * numKeyValueHeads] as const;
       const retentions = Array.from({ length: numKeyValueHeads }, () => ({ type: "all" }) as const);
       const heads = headStores(retentions, end - start, 0);

@@ -1,28 +1,17 @@
 import { setImmediate } from "node:timers/promises";
+import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { attentionModeDefinition } from "@elastic-attention/attention";
 import { routerParameters, type RouterWeights } from "@elastic-attention/router";
-import {
-  type Backend,
-  cast,
-  downloadFloats,
-  embedding,
-  type FloatArray,
-  MemoryScope,
-  OutOfMemoryError,
-  ShapeError,
-  Tape,
-  type Tensor,
-  uploadFloats,
-} from "@elastic-attention/tensor";
+import { type Backend, cast, downloadFloats, embedding, type FloatArray, Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
 import { DecoderModel, type LoadOptions } from "../decoder-model.js";
-import type { ModelSpec } from "../model-spec.js";
+import type { ModelSpec } from "../model/model-spec.js";
 import { checkPack } from "./check-pack.js";
 import { hiddenStateDistance } from "./hidden-state-distance.js";
 import { languageModelLoss } from "./language-model-loss.js";
-import { LayerDecision } from "./layer-decision.js";
+import { LayerGates } from "./layer-gates.js";
 import { TrainingBatch } from "./training-batch.js";
-import { runTrainingLayer } from "./training-layer.js";
-import { defaultTrainingChunkRows, keptAttentionBytes, predictTrainingMemory } from "./training-memory.js";
+import { runTrainingLayer } from "./training-pass.js";
+import { defaultTrainingChunkRows, keptAttentionBytes, predictTrainingMemory } from "../memory/training-memory.js";
 import type { GateDecision, TrainingStepOptions, TrainingStepResult } from "./training-step.js";
 
 /** Of the memory beside a step, for outputs of the attention that are kept; the rest is for the kernels' own needs. */
@@ -81,9 +70,9 @@ export class TrainingModel implements Disposable {
     }
     const progress = this.#progress(options);
     const teacher = options.loss === "hidden-states" ? await this.#teacher(options, batch, scope) : undefined;
-    const { hidden, decisions } = await this.#forward(tape, options, batch, scope, progress, keepingLayers);
-    const { loss: gateLoss, gradients: gateGradients } = options.gateLoss(decisions.map(({ gates }) => gates));
-    for (const [layer, decision] of decisions.entries()) decision.gateLossGradient = gateGradients[layer]!;
+    const { hidden, layers } = await this.#forward(tape, options, batch, scope, progress, keepingLayers);
+    const { loss: gateLoss, gradients: gateGradients } = options.gateLoss(layers.map(({ gates }) => gates));
+    for (const [index, layer] of layers.entries()) layer.gateLossGradient = gateGradients[index]!;
     const loss =
       teacher === undefined
         ? languageModelLoss(tape, this.decoder.core.weights, spec, batch, hidden, signal)
@@ -96,7 +85,7 @@ export class TrainingModel implements Disposable {
     return {
       languageModelLoss: loss,
       gateLoss,
-      gates: decisions.map(({ gates }) => gates),
+      gates: layers.map(({ gates }) => gates),
       routerGradients: gradients.map(joined),
     };
   }
@@ -109,23 +98,23 @@ export class TrainingModel implements Disposable {
     scope: MemoryScope,
     progress: () => Promise<void>,
     keepingLayers: number,
-  ): Promise<{ hidden: Tensor; decisions: LayerDecision[] }> {
+  ): Promise<{ hidden: Tensor; layers: LayerGates[] }> {
     const { spec } = this;
     const { routers, checkpointing = true, deterministic = false } = options;
     const { weights, rotaryTable } = this.decoder.core;
     let hidden = tape.allocate([batch.numRows, spec.hiddenSize], this.decoder.dtype);
     tape.run(embedding, { ids: batch.ids, table: weights.embedding, output: hidden });
-    const decisions: LayerDecision[] = [];
+    const layers: LayerGates[] = [];
     for (const [layer, router] of routers.entries()) {
-      const decision = scope.track(new LayerDecision(layer, options, spec, batch, layer >= spec.numLayers - keepingLayers));
-      decisions.push(decision);
+      const layerGates = scope.track(new LayerGates(layer, options, spec, batch, layer >= spec.numLayers - keepingLayers));
+      layers.push(layerGates);
       const next = tape.allocate(hidden.shape, hidden.dtype);
-      const parts = { spec, batch, rotaryTable, weights: weights.layers[layer]!, router, decision };
+      const parts = { index: layer, spec, batch, rotaryTable, weights: weights.layers[layer]!, router, layerGates };
       runTrainingLayer(tape, { ...parts, checkpointing, deterministic }, hidden, next);
       hidden = next;
       await progress();
     }
-    return { hidden, decisions };
+    return { hidden, layers };
   }
 
   /** Final hidden states with every head in the retrieval mode, which distillation compares with. */

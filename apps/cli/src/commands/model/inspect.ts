@@ -1,0 +1,111 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { backendProvider, type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
+import { countParameters, elasticModes, elasticSizes, findModelAdapter, ModelConfig, type ModelSpec, predictMemory, routerFileName } from "@elastic-attention/transformer";
+import { promptInput, readPrompt } from "../../prompt/read-prompt.js";
+import { modelPath } from "../../engine/model-path.js";
+import { openEngine } from "../../engine/open-engine.js";
+import { chosenRouter, requestRouting } from "../../engine/request-settings.js";
+import { headMapSvg } from "../../report/head-map-svg.js";
+import { formatBytes, headMapText, routerText, sparsityText } from "../../report/routing-report-text.js";
+import type { CommandFunction } from "../../program/command-definition.js";
+import { exitCodes } from "../../program/exit-codes.js";
+import registerPackages from "../../program/register-packages.js";
+import { streamAnswer } from "../answer/stream-answer.js";
+import type { InspectOptions } from "./model-commands.js";
+
+/** `inspect`: a checkpoint without loading it; with a prompt also its head map. */
+export const inspect: CommandFunction<InspectOptions> = async ({ positional, options, signal }) => {
+  registerPackages();
+  const checkpoint = describeCheckpoint(modelPath(options), options);
+  const asked = positional[0] !== undefined || options.file !== undefined || options.svg !== undefined;
+  if (!options.json) console.log(options.memory === true ? memoryText(checkpoint) : checkpointText(checkpoint));
+  if (!asked) {
+    if (options.json) console.log(JSON.stringify({ checkpoint }, undefined, 2));
+    return 0;
+  }
+  const prompt = await readPrompt(positional[0], options.file);
+  await using engine = await openEngine(options, signal);
+  const request = {
+    maxNewTokens: 1,
+    ...requestRouting(options),
+    ...promptInput(prompt, engine.model.hasChatTemplate, options.raw),
+    signal,
+  };
+  const { reason, report } = await streamAnswer(engine, request, () => {});
+  if (reason === "aborted") return exitCodes.interrupted;
+  if (options.svg !== undefined) writeFileSync(options.svg, headMapSvg(report, engine.model.name));
+  if (options.json) {
+    console.log(JSON.stringify({ checkpoint, router: engine.model.router, routerDescription: engine.model.routerDescription, report }, undefined, 2));
+  } else {
+    const router = routerText(report, engine.model, chosenRouter(options).name);
+    console.log(`\n${headMapText(report)}\n${sparsityText(report)} at ${report.promptTokens} tokens; router: ${router}`);
+    if (options.svg !== undefined) console.log(`Wrote ${options.svg}`);
+  }
+  return 0;
+};
+
+type Description = ReturnType<typeof describeCheckpoint>;
+
+function describeCheckpoint(path: string, options: InspectOptions) {
+  using checkpoint = SafetensorsCheckpoint.open(path);
+  const config = ModelConfig.read(path);
+  const adapter = findModelAdapter(config);
+  const spec = adapter.spec(config);
+  const names = [...checkpoint.names];
+  const computed = options.dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
+  const memory = promptMemory(spec, config, computed, options);
+  return {
+    path,
+    spec,
+    adapter: adapter.name,
+    parameters: countParameters(spec),
+    tensors: names.length,
+    router: routerOf(path, names, options),
+    memory,
+  };
+}
+
+/** What will decide: see `LocalEngineOptions`. */
+function routerOf(path: string, names: readonly string[], { heads, router }: InspectOptions): string {
+  if (heads !== undefined) return `head list ${heads}`;
+  if (router !== undefined) return router;
+  const has = (file: string) => existsSync(join(path, file));
+  if (has(routerFileName)) return `trained, in ${routerFileName}`;
+  if (names.some((name) => name.includes("mask_allocator.cls_router_head_agnostic"))) return "trained";
+  return has("heads.json") ? "none in the checkpoint; head list heads.json" : "none in the checkpoint";
+}
+
+/** What a prompt would need: the prediction by which the engine admits requests. */
+function promptMemory(spec: ModelSpec, config: ModelConfig, dtype: FloatDType, options: InspectOptions) {
+  const { tokens, sparsity = 0, mode, backend } = options;
+  const { retrievalMode, sparseMode } = mode === undefined ? (spec.elastic ?? elasticModes("fa-ssa", elasticSizes(config))) : elasticModes(mode, elasticSizes(config));
+  const chunkRows = backendProvider(backend).workSizes.chunkRows;
+  return { tokens, dtype, sparsity, ...predictMemory(spec, { dtype, chunkRows, sequences: [{ tokens, sparsity, retrievalMode, sparseMode }] }) };
+}
+
+function memoryText({ memory }: Description): string {
+  const rows: readonly (readonly [string, number])[] = [
+    ["weights", memory.weightBytes],
+    ["rotary tables", memory.tableBytes],
+    ["activations", memory.activationBytes],
+    ["keys and values", memory.keyValueBytes],
+    ["  with every head full", memory.fullKeyValueBytes],
+    ["highest sum at once", memory.peakBytes],
+  ];
+  const head = `memory of a prompt of ${memory.tokens} tokens in ${memory.dtype}, ${(100 * memory.sparsity).toFixed(0)}% of the heads sparse`;
+  return [head, ...rows.map(([label, bytes]) => `  ${label.padEnd(24)}${formatBytes(bytes).padStart(10)}`)].join("\n");
+}
+
+function checkpointText({ path, spec, adapter, parameters, tensors, router, memory }: Description): string {
+  const modes = spec.elastic === undefined ? "none" : `${spec.elastic.retrievalMode.kind} / ${spec.elastic.sparseMode.kind}`;
+  return [
+    (path),
+    `  architecture   ${spec.architecture} (adapter ${adapter}), ${(parameters / 1e6).toFixed(1)} M parameters in ${tensors} tensors, ${spec.checkpointDType}`,
+    `  layers         ${spec.numLayers}, hidden ${spec.hiddenSize}, feed-forward ${spec.intermediateSize}`,
+    `  heads          ${spec.numQueryHeads} query, ${spec.numKeyValueHeads} key-value, head dimension ${spec.headDim}`,
+    `  context        ${spec.contextLength} tokens, vocabulary ${spec.vocabularySize}${spec.tiedEmbeddings ? ", tied output" : ""}`,
+    `  elastic modes  ${modes}; router: ${router}`,
+    `  memory         at ${memory.tokens} tokens in ${memory.dtype}: weights ${formatBytes(memory.weightBytes)}, activations ${formatBytes(memory.activationBytes)}, keys and values ${formatBytes(memory.keyValueBytes)}, at most ${formatBytes(memory.peakBytes)} at once`,
+  ].join("\n");
+}

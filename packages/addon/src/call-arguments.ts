@@ -1,0 +1,78 @@
+import { ShapeError } from "@elastic-attention/core";
+import type { DType, LinearWeight, Tensor } from "@elastic-attention/tensor";
+import type { HeadStore, PageTable } from "@elastic-attention/attention";
+
+const dtypeCodes: Record<DType, number> = { f32: 0, bf16: 1, f16: 2, i32: 3, u8: 4 };
+
+/** The number by which addons know a dtype. */
+export function dtypeCode(dtype: DType): number {
+  return dtypeCodes[dtype];
+}
+
+/** Packs the arguments of a native kernel in the order in which it reads them. */
+export class CallArguments {
+  readonly #values: number[] = [];
+
+  number(...values: readonly number[]): this {
+    for (const value of values) this.#values.push(value);
+    return this;
+  }
+
+  flag(value: boolean): this {
+    return this.number(value ? 1 : 0);
+  }
+
+  /** A tensor as a matrix: its rows, everything else flattened into columns. */
+  tensor(tensor: Tensor): this {
+    return this.number(
+      bufferOf(tensor),
+      tensor.offset,
+      tensor.numRows,
+      tensor.rowLength,
+      tensor.rowStride,
+      dtypeCodes[tensor.dtype],
+    );
+  }
+
+  /** A tensor of rank 1 as one row. */
+  vector(tensor: Tensor): this {
+    const { offset, numElements, dtype } = tensor;
+    return this.number(bufferOf(tensor), offset, 1, numElements, numElements, dtypeCodes[dtype]);
+  }
+
+  missing(): this {
+    return this.number(0, 0, 0, 0, 0, 0);
+  }
+
+  weight(weight: LinearWeight): this {
+    weight.assertAlive();
+    const { storage, outFeatures, inFeatures, dtype } = weight;
+    const bytes = storage.byteLength;
+    return this.number(storage.handle as number, 0, 1, bytes, bytes, dtypeCodes.u8).number(
+      outFeatures,
+      inFeatures,
+      dtypeCodes[dtype],
+    );
+  }
+
+  store({ firstSlot, numSlots, sinkTokens, ringTokens }: HeadStore): this {
+    return this.number(firstSlot, numSlots, sinkTokens, ringTokens);
+  }
+
+  /** Where a cache's slots lie: its page table, if it has one, and the tokens of a page. */
+  pages(pages: PageTable | undefined): this {
+    return pages === undefined ? this.missing().number(0) : this.tensor(pages.entries).number(pages.pageTokens);
+  }
+
+  pack(): Float64Array {
+    return Float64Array.from(this.#values);
+  }
+}
+
+function bufferOf(tensor: Tensor): number {
+  tensor.assertAlive();
+  if (typeof tensor.storage.handle !== "number") {
+    throw new ShapeError(`A tensor of backend "${tensor.backend.name}" was given to a native kernel.`);
+  }
+  return tensor.storage.handle;
+}

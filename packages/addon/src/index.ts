@@ -1,0 +1,6 @@
+export * from "./call-arguments.js";
+export * from "./guard-addon.js";
+export * from "./loading/load-addon.js";
+export * from "./native-addon.js";
+export * from "./native-backend.js";
+export * from "./kernels/requirements.js";

@@ -1,0 +1,107 @@
+import { ShapeError } from "@elastic-attention/core";
+import {
+  cacheAppend,
+  createBlockMask,
+  hybridAttention,
+  type LayerCache,
+  rowOf,
+  xattentionEstimate,
+} from "@elastic-attention/attention";
+import { copySpans, expectShape, type Tensor } from "@elastic-attention/tensor";
+import { CallArguments } from "../call-arguments.js";
+import type { NativeBackend } from "../native-backend.js";
+import { pushAttention } from "./pack-attention.js";
+import { computeFloats } from "./requirements.js";
+
+/** The hybrid attention call and what surrounds it: cache rows and XAttention's choice of blocks. */
+export function registerAttentionKernels(backend: NativeBackend): void {
+  const { addon, kernels } = backend;
+  const requireComputeFloats = computeFloats(backend.traits.computeDTypes);
+
+  kernels.register(hybridAttention, {
+    name: "tiles",
+    supports: ({ query, output, sequences }) => [
+      ...requireComputeFloats({ query, output }),
+      ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
+    ],
+    run(call) {
+      backend.call("hybridAttention", addon.hybridAttention, pushAttention("hybridAttention", new CallArguments(), call, true));
+    },
+  });
+
+  kernels.register(cacheAppend, {
+    name: "rows",
+    supports: ({ keys, values, cache }) => requireComputeFloats({ keys, values, "the cache": cache.keys }),
+    run({ keys, values, cache }) {
+      const { numKeyValueHeads, headDim, length, heads } = cache;
+      expectShape("cacheAppend", "keys", keys, [-1, numKeyValueHeads, headDim]);
+      expectShape("cacheAppend", "values", values, keys.shape);
+      const call = new CallArguments().tensor(keys).tensor(values).tensor(cache.keys).tensor(cache.values);
+      call.pages(cache.pages).number(length, numKeyValueHeads);
+      for (const store of heads) call.store(store);
+      backend.call("cacheAppend", addon.cacheAppend, call);
+    },
+  });
+
+  kernels.register(copySpans, {
+    name: "rows",
+    supports: () => [],
+    run({ source, destination, spans }) {
+      if (spans.length % 3 !== 0) throw new ShapeError(`copySpans: ${spans.length} numbers are not whole triples.`);
+      const call = new CallArguments().tensor(source).tensor(destination).number(spans.length / 3, ...spans);
+      backend.call("copySpans", addon.copySpans, call);
+    },
+  });
+
+  kernels.register(xattentionEstimate, {
+    name: "antidiagonals",
+    supports: ({ query, cache }) => requireComputeFloats({ query, "the cache": cache.keys }),
+    run({ query, cache, keyValueHeads, mode, roundToBFloat16 = false }) {
+      const [tokens, numQueryHeads] = [query.shape[0]!, query.shape[1] ?? -1];
+      expectShape("xattentionEstimate", "query", query, [tokens, numQueryHeads, cache.headDim]);
+      if (tokens !== cache.length) throw new ShapeError("xattentionEstimate: it needs the queries of every key.");
+      const blocks = Math.ceil(tokens / mode.blockSize);
+      const visited = backend.allocate([numQueryHeads * blocks, blocks], "u8");
+      try {
+        using gathered = cache.pages === undefined ? undefined : gatherHeads(backend, cache, keyValueHeads);
+        const call = new CallArguments().tensor(query).tensor(gathered ?? cache.keys).tensor(visited);
+        call.number(numQueryHeads, cache.headDim, tokens, mode.stride, mode.blockSize, mode.threshold);
+        call.flag(roundToBFloat16).number(numQueryHeads / cache.numKeyValueHeads, keyValueHeads.length);
+        for (const [index, head] of keyValueHeads.entries()) {
+          const store = cache.heads[head]!;
+          call.number(head).store(gathered === undefined ? store : { ...store, firstSlot: index * tokens, numSlots: tokens });
+        }
+        backend.call("xattentionEstimate", addon.xattentionEstimate, call);
+        return createBlockMask(visited, mode.blockSize, numQueryHeads);
+      } catch (error) {
+        visited.dispose();
+        throw error;
+      }
+    },
+  });
+}
+
+/** Keys of these heads, one after another by position, out of their pages. */
+function gatherHeads(backend: NativeBackend, cache: LayerCache, keyValueHeads: readonly number[]): Tensor {
+  const { length, pages } = cache;
+  const spans: number[] = [];
+  for (const [index, head] of keyValueHeads.entries()) {
+    for (let position = 0; position < length; position += pages!.pageTokens) {
+      const row = rowOf(cache, cache.heads[head]!, position, length);
+      const [rows, at] = [Math.min(pages!.pageTokens, length - position), index * length + position];
+      // Pages that follow one another are one span.
+      const last = spans.length - 3;
+      const follows = last >= 0 && spans[last]! + spans[last + 2]! === row && spans[last + 1]! + spans[last + 2]! === at;
+      if (follows) spans[last + 2]! += rows;
+      else spans.push(row, at, rows);
+    }
+  }
+  const gathered = backend.allocate([keyValueHeads.length * length, cache.headDim], cache.keys.dtype);
+  try {
+    backend.kernels.run(copySpans, { source: cache.keys, destination: gathered, spans: Int32Array.from(spans) });
+    return gathered;
+  } catch (error) {
+    gathered.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,203 @@
+import { OutOfMemoryError, ShapeError } from "@elastic-attention/core";
+import { type Backend, dtypeByteSize, type FloatDType, type GrowableTensor, growableTensor, type Tensor } from "@elastic-attention/tensor";
+import { FreePages } from "./free-pages.js";
+import type { PageTable } from "../layer-cache.js";
+import { PageSpans } from "./page-spans.js";
+
+/** Tokens of a page: the kernels' tiles never cross one. */
+export const defaultPageTokens = 128;
+
+export interface PagePoolOptions {
+  readonly backend: Backend;
+  readonly headDim: number;
+  readonly dtype: FloatDType;
+  /** Tokens of one head that a page holds: 128 times a power of two. Default 128. */
+  readonly pageTokens?: number;
+  /** Pages there can be at most; default what fills the device's memory. */
+  readonly maximumPages?: number;
+}
+
+/** How much of a pool is in use. */
+export interface PagePoolReport {
+  readonly pagesInUse: number;
+  /** Pages there is memory for; it is given back when none is in use. */
+  readonly pagesAllocated: number;
+  readonly bytesInUse: number;
+}
+
+/**
+ * Memory of all sequences' keys and values on one backend, in pages of a fixed number of tokens of one head: sequences
+ * grow without copying, and what one gives back any other can take. The pool also holds every head's page table.
+ */
+export class PagePool implements PageTable, Disposable {
+  readonly pageTokens: number;
+  readonly #maximumPages: number;
+  readonly #spans = new PageSpans();
+  readonly #free = new FreePages();
+  #pagesInUse = 0;
+  #pagesAllocated = 0;
+  #memory: { readonly keys: GrowableTensor; readonly values: GrowableTensor; readonly entries: GrowableTensor } | undefined;
+
+  constructor(readonly options: PagePoolOptions) {
+    const { backend, pageTokens = defaultPageTokens } = options;
+    if (!Number.isInteger(Math.log2(pageTokens / defaultPageTokens)) || pageTokens < defaultPageTokens) {
+      throw new ShapeError(`pageTokens must be ${defaultPageTokens} times a power of two, found ${pageTokens}.`);
+    }
+    this.pageTokens = pageTokens;
+    const fitting = Math.max(1, Math.floor(backend.device.memoryBytes / this.pageBytes));
+    // Rows are counted in 32 bits by kernels.
+    this.#maximumPages = Math.min(options.maximumPages ?? fitting, Math.floor((2 ** 31 - 1) / pageTokens));
+  }
+
+  /** Bytes of a page, keys and values. */
+  get pageBytes(): number {
+    return 2 * this.pageTokens * this.options.headDim * dtypeByteSize(this.options.dtype);
+  }
+
+  /** [rows, headDim]: page p is rows p · pageTokens to (p + 1) · pageTokens. Changes when the pool grows. */
+  get keys(): Tensor {
+    return this.#rows(this.#open().keys);
+  }
+
+  get values(): Tensor {
+    return this.#rows(this.#open().values);
+  }
+
+  get entries(): Tensor {
+    return this.#open().entries.tensor;
+  }
+
+  get host(): Int32Array {
+    return this.#spans.entries;
+  }
+
+  report(): PagePoolReport {
+    return {
+      pagesInUse: this.#pagesInUse,
+      pagesAllocated: this.#pagesAllocated,
+      bytesInUse: this.#pagesInUse * this.pageBytes,
+    };
+  }
+
+  /** Pages for someone who gives them back with {@link freePages}. @throws OutOfMemoryError, and none is taken then */
+  takePages(count: number): Int32Array {
+    if (count > this.#free.length) this.#growPages(this.#pagesInUse + count);
+    this.#pagesInUse += count;
+    return this.#free.take(count);
+  }
+
+  freePages(pages: ArrayLike<number>): void {
+    this.#free.give(pages);
+    this.#pagesInUse -= pages.length;
+    this.#releaseWhenEmpty();
+  }
+
+  /** A place for `count` entries of page tables, one after another; its first entry. @throws OutOfMemoryError */
+  takeSpan(count: number): number {
+    const first = this.#spans.take(count);
+    try {
+      const { entries } = this.#open();
+      if (entries.tensor.numRows < this.#spans.entries.length) {
+        entries.grow(this.#spans.entries.length);
+        if (!entries.keepsAddress) this.#spans.changeAll();
+      }
+    } catch (error) {
+      this.#spans.give(first, count);
+      throw error;
+    }
+    return first;
+  }
+
+  freeSpan(first: number, count: number): void {
+    this.#spans.give(first, count);
+    this.#releaseWhenEmpty();
+  }
+
+  /** Entry `at` of the page tables; the backend sees it after {@link flush}. */
+  setEntry(at: number, page: number): void {
+    this.#spans.set(at, page);
+  }
+
+  /** Brings changed entries to the backend, in its order of work. */
+  flush(): void {
+    for (const [start, end] of this.#spans.changes()) {
+      this.options.backend.write(this.entries.rows(start, end), this.#spans.entries.subarray(start, end));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    const memory = this.#memory;
+    this.#memory = undefined;
+    this.#free.clear();
+    this.#pagesInUse = this.#pagesAllocated = 0;
+    for (const tensor of [memory?.keys, memory?.values, memory?.entries]) tensor?.[Symbol.dispose]();
+  }
+
+  /** The rows that there are pages of: one of both may have grown where there was no memory for the other. */
+  #rows({ tensor }: GrowableTensor): Tensor {
+    return tensor.rows(0, this.#pagesAllocated * this.pageTokens);
+  }
+
+  #open() {
+    if (this.#memory !== undefined) return this.#memory;
+    const { backend, headDim, dtype } = this.options;
+    const made: GrowableTensor[] = [];
+    const make = (...shape: Parameters<typeof growableTensor> extends [Backend, ...infer Rest] ? Rest : never) => {
+      const tensor = growableTensor(backend, ...shape);
+      made.push(tensor);
+      return tensor;
+    };
+    try {
+      const rows = this.#maximumPages * this.pageTokens;
+      this.#memory = {
+        keys: make(rows, headDim, dtype),
+        values: make(rows, headDim, dtype),
+        entries: make(Math.floor(2 ** 31 / this.pageTokens), 1, "i32"),
+      };
+      return this.#memory;
+    } catch (error) {
+      for (const tensor of made) tensor[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Memory for so many pages at least; a little more where there is room, so that growing is rare. */
+  #growPages(needed: number): void {
+    const { backend } = this.options;
+    if (needed > this.#maximumPages) {
+      throw new OutOfMemoryError(backend.name, needed * this.pageBytes, this.#pagesInUse * this.pageBytes, this.#maximumPages * this.pageBytes);
+    }
+    const { keys, values } = this.#open();
+    const spare = keys.keepsAddress ? Math.max(256, needed >> 4) : needed >> 1;
+    const grow = (pages: number) => {
+      keys.grow(pages * this.pageTokens);
+      values.grow(pages * this.pageTokens);
+    };
+    let pages = Math.min(needed + (this.#pagesAllocated === 0 && !keys.keepsAddress ? 0 : spare), this.#maximumPages);
+    try {
+      grow(pages);
+    } catch (error) {
+      if (!(OutOfMemoryError.isInstance(error)) || pages === needed) {
+        this.#releaseWhenEmpty();
+        throw error;
+      }
+      pages = needed;
+      try {
+        grow(pages);
+      } catch (second) {
+        this.#releaseWhenEmpty();
+        throw second;
+      }
+    }
+    this.#free.addBelow(this.#pagesAllocated, pages);
+    this.#pagesAllocated = pages;
+  }
+
+  /** Addresses stay, where the backend keeps them: graphs may have been captured. */
+  #releaseWhenEmpty(): void {
+    if (this.#pagesInUse > 0 || !this.#spans.isEmpty) return;
+    for (const tensor of [this.#memory?.keys, this.#memory?.values, this.#memory?.entries]) tensor?.clear();
+    this.#free.clear();
+    this.#pagesAllocated = 0;
+  }
+}

@@ -1,0 +1,157 @@
+import { copySpans, type Tensor } from "@elastic-attention/tensor";
+import type { Retention } from "../../patterns/block-pattern.js";
+import type { HeadStore, PageTable } from "../layer-cache.js";
+import type { LayerStorage } from "../layer-storage.js";
+import type { PagePool } from "./page-pool.js";
+import { movePages, pagedStore, type PageLayout, pageLayout, placeOf, sameLayout } from "./paged-head.js";
+import { spanSize } from "./page-spans.js";
+
+/** One head's table: pages by place, undefined where there is none yet. */
+interface PagedHead {
+  readonly layout: PageLayout;
+  readonly pages: readonly (number | undefined)[];
+  /** Its entries in the pool's page tables; `spanPlaces` is 0 while it has none. */
+  readonly firstEntry: number;
+  readonly spanPlaces: number;
+}
+
+/** Pages of a pool: growing takes pages, dropping gives them back, and both change the page table only. */
+export class PagedLayer implements LayerStorage {
+  length = 0;
+  heads!: readonly HeadStore[];
+  /** Counts the times that a head's place in the page tables, or its layout, changed. */
+  version = 0;
+  #heads: readonly PagedHead[];
+
+  constructor(
+    private readonly pool: PagePool,
+    readonly numKeyValueHeads: number,
+    readonly headDim: number,
+  ) {
+    const layout: PageLayout = { type: "all", sinkPages: 0, ringPages: 0 };
+    this.#heads = Array.from({ length: numKeyValueHeads }, () => ({ layout, pages: [], firstEntry: 0, spanPlaces: 0 }));
+    this.#updateStores();
+  }
+
+  get keys(): Tensor {
+    return this.pool.keys;
+  }
+
+  get values(): Tensor {
+    return this.pool.values;
+  }
+
+  get pages(): PageTable {
+    return this.pool;
+  }
+
+  get byteLength(): number {
+    return this.#heads.reduce((sum, { pages }) => sum + pages.filter((page) => page !== undefined).length, 0) * this.pool.pageBytes;
+  }
+
+  makeRoom(retentions: readonly Retention[], tokens: number): void {
+    const { pageTokens } = this.pool;
+    const layouts = this.#heads.map(({ layout }, head) => {
+      const wanted = pageLayout(retentions[head]!, pageTokens, Math.max(0, tokens - 1));
+      // A ring that an earlier append made larger serves, and shrinks when the layer settles.
+      return layout.type === wanted.type && layout.sinkPages === wanted.sinkPages && layout.ringPages >= wanted.ringPages ? layout : wanted;
+    });
+    this.#relayout(layouts);
+    const [first, end] = [Math.floor(this.length / pageTokens), Math.ceil((this.length + tokens) / pageTokens)];
+    const missing = this.#heads.map(({ layout, pages }) => {
+      const places = new Set<number>();
+      for (let page = first; page < end; page++) places.add(placeOf(layout, page));
+      return [...places].filter((place) => pages[place] === undefined);
+    });
+    const count = missing.reduce((sum, places) => sum + places.length, 0);
+    if (count === 0) return;
+    const taken = this.pool.takePages(count);
+    let next = 0;
+    const heads = this.#heads.map((head, index) => {
+      const pages = head.pages.slice();
+      for (const place of missing[index]!) {
+        while (pages.length < place) pages.push(undefined);
+        pages[place] = taken[next++];
+      }
+      return { ...head, pages };
+    });
+    this.#install(heads, () => this.pool.freePages(taken));
+  }
+
+  settle(retentions: readonly Retention[]): void {
+    this.#relayout(retentions.map((retention) => pageLayout(retention, this.pool.pageTokens, 0)));
+  }
+
+  dispose(): void {
+    const heads = this.#heads;
+    this.#heads = [];
+    // Spans first: the pool lets its memory go with the last page.
+    for (const { firstEntry, spanPlaces } of heads) if (spanPlaces > 0) this.pool.freeSpan(firstEntry, spanPlaces);
+    for (const { pages } of heads) this.pool.freePages(pages.filter((page) => page !== undefined));
+  }
+
+  #relayout(layouts: readonly PageLayout[]): void {
+    if (this.#heads.every(({ layout }, head) => sameLayout(layout, layouts[head]!))) return;
+    const { pageTokens } = this.pool;
+    const moves = this.#heads.map(({ layout, pages }, head) => movePages(pages, layout, layouts[head]!, this.length, pageTokens));
+    const fresh = this.pool.takePages(moves.reduce((sum, move) => sum + move.fresh, 0));
+    let used = 0;
+    const spans: number[] = [];
+    const heads = this.#heads.map((head, index) => {
+      const move = moves[index]!;
+      const known = (page: number) => (page < 0 ? fresh[used - 1 - page]! : page);
+      const pages = move.pages.map((page) => (page === undefined ? undefined : known(page)));
+      for (const { from, to, firstRow, rows } of move.copies) {
+        spans.push(from * pageTokens + firstRow, known(to) * pageTokens + firstRow, rows);
+      }
+      used += move.fresh;
+      return { ...head, layout: layouts[index]!, pages };
+    });
+    this.#install(heads, () => this.pool.freePages(fresh), () => {
+      if (spans.length === 0) return;
+      const { kernels } = this.pool.options.backend;
+      for (const tensor of [this.keys, this.values]) {
+        kernels.run(copySpans, { source: tensor, destination: tensor, spans: Int32Array.from(spans) });
+      }
+    });
+    this.pool.freePages(moves.flatMap((move) => move.freed));
+  }
+
+  /** Takes new tables over: larger spans where they need them, `work` on the rows, entries. On failure all is as before. */
+  #install(heads: readonly PagedHead[], undo: () => void, work: () => void = () => {}): void {
+    const spans: { readonly first: number; readonly places: number }[] = [];
+    const before = this.#heads;
+    let placed: PagedHead[];
+    try {
+      placed = heads.map((head) => {
+        if (head.pages.length <= spanSize(head.spanPlaces) && head.spanPlaces > 0) return head;
+        const places = spanSize(head.pages.length);
+        const first = this.pool.takeSpan(places);
+        spans.push({ first, places });
+        return { ...head, firstEntry: first, spanPlaces: places };
+      });
+      work();
+    } catch (error) {
+      for (const { first, places } of spans) this.pool.freeSpan(first, places);
+      undo();
+      throw error;
+    }
+    for (const [index, head] of placed.entries()) {
+      const old = before[index]!;
+      const moved = head.firstEntry !== old.firstEntry || head.spanPlaces !== old.spanPlaces;
+      for (let place = 0; place < head.pages.length; place++) {
+        const page = head.pages[place];
+        if (page !== undefined && (moved || old.pages[place] !== page)) this.pool.setEntry(head.firstEntry + place, page);
+      }
+      if (moved && old.spanPlaces > 0) this.pool.freeSpan(old.firstEntry, old.spanPlaces);
+      if (moved || !sameLayout(old.layout, head.layout)) this.version += 1;
+    }
+    this.#heads = placed;
+    this.#updateStores();
+    this.pool.flush();
+  }
+
+  #updateStores(): void {
+    this.heads = this.#heads.map(({ layout, pages, firstEntry }) => pagedStore(layout, pages.length, firstEntry, this.pool.pageTokens));
+  }
+}

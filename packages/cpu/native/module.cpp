@@ -1,0 +1,49 @@
+// What JavaScript sees of the addon.
+#include <napi.h>
+
+#include "addon/call.h"
+#include "addon/exports.h"
+#include "core/execution.h"
+#include "core/instruction_set.h"
+#include "core/thread_pool.h"
+#include "training/training_attention.h"
+#include "training/training_operations.h"
+
+namespace elastic {
+namespace {
+
+void export_all(Napi::Env env, Napi::Object exports, const Execution& execution) {
+  export_operations(env, exports, &execution);
+  export_training_operations(env, exports, &execution);
+  export_training_attention(env, exports, &execution);
+}
+
+Napi::Value detected_level(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<int>(detected_instruction_set()));
+}
+
+/** (threads, level) -> every function of the addon, run with so many threads and at most this level. */
+Napi::Value create_context(const Napi::CallbackInfo& info) {
+  return guarded_value(info, [&](Call& call) {
+    const int64_t threads = call.integer("threads"), level = call.integer("level");
+    call.require(threads >= 1 && threads <= 4096, "threads must be between 1 and 4096");
+    call.require(level >= 0 && level <= static_cast<int>(InstructionSet::Amx), "unknown instruction set");
+    ThreadPool::instance().grow(static_cast<int>(threads));
+    Napi::Object functions = Napi::Object::New(info.Env());
+    export_all(info.Env(), functions, execution_of(static_cast<int>(threads), static_cast<InstructionSet>(level)));
+    return functions;
+  });
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  export_all(env, exports, default_execution());
+  export_function<detected_level>(env, exports, "detectedInstructionSet");
+  export_function<create_context>(env, exports, "createContext");
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(elastic_attention_cpu, initialize)
+
+}  // namespace elastic

@@ -1,0 +1,75 @@
+// What an attention call reads of its sequences and heads, as tables in device memory.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+
+#include "addon/pattern_type.h"
+
+namespace elastic {
+
+/** Blocks a head reads; mirrors `BlockPattern`. */
+struct PatternEntry {
+  PatternType type;
+  int32_t sink_blocks;
+  int32_t local_blocks;
+  /** Tokens; 1 for Full. */
+  int32_t block_size;
+};
+
+/** One key-value head of one sequence: its pattern and where it keeps its tokens (mirrors `HeadStore`). */
+struct HeadEntry : PatternEntry {
+  int32_t first_slot;
+  int32_t num_slots;
+  int32_t sink_tokens;
+  /** 0 for a store of all tokens. */
+  int32_t ring_tokens;
+
+  /** Slot of a retained position; `SequenceEntry::row` says where it lies. */
+  __host__ __device__ int32_t slot(int32_t position) const {
+    if (ring_tokens == 0 || position < sink_tokens) return first_slot + position;
+    return first_slot + sink_tokens + position % ring_tokens;
+  }
+};
+
+/** Patterns of a sequence's heads that a kernel ahead chooses. */
+struct DecisionEntry {
+  static constexpr int kMostChoices = 4;
+  /** By head: index of its pattern. */
+  const uint8_t* choice;
+  /** Of the sequence in the table of heads. */
+  int32_t first_head;
+  int32_t num_choices;
+  PatternEntry choices[kMostChoices];
+};
+
+/** One sequence of a call; mirrors `AttentionSequence`. */
+struct SequenceEntry {
+  const void* keys;
+  const void* values;
+  /** u8 [numQueryHeads * mask_query_blocks, mask_key_blocks], or null. */
+  const uint8_t* mask;
+  int32_t query_start;
+  int32_t query_length;
+  int32_t key_length;
+  int32_t mask_query_blocks;
+  int32_t mask_key_blocks;
+  /** Rows of keys and values. */
+  int32_t num_slots;
+  /** Tokens of a page as a power of two. */
+  int32_t page_shift;
+  /** Which pair of a launch's tensor maps is of these keys and values. */
+  int32_t maps;
+  /** Page of each page of slots; null where slot s is row s. */
+  const int32_t* pages;
+
+  __device__ int32_t row(int32_t slot) const {
+    if (pages == nullptr) return slot;
+    return (pages[slot >> page_shift] << page_shift) + (slot & ((1 << page_shift) - 1));
+  }
+
+  /** Position of the first query. */
+  __host__ __device__ int32_t offset() const { return key_length - query_length; }
+};
+
+}  // namespace elastic

@@ -1,0 +1,4 @@
+import type { EvaluationSuite } from "../../src/index.js";
+
+export declare const toySuite: EvaluationSuite;
+export declare const readingSuite: EvaluationSuite;

@@ -1,4 +1,0 @@
-import type { EvaluationSuite } from "../src/index.js";
-
-export declare const toySuite: EvaluationSuite;
-export declare const readingSuite: EvaluationSuite;

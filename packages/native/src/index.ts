@@ -1,4 +1,0 @@
-export * from "./call-arguments.js";
-export type * from "./native-addon.js";
-export * from "./native-backend.js";
-export * from "./kernels/requirements.js";

@@ -1,0 +1,70 @@
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
+import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
+import { type Router, type RouterInput, type ScoringRouter, startScore } from "../router.js";
+
+export interface SparsityDialOptions {
+  readonly router: ScoringRouter;
+  /** Share of heads in the sparse mode over the whole model, 0 to 1. */
+  readonly target: number;
+  readonly numLayers: number;
+}
+
+/**
+ * Shifts a router's threshold, layer by layer, so that the request as a whole meets a target MSR, which the published
+ * system cannot do. Each layer gets a quota (cumulative rounding, so the sum is exact to half a head) and gives the
+ * sparse mode to its heads with the lowest scores: equal to moving that layer's threshold between two scores.
+ */
+export class SparsityDial implements Router {
+  readonly name: string;
+  readonly modes: readonly AttentionMode[];
+
+  constructor(private readonly options: SparsityDialOptions) {
+    const { target, router } = options;
+    if (!(target >= 0 && target <= 1)) throw new ShapeError(`Target sparsity must be between 0 and 1, found ${target}.`);
+    this.name = `${router.name} at ${target}`;
+    this.modes = router.modes;
+  }
+
+  route(input: RouterInput): HeadPlan {
+    const { layer, keys, offsets } = input;
+    const [sequences, heads] = [offsets.length - 1, keys.shape[1]!];
+    const quota = layerQuotas(this.options, heads)[layer] ?? 0;
+    using scope = new MemoryScope();
+    const source = scope.track(startScore(this.options.router, input));
+    const decide = () => {
+      const scores = source.read();
+      return Array.from({ length: sequences }, (_, sequence) => lowestHeads(scores.subarray(sequence * heads, (sequence + 1) * heads), quota));
+    };
+    const plan = HeadPlan.pending({ modes: this.modes, shape: [sequences, heads], decide, source });
+    scope.move();
+    return plan;
+  }
+
+  expectedSparseHeads(_numLayers: number, numKeyValueHeads: number): readonly number[] {
+    return layerQuotas(this.options, numKeyValueHeads);
+  }
+
+  /** The wrapped router stays its owner's. */
+  [Symbol.dispose](): void {}
+}
+
+/** Sparse heads of each layer, as even as whole heads allow, summing to round(target · layers · heads). */
+export function layerQuotas({ target, numLayers }: Pick<SparsityDialOptions, "target" | "numLayers">, heads: number): number[] {
+  const share = Math.round(target * numLayers * heads) / numLayers;
+  let exact = 0;
+  let given = 0;
+  return Array.from({ length: numLayers }, () => {
+    exact += share;
+    const quota = Math.min(heads, Math.round(exact + 1e-9) - given);
+    given += quota;
+    return quota;
+  });
+}
+
+/** 1 for the `quota` heads with the lowest scores; equal scores by head. */
+function lowestHeads(scores: Float32Array, quota: number): Uint8Array {
+  const order = Array.from(scores.keys()).sort((a, b) => scores[a]! - scores[b]! || a - b);
+  const row = new Uint8Array(scores.length);
+  for (const head of order.slice(0, quota)) row[head] = 1;
+  return row;
+}

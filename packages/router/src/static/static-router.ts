@@ -1,0 +1,83 @@
+import { HeadListError, ShapeError } from "@elastic-attention/core";
+import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
+import type { HeadList } from "./head-list.js";
+import type { RouterInput, ScoringRouter } from "../router.js";
+
+export interface StaticRouterOptions {
+  readonly list: HeadList;
+  readonly retrievalMode: AttentionMode;
+  readonly sparseMode: AttentionMode;
+  /** Share of sparse heads over the model; default: the list's own. */
+  readonly sparsity?: number;
+}
+
+/**
+ * The same heads for every input: the best k = floor((1 - MSR) · layers · heads) by score keep the retrieval mode
+ * (paper appendix C). Meets any sparsity to within one head.
+ */
+export class StaticRouter implements ScoringRouter {
+  readonly name = "static";
+  readonly modes: readonly [AttentionMode, AttentionMode];
+  /** [layer][kvHead]: 0 retrieval, 1 sparse. */
+  readonly assignment: readonly Uint8Array[];
+  /** [layer][kvHead]: by rank over the model, so that scores of any size keep their order and the threshold is at 0. */
+  readonly #scores: readonly Float32Array[];
+
+  /** @throws ShapeError for a sparsity outside 0 to 1. */
+  constructor({ list, retrievalMode, sparseMode, sparsity = list.sparsity }: StaticRouterOptions) {
+    this.modes = [retrievalMode, sparseMode];
+    this.assignment = bestHeads(list.scores, sparsity);
+    const order = bestFirst(list.scores);
+    const kept = keptHeads(order.length, sparsity);
+    const scores = list.scores.map((row) => new Float32Array(row.length));
+    for (const [rank, { layer, head }] of order.entries()) scores[layer]![head] = kept - rank - 0.5;
+    this.#scores = scores;
+  }
+
+  route({ layer, keys, offsets }: RouterInput): HeadPlan {
+    const row = this.#row(layer, keys.shape[1]!);
+    return HeadPlan.fromHost(this.modes, Array.from({ length: offsets.length - 1 }, () => row));
+  }
+
+  score({ layer, keys, offsets }: RouterInput): Float32Array {
+    this.#row(layer, keys.shape[1]!);
+    const one = this.#scores[layer]!;
+    const all = new Float32Array(one.length * (offsets.length - 1));
+    for (let start = 0; start < all.length; start += one.length) all.set(one, start);
+    return all;
+  }
+
+  expectedSparseHeads(): readonly number[] {
+    return this.assignment.map((row) => row.reduce((sum, mode) => sum + mode, 0));
+  }
+
+  [Symbol.dispose](): void {}
+
+  #row(layer: number, heads: number): Uint8Array {
+    const row = this.assignment[layer];
+    if (row === undefined || row.length !== heads) {
+      throw new HeadListError(
+        `The head list has ${this.assignment.length} layers of ${this.assignment[0]!.length} heads; layer ${layer} of the model has ${heads}.`,
+      );
+    }
+    return row;
+  }
+}
+
+/** 0 for the k best heads over all layers, 1 for the rest; equal scores by layer, then head. @throws ShapeError */
+export function bestHeads(scores: readonly (readonly number[])[], sparsity: number): Uint8Array[] {
+  const order = bestFirst(scores);
+  const assignment = scores.map((row) => new Uint8Array(row.length).fill(1));
+  for (const { layer, head } of order.slice(0, keptHeads(order.length, sparsity))) assignment[layer]![head] = 0;
+  return assignment;
+}
+
+function bestFirst(scores: readonly (readonly number[])[]): { layer: number; head: number; score: number }[] {
+  const heads = scores.flatMap((row, layer) => row.map((score, head) => ({ layer, head, score })));
+  return heads.sort((a, b) => b.score - a.score || a.layer - b.layer || a.head - b.head);
+}
+
+function keptHeads(heads: number, sparsity: number): number {
+  if (!(sparsity >= 0 && sparsity <= 1)) throw new ShapeError(`Sparsity must be between 0 and 1, found ${sparsity}.`);
+  return Math.floor((1 - sparsity) * heads + 1e-9);
+}

@@ -1,0 +1,15 @@
+/** How much work a device is given at once: what keeps it busy, and lets others have their turn soon. */
+export interface WorkSizes {
+  /**
+   * Rows that norms, projections and the MLP take at a time: enough to fill the device, few enough that a chunk's
+   * activations stay small (and, on a CPU, in its caches).
+   */
+  readonly chunkRows: number;
+  /** Query-key pairs, summed over key-value heads, that attention reads in some milliseconds: a slice between two decode steps. */
+  readonly slicePairs: number;
+  /** Slices issued before the first is waited for: with two, a GPU has its next slice when one is done. */
+  readonly slicesInFlight: number;
+}
+
+/** Of backends that compute on the host's processor. */
+export const hostWorkSizes: WorkSizes = { chunkRows: 1024, slicePairs: 2 ** 24, slicesInFlight: 1 };

@@ -1,0 +1,38 @@
+import { MemoryScope } from "@elastic-attention/core";
+import type { PagePool, SequenceCache } from "@elastic-attention/attention";
+import type { DecoderCore } from "../layer/forward-pass.js";
+import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode-graph.js";
+
+/** The decode graphs of one model: one for each pool and number of slots, made when a batch asks for it. */
+export class DecodeGraphs implements Disposable {
+  readonly #graphs = new Map<PagePool, Map<number, DecodeGraph>>();
+  readonly #scope = new MemoryScope();
+
+  constructor(private readonly core: DecoderCore) {}
+
+  /**
+   * The graph for a batch whose caches share a pool and hold a prompt each; undefined where none can be had.
+   * @throws OutOfMemoryError
+   */
+  graphFor(caches: readonly SequenceCache[]): DecodeGraph | undefined {
+    const { backend, dtype, spec } = this.core;
+    const pool = caches[0]?.pool;
+    if (pool === undefined || caches.some((cache) => cache.pool !== pool || cache.length === 0)) return undefined;
+    let graphs = this.#graphs.get(pool);
+    if (graphs === undefined) {
+      if (decodeGraphProblems(backend, pool, spec, dtype).length > 0) return undefined;
+      this.#graphs.set(pool, (graphs = new Map<number, DecodeGraph>()));
+    }
+    const slots = slotsFor(caches.length);
+    const known = graphs.get(slots);
+    if (known !== undefined) return known;
+    const graph = this.#scope.track(new DecodeGraph({ ...this.core, pool }, slots));
+    graphs.set(slots, graph);
+    return graph;
+  }
+
+  [Symbol.dispose](): void {
+    this.#graphs.clear();
+    this.#scope.dispose();
+  }
+}

@@ -1,0 +1,51 @@
+import type { Tensor } from "@elastic-attention/tensor";
+import { attendHeads } from "./attend-heads.js";
+import type { LayerPass, LayerSteps } from "./decoder-layer.js";
+import type { ForwardPass } from "./forward-pass.js";
+
+/** The attention of one layer over sequences that keep their keys and values in caches. */
+export interface CachedAttention extends Disposable {
+  /** Sees the keys before RoPE, [rows, keyValueHeads, headDim]; they are rotated in place when it returns. */
+  beforeRotation?(key: Tensor): void;
+  /** Attention of rotated queries into `output`, [rows, queryHeads, headDim] each; the caches hold the new tokens. */
+  attend(query: Tensor, output: Tensor): LayerSteps;
+}
+
+/** Prefill and decode: activations in one workspace, the residual stream updated in place, keys and values in the caches. */
+export function cachedPass({ backend, spec, batch, workspace, rotaryTable }: ForwardPass, attentionOf: (layer: number) => CachedAttention): LayerPass {
+  const { hidden, queryKeyValue } = workspace;
+  return {
+    spec,
+    runner: backend.kernels,
+    scratch: workspace,
+    stream: { before: hidden, between: hidden, after: hidden },
+    chunks: workspace.chunks,
+    queryKeyValue,
+    part: (_input, _output, body) => body(backend.kernels, workspace),
+    *attend(weights, layer) {
+      using attention = attentionOf(layer);
+      const heads = {
+        spec,
+        runner: backend.kernels,
+        rotaryTable,
+        positions: batch.positions,
+        longest: batch.longest,
+        beforeRotation(key: Tensor) {
+          attention.beforeRotation?.(key);
+          return key;
+        },
+        store(key: Tensor, value: Tensor) {
+          for (const [index, cache] of batch.caches.entries()) {
+            const [start, end] = [batch.offsets[index]!, batch.offsets[index + 1]!];
+            cache.append(layer, key.rows(start, end), value.rows(start, end));
+          }
+        },
+        *attend(query: Tensor): LayerSteps<Tensor> {
+          yield* attention.attend(query, workspace.attention.reshape(query.shape));
+          return workspace.attention;
+        },
+      };
+      return yield* attendHeads(heads, weights, queryKeyValue);
+    },
+  };
+}

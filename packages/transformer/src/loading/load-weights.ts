@@ -1,0 +1,234 @@
+import { setImmediate } from "node:timers/promises";
+import { MemoryScope, ModelConfigError, ShapeError } from "@elastic-attention/core";
+import {
+  type Backend,
+  cast,
+  elementDType,
+  firstNotFinite,
+  type FloatDType,
+  hostArray,
+  type LinearWeight,
+  packLinear,
+  type SafetensorsCheckpoint,
+  type Tensor,
+} from "@elastic-attention/tensor";
+import type { DecoderWeights, LayerWeights, Projection } from "../layer/decoder-weights.js";
+import { findNotFinite, hostFloats } from "./host-floats.js";
+import type { ModelAdapter, WeightRole } from "../model/model-adapter.js";
+import type { ModelSpec } from "../model/model-spec.js";
+
+export interface LoadWeightsOptions {
+  readonly backend: Backend;
+  readonly checkpoint: SafetensorsCheckpoint;
+  readonly adapter: ModelAdapter;
+  readonly spec: ModelSpec;
+  readonly dtype: FloatDType;
+  readonly onProgress?: (layersDone: number, layersTotal: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Checks every shape against the config, then reads and packs layer by layer, straight into the backend's memory where it
+ * can; whether the values are numbers is looked at there, and told at the end. Everything is owned by `scope`; on
+ * failure or abort the caller's disposal of it gives all memory back.
+ * @throws MissingTensorError, ShapeError, ModelConfigError (not finite, not float), OutOfMemoryError
+ */
+export async function loadWeights(options: LoadWeightsOptions, scope: MemoryScope): Promise<DecoderWeights> {
+  const { spec, onProgress, signal } = options;
+  using loading = new MemoryScope();
+  const reader = new WeightReader(options, scope, loading);
+  checkShapes(options, reader);
+  const embedding = reader.table("embedding", [spec.vocabularySize, spec.hiddenSize]);
+  const layers: LayerWeights[] = [];
+  for (let layer = 0; layer < spec.numLayers; layer++) {
+    signal?.throwIfAborted();
+    layers.push(loadLayer(reader, spec, layer));
+    onProgress?.(layer + 1, spec.numLayers);
+    await setImmediate();
+  }
+  const outputRole = spec.tiedEmbeddings ? "embedding" : "output";
+  const finalNorm = reader.vector("finalNorm", 0, spec.hiddenSize);
+  const output = reader.projection([outputRole], 0, false);
+  reader.finish();
+  return { embedding, layers, finalNorm, output };
+}
+
+function loadLayer(reader: WeightReader, spec: ModelSpec, layer: number): LayerWeights {
+  const norms = spec.queryKeyNorm
+    ? { queryNorm: reader.vector("queryNorm", layer, spec.headDim), keyNorm: reader.vector("keyNorm", layer, spec.headDim) }
+    : {};
+  return {
+    ...norms,
+    attentionNorm: reader.vector("attentionNorm", layer, spec.hiddenSize),
+    queryKeyValue: reader.projection(["query", "key", "value"], layer, spec.queryKeyValueBias),
+    attentionOutput: reader.projection(["attentionOutput"], layer, spec.attentionOutputBias),
+    mlpNorm: reader.vector("mlpNorm", layer, spec.hiddenSize),
+    gateUp: reader.projection(["gate", "up"], layer, spec.mlpBias),
+    down: reader.projection(["down"], layer, spec.mlpBias),
+  };
+}
+
+/** Shape [out, in] of every matrix of a layer. */
+function matrixShapes(spec: ModelSpec): Partial<Record<WeightRole, readonly [number, number]>> {
+  const { hiddenSize, intermediateSize, headDim } = spec;
+  const [queries, keys] = [spec.numQueryHeads * headDim, spec.numKeyValueHeads * headDim];
+  return {
+    query: [queries, hiddenSize],
+    key: [keys, hiddenSize],
+    value: [keys, hiddenSize],
+    attentionOutput: [hiddenSize, queries],
+    gate: [intermediateSize, hiddenSize],
+    up: [intermediateSize, hiddenSize],
+    down: [hiddenSize, intermediateSize],
+  };
+}
+
+/** Before anything is uploaded: every tensor is there and as large as the config says. */
+function checkShapes({ spec }: LoadWeightsOptions, reader: WeightReader): void {
+  const table = [spec.vocabularySize, spec.hiddenSize];
+  reader.check("embedding", 0, table);
+  if (!spec.tiedEmbeddings) reader.check("output", 0, table);
+  reader.check("finalNorm", 0, [spec.hiddenSize]);
+  for (let layer = 0; layer < spec.numLayers; layer++) {
+    reader.check("attentionNorm", layer, [spec.hiddenSize]);
+    reader.check("mlpNorm", layer, [spec.hiddenSize]);
+    if (spec.queryKeyNorm) for (const role of ["queryNorm", "keyNorm"] as const) reader.check(role, layer, [spec.headDim]);
+    for (const [role, shape] of Object.entries(matrixShapes(spec))) reader.check(role as WeightRole, layer, shape);
+  }
+}
+
+/** Reads weights by role from a checkpoint onto a backend. */
+class WeightReader {
+  /** Matrices whose values are checked where they are, and the numbers of the first broken elements. */
+  readonly #checked: { readonly name: string; readonly found: Tensor }[] = [];
+
+  constructor(
+    private readonly options: LoadWeightsOptions,
+    private readonly scope: MemoryScope,
+    /** Lives as long as the loading. */
+    private readonly loading: MemoryScope,
+  ) {}
+
+  check(role: WeightRole, layer: number, expected: readonly number[]): void {
+    const name = this.options.adapter.weightName(role, layer);
+    const { shape } = this.options.checkpoint.entry(name);
+    if (shape.length !== expected.length || shape.some((size, i) => size !== expected[i])) {
+      throw new ShapeError(
+        `${name} is [${shape.join(", ")}], but config.json asks for [${expected.join(", ")}].`,
+        "The config does not belong to these weights.",
+      );
+    }
+  }
+
+  /** A matrix that is looked up in, in the compute dtype. */
+  table(role: WeightRole, shape: readonly number[]): Tensor {
+    const table = this.scope.track(this.options.backend.allocate(shape, this.options.dtype));
+    this.#fill(table, this.options.adapter.weightName(role, 0));
+    return table;
+  }
+
+  /** A norm weight or bias as f32. */
+  vector(role: WeightRole, layer: number, length: number, suffix = ".weight"): Tensor {
+    const name = this.options.adapter.weightName(role, layer).replace(/\.weight$/, suffix);
+    const values = this.#floats(name);
+    if (values.length !== length) throw new ShapeError(`${name} has ${values.length} values, expected ${length}.`);
+    return this.scope.track(this.options.backend.upload(values, [length], "f32"));
+  }
+
+  /** Matrices joined along their outputs, packed, with their biases joined the same way. */
+  projection(roles: readonly WeightRole[], layer: number, withBias: boolean): Projection {
+    const names = roles.map((role) => this.options.adapter.weightName(role, layer));
+    const weight = this.#weight(names);
+    if (!withBias) return { weight };
+    const values = names.map((name) => this.#floats(name.replace(/\.weight$/, ".bias")));
+    const joined = Float32Array.from(values.flatMap((part) => Array.from(part)));
+    return { weight, bias: this.scope.track(this.options.backend.upload(joined, [joined.length], "f32")) };
+  }
+
+  /** Waits for everything that was read. @throws ModelConfigError naming the first matrix that is damaged */
+  finish(): void {
+    for (const { name, found } of this.#checked) {
+      const index = hostArray(found.download(), "i32")[0]!;
+      if (index >= 0) throw damaged(name, index);
+    }
+  }
+
+  #weight(names: readonly string[]): LinearWeight {
+    const { backend, checkpoint, dtype } = this.options;
+    const shapes = names.map((name) => checkpoint.entry(name).shape);
+    const outFeatures = shapes.reduce((sum, shape) => sum + shape[0]!, 0);
+    const empty = backend.emptyWeight?.(outFeatures, shapes[0]![1]!, dtype);
+    if (empty === undefined) {
+      using matrices = new MemoryScope();
+      const weights = names.map((name) => this.#matrix(name, matrices));
+      return this.scope.track(backend.kernels.run(packLinear, { weights, dtype }));
+    }
+    this.scope.track(empty.weight);
+    let row = 0;
+    for (const [index, name] of names.entries()) {
+      const rows = shapes[index]![0]!;
+      this.#fill(empty.rows.rows(row, row + rows), name);
+      row += rows;
+    }
+    return empty.weight;
+  }
+
+  /** Fills dense rows with a matrix, straight from the file where its type is theirs. */
+  #fill(target: Tensor, name: string): void {
+    const { backend, checkpoint } = this.options;
+    if (elementDType(checkpoint.entry(name).type) === target.dtype) {
+      this.#read(target, name);
+      return;
+    }
+    using scope = new MemoryScope();
+    backend.kernels.run(cast, { input: this.#matrix(name, scope), output: target });
+  }
+
+  /** A matrix in the float type of its file, or in f32 where that is none of ours. */
+  #matrix(name: string, scope: MemoryScope): Tensor {
+    const { backend, checkpoint } = this.options;
+    const { type, shape } = checkpoint.entry(name);
+    const dtype = elementDType(type);
+    if (dtype !== "f32" && dtype !== "bf16" && dtype !== "f16") return scope.track(backend.upload(this.#floats(name), shape, "f32"));
+    const matrix = scope.track(backend.allocate(shape, dtype));
+    this.#read(matrix, name);
+    return matrix;
+  }
+
+  #read(target: Tensor, name: string): void {
+    const { backend, checkpoint } = this.options;
+    if (backend.readFile === undefined) {
+      const bytes = checkpoint.read(name);
+      const index = findNotFinite(bytes, checkpoint.entry(name).type);
+      if (index >= 0) throw damaged(name, index);
+      backend.write(target, bytes);
+      return;
+    }
+    const { descriptor, position } = checkpoint.locate(name);
+    try {
+      backend.readFile(target, descriptor, position);
+    } catch (error) {
+      throw new ModelConfigError(
+        `${name} cannot be read: ${(error as Error).message}.`,
+        "The checkpoint is damaged or was changed while it was read; download it again.",
+      );
+    }
+    const found = this.loading.track(backend.allocate([1], "i32"));
+    backend.kernels.run(firstNotFinite, { input: target, output: found });
+    this.#checked.push({ name, found });
+  }
+
+  /** A small tensor as float32. */
+  #floats(name: string): Float32Array {
+    const { checkpoint } = this.options;
+    const { type } = checkpoint.entry(name);
+    const values = hostFloats(checkpoint.read(name), type);
+    const index = values.findIndex((value) => !Number.isFinite(value));
+    if (index >= 0) throw damaged(name, index);
+    return values;
+  }
+}
+
+function damaged(name: string, index: number): ModelConfigError {
+  return new ModelConfigError(`${name} holds a value that is not finite (element ${index}).`, "The checkpoint is damaged; download it again.");
+}

@@ -1,0 +1,115 @@
+import { existsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { MemoryScope } from "@elastic-attention/core";
+import type { AttentionMode } from "@elastic-attention/attention";
+import { hasRouterWeights, LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
+import { type Backend, type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
+import { DecoderModel, type RandomModelOptions } from "../decoder-model.js";
+import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "../model/elastic-spec.js";
+import { findModelAdapter, type ModelAdapter } from "../model/model-adapter.js";
+import { ModelConfig } from "../model/model-config.js";
+import type { ModelSpec } from "../model/model-spec.js";
+import { type LoadedRouters, loadRouterFile, loadRouters, routerFileName } from "./router-file.js";
+
+export interface OpenModelOptions {
+  /** Folder with config.json and safetensors, or a .safetensors file beside a config.json. */
+  readonly path: string;
+  readonly backend: Backend;
+  /** Default: bf16 for 16-bit checkpoints, else f32. */
+  readonly dtype?: FloatDType;
+  readonly adapter?: ModelAdapter;
+  /**
+   * Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. Default:
+   * routers.safetensors in the model's folder, where there is one.
+   */
+  readonly routers?: string;
+  readonly onProgress?: (layersDone: number, layersTotal: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a model's routers were trained for: modes, their sizes, and which keys the routers average. */
+interface RouterSettings {
+  readonly sizes: ElasticSizes;
+  readonly pooling: RouterPooling;
+}
+
+/** A model folder: its config, its decoder on a backend, and the router tensors it may hold. */
+export class PretrainedModel implements Disposable {
+  private constructor(
+    /** Its folder; empty for a model that was not loaded from one. */
+    readonly directory: string,
+    readonly config: ModelConfig,
+    readonly spec: ModelSpec,
+    readonly decoder: DecoderModel,
+    private readonly settings: RouterSettings,
+    private readonly routerWeights: readonly RouterWeights[],
+    /** The file that its routers came from; undefined for those of the checkpoint, and where there are none. */
+    readonly routerFile: string | undefined,
+    /** Owns decoder and routers. */
+    private readonly scope: MemoryScope,
+  ) {}
+
+  /** @throws ModelConfigError, SafetensorsFormatError, CheckpointLayoutError, MissingTensorError, ShapeError, OutOfMemoryError */
+  static async open(options: OpenModelOptions): Promise<PretrainedModel> {
+    const { path, backend } = options;
+    using checkpoint = SafetensorsCheckpoint.open(path);
+    const directory = statSync(path).isDirectory() ? path : dirname(path);
+    const config = ModelConfig.read(directory);
+    const adapter = options.adapter ?? findModelAdapter(config);
+    const spec = adapter.spec(config);
+    const own = { spec: spec.elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
+    const dtype = options.dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
+    using scope = new MemoryScope();
+    const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype }));
+    const beside = join(directory, routerFileName);
+    const file = options.routers ?? (existsSync(beside) ? beside : undefined);
+    const { layers, elastic } = routersOf(file, backend, config, checkpoint, adapter, spec);
+    for (const layer of layers) scope.track(layer);
+    const { spec: modes, ...settings } = elastic ?? own;
+    return new PretrainedModel(directory, config, { ...spec, elastic: modes }, decoder, settings, layers, file, scope.move());
+  }
+
+  /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
+  static random({ sizes = publishedSizes, ...options }: RandomModelOptions & { readonly sizes?: ElasticSizes }): PretrainedModel {
+    const { spec } = options;
+    const config = new ModelConfig({ architectures: [spec.architecture] }, "random weights");
+    const settings = { sizes, pooling: { kind: "boundary", tokens: 100 } } as const;
+    using scope = new MemoryScope();
+    const decoder = scope.track(DecoderModel.random(options));
+    return new PretrainedModel("", config, spec, decoder, settings, [], undefined, scope.move());
+  }
+
+  /** Sizes of the sparse modes that its routers were trained for. */
+  get sizes(): ElasticSizes {
+    return this.settings.sizes;
+  }
+
+  get hasLearnedRouter(): boolean {
+    return this.routerWeights.length > 0;
+  }
+
+  /** The model's own router between two modes; undefined when it has none. Its weights are the model's. */
+  learnedRouter(retrievalMode: AttentionMode, sparseMode: AttentionMode, tieRule: "float32" | "bfloat16" = "float32"): LearnedRouter | undefined {
+    if (!this.hasLearnedRouter) return undefined;
+    return new LearnedRouter({ layers: this.routerWeights, retrievalMode, sparseMode, tieRule, pooling: this.settings.pooling });
+  }
+
+  [Symbol.dispose](): void {
+    this.scope.dispose();
+  }
+}
+
+/** From the file, else from the checkpoint; no layers when it has none. */
+function routersOf(
+  routers: string | undefined,
+  backend: Backend,
+  config: ModelConfig,
+  checkpoint: SafetensorsCheckpoint,
+  adapter: ModelAdapter,
+  spec: ModelSpec,
+): LoadedRouters {
+  if (routers !== undefined) return loadRouterFile(routers, adapter, spec, backend);
+  const published = config.architecture.startsWith("Paw");
+  const has = published || hasRouterWeights(checkpoint, adapter.weightName("router", 0));
+  return { layers: has ? loadRouters(checkpoint, adapter, spec, backend) : [], elastic: undefined };
+}

@@ -1,0 +1,71 @@
+import { ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
+import { hasRouterWeights, loadRouterWeights, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
+import { type Backend, SafetensorsCheckpoint, SafetensorsFile } from "@elastic-attention/tensor";
+import { type ElasticSizes, elasticSizes, type ElasticSpec, parseElastic, parseRouterPooling } from "../model/elastic-spec.js";
+import { hostFloats } from "./host-floats.js";
+import type { ModelAdapter } from "../model/model-adapter.js";
+import { ModelConfig } from "../model/model-config.js";
+import type { ModelSpec } from "../model/model-spec.js";
+
+/** File of routers alone that a model folder may hold: it takes the place of routers in the checkpoint. */
+export const routerFileName = "routers.safetensors";
+
+/** Value of `format` in the metadata of a file that holds routers alone. */
+export const routerFileFormat = "elastic-attention routers";
+
+/** Routers that came with a checkpoint or in a file of their own, and what they were trained for. */
+export interface LoadedRouters {
+  /** One for each layer; the caller disposes each. */
+  readonly layers: readonly RouterWeights[];
+  /** Modes and sizes that the file names; undefined when it names none. */
+  readonly elastic: { readonly spec: ElasticSpec; readonly sizes: ElasticSizes; readonly pooling: RouterPooling } | undefined;
+}
+
+/** Reads the routers of every layer from an open checkpoint. @throws MissingTensorError, ShapeError, UnsupportedRouterError */
+export function loadRouters(checkpoint: SafetensorsCheckpoint, adapter: ModelAdapter, spec: ModelSpec, backend: Backend): RouterWeights[] {
+  const layers: RouterWeights[] = [];
+  try {
+    for (let layer = 0; layer < spec.numLayers; layer++) {
+      layers.push(loadRouterWeights(checkpoint, adapter.weightName("router", layer), backend, spec.headDim, hostFloats));
+    }
+    return layers;
+  } catch (error) {
+    for (const weights of layers) weights[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/**
+ * Reads a file of routers alone, for any base checkpoint of the same layers and head dimension.
+ * @throws UnsupportedRouterError for a file without routers, ShapeError for routers of another model
+ */
+export function loadRouterFile(path: string, adapter: ModelAdapter, spec: ModelSpec, backend: Backend): LoadedRouters {
+  using file = SafetensorsFile.open(path);
+  const given = file.metadata.get("elastic");
+  using checkpoint = SafetensorsCheckpoint.open(path);
+  if (!hasRouterWeights(checkpoint, adapter.weightName("router", 0))) {
+    throw new UnsupportedRouterError(`${path} holds no routers for a model of this layout.`, "Name a file that `elastic-attention train` wrote.");
+  }
+  const count = Array.from({ length: spec.numLayers + 1 }).findIndex((_, layer) => !hasRouterWeights(checkpoint, adapter.weightName("router", layer)));
+  if (count !== spec.numLayers) {
+    throw new ShapeError(`${path} holds routers of ${count < 0 ? `more than ${spec.numLayers}` : count} layers, the model has ${spec.numLayers}.`);
+  }
+  const config = given === undefined ? undefined : elasticConfig(path, given, spec.architecture);
+  // Everything that may be wrong is read before there is memory to give back.
+  const elastic = config === undefined ? undefined : elasticSettings(config);
+  return { layers: loadRouters(checkpoint, adapter, spec, backend), elastic };
+}
+
+/** Undefined for a config without elastic keys. @throws ModelConfigError */
+function elasticSettings(config: ModelConfig): LoadedRouters["elastic"] {
+  const spec = parseElastic(config);
+  return spec === undefined ? undefined : { spec, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
+}
+
+function elasticConfig(path: string, text: string, architecture: string): ModelConfig {
+  try {
+    return new ModelConfig({ ...(JSON.parse(text) as Record<string, unknown>), architectures: [architecture] }, `${path}: elastic`);
+  } catch (cause) {
+    throw new UnsupportedRouterError(`${path}: its elastic settings are not JSON: ${(cause as Error).message}.`);
+  }
+}

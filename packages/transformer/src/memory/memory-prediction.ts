@@ -1,0 +1,136 @@
+import {
+  type AttentionMode,
+  attentionModeDefinition,
+  type DecodePolicy,
+  fullKeyValueBytes,
+  patternOf,
+  predictSlots,
+  type Retention,
+  slotBytes,
+} from "@elastic-attention/attention";
+import { layerQuotas } from "@elastic-attention/router";
+import { dtypeByteSize, type FloatDType } from "@elastic-attention/tensor";
+import { tablePositions } from "../layer/rotary-table.js";
+import type { ModelSpec } from "../model/model-spec.js";
+import { predictWeightBytes } from "./weight-memory.js";
+
+/** What the memory of a prefill depends on besides the model. */
+export interface MemoryQuestion {
+  readonly dtype: FloatDType;
+  /** See `WorkSizes`. */
+  readonly chunkRows: number;
+  /** New sequences that are read together. */
+  readonly sequences: readonly SequenceQuestion[];
+  /** Rows of logits for each sequence at the end. Default 1. */
+  readonly logitsRows?: number;
+  /** Bytes of the packed weights where the backend's own figure is known; default: from the spec. */
+  readonly weightBytes?: number;
+}
+
+/** One sequence of a {@link MemoryQuestion}. */
+export interface SequenceQuestion {
+  /** Tokens of the prompt. */
+  readonly tokens: number;
+  /** Tokens that the cache makes room for beyond the prompt. Default 0. */
+  readonly reserveTokens?: number;
+  /** Share of key-value heads that are sparse, taken as the same in every layer. Default 0. */
+  readonly sparsity?: number;
+  /** Sparse heads of each layer, where they are known; instead of `sparsity`. */
+  readonly sparseHeads?: readonly number[] | undefined;
+  /** Mode of the sparse heads; without it none drops anything. */
+  readonly sparseMode?: AttentionMode;
+  /** Mode of the others; default full. */
+  readonly retrievalMode?: AttentionMode;
+  /** Default "routed". */
+  readonly decode?: DecodePolicy;
+}
+
+/** Bytes that a prefill needs, by what they are for. */
+export interface MemoryPrediction {
+  /** Weights, norms and embedding table. */
+  readonly weightBytes: number;
+  /** Tables of the rotary embedding; they stay with the model. */
+  readonly tableBytes: number;
+  /** Residual stream, one layer's queries, keys and values, one chunk of the feed-forward part. */
+  readonly activationBytes: number;
+  /** Keys and values of all layers when the prefill is done. */
+  readonly keyValueBytes: number;
+  /** The same with every head full. */
+  readonly fullKeyValueBytes: number;
+  /** Highest sum of everything alive at once: in one of the last layers, whose heads still hold all tokens. */
+  readonly peakBytes: number;
+  /** `peakBytes` without what stays loaded: what a request adds. */
+  readonly requestBytes: number;
+}
+
+/** Predicts the memory of a prefill of new sequences that are read together. */
+export function predictMemory(spec: ModelSpec, question: MemoryQuestion): MemoryPrediction {
+  const { dtype, chunkRows, sequences, logitsRows = 1 } = question;
+  const { hiddenSize, intermediateSize, headDim, numQueryHeads, numKeyValueHeads, vocabularySize } = spec;
+  const size = dtypeByteSize(dtype);
+  const rows = sum(sequences, ({ tokens }) => tokens);
+  const longest = Math.max(0, ...sequences.map(({ tokens }) => tokens));
+  const weightBytes = question.weightBytes ?? predictWeightBytes(spec, dtype);
+  const tableBytes = tablePositions(longest, spec.contextLength) * headDim * 4;
+  const chunk = Math.min(rows, chunkRows);
+  const perRow = hiddenSize + (numQueryHeads + 2 * numKeyValueHeads) * headDim;
+  const positionBytes = rows * 8;
+  const activationBytes = size * (rows * perRow + chunk * (hiddenSize + 2 * intermediateSize)) + positionBytes;
+  const { keyValueBytes, mostBytes } = predictKeyValues(spec, dtype, sequences);
+  const numLogitsRows = sum(sequences, ({ tokens }) => Math.min(logitsRows, tokens));
+  const logitsBytes = numLogitsRows * (size * hiddenSize + 4 * vocabularySize);
+  const requestBytes = activationBytes + Math.max(mostBytes, keyValueBytes + logitsBytes);
+  return {
+    weightBytes,
+    tableBytes,
+    activationBytes,
+    keyValueBytes,
+    fullKeyValueBytes: sum(sequences, ({ tokens, reserveTokens = 0 }) => fullKeyValueBytes({ ...spec, dtype }, tokens + reserveTokens)),
+    requestBytes,
+    peakBytes: weightBytes + tableBytes + requestBytes,
+  };
+}
+
+/** Keys and values after the prefill, and the most during it, chosen blocks included. */
+function predictKeyValues(spec: ModelSpec, dtype: FloatDType, sequences: readonly SequenceQuestion[]) {
+  const perSlot = slotBytes({ ...spec, dtype });
+  const layers = sequences.map((sequence) => layerSlots(spec, sequence));
+  const masks = sum(sequences, (sequence) => maskBytes(spec, sequence));
+  let [settled, most] = [0, 0];
+  for (let layer = 0; layer < spec.numLayers; layer++) {
+    const slots = layers.map((sequence) => sequence[layer]!);
+    // A sequence that becomes smaller is copied while both are there, one sequence after another.
+    const moving = Math.max(0, ...slots.map(({ full, dropped }) => (dropped < full ? dropped : 0)));
+    most = Math.max(most, settled + perSlot * sum(slots, ({ full }) => full) + Math.max(masks, perSlot * moving));
+    settled += perSlot * sum(slots, ({ dropped }) => dropped);
+  }
+  return { keyValueBytes: settled, mostBytes: most };
+}
+
+/** Slots of a sequence in each layer: with all tokens, and once it has dropped what its sparse heads do not need. */
+function layerSlots({ numLayers, numKeyValueHeads }: ModelSpec, sequence: SequenceQuestion) {
+  const { tokens, reserveTokens = 0, sparseMode, sparsity = 0, decode = "routed" } = sequence;
+  const all: Retention = { type: "all" };
+  const sparse = decode === "full" || sparseMode === undefined ? all : attentionModeDefinition(sparseMode).retention(sparseMode);
+  const slots = (sparseHeads: number) => {
+    const retentions = Array.from({ length: numKeyValueHeads }, (_, head) => (head < sparseHeads ? sparse : all));
+    return predictSlots(retentions, tokens, reserveTokens);
+  };
+  const full = slots(0);
+  const counts = sequence.sparseHeads ?? layerQuotas({ target: sparsity, numLayers }, numKeyValueHeads);
+  // A layer that would not become smaller stays as it is.
+  return counts.map((count) => ({ full, dropped: Math.min(full, slots(count)) }));
+}
+
+/** The mask of a layer whose heads choose blocks; 0 where none does. */
+function maskBytes({ numQueryHeads }: ModelSpec, { tokens, retrievalMode, sparseMode }: SequenceQuestion): number {
+  const sides = [retrievalMode, sparseMode].flatMap((mode) => {
+    const pattern = mode === undefined ? undefined : patternOf(mode);
+    return pattern?.type === "selected" ? [Math.ceil(tokens / pattern.blockSize)] : [];
+  });
+  return Math.max(0, ...sides.map((blocks) => numQueryHeads * blocks ** 2));
+}
+
+function sum<T>(values: readonly T[], of: (value: T) => number): number {
+  return values.reduce((total, value) => total + of(value), 0);
+}

@@ -1,0 +1,72 @@
+import { MemoryScope } from "@elastic-attention/core";
+import type { Backend, FloatDType, Tensor } from "@elastic-attention/tensor";
+import type { RowRange, Scratch } from "../layer/decoder-layer.js";
+import type { ModelSpec } from "../model/model-spec.js";
+
+/**
+ * Activations of one forward pass, allocated once and used by every layer in turn. Only the residual stream and one
+ * layer's queries, keys and values have a row for every token; the attention's output takes the place of the queries.
+ */
+export class Workspace implements Scratch, Disposable {
+  /** The residual stream [tokens, hidden]. */
+  readonly hidden: Tensor;
+  /** [tokens, (queryHeads + 2 · keyValueHeads) · headDim]. */
+  readonly queryKeyValue: Tensor;
+  /** [tokens, queryHeads · headDim]: the query columns of `queryKeyValue`, or memory of its own. */
+  readonly attention: Tensor;
+  /** Row ranges of at most `chunkRows`. */
+  readonly chunks: readonly RowRange[];
+  /** [chunk, hidden]. */
+  readonly #normed: Tensor;
+  /** [chunk, 2 · intermediate]. */
+  readonly #gateUp: Tensor;
+  readonly #scope = new MemoryScope();
+
+  constructor(
+    backend: Backend,
+    spec: ModelSpec,
+    dtype: FloatDType,
+    numTokens: number,
+    /** Rows that norms, projections and the MLP take at a time. */
+    chunkRows: number,
+    /** Whether the queries must outlive the attention: for those who look at them afterwards. */
+    keepQueries = false,
+  ) {
+    const { hiddenSize, intermediateSize, headDim, numQueryHeads, numKeyValueHeads } = spec;
+    const chunk = Math.min(chunkRows, numTokens);
+    this.chunks = rowChunks(numTokens, chunkRows);
+    const allocate = (rows: number, columns: number) => this.#scope.track(backend.allocate([rows, columns], dtype));
+    try {
+      this.hidden = allocate(numTokens, hiddenSize);
+      this.queryKeyValue = allocate(numTokens, (numQueryHeads + 2 * numKeyValueHeads) * headDim);
+      const queries = numQueryHeads * headDim;
+      this.attention = keepQueries ? allocate(numTokens, queries) : this.queryKeyValue.columns(0, queries);
+      this.#normed = allocate(chunk, hiddenSize);
+      this.#gateUp = allocate(chunk, 2 * intermediateSize);
+    } catch (error) {
+      this.#scope.dispose();
+      throw error;
+    }
+  }
+
+  normed(rows: number): Tensor {
+    return this.#normed.rows(0, rows);
+  }
+
+  gateUp(rows: number): Tensor {
+    return this.#gateUp.rows(0, rows);
+  }
+
+  activation(gate: Tensor): Tensor {
+    return gate;
+  }
+
+  [Symbol.dispose](): void {
+    this.#scope.dispose();
+  }
+}
+
+/** Row ranges of at most `chunkRows`, in order. */
+export function rowChunks(rows: number, chunkRows: number): RowRange[] {
+  return Array.from({ length: Math.ceil(rows / chunkRows) }, (_, chunk) => [chunk * chunkRows, Math.min((chunk + 1) * chunkRows, rows)]);
+}

@@ -1,0 +1,126 @@
+import { InvalidModeError, nearestName } from "@elastic-attention/core";
+import { type AttentionMode, type ModeSizes, namedAttentionModes, registeredAttentionModes } from "@elastic-attention/attention";
+import type { RouterPooling } from "@elastic-attention/router";
+import type { ModelConfig } from "./model-config.js";
+
+/** The elastic keys of a published checkpoint (reference semantics 2.1), with the class defaults where absent. */
+export interface ElasticSpec {
+  /** Mode of heads that the router sends to retrieval. */
+  readonly retrievalMode: AttentionMode;
+  /** Mode of the other heads. */
+  readonly sparseMode: AttentionMode;
+}
+
+/**
+ * Name of a retrieval and a sparse mode by their labels, as the paper writes it: "fa-ssa". With a mode "dilated" that a user
+ * registered under the label DA also "fa-da", "da-ssa" and, for FA with it, "dilated".
+ */
+export type ElasticModeName = "full" | "fa-ssa" | "fa-xa" | "xa-ssa" | (string & {});
+
+/** Sizes of the sparse modes, in tokens. */
+export type ElasticSizes = ModeSizes;
+
+/** The published sizes: 1 sink and 16 local blocks of 128, XAttention stride 16, threshold 0.9. */
+export const publishedSizes: ElasticSizes = { sinkTokens: 128, localTokens: 2048, blockSize: 128, stride: 16, threshold: 0.9 };
+
+/** Whether a config carries elastic keys at all. */
+export function hasElasticKeys(config: ModelConfig): boolean {
+  return config.has("toggle_type") || config.has("retrieval_mode");
+}
+
+/** XAttention threshold that the published elastic checkpoints are evaluated with; their configs do not carry it. */
+const publishedEvaluationThreshold = 0.8;
+
+/** Sizes from the elastic keys; the class defaults (128, 1024) where a key is absent. */
+export function elasticSizes(config: ModelConfig): ElasticSizes {
+  return {
+    sinkTokens: config.count("sink_size", 128),
+    localTokens: config.count("local_window_size", 1024),
+    blockSize: config.count("block_size", 128),
+    stride: config.count("xattn_stride", publishedSizes.stride),
+    threshold: config.number(
+      "xattn_threshold",
+      config.architecture.startsWith("Paw") ? publishedEvaluationThreshold : publishedSizes.threshold,
+    ),
+  };
+}
+
+/** @throws ModelConfigError for combinations that cannot run, naming the key. */
+export function parseElastic(config: ModelConfig): ElasticSpec | undefined {
+  if (!hasElasticKeys(config)) return undefined;
+  const sizes = elasticSizes(config);
+  const modes = elasticModeSettings(sizes);
+  const retrieval = config.choice("retrieval_mode", ["full", "xattn"], "full");
+  const toggle = config.choice("toggle_type", ["streaming", "xattn"], "streaming");
+  if (config.has("pooling_mode")) config.choice("pooling_mode", ["ctx_q"]);
+  return {
+    retrievalMode: retrieval === "full" ? modes.full : modes.xattention,
+    sparseMode: toggle === "streaming" ? modes.streaming : modes.xattention,
+  };
+}
+
+/**
+ * What the routers average: the first and last 100 tokens as published, or what `router_pooling_tokens` says (a number,
+ * or 0 for all tokens). The key is ours; published configs do not carry it.
+ */
+export function parseRouterPooling(config: ModelConfig): RouterPooling {
+  if (!config.has("router_pooling_tokens")) return { kind: "boundary", tokens: 100 };
+  const tokens = config.number("router_pooling_tokens");
+  if (tokens === 0) return { kind: "mean" };
+  return { kind: "boundary", tokens: config.count("router_pooling_tokens") };
+}
+
+/** The three modes at given sizes. */
+export function elasticModeSettings(sizes: ElasticSizes) {
+  const { sinkTokens, localTokens, blockSize, stride, threshold } = sizes;
+  return {
+    full: { kind: "full" },
+    streaming: { kind: "streaming", sinkTokens, localTokens, blockSize },
+    xattention: { kind: "xattention", stride, threshold, blockSize },
+  } as const satisfies Record<string, AttentionMode>;
+}
+
+const publishedPairs = ["fa-ssa", "fa-xa", "xa-ssa"] as const;
+const publishedKinds = ["full", "streaming", "xattention"];
+
+/** Retrieval and sparse mode of a named pair. @throws InvalidModeError naming the pairs that are known */
+export function elasticModes(name: ElasticModeName, sizes: ElasticSizes): ElasticSpec {
+  const found = findElasticModes(name, sizes);
+  if (found !== undefined) return found;
+  const known = elasticModeNames();
+  const nearest = nearestName(name, known);
+  throw new InvalidModeError(
+    `mode must be one of ${known.join(", ")}, found ${JSON.stringify(name)}.`,
+    registeredAttentionModes().includes(name) && !publishedKinds.includes(name)
+      ? `"${name}" is registered, but cannot be asked for by name: its definition has no atSizes().`
+      : nearest === undefined
+        ? undefined
+        : `Did you mean "${nearest}"?`,
+  );
+}
+
+/** Retrieval and sparse mode of a named pair; undefined for a name that is not known. */
+export function findElasticModes(name: ElasticModeName, sizes: ElasticSizes): ElasticSpec | undefined {
+  const modes = elasticModeSettings(sizes);
+  if (name === "full") return { retrievalMode: modes.full, sparseMode: modes.full };
+  const named = namedAttentionModes(sizes).map(({ kind, label, mode }) => ({ kind, label: label.toLowerCase(), mode }));
+  const registered = named.find(({ kind }) => kind === name && !publishedKinds.includes(kind));
+  if (registered !== undefined) return { retrievalMode: modes.full, sparseMode: registered.mode };
+  for (const retrieval of named) {
+    const sparse = named.find(({ label }) => name === `${retrieval.label}-${label}`);
+    if (sparse !== undefined && isPair(name, retrieval.kind, sparse.kind)) return { retrievalMode: retrieval.mode, sparseMode: sparse.mode };
+  }
+  return undefined;
+}
+
+/** Of the published modes the published pairs; a registered mode may stand beside any other, and FA is never the sparse one. */
+function isPair(name: string, retrieval: string, sparse: string): boolean {
+  if (publishedPairs.some((pair) => pair === name)) return true;
+  return retrieval !== sparse && sparse !== "full" && [retrieval, sparse].some((kind) => !publishedKinds.includes(kind));
+}
+
+/** Names of mode pairs to choose from: the published ones, and FA with each registered mode. */
+export function elasticModeNames(): readonly string[] {
+  const registered = namedAttentionModes(publishedSizes).filter(({ kind }) => !publishedKinds.includes(kind));
+  return [...publishedPairs, "full", ...registered.flatMap(({ kind, label }) => [kind, `fa-${label.toLowerCase()}`])];
+}

@@ -1,0 +1,58 @@
+import { ModelConfigError } from "@elastic-attention/core";
+import type { ModelConfig } from "./model-config.js";
+import type { ModelSpec } from "./model-spec.js";
+
+/** What a weight does in the decoder. */
+export type WeightRole =
+  | "embedding"
+  | "finalNorm"
+  | "output"
+  | "attentionNorm"
+  | "query"
+  | "key"
+  | "value"
+  | "attentionOutput"
+  | "queryNorm"
+  | "keyNorm"
+  | "mlpNorm"
+  | "gate"
+  | "up"
+  | "down"
+  | "router";
+
+/** Connects a checkpoint format to the decoder. Add a model by registering one of these. */
+export interface ModelAdapter {
+  readonly name: string;
+  /** Values of config.json's `architectures` that it reads, for error messages. */
+  readonly architectures: readonly string[];
+  matches(config: ModelConfig): boolean;
+  /** @throws ModelConfigError */
+  spec(config: ModelConfig): ModelSpec;
+  /** Name of a weight's tensor (its bias ends in `.bias` instead of `.weight`); for "router" the prefix of its tensors. */
+  weightName(role: WeightRole, layer: number): string;
+}
+
+const adapters: ModelAdapter[] = [];
+
+/** Makes an adapter known; the one registered last is asked first. */
+export function registerModelAdapter(adapter: ModelAdapter): void {
+  if (!adapters.includes(adapter)) adapters.unshift(adapter);
+}
+
+/** The adapter for a config. @throws ModelConfigError naming the architecture and what is supported. */
+export function findModelAdapter(config: ModelConfig): ModelAdapter {
+  const adapter = adapters.find((candidate) => candidate.matches(config));
+  if (adapter === undefined) {
+    const known = adapters.flatMap((candidate) => candidate.architectures).join(", ") || "none";
+    throw new ModelConfigError(
+      `Architecture "${config.architecture}" is not supported; supported: ${known}.`,
+      "Register an adapter with registerModelAdapter(): the contributing guide shows how.",
+    );
+  }
+  return adapter;
+}
+
+/** The registered adapters, the one asked first in front. */
+export function registeredModelAdapters(): readonly ModelAdapter[] {
+  return [...adapters];
+}

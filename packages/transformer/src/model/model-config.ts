@@ -1,0 +1,83 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ModelConfigError } from "@elastic-attention/core";
+
+/** Typed access to config.json: every wrong value is an error that names key, expected and found. */
+export class ModelConfig {
+  constructor(
+    private readonly values: Readonly<Record<string, unknown>>,
+    private readonly where = "config.json",
+  ) {}
+
+  /** @throws ModelConfigError when the folder has no readable config.json. */
+  static read(directory: string): ModelConfig {
+    const path = join(directory, "config.json");
+    let values: unknown;
+    try {
+      values = JSON.parse(readFileSync(path, "utf8"));
+    } catch (error) {
+      throw new ModelConfigError(`Cannot read ${path}: ${(error as Error).message}.`, "Name a folder with config.json and model.safetensors.");
+    }
+    if (typeof values !== "object" || values === null || Array.isArray(values)) {
+      throw new ModelConfigError(`${path} is not a JSON object.`);
+    }
+    return new ModelConfig(values as Record<string, unknown>, path);
+  }
+
+  get architecture(): string {
+    const list = this.values["architectures"];
+    const first: unknown = Array.isArray(list) ? list[0] : undefined;
+    if (typeof first !== "string") throw new ModelConfigError(`${this.where}: architectures must name one, found ${JSON.stringify(list)}.`);
+    return first;
+  }
+
+  has(key: string): boolean {
+    return this.values[key] !== undefined && this.values[key] !== null;
+  }
+
+  /** A whole number above 0. */
+  count(key: string, fallback?: number): number {
+    return this.#check(key, fallback, "a whole number above 0", (value) => Number.isSafeInteger(value) && (value as number) > 0) as number;
+  }
+
+  number(key: string, fallback?: number): number {
+    return this.#check(key, fallback, "a finite number", (value) => Number.isFinite(value)) as number;
+  }
+
+  boolean(key: string, fallback?: boolean): boolean {
+    return this.#check(key, fallback, "true or false", (value) => typeof value === "boolean") as boolean;
+  }
+
+  string(key: string, fallback?: string): string {
+    return this.#check(key, fallback, "a text", (value) => typeof value === "string") as string;
+  }
+
+  /** One of the given texts. */
+  choice<T extends string>(key: string, choices: readonly T[], fallback?: T): T {
+    return this.#check(key, fallback, `one of ${choices.join(", ")}`, (value) => choices.includes(value as T)) as T;
+  }
+
+  /** Token ids: one number or a list; empty when absent. */
+  tokenIds(key: string): number[] {
+    const value = this.values[key];
+    return (Array.isArray(value) ? value : [value]).filter((id): id is number => Number.isSafeInteger(id));
+  }
+
+  /** An object inside, read the same way; undefined when absent or null. */
+  section(key: string): ModelConfig | undefined {
+    if (!this.has(key)) return undefined;
+    const value = this.#check(key, undefined, "an object", (found) => typeof found === "object" && !Array.isArray(found));
+    return new ModelConfig(value as Record<string, unknown>, `${this.where}: ${key}`);
+  }
+
+  /** Error about one key of this file. */
+  error(key: string, expected: string): ModelConfigError {
+    return new ModelConfigError(`${this.where}: ${key} must be ${expected}, found ${JSON.stringify(this.values[key])}.`);
+  }
+
+  #check(key: string, fallback: unknown, expected: string, valid: (value: unknown) => boolean): unknown {
+    const value = this.has(key) ? this.values[key] : fallback;
+    if (!valid(value)) throw this.error(key, expected);
+    return value;
+  }
+}

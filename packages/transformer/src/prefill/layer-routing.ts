@@ -1,0 +1,134 @@
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
+import {
+  type AttentionMode,
+  type AttentionSequence,
+  chooseBlocksOfHeads,
+  type HeadPlan,
+  knownPatterns,
+  type KnownPatterns,
+  patternOf,
+} from "@elastic-attention/attention";
+import type { Tensor } from "@elastic-attention/tensor";
+import { attentionScale } from "../layer/attend-heads.js";
+import type { PrefillPass } from "./prefill-pass.js";
+
+/** The plan of neighbours in the batch that share a router. */
+interface SharedPlan {
+  readonly firstSequence: number;
+  readonly plan: HeadPlan;
+}
+
+/** What one sequence's heads did in one layer. */
+export interface RoutedHeads {
+  readonly modes: readonly AttentionMode[];
+  /** Index of each head's mode in its plan: 0 is the retrieval mode. */
+  readonly assignment: readonly number[];
+}
+
+/**
+ * Asks the routers for the modes of every sequence that has none yet; sequences that go on keep theirs. The answers may
+ * still be computed when this returns.
+ *
+ * @param key [tokens, keyValueHeads, headDim] before RoPE; read when this returns
+ */
+export function startRouting(pass: PrefillPass, key: Tensor, layer: number): LayerRouting {
+  const { batch, backend, spec, routers } = pass;
+  const { caches, offsets } = batch;
+  using scope = new MemoryScope();
+  const plans: SharedPlan[] = [];
+  const isNew = caches.map((cache) => cache.modes(layer) === undefined);
+  for (let first = 0, end = 1; first < caches.length; first = end, end = first + 1) {
+    const router = routers[first];
+    if (!isNew[first] || router === undefined) continue;
+    while (end < caches.length && isNew[end] && routers[end] === router) end += 1;
+    const [start, stop] = [offsets[first]!, offsets[end]!];
+    const own = offsets.slice(first, end + 1).map((offset) => offset - start);
+    const plan = scope.track(router.route({ backend, layer, keys: key.rows(start, stop), offsets: own }));
+    if (plan.numSequences !== end - first || plan.numKeyValueHeads !== spec.numKeyValueHeads) {
+      throw new ShapeError(
+        `Router "${router.name}" gave a plan of ${plan.numSequences} sequences with ${plan.numKeyValueHeads} heads; ` +
+          `it was asked about ${end - first} with ${spec.numKeyValueHeads}.`,
+      );
+    }
+    plans.push({ firstSequence: first, plan });
+  }
+  return new LayerRouting(pass, layer, plans, scope.move());
+}
+
+/** The routing of one layer until its attention has run; owns the plans and the blocks that were chosen. */
+export class LayerRouting implements Disposable {
+  constructor(
+    private readonly pass: PrefillPass,
+    private readonly layer: number,
+    private readonly plans: readonly SharedPlan[],
+    private readonly scope: MemoryScope,
+  ) {}
+
+  /**
+   * The attention call's sequences. What a device decides stays there; other decisions are waited for, and nothing that
+   * was issued after they were asked for. Modes that choose blocks choose them now, for the heads that are in them.
+   */
+  sequences(query: Tensor): AttentionSequence[] {
+    const { caches, offsets } = this.pass.batch;
+    this.#announce();
+    return caches.map((cache, index) => {
+      const [start, end] = [offsets[index]!, offsets[index + 1]!];
+      const common = { start, length: end - start, cache: cache.layer(this.layer) };
+      const routed = this.#planOf(index);
+      if (routed === undefined) return { ...common, routing: cache.decodePatterns(this.layer) };
+      const decision = routed.plan.decisionOf(routed.row);
+      return { ...common, routing: decision ?? this.#choose(routed.plan.waitForModes(routed.row), query.rows(start, end), common) };
+    });
+  }
+
+  /** The same, decisions on a device waited for. */
+  waitForSequences(sequences: readonly AttentionSequence[]): AttentionSequence[] {
+    return sequences.map((sequence, index) => {
+      if (sequence.routing.type === "patterns") return sequence;
+      const { plan, row } = this.#planOf(index)!;
+      return { ...sequence, routing: knownPatterns(plan.waitForModes(row).map(patternOf)) };
+    });
+  }
+
+  /** What each sequence's heads were routed to; waits for the decisions. */
+  waitForHeads(): RoutedHeads[] {
+    const { batch, spec } = this.pass;
+    return batch.caches.map((cache, index) => {
+      const routed = this.#planOf(index);
+      const heads = Array.from({ length: spec.numKeyValueHeads }, (_, head) => head);
+      if (routed === undefined) {
+        return { modes: cache.modes(this.layer) ?? heads.map(() => ({ kind: "full" })), assignment: heads.map(() => 0) };
+      }
+      const { plan, row } = routed;
+      const assignment = plan.waitForAssignment();
+      return { modes: plan.waitForModes(row), assignment: heads.map((head) => assignment[row * heads.length + head]!) };
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.scope.dispose();
+  }
+
+  /** Whoever observes is told of every plan before the attention, and so waits for it. */
+  #announce(): void {
+    const { layer } = this;
+    const { observer } = this.pass;
+    if (observer === undefined) return;
+    for (const { firstSequence, plan } of this.plans) {
+      plan.waitForAssignment();
+      observer.afterRoute?.({ layer, firstSequence, plan });
+    }
+  }
+
+  /** The plan that speaks of a sequence, and its row there; undefined where the cache says what its heads do. */
+  #planOf(sequence: number): { readonly plan: HeadPlan; readonly row: number } | undefined {
+    const shared = this.plans.find(({ firstSequence, plan }) => sequence >= firstSequence && sequence < firstSequence + plan.numSequences);
+    return shared === undefined ? undefined : { plan: shared.plan, row: sequence - shared.firstSequence };
+  }
+
+  #choose(modes: readonly AttentionMode[], query: Tensor, { cache }: Pick<AttentionSequence, "cache">): KnownPatterns {
+    const { layer } = this;
+    const mask = chooseBlocksOfHeads(modes, { layer, query, cache, scale: attentionScale(this.pass.spec) });
+    return knownPatterns(modes.map(patternOf), mask === undefined ? undefined : this.scope.track(mask));
+  }
+}

@@ -1,0 +1,41 @@
+import type { AttentionMode, AttentionSequence, BlockCount } from "@elastic-attention/attention";
+import type { RoutedHeads } from "./layer-routing.js";
+import { VisitedBlockCount } from "./visited-block-count.js";
+
+/** Routing of one sequence over all layers. */
+export interface SequenceRouting {
+  /** [layer][kvHead]. */
+  readonly modes: readonly (readonly AttentionMode[])[];
+  /** [layer][kvHead]: 0 is the retrieval mode. */
+  readonly assignment: readonly (readonly number[])[];
+  /** One for each layer, summed over heads. */
+  readonly blocks: readonly BlockCount[];
+}
+
+/** What a prefill reports of its routing, taken down layer by layer. */
+export class RoutingRecord implements Disposable {
+  readonly #layers: { readonly heads: readonly RoutedHeads[]; readonly blocks: readonly VisitedBlockCount[] }[] = [];
+
+  constructor(private readonly numQueryHeads: number) {}
+
+  /** Adds a layer when its attention has been issued and what it chose is still there. One entry for each sequence. */
+  add(heads: readonly RoutedHeads[], sequences: readonly AttentionSequence[]): void {
+    const blocks: VisitedBlockCount[] = [];
+    this.#layers.push({ heads, blocks });
+    for (const { cache, routing } of sequences) blocks.push(new VisitedBlockCount(routing, cache.length, this.numQueryHeads));
+  }
+
+  /** One for each sequence; waits for the device where blocks were chosen. */
+  waitForRouting(): SequenceRouting[] {
+    const first = this.#layers[0]?.heads ?? [];
+    return first.map((_, sequence) => ({
+      modes: this.#layers.map(({ heads }) => heads[sequence]!.modes),
+      assignment: this.#layers.map(({ heads }) => heads[sequence]!.assignment),
+      blocks: this.#layers.map(({ blocks }) => blocks[sequence]!.wait()),
+    }));
+  }
+
+  [Symbol.dispose](): void {
+    for (const { blocks } of this.#layers.splice(0)) for (const count of blocks) count[Symbol.dispose]();
+  }
+}

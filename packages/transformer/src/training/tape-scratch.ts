@@ -1,0 +1,30 @@
+import type { DType, Tape, Tensor } from "@elastic-attention/tensor";
+import type { Scratch } from "../layer/decoder-layer.js";
+import type { ModelSpec } from "../model/model-spec.js";
+
+/** Memory of a tape for values within a layer: what a gradient reads again has memory of its own. */
+export class TapeScratch implements Scratch {
+  #normed: Tensor | undefined;
+
+  constructor(
+    private readonly tape: Tape,
+    private readonly spec: ModelSpec,
+    private readonly dtype: DType,
+    /** Most rows of {@link normed}. */
+    private readonly chunkRows: number,
+  ) {}
+
+  /** No gradient reads what a norm gives: it is computed from the norm's input. */
+  normed(rows: number): Tensor {
+    this.#normed ??= this.tape.allocate([this.chunkRows, this.spec.hiddenSize], this.dtype);
+    return this.#normed.rows(0, rows);
+  }
+
+  gateUp(rows: number): Tensor {
+    return this.tape.allocate([rows, 2 * this.spec.intermediateSize], this.dtype);
+  }
+
+  activation(gate: Tensor): Tensor {
+    return this.tape.allocate(gate.shape, gate.dtype);
+  }
+}

@@ -1,0 +1,112 @@
+import { cacheAppend, type LayerCache } from "@elastic-attention/attention";
+import { routerLogits, routerParameters, type RouterWeights } from "@elastic-attention/router";
+import { cast, downloadFloats, type Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
+import { attendHeads, attentionScale, type HeadPass } from "../layer/attend-heads.js";
+import { type LayerPass, type LayerSteps, runDecoderLayer } from "../layer/decoder-layer.js";
+import type { LayerWeights } from "../layer/decoder-weights.js";
+import type { RotaryTable } from "../layer/rotary-table.js";
+import type { ModelSpec } from "../model/model-spec.js";
+import { gatedAttention } from "./gated-attention.js";
+import type { LayerGates } from "./layer-gates.js";
+import { TapeScratch } from "./tape-scratch.js";
+import type { TrainingBatch } from "./training-batch.js";
+
+/** One layer of a training step. */
+export interface TrainingLayer {
+  readonly index: number;
+  readonly spec: ModelSpec;
+  readonly batch: TrainingBatch;
+  readonly rotaryTable: RotaryTable;
+  readonly weights: LayerWeights;
+  readonly router: RouterWeights;
+  readonly layerGates: LayerGates;
+  readonly checkpointing: boolean;
+  readonly deterministic: boolean;
+}
+
+/** A decoder layer as steps of a tape, with a gated attention: `hidden` to `next`, [rows, hidden]. */
+export function runTrainingLayer(tape: Tape, layer: TrainingLayer, hidden: Tensor, next: Tensor): void {
+  const body = (inner: Tape) => runDecoderLayer(trainingPass(inner, layer, hidden, next), layer.weights, layer.index);
+  if (!layer.checkpointing) return body(tape);
+  tape.checkpoint({ inputs: [hidden, ...routerParameters(layer.router)], outputs: [next], isLoss: true }, body);
+}
+
+function trainingPass(tape: Tape, layer: TrainingLayer, hidden: Tensor, next: Tensor): LayerPass {
+  const { spec, batch, checkpointing } = layer;
+  const { numQueryHeads, numKeyValueHeads, headDim } = spec;
+  const queryKeyValue = tape.allocate([batch.numRows, (numQueryHeads + 2 * numKeyValueHeads) * headDim], hidden.dtype);
+  const scratch = new TapeScratch(tape, spec, hidden.dtype, Math.min(batch.chunkRows, batch.numRows));
+  return {
+    spec,
+    runner: tape,
+    scratch,
+    stream: { before: hidden, between: tape.allocate(hidden.shape, hidden.dtype), after: next },
+    chunks: batch.chunks,
+    queryKeyValue,
+    attend: (weights) => attendHeads(gatedHeads(tape, layer), weights, queryKeyValue),
+    part(input, output, body) {
+      if (!checkpointing) return body(tape, scratch);
+      tape.checkpoint({ inputs: [input], outputs: [output] }, (inner) => body(inner, new TapeScratch(inner, spec, input.dtype, input.numRows)));
+    },
+  };
+}
+
+/** Heads of one layer: gates from the keys before RoPE, caches of the tape, both modes mixed by the gates. */
+function gatedHeads(tape: Tape, layer: TrainingLayer): HeadPass {
+  const { spec, batch, rotaryTable, layerGates, deterministic } = layer;
+  const { offsets } = batch;
+  let gates: Tensor;
+  let stored: { readonly keys: Tensor; readonly values: Tensor; readonly caches: readonly LayerCache[] };
+  return {
+    spec,
+    runner: tape,
+    rotaryTable,
+    positions: batch.positions,
+    longest: batch.longest,
+    beforeRotation(key) {
+      gates = decideGates(tape, layer, key);
+      // The router's gradient reads the keys as they are now, so the rotation needs a copy of them.
+      const copy = tape.allocate(key.shape, key.dtype);
+      tape.run(cast, { input: key, output: copy });
+      return copy;
+    },
+    store(key, value) {
+      stored = batch.caches(tape, spec, key.dtype);
+      for (const [index, [start, end]] of batch.segments.entries()) {
+        const cache = { ...stored.caches[index]!, length: 0 };
+        tape.run(cacheAppend, { keys: key.rows(start, end), values: value.rows(start, end), cache });
+      }
+    },
+    *attend(query): LayerSteps<Tensor> {
+      const { keys, values, caches } = stored;
+      const scale = attentionScale(spec);
+      const sequences = layerGates.sequences(query, caches, scale);
+      const output = gatedAttention(tape, { query, keys, values, sequences, offsets, gates, layerGates, scale, deterministic });
+      yield "attention";
+      return output.reshape([batch.numRows, spec.numQueryHeads * spec.headDim]);
+    },
+  };
+}
+
+/** Router logits from the keys before RoPE, and the gates that the relaxation makes of them: f32 [segments, kvHeads]. */
+function decideGates(tape: Tape, { spec, batch, router, layerGates }: TrainingLayer, keys: Tensor): Tensor {
+  const { offsets, pack, numSegments } = batch;
+  const logits = tape.allocate([numSegments, spec.numKeyValueHeads, router.classes], "f32");
+  const pooling = { kind: "ranges", ranges: pack.pooledRanges } as const;
+  tape.run(routerLogits, { keys, offsets, weights: router, pooling, rounding: "float32", output: logits });
+  const gates = tape.allocate([numSegments, spec.numKeyValueHeads], "f32");
+  tape.apply({
+    name: "gates",
+    inputs: [logits],
+    outputs: [gates],
+    // Their own term of the objective has a gradient even where the model's loss has none.
+    isLoss: true,
+    run: () => uploadFloats(gates, layerGates.decide(() => downloadFloats(logits))),
+    backward(gradients) {
+      const incoming = gradients.incoming(gates) ?? gradients.zeros(gates.shape, "f32");
+      const gradient = layerGates.backward(downloadFloats(incoming));
+      gradients.overwrite([logits], ([target]) => uploadFloats(target, gradient));
+    },
+  });
+  return gates;
+}

@@ -1,0 +1,83 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { packageFolder, workspaceRoot } from "../folders.js";
+import type { GgufTensorType } from "./gguf-header.js";
+import type { ModelShape } from "../random-models/model-shape.js";
+import { PeerProcess } from "./peer-process.js";
+import { randomGguf } from "./random-gguf.js";
+
+/** Weight types of llama.cpp that the prefill benchmark runs against. */
+export const peerTypes: readonly GgufTensorType[] = ["bf16", "f16", "q8_0"];
+
+export interface DecodeAnswer {
+  readonly seconds: number;
+  /** Greedy tokens, in order. */
+  readonly tokens: readonly number[];
+}
+
+export interface LlamaCppOptions {
+  readonly shape: ModelShape;
+  readonly type: GgufTensorType;
+  readonly threads: number;
+  /** Tokens that the peer has room for. */
+  readonly contextSize: number;
+  readonly progress: (line: string) => void;
+}
+
+/** Why llama.cpp cannot be measured here, and what to do; undefined when it can. */
+export function llamaCppMissing(): string | undefined {
+  const folder = process.env.ELASTIC_ATTENTION_LLAMA_CPP ?? join(packageFolder, "peers", "llama-cpp");
+  if (existsSync(join(folder, "node_modules", "node-llama-cpp"))) return undefined;
+  const peer = join(packageFolder, "peers", "llama-cpp").slice(workspaceRoot.length + 1);
+  return (
+    `llama.cpp was not measured: ${folder} holds no node_modules/node-llama-cpp. From the root of the workspace: ` +
+    `npm install --prefix ${peer} --omit=optional --ignore-scripts --no-package-lock (85 MB), ` +
+    "or set ELASTIC_ATTENTION_LLAMA_CPP to a folder that has it."
+  );
+}
+
+/** @throws RangeError for a type that the peer is not measured with. */
+export function parsePeerTypes(types: readonly string[]): GgufTensorType[] {
+  return types.map((type) => {
+    const known = peerTypes.find((candidate) => candidate === type);
+    if (known === undefined) throw new RangeError(`--types takes ${peerTypes.join(", ")}, found "${type}".`);
+    return known;
+  });
+}
+
+/** llama.cpp with one random model loaded, in a process of its own; flash attention on, keys and values in f16. */
+export class LlamaCppPeer implements Disposable {
+  private constructor(
+    readonly name: string,
+    private readonly process: PeerProcess,
+  ) {}
+
+  static async start({ shape, type, threads, contextSize, progress }: LlamaCppOptions): Promise<LlamaCppPeer> {
+    const model = randomGguf(shape, type, progress);
+    const name = `llama.cpp ${type.toUpperCase()}`;
+    const script = join(packageFolder, "peers", "llama-cpp", "peer.mjs");
+    // With libuv's usual four threads node-llama-cpp loses about 10 ms a token.
+    const peer = new PeerProcess(name, process.execPath, [script], { UV_THREADPOOL_SIZE: "1" });
+    try {
+      await peer.ask(JSON.stringify({ load: model, contextSize, threads }));
+      return new LlamaCppPeer(name, peer);
+    } catch (error) {
+      peer[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Seconds for a whole prompt, from an empty cache. */
+  async prefill(tokens: readonly number[]): Promise<number> {
+    return ((await this.process.ask(JSON.stringify({ prefill: tokens }))) as { seconds: number }).seconds;
+  }
+
+  /** Goes on from what the cache holds: feeds `start`, then each token it chooses, `count` steps in all. */
+  async decode(start: number, count: number): Promise<DecodeAnswer> {
+    return (await this.process.ask(JSON.stringify({ decode: count, start }))) as DecodeAnswer;
+  }
+
+  [Symbol.dispose](): void {
+    this.process[Symbol.dispose]();
+  }
+}
