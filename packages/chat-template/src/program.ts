@@ -51,14 +51,14 @@ export class Program {
     const complete = completeLimits({ ...this.#limits, ...limits });
     const reader = new InputReader(complete);
     const meter = new Meter(complete);
-    const { source, blocks, run } = this.#compiled;
+    const { source, blocks } = this.#compiled;
     let state: RenderState | undefined;
     try {
       const context = readContext(reader);
       meter.admitInput(reader.size);
       const { language, autoescape } = this.#options;
       state = new RenderState({ language, meter, context, blocks, autoescape, now: () => now ?? new Date() });
-      run(state);
+      this.#compiled.run(state);
       return state.output;
     } catch (thrown) {
       const error = limitOfRangeError(thrown);

@@ -106,7 +106,7 @@ export class ExpressionCompiler {
     return compileArguments(node.args, (child) => this.compile(child, place));
   }
 
-  #conditional({ test, then, otherwise }: Conditional, place: Place): Evaluate {
+  #conditional({ test, whenTrue: then, otherwise }: Conditional, place: Place): Evaluate {
     const condition = this.compile(test, place);
     const whenTrue = this.compile(then, place);
     const missing = () => Undefined.because("the inline if-expression evaluated to false and no else section was defined.");

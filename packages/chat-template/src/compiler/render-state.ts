@@ -11,6 +11,10 @@ export interface Language {
   readonly filters: ReadonlyMap<string, Callee>;
   readonly tests: ReadonlyMap<string, Callee>;
   readonly globals: ReadonlyMap<string, Value>;
+  /** `value.name` */
+  readonly getAttribute: (state: RenderState, value: Value, name: string) => Value;
+  /** `value[key]` */
+  readonly getItem: (state: RenderState, value: Value, key: Value) => Value;
 }
 
 export interface RenderStateOptions {

@@ -28,7 +28,7 @@ function first(state: RenderState, value: Value): Value {
 /** What Python's `reversed` goes through; undefined for what it refuses. */
 function reversible(state: RenderState, value: Value): readonly Value[] | undefined {
   const backwards = value instanceof PythonObject && (!value.isSubscriptable || value.size() === undefined) && !(value instanceof DictView);
-  return backwards || iterateIfPossible(state, value) === undefined ? undefined : [...elements(state, value)].reverse();
+  return backwards || iterateIfPossible(state, value) === undefined ? undefined : elements(state, value).toReversed();
 }
 
 function last(state: RenderState, value: Value): Value {
@@ -42,13 +42,13 @@ function reverse(state: RenderState, value: Value): Value {
   if (typeof value === "string" || value instanceof Markup) {
     const text = typeof value === "string" ? value : value.value;
     state.meter.makeText(16 * text.length);
-    const turned = codePoints(text).reverse().join("");
+    const turned = codePoints(text).toReversed().join("");
     return typeof value === "string" ? turned : new Markup(turned);
   }
   const items = reversible(state, value);
   if (items !== undefined) return new PythonIterator(items.values(), "reverse_iterator");
   if (iterateIfPossible(state, value) === undefined) throw filterArgumentError("argument must be iterable");
-  return [...elements(state, value)].reverse();
+  return elements(state, value).toReversed();
 }
 
 function random(state: RenderState, value: Value): Value {

@@ -37,7 +37,7 @@ function attributes(state: RenderState, value: Value, [autospace]: Arguments): V
   for (const [key, item] of value.entries()) {
     if (item === null || item instanceof Undefined) continue;
     const name = textArgument(key);
-    if ([...name].some((character) => "/>=".includes(character) || isWhitespace(character.charCodeAt(0)))) {
+    if (Array.from(name).some((character) => "/>=".includes(character) || isWhitespace(character.charCodeAt(0)))) {
       throw valueError(`Invalid character in attribute name: '${name}'`);
     }
     parts.push(`${state.escaped(name)}="${state.escaped(item)}"`);

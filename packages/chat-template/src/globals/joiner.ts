@@ -1,4 +1,3 @@
-import type { RenderState } from "../compiler/render-state.js";
 import { PythonCallable } from "../values/python-object.js";
 import type { Value } from "../values/value.js";
 
@@ -13,7 +12,7 @@ export class Joiner extends PythonCallable {
     this.#separator = separator;
   }
 
-  call(_: RenderState): Value {
+  call(): Value {
     if (this.#used) return this.#separator;
     this.#used = true;
     return "";

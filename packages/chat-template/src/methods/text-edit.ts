@@ -34,12 +34,14 @@ export function strip(state: RenderState, text: string, [characters]: Arguments,
   const stripped = new Set(textArgument(characters));
   let from = 0;
   let to = text.length;
-  while (start && from < to) {
+  while (from < to) {
+    if (!start) break;
     const character = String.fromCodePoint(text.codePointAt(from)!);
     if (!stripped.has(character)) break;
     from += character.length;
   }
-  while (end && to > from) {
+  while (to > from) {
+    if (!end) break;
     const pair = text.codePointAt(to - 2);
     const character = pair !== undefined && pair > 0xffff && to - 2 >= from ? String.fromCodePoint(pair) : text[to - 1]!;
     if (!stripped.has(character)) break;
@@ -58,7 +60,7 @@ function join(state: RenderState, text: string, [values]: Arguments): string {
   }
   state.meter.makeText(length);
   state.meter.step(parts.length);
-  return parts.map((part) => (part instanceof Markup ? part.value : part)).join(text);
+  return parts.map((part) => (part instanceof Markup ? part.value : (part as string))).join(text);
 }
 
 function translate(state: RenderState, text: string, [table]: Arguments): string {
@@ -81,7 +83,7 @@ function makeTranslation(_: RenderState, __: string, [from, to, without]: Argume
     for (const [key, value] of from.entries()) table.set(typeof key === "string" ? key.codePointAt(0)! : key, value);
     return table;
   }
-  const [keys, values] = [[...textArgument(from)], [...textArgument(to)]];
+  const [keys, values] = [Array.from(textArgument(from)), Array.from(textArgument(to))];
   if (keys.length !== values.length) throw typeError("the first two maketrans arguments must have equal length");
   for (const [index, key] of keys.entries()) table.set(key.codePointAt(0)!, values[index]!.codePointAt(0)!);
   for (const key of without === undefined ? [] : textArgument(without)) table.set(key.codePointAt(0)!, null);

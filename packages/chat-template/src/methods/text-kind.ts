@@ -38,7 +38,7 @@ export const kindMethods: Readonly<Record<string, Callee<string>>> = {
   isnumeric: every((character) => numeric.test(character)),
   isalnum: every((character) => letter.test(character) || numeric.test(character) || digit.test(character)),
   isspace: every((character) => character.length === 1 && isWhitespace(character.charCodeAt(0))),
-  isprintable: whole((text) => [...text].every(isPrintable)),
+  isprintable: whole((text) => Array.from(text).every(isPrintable)),
   // eslint-disable-next-line no-control-regex
   isascii: whole((text) => /^[\x00-\x7f]*$/.test(text)),
   isidentifier: whole(isIdentifier),

@@ -61,7 +61,7 @@ function splitFromRight(state: RenderState, text: string, args: Arguments): stri
     to = at;
   }
   parts.push(text.slice(0, to));
-  return measured(state, text, parts.reverse());
+  return measured(state, text, parts.toReversed());
 }
 
 function splitWhitespaceFromRight(text: string, times: number): string[] {
@@ -77,10 +77,11 @@ function splitWhitespaceFromRight(text: string, times: number): string[] {
     parts.push(rest.slice(from));
     rest = trimEnd(rest.slice(0, from));
   }
-  return parts.reverse();
+  return parts.toReversed();
 }
 
 /** Code units that end a line for `splitlines`; a carriage return with a line feed is one end. */
+// eslint-disable-next-line no-control-regex
 const lineEnds = /\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]/g;
 
 /** Python's `str.splitlines`. */

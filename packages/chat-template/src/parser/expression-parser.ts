@@ -2,28 +2,14 @@ import type { ArithmeticOperator } from "../operations/arithmetic.js";
 import type { OrderOperator } from "../operations/ordering.js";
 import { noArguments, parseArguments, parseTestArguments } from "./argument-parser.js";
 import type { CompareOperator, Expression, Filter } from "./expressions.js";
+import { constants } from "./constants.js";
+import type { TupleOptions } from "./tuple-options.js";
 import { describe, type TokenStream } from "./token-stream.js";
 
-const constants: ReadonlyMap<string, null | boolean> = new Map([
-  ["true", true],
-  ["True", true],
-  ["false", false],
-  ["False", false],
-  ["none", null],
-  ["None", null],
-]);
 const comparisons = new Set(["==", "!=", "<", "<=", ">", ">="]);
 const sums = new Set(["+", "-"]);
 const products = new Set(["*", "/", "//", "%"]);
 
-export interface TupleOptions {
-  /** Whether `a if b else c` may stand in it; default true. */
-  readonly withConditional?: boolean;
-  /** Names that end it. */
-  readonly endNames?: readonly string[];
-  /** Whether it stands in parentheses, where it may be empty. */
-  readonly inParentheses?: boolean;
-}
 
 /** Expressions, from the loosest to the tightest operator. */
 export class ExpressionParser {
@@ -67,7 +53,7 @@ export class ExpressionParser {
       const { offset } = this.stream.take();
       const test = this.#or();
       const otherwise = this.stream.takeName("else") ? this.parse() : undefined;
-      result = { kind: "conditional", test, then: result, otherwise, offset };
+      result = { kind: "conditional", test, whenTrue: result, otherwise, offset };
     }
     return result;
   }
@@ -283,9 +269,11 @@ export class ExpressionParser {
   filters(value: undefined, inline?: boolean): Filter | undefined;
   filters(value: Expression | undefined, inline = false): Expression | undefined {
     let node = value;
-    for (let length = 0; (inline && length === 0) || this.stream.isOperator("|"); length++) {
+    let isBare = inline;
+    for (let length = 0; isBare || this.stream.isOperator("|"); length++) {
       this.stream.checkChain(length);
-      if (!inline || length > 0) this.stream.take();
+      if (!isBare) this.stream.take();
+      isBare = false;
       const { offset } = this.stream.current;
       const name = this.#dottedName();
       node = { kind: "filter", target: node, name, args: this.stream.isOperator("(") ? parseArguments(this) : noArguments, offset };

@@ -30,7 +30,7 @@ export interface DictLiteral extends Node {
 export interface Conditional extends Node {
   readonly kind: "conditional";
   readonly test: Expression;
-  readonly then: Expression;
+  readonly whenTrue: Expression;
   readonly otherwise: Expression | undefined;
 }
 
@@ -156,7 +156,7 @@ export function childExpressions(node: Expression): readonly Expression[] {
     case "dict":
       return node.entries.flat();
     case "conditional":
-      return [node.test, node.then, ...(node.otherwise === undefined ? [] : [node.otherwise])];
+      return [node.test, node.whenTrue, ...(node.otherwise === undefined ? [] : [node.otherwise])];
     case "arithmetic":
     case "and":
     case "or":

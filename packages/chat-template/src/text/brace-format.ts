@@ -1,7 +1,5 @@
 import type { RenderState } from "../compiler/render-state.js";
 import { TemplateRuntimeError } from "../errors/template-runtime-error.js";
-import { getAttribute } from "../operations/attributes.js";
-import { getItem } from "../operations/subscript.js";
 import type { NamedArguments, Value } from "../values/value.js";
 import { formatValue } from "./format-spec.js";
 import { asciiOnly } from "./string-representation.js";
@@ -65,8 +63,8 @@ export class BraceFormat {
       const match = /^(?:\.([^.[]+)|\[([^\]]+)\])/.exec(rest);
       if (match === null) throw valueError("Empty attribute in format string");
       const [whole, attribute, index] = match;
-      if (attribute !== undefined) value = getAttribute(this.#state, value, attribute);
-      else value = getItem(this.#state, value, /^\d+$/.test(index!) ? Number(index) : index!);
+      if (attribute !== undefined) value = this.#state.language.getAttribute(this.#state, value, attribute);
+      else value = this.#state.language.getItem(this.#state, value, /^\d+$/.test(index!) ? Number(index) : index!);
       rest = rest.slice(whole.length);
     }
     return value;

@@ -9,7 +9,11 @@ export function hasSurrogates(text: string): boolean {
 export function codePointLength(text: string): number {
   if (!hasSurrogates(text)) return text.length;
   let pairs = 0;
-  for (let index = 1; index < text.length; index++) if (isPair(text, index - 1)) (pairs++, index++);
+  for (let index = 1; index < text.length; index++) {
+    if (!isPair(text, index - 1)) continue;
+    pairs++;
+    index++;
+  }
   return text.length - pairs;
 }
 

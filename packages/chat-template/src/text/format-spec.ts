@@ -26,7 +26,7 @@ export function formatValue(state: RenderState, value: Value, spec: string): str
   if (spec === "") return state.printer.text(value);
   if (typeof value === "string" || value instanceof Markup) return formatText(state, state.printer.text(value), parseSpec(spec, "str", state));
   if (typeof value === "boolean" || typeof value === "number" || typeof value === "bigint") {
-    return formatInteger(state, typeof value === "bigint" ? value : BigInt(value), parseSpec(spec, "int", state));
+    return formatInteger(state, BigInt(value), parseSpec(spec, "int", state));
   }
   if (value instanceof PythonFloat) return formatFloat(value.value, parseSpec(spec, "float", state));
   throw new TemplateRuntimeError("TypeError", `unsupported format string passed to ${typeName(value)}.__format__`);
@@ -96,7 +96,7 @@ function formatInteger(state: RenderState, value: bigint, spec: FormatSpec): str
   const radix = radixes[type];
   if (radix === undefined && type !== "" && type !== "d" && type !== "n") unknownType(type, "int");
   const size = value < 0n ? -value : value;
-  state.meter.step(Number(size >> 60n > 0n ? 64 : 1));
+  state.meter.step(size >> 60n > 0n ? 64 : 1);
   let digits = radix === undefined ? integerText(size) : size.toString(radix);
   if (type === "X") digits = digits.toUpperCase();
   const prefix = spec.alternate && radix !== undefined ? `0${type}` : "";

@@ -1,6 +1,5 @@
 import type { RenderState } from "../compiler/render-state.js";
 import { TemplateRuntimeError } from "../errors/template-runtime-error.js";
-import { getItem } from "../operations/subscript.js";
 import { integerText } from "../operations/printer.js";
 import { typeName } from "../operations/type-name.js";
 import { Markup } from "../values/markup.js";
@@ -53,7 +52,7 @@ export function percentFormat(state: RenderState, template: string, values: Valu
       continue;
     }
     if (type === "") throw new TemplateRuntimeError("ValueError", "incomplete format");
-    const value = key === undefined ? next() : keyed(state, values, key);
+    const value = key === undefined ? next() : keyed(values, key);
     const layout = { flags: width < 0 ? `${flags}-` : flags, width: Math.abs(width), precision };
     const piece = formatOne(state, value, type, layout, text);
     state.meter.makeText(piece.length);
@@ -64,10 +63,11 @@ export function percentFormat(state: RenderState, template: string, values: Valu
   return result + template.slice(end);
 }
 
-function keyed(state: RenderState, values: Value, key: string): Value {
+function keyed(values: Value, key: string): Value {
   if (!(values instanceof PythonDict)) throw new TemplateRuntimeError("TypeError", "format requires a mapping");
-  if (!values.has(key)) throw new TemplateRuntimeError("KeyError", `'${key}'`);
-  return getItem(state, values, key);
+  const value = values.getText(key);
+  if (value === undefined) throw new TemplateRuntimeError("KeyError", `'${key}'`);
+  return value;
 }
 
 function formatOne(state: RenderState, value: Value, type: string, layout: Layout, text: (value: Value) => string): string {

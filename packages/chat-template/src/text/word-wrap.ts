@@ -19,7 +19,7 @@ function isBlank(chunk: string): boolean {
 
 /** Lines of at most `width` characters, as Python's textwrap breaks one line. */
 export function wrapText(text: string, options: WrapOptions): string[] {
-  const chunks = (text.match(runs) ?? []).flatMap((run) => (blank.test(run) || !options.breakOnHyphens ? [run] : hyphenParts(run))).reverse();
+  const chunks = (text.match(runs) ?? []).flatMap((run) => (blank.test(run) || !options.breakOnHyphens ? [run] : hyphenParts(run))).toReversed();
   const lines: string[] = [];
   while (chunks.length > 0) {
     if (lines.length > 0 && isBlank(chunks.at(-1)!)) {

@@ -4,7 +4,6 @@ import { typeName } from "../operations/type-name.js";
 import { Markup } from "./markup.js";
 import { PythonFloat } from "./python-float.js";
 import { PythonObject } from "./python-object.js";
-import { PythonDict } from "./python-dict.js";
 import { PythonTuple } from "./python-tuple.js";
 import { Undefined } from "./undefined.js";
 import type { Value } from "./value.js";
@@ -29,7 +28,7 @@ export function hashKey(key: Value): HashKey {
   if (key instanceof Markup) return hashText(key.value);
   if (key instanceof PythonTuple) return hashTuple(key);
   if (key instanceof Undefined) return `${escape}u`;
-  if (Array.isArray(key) || key instanceof PythonDict) {
+  if (Array.isArray(key) || typeName(key) === "dict") {
     throw new TemplateRuntimeError("TypeError", `unhashable type: '${typeName(key)}'`);
   }
   return key as PythonObject;

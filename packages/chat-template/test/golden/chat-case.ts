@@ -1,4 +1,4 @@
-import { ChatTemplate } from "../../src/index.js";
+import type { ChatTemplate } from "../../src/index.js";
 import type { Expectation } from "./expectation.js";
 
 /** A conversation and its settings, as the tables have them. */

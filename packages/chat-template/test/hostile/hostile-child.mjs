@@ -9,7 +9,7 @@ for (const [name, source] of Object.entries(templates)) {
     new ChatTemplate(source).render([{ role: "user", content: "Hello" }]);
     wrong.push(`${name}: rendered`);
   } catch (error) {
-    if (!TemplateError.isInstance(error)) wrong.push(`${name}: ${error}`);
+    if (!TemplateError.isInstance(error)) wrong.push(`${name}: ${String(error)}`);
   }
 }
 console.log(JSON.stringify(wrong));
