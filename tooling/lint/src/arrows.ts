@@ -24,12 +24,13 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   transformer: ["core", "tensor", "attention", "router"],
   "model-llama": engineBelowGeneration,
   "model-qwen": engineBelowGeneration,
-  generation: [...engineBelowGeneration, "chat-template"],
+  hub: ["core"],
+  // A model's name is looked up on the hub.
+  generation: [...engineBelowGeneration, "hub", "chat-template"],
   distributed: ["core", "tensor", "addon"],
   training: [...engineBelowGeneration, "generation", "distributed"],
   "demo-model": [],
   evaluation: [...engineBelowGeneration, "generation", "distributed"],
-  hub: ["core"],
 };
 
 /**

@@ -1,12 +1,11 @@
 import { InvalidOptionError, nearestName } from "@elastic-attention/core";
-import { demoModelInformation } from "@elastic-attention/demo-model";
 import { WorkerEngine } from "@elastic-attention/generation";
 import { elasticModeNames, findElasticModes, publishedSizes } from "@elastic-attention/transformer";
 import type { ModelOptions } from "../options/model-options.js";
 import type { RoutingOptions } from "../options/routing-options.js";
 import { moduleUrls } from "../program/load-modules.js";
 import { layersOf, Progress } from "../terminal/progress.js";
-import { modelPath } from "./model-path.js";
+import { namedModel } from "./model-path.js";
 import { chosenRouter } from "./request-settings.js";
 
 /** Before a model is loaded. @throws InvalidOptionError for a mode that nobody registered */
@@ -21,17 +20,18 @@ function requireMode({ mode }: RoutingOptions): void {
   );
 }
 
-/** Loads the model in a worker thread, with progress on standard error. @throws the errors of `WorkerEngine.load` */
+/** Loads the model in a worker thread, with progress on standard error. @throws the errors of `namedModel` and `WorkerEngine.load` */
 export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal): Promise<WorkerEngine> {
   requireMode(options);
   const { file: routers } = chosenRouter(options);
+  const { path, name } = await namedModel(options, signal);
   using progress = new Progress("Loading the model", layersOf);
   // Awaited here: the bar is on the screen until the model is loaded.
   return await WorkerEngine.load({
     // Beside this program once it is built.
     setup: [new URL("./register-packages.js", import.meta.url).href, ...(await moduleUrls(options.load ?? []))],
-    path: modelPath(options),
-    ...(options.model === undefined ? { name: demoModelInformation.name } : {}),
+    path,
+    name,
     backend: options.backend,
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
     ...(options.threads === undefined ? {} : { threads: options.threads }),

@@ -4,10 +4,10 @@ import { sharedOptions } from "./shared-options.js";
 /** Options of every command that loads a model. */
 export const modelOptions = optionSchema({
   model: {
-    type: text("a folder"),
+    type: text("a model"),
     short: "m",
-    placeholder: "dir",
-    description: "folder with config.json, safetensors and tokenizer.json",
+    placeholder: "name",
+    description: "folder, .safetensors or .gguf file, or owner/name[@revision][:quantisation] of the Hugging Face hub",
     otherwise: "the demo model",
   },
   backend: { type: text("the name of a backend"), placeholder: "name", description: "cpu, cuda, reference, or one that --load brings", default: "cpu" },

@@ -1,5 +1,5 @@
 import { MissingTensorError, ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
-import type { Backend, elementDType, Tensor } from "@elastic-attention/tensor";
+import type { Backend, Tensor } from "@elastic-attention/tensor";
 
 /** One linear layer of a router: weight [out, in] and bias [out], f32. */
 export interface RouterLinear {
@@ -59,7 +59,7 @@ export function routerWeightsOf(tensors: readonly Tensor[]): RouterWeights {
 export interface RouterTensorSource {
   readonly path: string;
   has(name: string): boolean;
-  entry(name: string): { readonly type: Parameters<typeof elementDType>[0]; readonly shape: readonly number[] };
+  entry(name: string): { readonly type: string; readonly shape: readonly number[] };
   read(name: string): Uint8Array;
 }
 

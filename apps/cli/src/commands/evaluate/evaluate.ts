@@ -14,8 +14,7 @@ import {
   summarizeRun,
 } from "@elastic-attention/evaluation";
 import { LocalEngine } from "@elastic-attention/generation";
-import { demoModelInformation } from "@elastic-attention/demo-model";
-import { modelPath } from "../../engine/model-path.js";
+import { namedModel } from "../../engine/model-path.js";
 import { chosenRouter } from "../../engine/request-settings.js";
 import type { CommandFunction } from "../../program/command-definition.js";
 import { exitCodes } from "../../program/exit-codes.js";
@@ -158,17 +157,18 @@ async function hubData(options: EvaluateOptions, communicator: Communicator, say
 /** In this thread: the runner asks for raw numerics and brings routers of its own. */
 async function loadEngine(options: EvaluateOptions, { rank, size }: Communicator, signal: AbortSignal): Promise<LocalEngine> {
   const { file: routers } = chosenRouter(options);
+  const { path, name } = await namedModel({ ...options, json: rank > 0 || options.json === true }, signal);
   using progress = new Progress("Loading the model", layersOf);
   const threads = options.threads ?? (size > 1 ? Math.max(1, Math.floor(availableParallelism() / size)) : undefined);
   // Awaited here: the bar is on the screen until the model is loaded.
   return await LocalEngine.load({
-    path: modelPath(options),
+    path,
+    name,
     backend: options.backend,
     // Throughput over latency: prompts are read to their end, and answers grow in large batches.
     prefillBudgetMilliseconds: Infinity,
     maximumBatch: Math.max(64, options.batch ?? 0),
     signal,
-    ...(options.model === undefined ? { name: demoModelInformation.name } : {}),
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
     ...(threads === undefined ? {} : { threads }),
     ...(options.memoryLimit === undefined ? {} : { memoryLimitBytes: options.memoryLimit }),

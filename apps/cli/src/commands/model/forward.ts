@@ -1,9 +1,9 @@
 import { InvalidOptionError, ShapeError } from "@elastic-attention/core";
-import { chooseRouterKind, loadHeadList, routeRequest } from "@elastic-attention/generation";
+import { chooseRouter as chooseModelRouter, routeRequest } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
 import { SafetensorsFile, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { elasticModes, forward as runForward, PretrainedModel } from "@elastic-attention/transformer";
-import { modelPath } from "../../engine/model-path.js";
+import { namedModel } from "../../engine/model-path.js";
 import { chosenRouter, requestRouting } from "../../engine/request-settings.js";
 import { startBackend } from "../../engine/start-backend.js";
 import type { CommandFunction } from "../../program/command-definition.js";
@@ -13,11 +13,12 @@ import type { ForwardOptions } from "./model-commands.js";
 /** `forward`: logits, routing and router logits of one prompt, for anyone who compares implementations. */
 export const forward: CommandFunction<ForwardOptions> = async ({ positional, options, signal }) => {
   registerPackages();
-  const path = chosenModel(positional[0], options);
+  const chosen = chosenModel(positional[0], options);
   const { file: routers } = chosenRouter(options);
   if (options.heads !== undefined && options.router !== undefined) {
     throw new InvalidOptionError("--heads and --router cannot be given together.", "--heads", "Give the one that decides.");
   }
+  const { path } = await namedModel(chosen, signal);
   const tokens = readIds(options.ids);
   using backend = await startBackend(options);
   using model = await PretrainedModel.open({
@@ -46,9 +47,9 @@ export const forward: CommandFunction<ForwardOptions> = async ({ positional, opt
 };
 
 /** The model by argument or by --model. @throws InvalidOptionError when both are given */
-function chosenModel(argument: string | undefined, options: ForwardOptions): string {
-  if (argument === undefined) return modelPath(options);
-  if (options.model === undefined) return argument;
+function chosenModel(argument: string | undefined, options: ForwardOptions): ForwardOptions {
+  if (argument === undefined) return options;
+  if (options.model === undefined) return { ...options, model: argument };
   throw new InvalidOptionError(`Two models were given: ${argument} and --model ${options.model}.`, "--model", "Leave one of them out.");
 }
 
@@ -57,9 +58,7 @@ function chooseRouter(model: PretrainedModel, options: ForwardOptions): Router |
   const { mode, heads, sparsity, tieRule } = options;
   const request = requestRouting(options);
   if (heads !== undefined || sparsity !== undefined || request.router !== undefined) {
-    const headList = loadHeadList(model, heads);
-    const source = { model, headList, router: chooseRouterKind(model, headList, heads !== undefined) };
-    return routeRequest(source, request).router;
+    return routeRequest(chooseModelRouter(model, heads), request).router;
   }
   const modes = mode === undefined ? model.spec.elastic : elasticModes(mode, model.sizes);
   return modes === undefined ? undefined : model.learnedRouter(modes.retrievalMode, modes.sparseMode, tieRule);

@@ -1,13 +1,11 @@
 import { readFileSync } from "node:fs";
-import { basename, resolve } from "node:path";
 import { writeFileWhole } from "@elastic-attention/core";
-import { demoModelInformation } from "@elastic-attention/demo-model";
 import { mobyDick, runningText } from "@elastic-attention/evaluation";
 import { RandomStream, Tokenizer } from "@elastic-attention/generation";
 import { type HeadList, randomHeadList, RetrievalScores } from "@elastic-attention/router";
-import { findModelAdapter, ModelConfig, PretrainedModel } from "@elastic-attention/transformer";
+import { findModelAdapter, openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
 import { cutToTokens, hideNeedle, type NeedleDocument, needlePrompt } from "../../prompt/needle-document.js";
-import { modelPath } from "../../engine/model-path.js";
+import { namedModel } from "../../engine/model-path.js";
 import { startBackend } from "../../engine/start-backend.js";
 import type { CommandFunction } from "../../program/command-definition.js";
 import registerPackages from "../../program/register-packages.js";
@@ -19,11 +17,11 @@ const keys = ["harbour", "lantern", "orchard", "violin", "compass", "meadow", "a
 /** `heads`: retrieval scores of every key-value head over needle prompts, written as a head list. */
 export const heads: CommandFunction<HeadsOptions> = async ({ options, signal }) => {
   registerPackages();
-  const path = modelPath(options);
+  const { path, name } = await namedModel(options, signal);
   if (options.random === true) return writeList(options, randomHeads(path, options));
   using backend = await startBackend(options);
   using model = await PretrainedModel.open({ path, backend, signal, ...(options.dtype === undefined ? {} : { dtype: options.dtype }) });
-  const tokenizer = Tokenizer.load(path);
+  const tokenizer = Tokenizer.load(model.directory);
   const book = options.haystack === undefined ? runningText(mobyDick()) : readFileSync(options.haystack, "utf8");
   const lengths = options.tokens ?? [1024, 2048, 4096].filter((tokens) => tokens + 256 <= model.spec.contextLength);
   const random = new RandomStream(options.seed);
@@ -47,7 +45,7 @@ export const heads: CommandFunction<HeadsOptions> = async ({ options, signal }) 
   const list: HeadList = {
     version: 1,
     description:
-      `Retrieval scores of ${options.model === undefined ? demoModelInformation.name : basename(resolve(path))}: attention to the needle while the answer is copied, mean over ${options.samples} ` +
+      `Retrieval scores of ${name}: attention to the needle while the answer is copied, mean over ${options.samples} ` +
       `prompts of about ${lengths.join(", ")} tokens each, seed ${options.seed}.`,
     scores: scores.scores().map((row) => row.map((value) => Number(value.toPrecision(6)))),
     sparsity: options.sparsity,
@@ -63,8 +61,8 @@ function writeList({ out, json }: HeadsOptions, list: HeadList): number {
 }
 
 function randomHeads(path: string, { sparsity, seed }: HeadsOptions): HeadList {
-  const config = ModelConfig.read(path);
-  const { numLayers, numKeyValueHeads } = findModelAdapter(config).spec(config);
+  using files = openModelFiles(path);
+  const { numLayers, numKeyValueHeads } = findModelAdapter(files.config).spec(files.config);
   return randomHeadList({ numLayers, numKeyValueHeads, sparsity, seed });
 }
 

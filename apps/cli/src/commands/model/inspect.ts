@@ -1,9 +1,9 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { backendProvider, type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
-import { countParameters, elasticModes, elasticSizes, findModelAdapter, ModelConfig, type ModelSpec, predictMemory, routerFileName } from "@elastic-attention/transformer";
+import { backendProvider, type Checkpoint, type FloatDType } from "@elastic-attention/tensor";
+import { countParameters, elasticModes, elasticSizes, findModelAdapter, type ModelConfig, type ModelSpec, openModelFiles, predictMemory, routerFileName } from "@elastic-attention/transformer";
 import { promptInput, readPrompt } from "../../prompt/read-prompt.js";
-import { modelPath } from "../../engine/model-path.js";
+import { namedModel } from "../../engine/model-path.js";
 import { openEngine } from "../../engine/open-engine.js";
 import { chosenRouter, requestRouting } from "../../engine/request-settings.js";
 import { headMapSvg } from "../../report/head-map-svg.js";
@@ -17,7 +17,7 @@ import type { InspectOptions } from "./model-commands.js";
 /** `inspect`: a checkpoint without loading it; with a prompt also its head map. */
 export const inspect: CommandFunction<InspectOptions> = async ({ positional, options, signal }) => {
   registerPackages();
-  const checkpoint = describeCheckpoint(modelPath(options), options);
+  const checkpoint = describeCheckpoint((await namedModel(options, signal)).path, options);
   const asked = positional[0] !== undefined || options.file !== undefined || options.svg !== undefined;
   if (!options.json) console.log(options.memory === true ? memoryText(checkpoint) : checkpointText(checkpoint));
   if (!asked) {
@@ -48,8 +48,8 @@ export const inspect: CommandFunction<InspectOptions> = async ({ positional, opt
 type Description = ReturnType<typeof describeCheckpoint>;
 
 function describeCheckpoint(path: string, options: InspectOptions) {
-  using checkpoint = SafetensorsCheckpoint.open(path);
-  const config = ModelConfig.read(path);
+  using files = openModelFiles(path);
+  const { checkpoint, config, directory, unknownKeys } = files;
   const adapter = findModelAdapter(config);
   const spec = adapter.spec(config);
   const names = [...checkpoint.names];
@@ -61,16 +61,28 @@ function describeCheckpoint(path: string, options: InspectOptions) {
     adapter: adapter.name,
     parameters: countParameters(spec),
     tensors: names.length,
-    router: routerOf(path, names, options),
+    types: countTypes(checkpoint),
+    unknownKeys,
+    router: routerOf(directory, names, options),
     memory,
   };
 }
 
+/** How many tensors there are of each type, the most frequent one first. */
+function countTypes(checkpoint: Checkpoint): Readonly<Record<string, number>> {
+  const counts = new Map<string, number>();
+  for (const name of checkpoint.names) {
+    const { type } = checkpoint.entry(name);
+    counts.set(type, (counts.get(type) ?? 0) + 1);
+  }
+  return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]));
+}
+
 /** What will decide: see `LocalEngineOptions`. */
-function routerOf(path: string, names: readonly string[], { heads, router }: InspectOptions): string {
+function routerOf(directory: string, names: readonly string[], { heads, router }: InspectOptions): string {
   if (heads !== undefined) return `head list ${heads}`;
   if (router !== undefined) return router;
-  const has = (file: string) => existsSync(join(path, file));
+  const has = (file: string) => existsSync(join(directory, file));
   if (has(routerFileName)) return `trained, in ${routerFileName}`;
   if (names.some((name) => name.includes("mask_allocator.cls_router_head_agnostic"))) return "trained";
   return has("heads.json") ? "none in the checkpoint; head list heads.json" : "none in the checkpoint";
@@ -97,14 +109,15 @@ function memoryText({ memory }: Description): string {
   return [head, ...rows.map(([label, bytes]) => `  ${label.padEnd(24)}${formatBytes(bytes).padStart(10)}`)].join("\n");
 }
 
-function checkpointText({ path, spec, adapter, parameters, tensors, router, memory }: Description): string {
+function checkpointText({ path, spec, adapter, parameters, tensors, types, unknownKeys, router, memory }: Description): string {
   const modes = spec.elastic === undefined ? "none" : `${spec.elastic.retrievalMode.kind} / ${spec.elastic.sparseMode.kind}`;
   return [
     (path),
-    `  architecture   ${spec.architecture} (adapter ${adapter}), ${(parameters / 1e6).toFixed(1)} M parameters in ${tensors} tensors, ${spec.checkpointDType}`,
+    `  architecture   ${spec.architecture} (adapter ${adapter}), ${(parameters / 1e6).toFixed(1)} M parameters in ${tensors} tensors (${Object.entries(types).map(([type, count]) => `${count} ${type}`).join(", ")})`,
     `  layers         ${spec.numLayers}, hidden ${spec.hiddenSize}, feed-forward ${spec.intermediateSize}`,
     `  heads          ${spec.numQueryHeads} query, ${spec.numKeyValueHeads} key-value, head dimension ${spec.headDim}`,
     `  context        ${spec.contextLength} tokens, vocabulary ${spec.vocabularySize}${spec.tiedEmbeddings ? ", tied output" : ""}`,
+    ...(unknownKeys.length === 0 ? [] : [`  unknown keys   ${unknownKeys.join(", ")}`]),
     `  elastic modes  ${modes}; router: ${router}`,
     `  memory         at ${memory.tokens} tokens in ${memory.dtype}: weights ${formatBytes(memory.weightBytes)}, activations ${formatBytes(memory.activationBytes)}, keys and values ${formatBytes(memory.keyValueBytes)}, at most ${formatBytes(memory.peakBytes)} at once`,
   ].join("\n");

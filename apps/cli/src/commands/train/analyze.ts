@@ -16,7 +16,7 @@ export const analyze: CommandFunction<AnalyzeOptions> = async ({ options, signal
   registerPackages();
   const config = readTrainingConfig(options.config);
   const routers = options.router ?? trainingFiles(config.output).routers;
-  const path = trainingModelPath(config);
+  const path = await trainingModelPath(config, signal);
   using backend = await trainingBackend(config);
   using model = await PretrainedModel.open({ path, backend, routers, signal });
   using host = new ReferenceBackend();

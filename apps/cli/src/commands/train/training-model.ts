@@ -2,9 +2,11 @@ import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { type Backend, createBackend } from "@elastic-attention/tensor";
 import { type FrozenModel, openFrozenModel, type TrainingConfig } from "@elastic-attention/training";
 
-/** The folder of the model that a training configuration names. */
-export function trainingModelPath({ model }: Pick<TrainingConfig, "model">): string {
-  return model === "demo" ? demoModelDirectory() : model;
+/** Where the model that a training configuration names is, fetched where it has to be. @throws the errors of `findModel` */
+export async function trainingModelPath({ model, backend }: Pick<TrainingConfig, "model" | "backend">, signal: AbortSignal): Promise<string> {
+  if (model === "demo") return demoModelDirectory();
+  const { findModel } = await import("../../engine/find-model.js");
+  return (await findModel(model, { backend, signal })).path;
 }
 
 /** The backend that a training configuration names. */
@@ -13,14 +15,14 @@ export function trainingBackend({ backend, threads }: Pick<TrainingConfig, "back
 }
 
 /** The frozen model that a training configuration names. */
-export function openTrainingModel(
+export async function openTrainingModel(
   config: TrainingConfig,
   backend: Backend,
   signal: AbortSignal,
   onProgress?: (done: number, total: number) => void,
 ): Promise<FrozenModel & Disposable> {
   return openFrozenModel({
-    path: trainingModelPath(config),
+    path: await trainingModelPath(config, signal),
     backend,
     signal,
     ...(config.dtype === undefined ? {} : { dtype: config.dtype }),
