@@ -27,7 +27,7 @@ export class Printer {
     switch (typeof value) {
       case "string":
         // Escapes make up to ten characters of one.
-        this.#meter.makeText(4 * value.length);
+        this.#meter.makeText(8 * value.length);
         return stringRepresentation(value);
       case "number":
         return String(value);
