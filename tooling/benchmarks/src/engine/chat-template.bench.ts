@@ -1,9 +1,9 @@
 import { ChatTemplate } from "@elastic-attention/chat-template";
 import { Template as HuggingFaceTemplate } from "@huggingface/jinja";
-import type { Benchmark } from "./benchmark.js";
-import { alternate, timed } from "./contenders.js";
-import { type Figure, figure } from "./figure.js";
-import { duration } from "./statistics.js";
+import type { Benchmark } from "../benchmark.js";
+import { alternate, timed } from "../figures/contenders.js";
+import { type Figure, figure } from "../figures/figure.js";
+import { duration } from "../figures/statistics.js";
 
 /** Renderings in one sample: one alone is too short for the clock. */
 const renderings = 20;
