@@ -51,5 +51,5 @@ export interface Engine extends AsyncDisposable {
   /** What the engine is doing and holding now. @throws DisposedError, as all of these do after disposal */
   report(): Promise<EngineReport>;
   /** Token ids of a text, or of a conversation with the model's template. */
-  tokenize(input: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array>;
+  tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array>;
 }

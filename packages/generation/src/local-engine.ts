@@ -165,7 +165,7 @@ export class LocalEngine implements Engine {
     return { ...this.#scheduler.report, idleSessions, idleSessionBytes };
   }
 
-  async tokenize(input: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array> {
+  async tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array> {
     this.#requireAlive();
     return promptTokens(input, this.tokenizer);
   }

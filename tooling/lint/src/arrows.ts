@@ -13,6 +13,7 @@ const engineBelowGeneration = ["core", "tensor", "attention", "router", "transfo
  * A new package gets its line here, after everything it stands on.
  */
 const sourceArrows: Readonly<Record<string, readonly string[]>> = {
+  "chat-template": [],
   core: [],
   tensor: ["core"],
   attention: ["core", "tensor"],
@@ -25,7 +26,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   "model-qwen": engineBelowGeneration,
   hub: ["core"],
   // A model's name is looked up on the hub.
-  generation: [...engineBelowGeneration, "hub"],
+  generation: [...engineBelowGeneration, "hub", "chat-template"],
   distributed: ["core", "tensor", "addon"],
   training: [...engineBelowGeneration, "generation", "distributed"],
   "demo-model": [],

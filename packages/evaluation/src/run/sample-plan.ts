@@ -115,5 +115,5 @@ function next(counts: Map<string, number>, key: string): number {
 
 function textLength({ prompt, messages, tokens }: EvaluationSample): number {
   if (tokens !== undefined) return 4 * tokens.length;
-  return (prompt?.length ?? 0) + (messages ?? []).reduce((sum, { content }) => sum + content.length, 0);
+  return (prompt?.length ?? 0) + (messages ?? []).reduce((sum, { content }) => sum + (typeof content === "string" ? content.length : JSON.stringify(content ?? "").length), 0);
 }

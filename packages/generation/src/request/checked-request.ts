@@ -60,7 +60,7 @@ export function promptTokens(input: PromptInput, tokenizer: Tokenizer): Int32Arr
   return tokenizing(() => readPrompt(input, tokenizer)).tokens;
 }
 
-type PromptInput = Pick<GenerationRequest, "prompt" | "messages" | "tokens">;
+type PromptInput = Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate" | "tokens">;
 
 function checkSession({ session, reroute = false }: GenerationRequest): void {
   if (session !== undefined && (typeof session !== "string" || session === "")) {
@@ -76,7 +76,8 @@ function readPrompt(input: PromptInput, tokenizer: Tokenizer): { readonly tokens
   }
   if (input.tokens !== undefined) return { tokens: checkedIds(input.tokens), text: undefined };
   if (input.messages !== undefined) {
-    const text = tokenizer.applyChatTemplate(input.messages);
+    if (input.messages.length === 0) throw new InvalidRequestError("A conversation needs at least one message.");
+    const text = tokenizer.applyChatTemplate(input.messages, input.chatTemplate);
     return { tokens: tokenizer.encode(text, { addSpecialTokens: false }), text };
   }
   if (typeof input.prompt !== "string") throw new InvalidRequestError("prompt must be a text.");

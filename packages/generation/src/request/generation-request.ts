@@ -1,11 +1,16 @@
+import type { ChatTemplateOptions } from "../tokenizer/chat-template.js";
 import type { Router } from "@elastic-attention/router";
 import type { ElasticModeName } from "@elastic-attention/transformer";
 import type { RequestRouting } from "./request-routing.js";
 
 /** One message of a conversation, in the form chat templates expect. */
 export interface ChatMessage {
-  readonly role: "system" | "user" | "assistant";
-  readonly content: string;
+  /** `system`, `user`, `assistant`, `tool`, or what else the model's template knows. */
+  readonly role: string;
+  /** A text, or parts such as `{ type: "text", text: "…" }` for templates that know them. */
+  readonly content?: string | readonly Readonly<Record<string, unknown>>[] | null;
+  /** What else the template knows: `tool_calls`, `reasoning_content`, `name`. */
+  readonly [key: string]: unknown;
 }
 
 /** How the next token is drawn. All fields optional; the default is greedy. */
@@ -33,6 +38,8 @@ export interface GenerationRequest {
   readonly prompt?: string;
   /** Conversation; the model's chat template is applied. */
   readonly messages?: readonly ChatMessage[];
+  /** What the messages are rendered with: tools, documents, variables such as `enable_thinking`, or a message to continue. */
+  readonly chatTemplate?: ChatTemplateOptions;
   readonly tokens?: ArrayLike<number>;
   readonly maxNewTokens?: number;
   readonly sampling?: SamplingParameters;

@@ -1,22 +1,23 @@
-import { Template } from "@huggingface/jinja";
-import { InvalidRequestError, TokenizerError } from "@elastic-attention/core";
+import { ChatTemplate as Template, type ChatRenderOptions, TemplateError, TemplateRaisedError } from "@elastic-attention/chat-template";
+import { ChatTemplateError, TokenizerError } from "@elastic-attention/core";
 import type { ChatMessage } from "../request/generation-request.js";
 
-const roles = ["system", "user", "assistant"];
-const tokenNames = ["bos_token", "eos_token", "pad_token", "unk_token"];
+/** How long the message that a template refuses is looked for. */
+const searchMilliseconds = 100;
+const tokenNames = ["bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token"];
 
-/** What a template is told besides the messages. */
-export interface ChatTemplateOptions {
-  /** Ends with the opening of the assistant's turn; default true. Training texts end with the answer instead. */
-  readonly addGenerationPrompt?: boolean;
-  /** Switches of the model's own, such as `enable_thinking`. */
-  readonly variables?: Readonly<Record<string, unknown>>;
+/** What a template is told besides the messages: tools, documents, variables, a message to continue, the clock, limits. */
+export interface ChatTemplateOptions extends Omit<ChatRenderOptions, "addGenerationPrompt"> {
+  /**
+   * Ends with the opening of the assistant's turn; default true, unless the final message is continued. Training texts end
+   * with the answer instead.
+   */
+  readonly addGenerationPrompt?: boolean | undefined;
 }
 
 /** A model's Jinja template for conversations. */
 export class ChatTemplate {
   readonly #template: Template;
-  readonly #tokens: Record<string, unknown> = {};
 
   /**
    * @param config tokenizer_config.json, which names the special tokens that templates use.
@@ -24,42 +25,61 @@ export class ChatTemplate {
    */
   constructor(source: string, config: Readonly<Record<string, unknown>> = {}) {
     try {
-      this.#template = new Template(source);
+      this.#template = new Template(source, { variables: specialTokens(config) });
     } catch (cause) {
-      throw new TokenizerError(`The chat template cannot be parsed: ${(cause as Error).message}`, {
-        hint: "Download tokenizer_config.json again, or put a mended template into chat_template.jinja beside it.",
+      if (!TemplateError.isInstance(cause)) throw cause;
+      throw new TokenizerError(`The chat template cannot be parsed: ${cause.message}${place(cause)}`, {
+        hint: "Download tokenizer_config.json again, or put a corrected template into chat_template.jinja beside it.",
         cause,
       });
     }
-    for (const name of tokenNames) {
-      const value = config[name];
-      // Either the text or a record of an added token.
-      const text = typeof value === "object" && value !== null ? (value as { content?: unknown }).content : value;
-      if (typeof text === "string") this.#tokens[name] = text;
+  }
+
+  /** The conversation, by default followed by the opening of the assistant's turn. @throws ChatTemplateError */
+  render(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
+    const complete = { ...options, addGenerationPrompt: options.addGenerationPrompt ?? options.continueFinalMessage !== true };
+    try {
+      return this.#template.render(messages, complete);
+    } catch (error) {
+      if (!TemplateError.isInstance(error)) throw error;
+      if (!TemplateRaisedError.isInstance(error)) {
+        throw new ChatTemplateError(`The chat template cannot render these messages: ${error.message}${place(error)}`, error.hint, error);
+      }
+      const index = this.#refusedMessage(messages, complete);
+      const which = index === undefined ? "these messages" : `messages[${index}]`;
+      const hint = "Most templates want user and assistant to take turns, and at most one system message, in front.";
+      throw new ChatTemplateError(`The model's chat template refuses ${which}: ${error.message}`, hint, error);
     }
   }
 
-  /** The conversation, by default followed by the opening of the assistant's turn. @throws InvalidRequestError */
-  render(messages: readonly ChatMessage[], { addGenerationPrompt = true, variables = {} }: ChatTemplateOptions = {}): string {
-    checkMessages(messages);
-    // Copies: a template may change what it is given.
-    const copies = messages.map(({ role, content }) => ({ role, content }));
-    try {
-      return this.#template.render({ ...this.#tokens, ...variables, messages: copies, add_generation_prompt: addGenerationPrompt, tools: null });
-    } catch (error) {
-      throw new InvalidRequestError(
-        `The model's chat template refuses these messages: ${(error as Error).message}`,
-        "Most templates want user and assistant to take turns, and at most one system message, in front.",
-      );
-    }
+  /** The first message with which the conversation up to there is refused; undefined when it is not the messages' doing. */
+  #refusedMessage(messages: readonly ChatMessage[], options: ChatTemplateOptions): number | undefined {
+    const raises = (count: number): boolean => {
+      try {
+        this.#template.render(messages.slice(0, count), { ...options, continueFinalMessage: false });
+        return false;
+      } catch (error) {
+        return TemplateRaisedError.isInstance(error);
+      }
+    };
+    // A slow template is not worth the wait.
+    const end = performance.now() + searchMilliseconds;
+    for (let count = 1; count <= messages.length && performance.now() < end; count++) if (raises(count)) return count - 1;
+    return undefined;
   }
 }
 
-function checkMessages(messages: readonly ChatMessage[]): void {
-  if (!Array.isArray(messages) || messages.length === 0) throw new InvalidRequestError("A conversation needs at least one message.");
-  for (const [index, message] of (messages as readonly Partial<ChatMessage>[]).entries()) {
-    if (!roles.includes(String(message?.role)) || typeof message.content !== "string") {
-      throw new InvalidRequestError(`messages[${index}] must have a role (${roles.join(", ")}) and a content text.`);
-    }
+function place({ line, column }: TemplateError): string {
+  return line === undefined ? "" : ` (line ${line}, column ${column} of the template)`;
+}
+
+/** Either the text or a record of an added token. */
+function specialTokens(config: Readonly<Record<string, unknown>>): Record<string, string> {
+  const tokens: Record<string, string> = {};
+  for (const name of tokenNames) {
+    const value = config[name];
+    const text = typeof value === "object" && value !== null ? (value as { content?: unknown }).content : value;
+    if (typeof text === "string") tokens[name] = text;
   }
+  return tokens;
 }

@@ -33,7 +33,7 @@ export type ToWorker =
 
 /** What has one answer: a message of its own, or "end". */
 export type Question =
-  | { readonly type: "tokenize"; readonly id: number; readonly input: Pick<GenerationRequest, "prompt" | "messages"> }
+  | { readonly type: "tokenize"; readonly id: number; readonly input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate"> }
   | { readonly type: "close-session"; readonly id: number; readonly name: string }
   | { readonly type: "report"; readonly id: number };
 

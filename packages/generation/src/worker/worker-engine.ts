@@ -81,7 +81,7 @@ export class WorkerEngine implements Engine {
     }
   }
 
-  async tokenize(input: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array> {
+  async tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array> {
     const answer = await this.#ask((id) => ({ type: "tokenize", id, input }));
     if (answer.type !== "tokens") throw new EngineWorkerError(`The engine answered a text with "${answer.type}".`);
     return answer.tokens;

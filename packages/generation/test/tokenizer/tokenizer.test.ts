@@ -76,7 +76,37 @@ describe("chat templates", () => {
     expect(() => template.render(user)).toThrow(InvalidRequestError);
     expect(() => template.render(user)).toThrow(/Roles must alternate/);
     expect(() => template.render([])).toThrow(InvalidRequestError);
-    expect(() => template.render([{ role: "robot" as "user", content: "" }])).toThrow(/messages\[0\]/);
+    expect(() => template.render([{ role: "robot", content: "" }])).toThrow(/messages\[0\]/);
+  });
+
+  it("name the first message that is refused, and keep the template's own error", () => {
+    const source = "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Take turns!') }}{% endif %}{{ m.content }}{% endfor %}";
+    const template = new ChatTemplate(source);
+    const messages = [...user, { role: "assistant", content: "Hello" }, { role: "assistant", content: "again" }, ...user];
+    expect(() => template.render(messages)).toThrow(
+      expect.objectContaining({ code: "INVALID_REQUEST", message: expect.stringMatching(/messages\[2\]: Take turns!/), cause: expect.objectContaining({ message: "Take turns!", line: 1 }) }),
+    );
+  });
+
+  it("render tools, documents, parts, variables and a message to continue", () => {
+    const template = new ChatTemplate(
+      "{{ tools | length }}{{ documents[0].title }}{{ enable_thinking }}{% for m in messages %}<{{ m.content if m.content is string else m.content[0].text }}>{% endfor %}{{ 'A:' if add_generation_prompt }}",
+    );
+    const options = { tools: [{}, {}], documents: [{ title: "T" }], variables: { enable_thinking: false } };
+    const parts = { role: "user", content: [{ type: "text", text: "Hi" }] };
+    expect(template.render([parts], options)).toBe("2TFalse<Hi>A:");
+    expect(template.render([parts, { role: "assistant", content: "Hello," }], { ...options, continueFinalMessage: true })).toBe("2TFalse<Hi><Hello,");
+  });
+
+  it("that would run without end are refused within a second, and the next rendering works", () => {
+    const template = new ChatTemplate("{% for m in messages if m.content == 'loop' %}{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}{% endfor %}ok");
+    expect(() => template.render([{ role: "user", content: "loop" }])).toThrow(InvalidRequestError);
+    expect(template.render(user)).toBe("ok");
+  });
+
+  it("cannot be rendered with a place when a message lacks what the template reads", () => {
+    const template = new ChatTemplate("{% for m in messages %}\n{{ m.content + 1 }}{% endfor %}");
+    expect(() => template.render(user)).toThrow(/can only concatenate str .* \(line 2, column \d+ of the template\)/);
   });
 
   it("are found in a file of their own, by name, or not at all", () => {

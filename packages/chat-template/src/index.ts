@@ -1,0 +1,16 @@
+export { ChatTemplate, type ChatRenderOptions, type ChatTemplateOptions } from "./chat-template.js";
+export { Template, transformersSettings, type TemplateOptions } from "./template.js";
+export type { RenderOptions } from "./program.js";
+export { defaultLimits, type TemplateLimits } from "./limits/template-limits.js";
+export { parseJson, type JsonValue } from "./json/parse-json.js";
+export { PythonFloat } from "./values/python-float.js";
+export { PythonDict } from "./values/python-dict.js";
+export { PythonTuple } from "./values/python-tuple.js";
+export type { Value } from "./values/value.js";
+export type { SourcePosition } from "./errors/source-position.js";
+export { TemplateError, type TemplateErrorCode } from "./errors/template-error.js";
+export { TemplateInputError } from "./errors/template-input-error.js";
+export { TemplateLimitError } from "./errors/template-limit-error.js";
+export { TemplateRaisedError } from "./errors/template-raised-error.js";
+export { type PythonErrorType, TemplateRuntimeError } from "./errors/template-runtime-error.js";
+export { TemplateSyntaxError } from "./errors/template-syntax-error.js";
