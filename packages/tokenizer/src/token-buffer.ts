@@ -1,0 +1,39 @@
+/** Token ids as they come, up to a limit. */
+export class TokenBuffer {
+  #ids = new Int32Array(256);
+  #length = 0;
+
+  /** @param limit how many ids are wanted at most; more are counted up to one above it. */
+  constructor(readonly limit: number) {}
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** @throws TokenLimitReached behind the limit */
+  push(id: number): void {
+    if (this.#length === this.#ids.length) {
+      const grown = new Int32Array(2 * this.#length);
+      grown.set(this.#ids);
+      this.#ids = grown;
+    }
+    this.#ids[this.#length++] = id;
+    if (this.#length > this.limit) throw new TokenLimitReached();
+  }
+
+  /** Says that so many more ids are sure to come. @throws TokenLimitReached when that is too many */
+  expect(count: number): void {
+    if (this.#length + count > this.limit) throw new TokenLimitReached();
+  }
+
+  pushAll(ids: ArrayLike<number>): void {
+    for (let index = 0; index < ids.length; index++) this.push(ids[index]!);
+  }
+
+  ids(): Int32Array {
+    return this.#ids.slice(0, this.#length);
+  }
+}
+
+/** Ends the encoding of a text that has more tokens than wanted. */
+export class TokenLimitReached extends Error {}
