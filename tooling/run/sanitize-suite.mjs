@@ -1,5 +1,5 @@
 // Runs the smallest grids of the CUDA kernels under compute-sanitizer's four tools, on a GPU machine:
-//   node tooling/run/bundle-suite.mjs SUITE.mjs packages/cuda/test/conformance.test.ts packages/cuda/test/training-kernels.test.ts
+//   node tooling/run/bundle-suite.mjs SUITE.mjs packages/cuda/test
 //   node tooling/run/sanitize-suite.mjs SUITE.mjs [SECONDS for each run, default 60] [RUNS at a time, default 8]
 import { spawn } from "node:child_process";
 

@@ -34,9 +34,9 @@ describe("the command line", () => {
     const { status, stdout, stderr } = cli("run", "Hello, who are you?", "-n", "8", "--sparsity", "0.5");
     expect(status).toBe(0);
     expect(stdout.trim()).not.toBe("");
-    expect(stderr).toContain("MSR 0.500");
+    expect(stderr).toMatch(/50% of heads sparse \(MSR\), \d+% of blocks skipped \(ESR\)/);
     expect(stderr).toMatch(/layer 11 {2}/);
-    expect(stderr).toMatch(/KV memory: .* instead of /);
+    expect(stderr).toMatch(/KV memory: .* (?:instead of|with every head full)/);
   });
 
   test("gives one JSON document with --json, the same text every time", () => {
@@ -60,6 +60,14 @@ describe("the command line", () => {
     expect(summary.report.modelSparsity).toBeGreaterThan(sparse.report.modelSparsity);
     expect(code.report.modelSparsity).toBeGreaterThan(sparse.report.modelSparsity + 0.1);
     expect(sparse.report.keyValueBytes).toBeLessThan(0.5 * full.report.keyValueBytes);
+  });
+
+  test("prints what the README shows, but for the figures", () => {
+    const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+    const shown = /```\n(Model: [\s\S]*?)```/.exec(readme)![1]!;
+    const { stdout, stderr } = cli("demo", "--tokens", "1500");
+    const wording = (text: string) => text.split("\n").filter((line) => !/^ {2}(?:layer|…)/.test(line)).map((line) => line.replace(/\d+(?:\.\d+)?/g, "0"));
+    expect(wording(`${stderr}\n${stdout}`)).toEqual(expect.arrayContaining(wording(shown)));
   });
 
   test("routes more heads sparse for a summary, and more again for source code, than for a question about a hidden number", () => {
@@ -90,7 +98,7 @@ describe("the command line", () => {
     const input = "Hello\n\nAnd you?\n/exit\nnever read\n";
     const { status, stdout, stderr } = spawnSync(process.execPath, [program, "chat", "-n", "4"], { encoding: "utf8", env: environment, input });
     expect([status, stdout.trim() === ""]).toEqual([0, false]);
-    const turns = Array.from(stderr.matchAll(/\[MSR 0\.\d+, (\d+) tokens, (\d+) of them kept/g), (match) => match.slice(1).map(Number));
+    const turns = Array.from(stderr.matchAll(/\[\d+% of heads sparse \(MSR\), (\d+) tokens, (\d+) reused from the cache/g), (match) => match.slice(1).map(Number));
     expect(turns).toHaveLength(2);
     const [[first, kept], [second, keptThen]] = turns as [[number, number], [number, number]];
     expect(second).toBeGreaterThan(first);
@@ -114,7 +122,7 @@ describe("the command line", () => {
     const { status, stdout } = cli("inspect", "A prompt", "--svg", svg, "--sparsity", "0.25");
     expect(status).toBe(0);
     expect(stdout).toContain("12, hidden 256");
-    expect(stdout).toContain("MSR 0.250");
+    expect(stdout).toContain("25% of heads sparse (MSR)");
     expect(readFileSync(svg, "utf8").match(/<rect [^>]*><title>/g)).toHaveLength(48);
     expect(JSON.parse(cli("inspect", "--json").stdout)).toMatchObject({ checkpoint: { adapter: "qwen3" } });
     const memory = cli("inspect", "--memory", "--tokens", "4096", "--sparsity", "0.5").stdout;
@@ -162,6 +170,20 @@ describe("wrong use", () => {
     ["a folder without a model", ["run", "x", "--model", folder], /config\.json|safetensors/],
     ["a prompt beyond the context", ["run", "word ".repeat(20_000)], /16384/],
     ["a damaged checkpoint", ["run", "x", "--model", damaged], /model\.safetensors/],
+    ["a missing file, with a hint,", ["run", "x", "--file", "/nonexistent"], /ENOENT.*\n {2}hint: Check the path/],
+    ["a flag that misses its value", ["run", "x", "--sparsity"], /--sparsity/],
+    ["a threshold that is no number", ["run", "x", "--top-p", "much"], /--top-p must be a number above 0 and up to 1, found "much"/],
+    ["a size that is none", ["run", "x", "--memory-limit", "lots"], /--memory-limit must be a size above 0 such as 8GB, 512MiB or 1500000000, found "lots"/],
+    ["a memory limit that the model does not fit", ["heads", "--memory-limit", "1MB", "--tokens", "300", "--samples", "1", "--out", "a"], /memory/],
+    ["a second model", ["forward", model, "--model", "other", "--ids", "a", "--out", "b"], /Two models were given: .* and --model other[\s\S]*hint/],
+    ["a head list beside routers for forward", ["forward", model, "--heads", "a", "--router", "b", "--ids", "a", "--out", "b"], /--heads and --router cannot be given together/],
+    ["a tie rule beside a sparsity", ["forward", model, "--tie-rule", "bfloat16", "--sparsity", "0.5", "--ids", "a", "--out", "b"], /--tie-rule and --sparsity cannot be given together/],
+    ["samples of random heads", ["heads", "--random", "--samples", "3", "--out", "a"], /--random and --samples cannot be given together/],
+    ["a required flag that is missing", ["heads"], /--out is required/],
+    ["one prompt too many", ["run", "x", "y"], /too many arguments/],
+    ["a sparsity of no baseline", ["train", "--config", "a", "--sparsity", "0.5"], /--sparsity does nothing without --baseline/],
+    ["a baseline to be resumed", ["train", "--config", "a", "--baseline", "prulong", "--resume"], /--baseline and --resume cannot be given together/],
+    ["a sparsity of full attention", ["bench", "--mode", "full", "--sparsity", "0.5", "--tokens", "64"], /Sparsity 0\.5 asks for heads in a sparse mode/],
     ["a mode the model has no router for", ["forward", "/nonexistent", "--ids", "a", "--out", "b"], /ENOENT/],
   ])("%s is an error with a hint, not a stack trace", (what, args, words) => {
     if (what === "a damaged checkpoint") {
@@ -182,6 +204,23 @@ test("an addon that does not load says how to mend it, and reference runs when i
   expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/not built.*pnpm build[\s\S]*doctor/) as string]);
   expect(start("doctor").stdout).toMatch(/missing +backend cpu/);
   expect(start("run", "Hi", "-n", "1", "--backend", "reference").status).toBe(0);
+});
+
+test.each<[what: string, bytes: (addon: Buffer) => Uint8Array]>([
+  ["is truncated", (addon) => addon.subarray(0, addon.length / 3)],
+  ["is no library", () => Buffer.from("not a library")],
+  ["is empty", () => Buffer.alloc(0)],
+])("an addon that %s is named by doctor and by run, and ends neither", (what, bytes) => {
+  const built = fileURLToPath(new URL("../../../packages/cpu/build/Release/elastic_attention_cpu.node", import.meta.url));
+  const damaged = join(folder, `${what.replaceAll(" ", "-")}.node`);
+  writeFileSync(damaged, bytes(readFileSync(built)));
+  const start = (...args: string[]) =>
+    spawnSync(process.execPath, [program, ...args], { encoding: "utf8", env: { ...environment, ELASTIC_ATTENTION_CPU_ADDON: damaged }, input: "" });
+  const found = start("doctor");
+  expect([found.status, found.stdout]).toEqual([1, expect.stringMatching(/missing +backend cpu +its addon does not load/) as string]);
+  expect(found.stdout).toContain(damaged);
+  const refused = start("run", "Hi", "-n", "1");
+  expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/its addon does not load .*[\s\S]*hint/) as string]);
 });
 
 test("Ctrl-C stops an answer and still reports", async () => {

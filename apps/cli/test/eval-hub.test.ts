@@ -69,7 +69,7 @@ describe("data from the hub", () => {
     const args = ["longbench-e", "longbench", "longbench-v2", "--data", "hub", "--tasks", "trec,single-document-qa", ...small];
     const first = await cli([...args, "--out", "first"]);
     expect([first.status, first.stderr]).toEqual([0, expect.stringMatching(/Fetching data\.zip: .* MB of .* MB[\s\S]*Data: data\.json of zai-org\/LongBench-v2 at [0-9a-f]{40}\n/) as string]);
-    expect(first.stdout).toMatch(/longbench-e: 1 prompts[\s\S]*longbench: 1 prompts[\s\S]*longbench-v2: 1 prompts/);
+    expect(first.stdout).toMatch(/longbench-e: 1 prompt[\s\S]*longbench: 1 prompt[\s\S]*longbench-v2: 1 prompt/);
     // Two suites share the archive.
     expect(fetched().filter((path) => path.endsWith("data.zip"))).toHaveLength(2);
     const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -29,7 +30,7 @@ describe("an evaluation", () => {
   test("writes records, summary and report, and sums up on the terminal", () => {
     const { status, stdout, stderr } = cli(...small);
     expect([status, stderr.includes("error")]).toEqual([0, false]);
-    expect(stdout).toMatch(/ruler: 1 prompts\n {2}full +100\.00 {2}MSR 0\.00.*\n {2}fa-ssa +100\.00 {2}MSR 0\.[6-9]/);
+    expect(stdout).toMatch(/ruler: 1 prompt\n {2}full +100\.00 {2}MSR 0\.00.*\n {2}fa-ssa +100\.00 {2}MSR 0\.[6-9]/);
     expect(stdout).toContain("fa-ssa at MSR 0.50 keeps 100.0%");
     expect(stdout).toContain(`Report: ${join(folder, "first", "report.html")}`);
     expect(lines(join(folder, "first", "records.jsonl"))).toBe(3);
@@ -44,9 +45,35 @@ describe("an evaluation", () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ records: 3, settings: { seed: 42 } });
   });
 
+  test("names the routers' file in its record, and refuses to resume with another one", () => {
+    const model = fileURLToPath(new URL("../../../packages/demo-model/model", import.meta.url));
+    const [routers, others] = [join(folder, "routers.safetensors"), join(folder, "others.safetensors")];
+    cpSync(join(model, "routers.safetensors"), routers);
+    // The same weights under another name in the file's metadata make another file.
+    const bytes = readFileSync(routers);
+    const length = Number(bytes.readBigUInt64LE(0));
+    const padded = Buffer.concat([Buffer.alloc(8), bytes.subarray(8, 8 + length), Buffer.from("        "), bytes.subarray(8 + length)]);
+    padded.writeBigUInt64LE(BigInt(length + 8));
+    writeFileSync(others, padded);
+    const run = (file: string, ...more: string[]) => cli("needle-grid", "--lengths", "256", "--limit", "1", "--mode", "fa-ssa", "--router", file, "--out", "routed", ...more);
+    expect(run(routers).status).toBe(0);
+    const { settings, environment } = JSON.parse(readFileSync(join(folder, "routed", "run.json"), "utf8")) as { settings: { routersHash: string }; environment: { routersFile: string } };
+    expect([settings.routersHash, environment.routersFile]).toEqual([createHash("sha256").update(`\n${bytes.length}\n`).update(bytes).digest("hex"), routers]);
+    const resumed = run(others, "--resume");
+    expect([resumed.status, resumed.stderr]).toEqual([1, expect.stringMatching(/other settings: routersHash is "[0-9a-f…]+" and was "[0-9a-f…]+"/) as string]);
+    expect(run(routers, "--resume").status).toBe(0);
+    expect(run("none.safetensors", "--resume")).toMatchObject({ status: 1, stderr: expect.stringMatching(/none\.safetensors/) as string });
+  });
+
+  test("refuses a run.json that is damaged, by the name of what is wrong", () => {
+    writeFileSync(join(folder, "routed", "run.json"), '{"settings":{}}');
+    const { status, stderr } = cli("report", "routed");
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/run\.json does not describe a run: settings\.suites: [\s\S]*hint/) as string]);
+  });
+
   test("takes official data in the published form", () => {
     const { stdout } = cli("longbench-e", "--data", "look-alike", "--tasks", "trec", "--mode", "full", "--limit", "1", "--out", "look-alike-run");
-    expect(stdout).toMatch(/longbench-e: \d+ prompts/);
+    expect(stdout).toMatch(/longbench-e: \d+ prompts?\n/);
   });
 
   test("is laid beside another, and its report is written again", () => {
@@ -96,6 +123,8 @@ test.each<[what: string, args: string[], words: RegExp]>([
   ["missing data", ["longbench-e"], /longbench|LongBench/],
   ["a list of heads that is not there", ["ruler", "--mode", "list:none.json", "--limit", "1"], /Cannot read the head list none\.json[\s\S]*hint/],
   ["a file without a role", ["ruler", "--file", "essays.txt"], /role=path/],
+  ["a limit of no sweep", ["ruler", "--sweep-limit", "1"], /--sweep-limit does nothing without --sweep/],
+  ["a head list beside routers", ["needle-grid", "--heads", "a", "--router", "b"], /Both a head list and routers/],
   ["a sweep beyond 1", ["ruler", "--sweep", "0.5,2"], /between 0 and 1/],
   ["a comparison of one", ["compare", "first"], /two runs or more/],
   ["a report of no run", ["report", "."], /holds no run/],

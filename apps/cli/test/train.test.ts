@@ -49,7 +49,7 @@ describe("train", () => {
     const byDefault = cli("run", "Hello, who are you?", "-n", "4", "--json", "--model", own);
     expect((JSON.parse(byDefault.stdout) as { report: { headMap: unknown } }).report.headMap).toEqual((JSON.parse(run.stdout) as { report: { headMap: unknown } }).report.headMap);
     const listed = cli("run", "Hello, who are you?", "-n", "4", "--model", own, "--heads", join(own, "heads.json"));
-    expect(listed.stderr).toMatch(/Router: +static head list .*heads\.json, instead of the model's learned routers\nSparsity: +MSR 0\.750/);
+    expect(listed.stderr).toMatch(/Router: +static head list .*heads\.json, instead of the model's learned routers\nSparsity: +75% of heads sparse/);
     expect(cli("inspect", "--model", own).stdout).toContain("router: trained, in routers.safetensors");
   }, 240_000);
 

@@ -32,6 +32,7 @@ export const dilatedModeDefinition: AttentionModeDefinition<DilatedMode> = {
   pattern: ({ blockSize }) => ({ type: "selected", blockSize }),
   decodePattern: () => ({ type: "full" }),
   retention: () => ({ type: "all" }),
+  atSizes: ({ localTokens, blockSize }) => ({ kind: "dilated", localBlocks: Math.ceil(localTokens / blockSize), dilation: 4, blockSize }),
   select({ mode, query, cache, keyValueHeads }) {
     const numQueryHeads = query.shape[1]!;
     const group = numQueryHeads / cache.numKeyValueHeads;
@@ -51,7 +52,7 @@ export const dilatedModeDefinition: AttentionModeDefinition<DilatedMode> = {
   },
 };
 
-/** Makes the mode known to plans, kernels and reports. */
+/** Makes the mode known to plans, kernels and reports, and to `--mode` as "dilated" or "fa-da". */
 export function registerDilatedMode(): void {
   registerAttentionMode(dilatedModeDefinition);
 }

@@ -1,5 +1,5 @@
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
-import type { RouterInput, ScoringRouter } from "@elastic-attention/router";
+import { registerRouter, type RouterInput, type ScoringRouter } from "@elastic-attention/router";
 
 export interface KeySpreadRouterOptions {
   readonly retrievalMode: AttentionMode;
@@ -50,6 +50,11 @@ export class KeySpreadRouter implements ScoringRouter {
   }
 
   [Symbol.dispose](): void {}
+}
+
+/** Makes the router known by its name: `--router key-spread`. */
+export function registerKeySpread(): void {
+  registerRouter("key-spread", ({ retrievalMode, sparseMode }) => new KeySpreadRouter({ retrievalMode, sparseMode }));
 }
 
 /** 1 - |mean of the unit keys|² of every head, over at most `samples` tokens. Keys of length zero count as no direction. */

@@ -1,8 +1,8 @@
-"""The backward kernels, called on PyTorch tensors through the benchmark library; and their float64 oracle."""
+"""The backward kernels, called on PyTorch tensors through the benchmark library."""
 import ctypes
 
 import torch
-from elastic_forward import library, visited
+from elastic_forward import library
 
 library.elastic_backward_create.restype = ctypes.c_void_p
 library.elastic_backward_run.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
@@ -36,26 +36,3 @@ class Backward:
     def __del__(self):
         if getattr(self, "handle", None):
             library.elastic_backward_destroy(self.handle)
-
-
-def oracle_gradients(q, k, v, out, lse, d_out, patterns, mask=None, dtype=torch.float64, rounded=None):
-    """
-    Gradients of q [Sq, heads, dim], k and v [kv, Sk, dim] in `dtype`; with `rounded`, probabilities and the gradients of
-    the scores go through that type, as in a naive kernel.
-    """
-    sq, heads, dim = q.shape
-    kv, sk, _ = k.shape
-    d_q = torch.zeros(sq, heads, dim, dtype=dtype, device=q.device)
-    d_k, d_v = (torch.zeros(kv, sk, dim, dtype=dtype, device=q.device) for _ in "kv")
-    narrow = (lambda x: x.to(rounded).to(dtype)) if rounded else (lambda x: x)
-    for h in range(heads):
-        g = h // (heads // kv)
-        qh, kg, vg, oh, gh = (x.to(dtype) for x in (q[:, h], k[g], v[g], out[:, h], d_out[:, h]))
-        seen = visited(patterns[g], sq, sk, mask[h] if mask is not None else None, q.device)
-        p = torch.where(seen, torch.exp(qh @ kg.T * dim ** -0.5 - lse[:, h].to(dtype)[:, None]), 0.0)
-        d_s = p * (gh @ vg.T - (gh * oh).sum(-1, keepdim=True))
-        p, d_s = narrow(p), narrow(d_s)
-        d_v[g] += p.T @ gh
-        d_k[g] += d_s.T @ qh * dim ** -0.5
-        d_q[:, h] = d_s @ kg * dim ** -0.5
-    return d_q, d_k, d_v

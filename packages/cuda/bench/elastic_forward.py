@@ -1,4 +1,4 @@
-"""The attention kernels, called on PyTorch tensors through the benchmark library; and their float64 oracle."""
+"""The attention kernels, called on PyTorch tensors through the benchmark library."""
 import ctypes
 import os
 
@@ -14,10 +14,6 @@ FULL = (0, 0, 0, 1)
 
 def streaming(sink, local, block=128):
     return (1, sink, local, block)
-
-
-def selected(block=128):
-    return (2, 0, 0, block)
 
 
 class Forward:
@@ -48,42 +44,6 @@ class Forward:
     def __del__(self):
         if getattr(self, "handle", None):
             library.elastic_forward_destroy(self.handle)
-
-
-def visited(pattern, query_length, key_length, mask=None, device="cuda"):
-    """bool [query_length, key_length]: what a head sees."""
-    kind, sink, local, block = pattern
-    rows = torch.arange(query_length, device=device)[:, None] + key_length - query_length
-    columns = torch.arange(key_length, device=device)[None, :]
-    seen = columns <= rows
-    i, j = rows // block, columns // block
-    if kind == 1:
-        seen = seen & ((j < sink) | (j > i - local))
-    if kind == 2:
-        first = (key_length - query_length) // block
-        seen = seen & (mask[(i - first), j] == 1)
-    return seen
-
-
-def oracle(q, k, v, patterns, mask=None, dtype=torch.float64):
-    """q [Sq, heads, dim], k and v [kv, Sk, dim]; returns output and log-sum-exp in `dtype`."""
-    sq, heads, dim = q.shape
-    kv, sk, _ = k.shape
-    out = torch.empty(sq, heads, dim, dtype=dtype, device=q.device)
-    lse = torch.empty(sq, heads, dtype=dtype, device=q.device)
-    for h in range(heads):
-        g = h // (heads // kv)
-        seen = visited(patterns[g], sq, sk, mask[h] if mask is not None else None, q.device)
-        s = (q[:, h].to(dtype) @ k[g].to(dtype).T) * dim ** -0.5
-        s = s.masked_fill(~seen, float("-inf"))
-        l = torch.logsumexp(s, -1)
-        empty = ~seen.any(-1)
-        p = torch.exp(s - torch.where(empty, torch.zeros_like(l), l)[:, None])
-        if dtype in (torch.bfloat16, torch.float16):
-            p = p.to(dtype)
-        out[:, h] = p @ v[g].to(dtype)
-        lse[:, h] = torch.where(empty, torch.full_like(l, float("inf")), l)
-    return out, lse
 
 
 def median_ms(run, repeats=10, warmup=3):

@@ -21,6 +21,7 @@ export * from "./baselines/variant.js";
 export * from "./baselines/variant-router.js";
 export * from "./records/record.js";
 export * from "./records/record-file.js";
+export * from "./records/differing-settings.js";
 export * from "./records/run-folder.js";
 export * from "./run/describe-run.js";
 export * from "./run/plan-suites.js";

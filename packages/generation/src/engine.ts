@@ -1,7 +1,7 @@
 import type { FloatDType } from "@elastic-attention/tensor";
-import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
-import type { RouterKind } from "./request-routing.js";
-import type { SchedulerReport } from "./scheduler.js";
+import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
+import type { RouterKind } from "./request/router-choice.js";
+import type { SchedulerReport } from "./schedule/step-counters.js";
 
 /** Facts about the loaded model that callers need before they send a request. */
 export interface ModelDescription {
@@ -40,12 +40,15 @@ export interface Engine extends AsyncDisposable {
    * Starts when iterated; abort with `request.signal` or by leaving the loop: memory is back within one step. An abort
    * ends with a "finish" event of reason "aborted"; every other failure is thrown.
    *
-   * @throws InvalidRequestError before anything is computed, OutOfMemoryError, DisposedError
+   * A request that lacks memory waits, and one that was begun may be computed again; its text stays the same.
+   *
+   * @throws InvalidRequestError before anything is computed, OutOfMemoryError for what does not fit even alone, DeviceError,
+   *   TokenizerError, NoFiniteLogitError, DisposedError
    */
   generate(request: GenerationRequest): AsyncIterable<GenerationEvent>;
   /** Forgets a session and frees its cache; does nothing while one of its turns runs, or when there is none. */
   closeSession(name: string): Promise<void>;
-  /** What the engine is doing and holding now. */
+  /** What the engine is doing and holding now. @throws DisposedError, as all of these do after disposal */
   report(): Promise<EngineReport>;
   /** Token ids of a text, or of a conversation with the model's template. */
   tokenize(input: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array>;

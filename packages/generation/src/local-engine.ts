@@ -1,38 +1,31 @@
-import { basename, resolve } from "node:path";
-import { DisposedError, InvalidRequestError } from "@elastic-attention/core";
-import { PagePool } from "@elastic-attention/attention";
+import { DisposedError, InvalidRequestError, MemoryScope } from "@elastic-attention/core";
 import { type Backend, createBackend, type FloatDType } from "@elastic-attention/tensor";
+import type { ModelProgress } from "@elastic-attention/hub";
 import type { HeadList } from "@elastic-attention/router";
-import { countParameters, PretrainedModel } from "@elastic-attention/transformer";
-import { ActiveRequest } from "./active-request.js";
+import { openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
 import type { Engine, EngineReport, ModelDescription } from "./engine.js";
 import type { EngineContext } from "./engine-context.js";
-import { endOfTextIds } from "./end-of-text.js";
-import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
-import { loadHeadList } from "./load-head-list.js";
-import { promptTokens } from "./request-plan.js";
-import { chooseRouterKind } from "./request-routing.js";
-import { Scheduler } from "./scheduler.js";
-import { SessionStore } from "./session-store.js";
-import { Tokenizer } from "./tokenizer.js";
-
-/** How an engine shares its model among requests. */
-export interface EngineSettings {
-  /** Requests that decode together at most. Default 64. */
-  readonly maximumBatch?: number;
-  /**
-   * How long the prefill of one request may run before the answers of others get their next token. Default 50; a slice of
-   * a prefill that takes longer cannot be cut. Infinity: every prompt is read to its end, and the answers of many grow
-   * together; for callers who want all of them soon and none at once.
-   */
-  readonly prefillBudgetMilliseconds?: number;
-  /** Sessions whose caches are kept between their turns. Default 16. */
-  readonly maximumSessions?: number;
-}
+import { checkSettings, type CheckedSettings, type EngineSettings } from "./engine-settings.js";
+import { findModel } from "./find-model.js";
+import { describeModel } from "./model-description.js";
+import { ActiveRequest } from "./request/active-request.js";
+import { promptTokens } from "./request/checked-request.js";
+import { ExpectedSparsity } from "./request/expected-sparsity.js";
+import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
+import { chooseRouter, type RouterChoice } from "./request/router-choice.js";
+import { emptyReport } from "./request/routing-report.js";
+import { Scheduler } from "./schedule/scheduler.js";
+import { SessionStore } from "./session/session-store.js";
+import { endOfTextIds } from "./text/end-of-text.js";
+import { Tokenizer } from "./tokenizer/tokenizer.js";
 
 /** What is loaded, and where it computes. */
 export interface LocalEngineOptions extends EngineSettings {
-  /** Folder with config.json, safetensors, tokenizer.json and, optionally, routers.safetensors or heads.json. */
+  /**
+   * Folder with config.json, safetensors, tokenizer.json and, optionally, routers.safetensors or heads.json; a .safetensors
+   * or .gguf file; or `org/name[@revision][:file or quantisation]` of the Hugging Face hub, which is fetched where its cache
+   * does not have it.
+   */
   readonly path: string;
   /** What reports call the model; default: the name of its folder. */
   readonly name?: string;
@@ -53,8 +46,19 @@ export interface LocalEngineOptions extends EngineSettings {
    */
   readonly routers?: string;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
+  /** While a model of the hub is fetched. */
+  readonly onFetch?: (progress: ModelProgress) => void;
   /** Stops the loading; everything loaded is freed. */
   readonly signal?: AbortSignal;
+}
+
+/** What an engine is made of. */
+interface EngineParts {
+  readonly choice: RouterChoice;
+  readonly tokenizer: Tokenizer;
+  readonly endOfText: ReadonlySet<number>;
+  readonly model: ModelDescription;
+  readonly ownsBackend: boolean;
 }
 
 /**
@@ -62,35 +66,41 @@ export interface LocalEngineOptions extends EngineSettings {
  * every step.
  */
 export class LocalEngine implements Engine {
-  readonly #sessions: SessionStore;
+  readonly model: ModelDescription;
+  readonly #context: EngineContext;
   readonly #scheduler: Scheduler;
+  readonly #owned = new MemoryScope();
   #disposed: Promise<void> | undefined;
 
-  private constructor(
-    readonly model: ModelDescription,
-    /** For memory reports; do not dispose it. */
-    readonly backend: Backend,
-    private readonly context: EngineContext,
-    private readonly ownsBackend: boolean,
-    { maximumBatch = 64, prefillBudgetMilliseconds = 50, maximumSessions = 16 }: EngineSettings,
-  ) {
-    this.#sessions = new SessionStore(maximumSessions);
-    this.#scheduler = new Scheduler(context, this.#sessions, { maximumBatch, prefillBudgetMilliseconds });
+  private constructor({ choice, tokenizer, endOfText, model, ownsBackend }: EngineParts, settings: CheckedSettings) {
+    this.model = model;
+    const { backend } = choice.model.decoder;
+    const owned = this.#owned;
+    // Last of all, as the others live on it.
+    if (ownsBackend) owned.track(backend);
+    else if (settings.memoryLimitBytes !== undefined) owned.track({ [Symbol.dispose]: () => backend.setMemoryLimit(undefined) });
+    owned.track(choice.model);
+    const sessions = owned.track(new SessionStore(settings.maximumSessions));
+    this.#context = { choice, tokenizer, endOfText, sessions, sparsity: new ExpectedSparsity() };
+    this.#scheduler = new Scheduler(this.#context, settings);
   }
 
   /**
    * Loads a model folder.
    *
-   * @throws InvalidRequestError for a head list and routers at once, TokenizerError, HeadListError, ModelConfigError and the other errors of `PretrainedModel.open`,
-   *   BackendUnavailableError, OutOfMemoryError, the signal's reason; nothing stays allocated
+   * @throws the errors of `resolveModel` for a name; InvalidRequestError for settings out of range and for a head list and routers at once, TokenizerError, HeadListError,
+   *   ModelConfigError and the other errors of `PretrainedModel.open`, BackendUnavailableError, OutOfMemoryError, the signal's
+   *   reason; nothing stays allocated
    */
   static async load(options: LocalEngineOptions): Promise<LocalEngine> {
+    const { threads, signal } = options;
     const begun = performance.now();
-    const { path, signal, threads } = options;
+    const settings = checkSettings(options);
     signal?.throwIfAborted();
     if (options.headList !== undefined && options.routers !== undefined) {
       throw new InvalidRequestError("Both a head list and routers were given.", "Give the one that is to decide.");
     }
+    const found = await findModel(options);
     const ownsBackend = typeof options.backend === "string";
     const backend =
       typeof options.backend === "string"
@@ -98,128 +108,101 @@ export class LocalEngine implements Engine {
         : options.backend;
     let model: PretrainedModel | undefined;
     try {
-      model = await PretrainedModel.open({ ...options, backend });
-      const tokenizer = Tokenizer.load(model.directory);
-      const headList = loadHeadList(model, options.headList);
-      const endOfText = endOfTextIds(model.directory, model.spec);
-      const router = chooseRouterKind(model, headList, options.headList !== undefined);
-      const context: EngineContext = { model, tokenizer, headList, router, endOfText, pool: pagePool(model) };
-      const headListName = typeof options.headList === "string" ? options.headList : options.headList === undefined ? "heads.json" : "as given";
+      // Before anything is loaded: the weights count too.
+      if (settings.memoryLimitBytes !== undefined) backend.setMemoryLimit(settings.memoryLimitBytes);
+      const tokenizer = openTokenizer(found.path);
+      model = await PretrainedModel.open({ ...options, path: found.path, backend });
+      const choice = chooseRouter(model, options.headList);
+      const endOfText = model.ggufPath === undefined ? endOfTextIds(model.directory, model.spec) : new Set([...model.spec.endOfTextIds, ...tokenizer.endOfText]);
       const loadSeconds = (performance.now() - begun) / 1000;
-      return new LocalEngine(describe(context, options.name ?? basename(resolve(path)), loadSeconds, headListName), backend, context, ownsBackend, options);
+      const description = describeModel(choice, tokenizer, found.name, loadSeconds);
+      return new LocalEngine({ choice, tokenizer, endOfText, model: description, ownsBackend }, settings);
     } catch (error) {
       model?.[Symbol.dispose]();
       if (ownsBackend) backend[Symbol.dispose]();
+      else if (settings.memoryLimitBytes !== undefined) backend.setMemoryLimit(undefined);
       throw error;
     }
   }
 
   /** An engine over a model that is in memory already and becomes the engine's; the backend stays the caller's. */
   static over(model: PretrainedModel, tokenizer: Tokenizer, options: EngineSettings & { readonly name: string }): LocalEngine {
-    const router = chooseRouterKind(model, undefined, false);
+    const settings = checkSettings(options);
+    const choice = chooseRouter(model);
     const endOfText = new Set(model.spec.endOfTextIds);
-    const context: EngineContext = { model, tokenizer, headList: undefined, router, endOfText, pool: pagePool(model) };
-    return new LocalEngine(describe(context, options.name, 0, ""), model.decoder.backend, context, false, options);
+    if (settings.memoryLimitBytes !== undefined) model.decoder.backend.setMemoryLimit(settings.memoryLimitBytes);
+    return new LocalEngine({ choice, tokenizer, endOfText, model: describeModel(choice, tokenizer, options.name, 0), ownsBackend: false }, settings);
   }
 
   async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
-    if (this.#disposed !== undefined) throw new DisposedError("The engine");
-    const wake = () => this.#scheduler.wake();
-    const active = new ActiveRequest(this.context, request, wake);
+    this.#requireAlive();
+    const { signal } = request;
+    if (signal?.aborted) {
+      yield { type: "finish", reason: "aborted", text: "", report: emptyReport() };
+      return;
+    }
+    const active = new ActiveRequest(this.#context, request, () => this.#scheduler.wake());
     const abort = () => this.#scheduler.remove(active);
-    if (request.signal?.aborted) abort();
-    else this.#scheduler.add(active);
-    request.signal?.addEventListener("abort", abort);
+    this.#scheduler.add(active);
+    signal?.addEventListener("abort", abort);
     try {
       yield* active.events.read();
     } finally {
-      request.signal?.removeEventListener("abort", abort);
-      this.#scheduler.remove(active);
+      signal?.removeEventListener("abort", abort);
+      abort();
     }
   }
 
   async closeSession(name: string): Promise<void> {
-    this.#sessions.close(name);
+    this.#requireAlive();
+    this.#context.sessions.close(name);
+    this.#scheduler.freed();
   }
 
   async report(): Promise<EngineReport> {
-    const { idleCount: idleSessions, idleBytes: idleSessionBytes } = this.#sessions;
+    this.#requireAlive();
+    const { idleCount: idleSessions, idleBytes: idleSessionBytes } = this.#context.sessions;
     return { ...this.#scheduler.report, idleSessions, idleSessionBytes };
   }
 
   async tokenize(input: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array> {
-    return promptTokens(input, this.context.tokenizer);
+    this.#requireAlive();
+    return promptTokens(input, this.tokenizer);
+  }
+
+  /** For memory reports; do not dispose it. */
+  get backend(): Backend {
+    return this.pretrained.decoder.backend;
   }
 
   /** The model's tokenizer, for callers in the same thread. */
   get tokenizer(): Tokenizer {
-    return this.context.tokenizer;
+    return this.#context.tokenizer;
   }
 
   /** The loaded model, for callers that want raw numerics; do not dispose it. */
   get pretrained(): PretrainedModel {
-    return this.context.model;
+    return this.#context.choice.model;
   }
 
   /** The head list that was given or found beside the model. */
   get headList(): HeadList | undefined {
-    return this.context.headList;
+    return this.#context.choice.headList;
   }
 
   /** Running requests fail with DisposedError; resolves when all memory is back. */
   [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed ??= this.#dispose();
+    this.#disposed ??= this.#scheduler.close(new DisposedError("The engine")).then(() => this.#owned.dispose());
     return this.#disposed;
   }
 
-  async #dispose(): Promise<void> {
-    await this.#scheduler.close(new DisposedError("The engine"));
-    this.#sessions[Symbol.dispose]();
-    this.context.pool?.[Symbol.dispose]();
-    this.context.model[Symbol.dispose]();
-    if (this.ownsBackend) this.backend[Symbol.dispose]();
+  #requireAlive(): void {
+    if (this.#disposed !== undefined) throw new DisposedError("The engine");
   }
 }
 
-/** Pages where they can grow in place; elsewhere growing a pool would copy all sequences. */
-function pagePool({ decoder }: PretrainedModel): PagePool | undefined {
-  const { backend, spec, dtype } = decoder;
-  return backend.reserve === undefined ? undefined : new PagePool({ backend, headDim: spec.headDim, dtype });
-}
-
-function describe(context: EngineContext, name: string, loadSeconds: number, headListName: string): ModelDescription {
-  const { spec, decoder } = context.model;
-  return {
-    name,
-    architecture: spec.architecture,
-    parameters: countParameters(spec),
-    contextLength: spec.contextLength,
-    numLayers: spec.numLayers,
-    numQueryHeads: spec.numQueryHeads,
-    numKeyValueHeads: spec.numKeyValueHeads,
-    headDim: spec.headDim,
-    vocabularySize: spec.vocabularySize,
-    dtype: decoder.dtype,
-    backend: decoder.backend.name,
-    hasChatTemplate: context.tokenizer.hasChatTemplate,
-    router: context.router,
-    routerDescription: describeRouter(context, headListName),
-    loadSeconds,
-  };
-}
-
-/** In words, with what it leaves unused. */
-function describeRouter({ model, router }: EngineContext, headListName: string): string {
-  switch (router) {
-    case "learned": {
-      const from = model.routerFile === undefined ? "of the checkpoint" : `of ${basename(model.routerFile)}`;
-      return `learned routers ${from}`;
-    }
-    case "static": {
-      const list = `static head list ${headListName}`;
-      return model.hasLearnedRouter ? `${list}, instead of the model's learned routers` : list;
-    }
-    case "none":
-      return "none";
-  }
+/** The tokenizer of a model, whose files are looked at before weights are read: what can be refused is refused then. */
+function openTokenizer(path: string): Tokenizer {
+  using files = openModelFiles(path);
+  return Tokenizer.load(files.ggufPath ?? files.directory);
 }

@@ -44,13 +44,45 @@ describe("SafetensorsCheckpoint", () => {
     }
   });
 
-  it("prefers the index to a single file beside it", () => {
+  it("prefers a single file to an index beside it, which is of an older save", () => {
     using folder = new TemporaryFolder();
     writeShard(folder.file("model.safetensors"), "single");
     writeShard(folder.file("shard.safetensors"), "sharded");
-    writeIndex(folder, { sharded: "shard.safetensors" });
+    writeIndex(folder, { sharded: "shard.safetensors", gone: "gone.safetensors" });
     using checkpoint = SafetensorsCheckpoint.open(folder.path);
-    expect([...checkpoint.names]).toEqual(["sharded"]);
+    expect([...checkpoint.names]).toEqual(["single"]);
+  });
+
+  it("reads an index that names the single file among its shards", () => {
+    using folder = new TemporaryFolder();
+    writeShard(folder.file("model.safetensors"), "single");
+    writeShard(folder.file("routers.safetensors"), "router");
+    writeIndex(folder, { single: "model.safetensors", router: "routers.safetensors" });
+    using checkpoint = SafetensorsCheckpoint.open(folder.path);
+    expect([...checkpoint.names]).toEqual(["single", "router"]);
+  });
+
+  it.each(["relative", "absolute"])("follows %s links of a folder into the blobs of a hub's cache", (kind) => {
+    using folder = new TemporaryFolder();
+    mkdirSync(folder.file("hub/models--org--name/blobs"), { recursive: true });
+    mkdirSync(folder.file("model"));
+    writeShard(folder.file("hub/models--org--name/blobs/0123"), "a");
+    symlinkSync(kind === "relative" ? "../hub/models--org--name/blobs/0123" : folder.file("hub/models--org--name/blobs/0123"), folder.file("model/one.safetensors"));
+    writeIndex(folder, { a: "one.safetensors" });
+    using checkpoint = SafetensorsCheckpoint.open(folder.file("model"));
+    expect(checkpoint.read("a")).toEqual(Uint8Array.of(97));
+  });
+
+  it("refuses other links with what they lead to, and says what to do", () => {
+    using folder = new TemporaryFolder();
+    for (const name of ["model", "elsewhere/blobs"]) mkdirSync(folder.file(name), { recursive: true });
+    writeShard(folder.file("elsewhere/blobs/0123"), "a");
+    symlinkSync("../elsewhere/blobs/0123", folder.file("model/one.safetensors"));
+    symlinkSync("../gone", folder.file("model/two.safetensors"));
+    writeIndex(folder, { a: "one.safetensors" });
+    expect(() => SafetensorsCheckpoint.open(folder.file("model"))).toThrow(/a link to a place outside the checkpoint: .*0123\.\n {2}hint: A link may lead to/);
+    writeIndex(folder, { a: "two.safetensors" });
+    expect(() => SafetensorsCheckpoint.open(folder.file("model"))).toThrow(/two\.safetensors, a link to \.\.\/gone, which is missing\.\n {2}hint: Put the file back/);
   });
 
   it("follows the links of a download cache into its blobs, and nowhere else in it", () => {

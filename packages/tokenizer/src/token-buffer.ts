@@ -1,3 +1,5 @@
+import { TokenLimitError } from "./token-limit-error.js";
+
 /** Token ids as they come, up to a limit. */
 export class TokenBuffer {
   #ids = new Int32Array(256);
@@ -10,7 +12,7 @@ export class TokenBuffer {
     return this.#length;
   }
 
-  /** @throws TokenLimitReached behind the limit */
+  /** @throws TokenLimitError behind the limit */
   push(id: number): void {
     if (this.#length === this.#ids.length) {
       const grown = new Int32Array(2 * this.#length);
@@ -18,12 +20,12 @@ export class TokenBuffer {
       this.#ids = grown;
     }
     this.#ids[this.#length++] = id;
-    if (this.#length > this.limit) throw new TokenLimitReached();
+    if (this.#length > this.limit) throw new TokenLimitError(this.limit);
   }
 
-  /** Says that so many more ids are sure to come. @throws TokenLimitReached when that is too many */
+  /** Says that so many more ids are sure to come. @throws TokenLimitError when that is too many */
   expect(count: number): void {
-    if (this.#length + count > this.limit) throw new TokenLimitReached();
+    if (this.#length + count > this.limit) throw new TokenLimitError(this.limit);
   }
 
   pushAll(ids: ArrayLike<number>): void {
@@ -34,6 +36,3 @@ export class TokenBuffer {
     return this.#ids.slice(0, this.#length);
   }
 }
-
-/** Ends the encoding of a text that has more tokens than wanted. */
-export class TokenLimitReached extends Error {}

@@ -1,4 +1,3 @@
-import { TokenizerError } from "@elastic-attention/core";
 import { AddedVocabulary } from "./added-tokens/added-vocabulary.js";
 import { readAddedToken } from "./added-tokens/added-token.js";
 import { readConfigTokens } from "./added-tokens/config-tokens.js";
@@ -15,7 +14,7 @@ import { frameByConfig } from "./post-processors/frame-by-config.js";
 import { type Frame, noFrame, readPostProcessor } from "./post-processors/read-post-processor.js";
 import type { PreTokenizer } from "./pre-tokenizers/pre-tokenizer.js";
 import { readPreTokenizer } from "./pre-tokenizers/read-pre-tokenizer.js";
-import { TokenBuffer, TokenLimitReached } from "./token-buffer.js";
+import { TokenBuffer } from "./token-buffer.js";
 
 export interface EncodeOptions {
   /** Whether to put begin-of-text and the like around the text (default true). */
@@ -79,21 +78,16 @@ export class TokenizerPipeline {
 
   /**
    * Token ids of a text. Special tokens written out in it are recognised; half characters (lone surrogates) become U+FFFD.
-   * @throws TokenizerError for text that the vocabulary has no token for, for more tokens than `limit`, and for a pattern
-   *   that runs away on the text
+   * @throws TokenLimitError for more tokens than `limit`; TokenizerError for text that the vocabulary has no token for, and
+   *   for a pattern that runs away on the text
    */
   encode(text: string, options: EncodeOptions = {}): Int32Array {
     const { limit = Infinity } = options;
     const ids = new TokenBuffer(limit);
     const framed = options.addSpecialTokens ?? true;
-    try {
-      if (framed) ids.pushAll(this.#frame.before);
-      this.#encodeText(text.toWellFormed(), ids);
-      if (framed) ids.pushAll(this.#frame.after);
-    } catch (error) {
-      if (!(error instanceof TokenLimitReached)) throw error;
-      throw new TokenizerError(`The text has more than ${limit} tokens.`, { hint: "Shorten the text." });
-    }
+    if (framed) ids.pushAll(this.#frame.before);
+    this.#encodeText(text.toWellFormed(), ids);
+    if (framed) ids.pushAll(this.#frame.after);
     return ids.ids();
   }
 

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { type DecodePolicy, fullKeyValueBytes, PagePool, SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
-import { type Backend, cast, type Fence, type FloatDType, type SafetensorsCheckpoint, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, cast, type Checkpoint, type Fence, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
 import type { DecodeGraph } from "./decode/decode-graph.js";
 import { DecodeGraphs } from "./decode/decode-graphs.js";
@@ -25,7 +25,7 @@ import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill/pre
 
 export interface LoadOptions {
   readonly backend: Backend;
-  readonly checkpoint: SafetensorsCheckpoint;
+  readonly checkpoint: Checkpoint;
   readonly adapter: ModelAdapter;
   readonly spec: ModelSpec;
   /** Type of activations, weights and cache. */

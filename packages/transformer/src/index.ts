@@ -4,6 +4,7 @@ export * from "./decode/token-sampler.js";
 export * from "./decoder-model.js";
 export * from "./layer/rotary-table.js";
 export * from "./loading/host-floats.js";
+export * from "./loading/model-files.js";
 export * from "./loading/pretrained-model.js";
 export * from "./loading/router-file.js";
 export * from "./memory/memory-prediction.js";

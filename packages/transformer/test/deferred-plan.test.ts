@@ -1,5 +1,5 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { SequenceCache } from "@elastic-attention/attention";
+import type { SequenceCache } from "@elastic-attention/attention";
 import { LearnedRouter, type Router, SparsityDial } from "@elastic-attention/router";
 import { type Operation, type PendingDownload, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";

@@ -1,10 +1,10 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MissingTensorError, ModelConfigError, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { routerLinearNames } from "@elastic-attention/router";
 import { ReferenceBackend, type TensorSource, toBFloat16, toFloat16, writeSafetensors } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { countParameters, forward, PretrainedModel, registerModelAdapter, routerFileName } from "../src/index.js";
+import { countParameters, forward, ModelConfig, PretrainedModel, registerModelAdapter, routerFileName } from "../src/index.js";
 import { floats, tinyAdapter, tinyCheckpoint, tinyConfig, type TinyOptions } from "./tiny-checkpoint.js";
 
 registerModelAdapter(tinyAdapter);
@@ -35,6 +35,16 @@ describe("a checkpoint", () => {
     const [expected, actual] = [await logits(plain.path), await logits(rounded.path)];
     const largest = Math.max(...expected.map(Math.abs));
     for (const [i, value] of actual.entries()) expect(Math.abs(value - expected[i]!)).toBeLessThan(0.05 * largest);
+  });
+
+  test("whose config begins with a byte order mark is read, by its folder and by its file", async () => {
+    using folder = tinyCheckpoint();
+    const config = join(folder.path, "config.json");
+    writeFileSync(config, `\uFEFF${readFileSync(config, "utf8")}`);
+    for (const path of [folder.path, join(folder.path, "model.safetensors")]) {
+      using model = await PretrainedModel.open({ path, backend: new ReferenceBackend() });
+      expect(ModelConfig.read(path).architecture).toBe(model.spec.architecture);
+    }
   });
 
   test("that lacks a tensor names it", async () => {

@@ -1,4 +1,4 @@
-import { type RouterWeights } from "@elastic-attention/router";
+import { type RouterWeights, routerWeightsOf } from "@elastic-attention/router";
 import { type Backend, type FloatArray, uploadFloats } from "@elastic-attention/tensor";
 import type { GateDecision, GateLoss, TrainingPack, TrainingStepOptions } from "../src/index.js";
 
@@ -11,14 +11,16 @@ export function randomRouters(backend: Backend, layers: number, headDim: number,
     uploadFloats(created, Float64Array.from({ length: created.numElements }, () => Math.fround(scale * random())));
     return created;
   };
-  const linear = (outFeatures: number, inFeatures: number) => ({ weight: tensor([outFeatures, inFeatures]), bias: tensor([outFeatures]) });
-  return Array.from({ length: layers }, (): RouterWeights => {
-    const taskMlp = [linear(width, headDim), linear(headDim, width)] as const;
-    const routerMlp = [linear(width, headDim), linear(headDim, width), linear(2, headDim)] as const;
-    const all = [...taskMlp, ...routerMlp].flatMap(({ weight, bias }) => [weight, bias]);
-    const parameters = all.reduce((sum, { numElements }) => sum + numElements, 0);
-    return { headDim, classes: 2, parameters, taskMlp, routerMlp, [Symbol.dispose]: () => all.forEach((one) => one.dispose()) };
-  });
+  const linear = (outFeatures: number, inFeatures: number) => [tensor([outFeatures, inFeatures]), tensor([outFeatures])];
+  return Array.from({ length: layers }, () =>
+    routerWeightsOf([
+      ...linear(width, headDim),
+      ...linear(headDim, width),
+      ...linear(width, headDim),
+      ...linear(headDim, width),
+      ...linear(2, headDim),
+    ]),
+  );
 }
 
 /** Segments of these lengths with pseudo-random tokens, the pooled rows those between a prefix and a suffix of each. */

@@ -23,13 +23,14 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   transformer: ["core", "tensor", "attention", "router"],
   "model-llama": engineBelowGeneration,
   "model-qwen": engineBelowGeneration,
+  hub: ["core"],
   tokenizer: ["core"],
-  generation: [...engineBelowGeneration, "tokenizer"],
+  // A model's name is looked up on the hub.
+  generation: [...engineBelowGeneration, "hub", "tokenizer"],
   distributed: ["core", "tensor", "addon"],
   training: [...engineBelowGeneration, "generation", "distributed"],
   "demo-model": [],
   evaluation: [...engineBelowGeneration, "generation", "distributed"],
-  hub: ["core"],
 };
 
 /**

@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import type { SequenceCache } from "@elastic-attention/attention";
 import { registerLlama } from "@elastic-attention/model-llama";
 import { registerQwen } from "@elastic-attention/model-qwen";
 import type { SafetensorsFile } from "@elastic-attention/tensor";
+import type { PretrainedModel } from "@elastic-attention/transformer";
 
 registerLlama();
 registerQwen();
@@ -52,4 +54,19 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
     largest = Math.max(largest, Math.abs(expected[i]!));
   }
   return error / largest;
+}
+
+/** The tokens with the highest logits, one after the other, behind a prompt. */
+export async function greedyTokens(model: PretrainedModel, cache: SequenceCache, prompt: ArrayLike<number>, count: number): Promise<number[]> {
+  const produced: number[] = [];
+  const { logits } = await model.decoder.prefill({ sequences: [{ tokens: Array.from(prompt), cache }] });
+  for (let next = logits; ; ) {
+    using owned = next;
+    const row = owned.toFloat32();
+    let best = 0;
+    for (let i = 1; i < row.length; i++) if (row[i]! > row[best]!) best = i;
+    produced.push(best);
+    if (produced.length === count) return produced;
+    next = model.decoder.decode([best], [cache]);
+  }
 }

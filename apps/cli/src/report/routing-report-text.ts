@@ -10,9 +10,12 @@ export function formatBytes(bytes: number): string {
 
 const marks = ["█", "·", "▒", "░"];
 
+/** The paper's abbreviations; a registered mode has its label alone. */
+const longLabels: Readonly<Record<string, string>> = { FA: "full attention", SSA: "sink and local blocks", XA: "XAttention" };
+
 /** One line for each layer, one mark for each key-value head. */
 export function headMapText({ headMap, modes }: Pick<RoutingReport, "headMap" | "modes">): string {
-  const legend = modes.map((label, index) => `${marks[index] ?? "?"} ${label}`).join("   ");
+  const legend = modes.map((label, index) => `${marks[index] ?? "?"} ${[label, longLabels[label] ?? []].flat().join(": ")}`).join("   ");
   const lines = headMap.map((heads, layer) => {
     const row = heads.map((mode) => marks[mode] ?? "?").join(" ");
     const retrieval = heads.filter((mode) => mode === 0).length;
@@ -21,16 +24,43 @@ export function headMapText({ headMap, modes }: Pick<RoutingReport, "headMap" | 
   return [`Head map (${legend}):`, ...lines].join("\n");
 }
 
-/** What a request did, for people. */
-export function routingReportText(report: RoutingReport, { routerDescription }: Pick<ModelDescription, "routerDescription">): string {
-  const { modelSparsity, effectiveSparsity, promptTokens, newTokens, keyValueBytes, fullKeyValueBytes } = report;
-  const share = fullKeyValueBytes > 0 ? ` (${((100 * keyValueBytes) / fullKeyValueBytes).toFixed(0)}% of full)` : "";
+/** A share as people read it: "83%". */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(0)}%`;
+}
+
+/** The sparsity of a prefill in words. */
+export function sparsityText({ modelSparsity, effectiveSparsity }: Pick<RoutingReport, "modelSparsity" | "effectiveSparsity">): string {
+  return `${percent(modelSparsity)} of heads sparse (MSR), ${percent(effectiveSparsity)} of blocks skipped (ESR)`;
+}
+
+/** What decided: a router by its name, else what the model has. */
+export function routerText({ router }: Pick<RoutingReport, "router">, { routerDescription }: Pick<ModelDescription, "routerDescription">, name?: string): string {
+  if (router === "own") return name === undefined ? "a router of the request's own" : `registered router ${name}`;
+  return router === "none" ? "none, every head full" : routerDescription;
+}
+
+/**
+ * What a request did, for people.
+ *
+ * @param routerName the router that the request named
+ */
+export function routingReportText(report: RoutingReport, model: Pick<ModelDescription, "routerDescription">, routerName?: string): string {
+  const { promptTokens, newTokens } = report;
   return [
     headMapText(report),
-    `Router:    ${report.router === "none" ? "none, every head full" : routerDescription}`,
-    `Sparsity:  MSR ${modelSparsity.toFixed(3)} of the heads are sparse, ESR ${effectiveSparsity.toFixed(3)} of the blocks were skipped`,
+    `Router:    ${routerText(report, model, routerName)}`,
+    `Sparsity:  ${sparsityText(report)}`,
     `Prefill:   ${promptTokens} tokens in ${report.prefillSeconds.toFixed(2)} s, ${report.prefillTokensPerSecond.toFixed(0)} tokens/s`,
     `Decode:    ${newTokens} tokens, ${report.decodeTokensPerSecond.toFixed(1)} tokens/s`,
-    `KV memory: ${formatBytes(keyValueBytes)} instead of ${formatBytes(fullKeyValueBytes)}${share}`,
+    `KV memory: ${keyValueText(report)}`,
   ].join("\n");
+}
+
+/** Memory of keys and values; beside full attention's where sparsity saves any. */
+function keyValueText({ keyValueBytes, fullKeyValueBytes }: RoutingReport): string {
+  const held = formatBytes(keyValueBytes);
+  const full = formatBytes(fullKeyValueBytes);
+  if (keyValueBytes < fullKeyValueBytes) return `${held} instead of ${full} (${percent(keyValueBytes / fullKeyValueBytes)} of full)`;
+  return keyValueBytes === fullKeyValueBytes ? held : `${held} (${full} with every head full)`;
 }

@@ -1,33 +1,34 @@
-import { Presets, SingleBar } from "cli-progress";
+import { TerminalBar } from "./terminal-bar.js";
 
-/** A bar on a terminal, a few plain lines elsewhere; on standard error, so that results can be piped. */
+/** Progress on standard error, so that results can be piped: a bar on a terminal, a few plain lines elsewhere. */
 export class Progress implements Disposable {
-  #bar: SingleBar | undefined;
+  #bar: TerminalBar | undefined;
   #lastQuarter = 0;
 
-  /** @param amount how a number is written: "3.5 MB" */
+  /** @param state how far the work is: "3.5 MB of 12.0 MB", "layer 3 of 12" */
   constructor(
     private readonly label: string,
-    private readonly amount: (count: number) => string = String,
+    private readonly state: (done: number, total: number) => string = (done, total) => `${done} of ${total}`,
   ) {}
 
   update(done: number, total: number): void {
     if (!process.stderr.isTTY) {
       const quarter = Math.floor((4 * done) / total);
-      if (quarter > this.#lastQuarter) console.error(`${this.label}: ${this.amount(done)} of ${this.amount(total)}`);
+      if (quarter > this.#lastQuarter) console.error(`${this.label}: ${this.state(done, total)}`);
       this.#lastQuarter = quarter;
       return;
     }
-    if (this.#bar === undefined) {
-      const format = `${this.label} {bar} {percentage}% | {eta_formatted} left`;
-      this.#bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true }, Presets.shades_classic);
-      this.#bar.start(total, done);
-    }
-    this.#bar.update(done);
+    this.#bar ??= new TerminalBar(`${this.label} {bar} {state} | {eta_formatted} left`);
+    this.#bar.update(done, total, { state: this.state(done, total) });
   }
 
   [Symbol.dispose](): void {
-    this.#bar?.stop();
+    this.#bar?.[Symbol.dispose]();
     this.#bar = undefined;
   }
+}
+
+/** Progress of a model's layers, from the first: "layer 3 of 12". */
+export function layersOf(done: number, total: number): string {
+  return `layer ${done} of ${total}`;
 }

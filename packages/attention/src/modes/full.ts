@@ -11,4 +11,5 @@ export const fullModeDefinition: AttentionModeDefinition<FullMode> = {
   pattern: () => ({ type: "full" }),
   decodePattern: () => ({ type: "full" }),
   retention: () => ({ type: "all" }),
+  atSizes: () => fullMode,
 };

@@ -4,6 +4,15 @@ import type { LayerCache } from "../cache/layer-cache.js";
 import type { AttentionMode } from "./attention-mode.js";
 import type { BlockMask, BlockPattern, Retention } from "../patterns/block-pattern.js";
 
+/** Sizes that a model gives its modes, in tokens; `threshold` is a share. */
+export interface ModeSizes {
+  readonly sinkTokens: number;
+  readonly localTokens: number;
+  readonly blockSize: number;
+  readonly stride: number;
+  readonly threshold: number;
+}
+
 /** What a mode may look at when it selects blocks for one sequence at prefill. */
 export interface SelectionContext<M extends AttentionMode = AttentionMode> {
   readonly mode: M;
@@ -30,6 +39,8 @@ export interface AttentionModeDefinition<M extends AttentionMode = AttentionMode
   /** The pattern of a decode step and of later turns; a mode that selects blocks at prefill only decodes "full". */
   decodePattern(mode: M): BlockPattern;
   retention(mode: M): Retention;
+  /** The mode at a model's sizes, for callers who ask for it by name; a mode without it cannot be named. */
+  atSizes?(sizes: ModeSizes): M;
   /** Chooses the blocks of a "selected" pattern. Required exactly when `pattern` is of that type. */
   select?(context: SelectionContext<M>): BlockMask;
 }
@@ -56,4 +67,19 @@ export function attentionModeDefinition<M extends AttentionMode>(mode: M): Atten
 /** Kinds that are known, in order of registration. */
 export function registeredAttentionModes(): readonly string[] {
   return [...definitions.keys()];
+}
+
+/** A mode that can be asked for by its kind or its label. */
+export interface NamedAttentionMode {
+  readonly kind: string;
+  readonly label: string;
+  readonly mode: AttentionMode;
+}
+
+/** The modes that can be asked for by name, at a model's sizes, in order of registration. */
+export function namedAttentionModes(sizes: ModeSizes): readonly NamedAttentionMode[] {
+  return [...definitions.values()].flatMap((definition) => {
+    const mode = definition.atSizes?.(sizes) as AttentionMode | undefined;
+    return mode === undefined ? [] : [{ kind: mode.kind, label: definition.label, mode }];
+  });
 }

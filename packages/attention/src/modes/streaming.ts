@@ -23,4 +23,5 @@ export const streamingModeDefinition: AttentionModeDefinition<StreamingMode> = {
     sinkTokens: Math.ceil(sinkTokens / blockSize) * blockSize,
     ringTokens: Math.ceil(localTokens / blockSize) * blockSize,
   }),
+  atSizes: ({ sinkTokens, localTokens, blockSize }) => ({ kind: "streaming", sinkTokens, localTokens, blockSize }),
 };

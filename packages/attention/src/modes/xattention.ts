@@ -21,6 +21,7 @@ export const xattentionModeDefinition: AttentionModeDefinition<XAttentionMode> =
   pattern: ({ blockSize }) => ({ type: "selected", blockSize }),
   decodePattern: () => ({ type: "full" }),
   retention: () => ({ type: "all" }),
+  atSizes: ({ stride, threshold, blockSize }) => ({ kind: "xattention", stride, threshold, blockSize }),
   select: ({ query, cache, keyValueHeads, mode }) =>
     query.backend.kernels.run(xattentionEstimate, { query, cache, keyValueHeads, mode }),
 };

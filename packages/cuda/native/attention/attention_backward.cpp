@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <cstring>
 
-#include "attention/attention_entries.h"
-#include "attention/backward_call.h"
-#include "attention/plain_backward.h"
-#include "attention/tile_requirements.h"
-#include "core/device.h"
-#include "core/staging.h"
+#include "attention/tables/attention_entries.h"
+#include "attention/backward/backward_call.h"
+#include "attention/backward/plain_backward.h"
+#include "attention/tables/tile_requirements.h"
+#include "core/device/device.h"
+#include "core/memory/staging.h"
 #include "training/training_attention.h"
 
 namespace elastic {

@@ -4,18 +4,15 @@
 #include <stdexcept>
 
 #include "addon/operations.h"
-#include "attention/attention_entries.h"
-#include "attention/forward_call.h"
-#include "attention/tile_requirements.h"
-#include "core/device.h"
-#include "core/staging.h"
+#include "attention/tables/attention_entries.h"
+#include "attention/forward/forward_call.h"
+#include "attention/tables/tile_requirements.h"
+#include "core/device/device.h"
+#include "core/memory/staging.h"
 #include "training/training_attention.h"
 
 namespace elastic {
 namespace {
-
-/** Rows from which tiles of 128 queries are worth their while. */
-constexpr int64_t kTileRows = 48;
 
 bool one_pass_serves(const DualAttention& dual, size_t index) {
   const AttentionSequence& full = dual.full.sequences[index];

@@ -6,21 +6,18 @@
 #include <stdexcept>
 
 #include "addon/operations.h"
-#include "attention/attention_entries.h"
-#include "attention/forward_call.h"
-#include "attention/forward_mma.h"
-#include "attention/row_attention.h"
-#include "attention/tile_requirements.h"
-#include "core/check.h"
-#include "core/device.h"
-#include "core/staging.h"
-#include "decode/decode_call.h"
+#include "attention/tables/attention_entries.h"
+#include "attention/forward/forward_call.h"
+#include "attention/forward/forward_mma.h"
+#include "attention/rows/row_attention.h"
+#include "attention/tables/tile_requirements.h"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/memory/staging.h"
+#include "decode/step/decode_call.h"
 
 namespace elastic {
 namespace {
-
-/** Rows from which tiles of 128 queries are worth their while. */
-constexpr int64_t kTileRows = 48;
 
 /** Whether a kernel of tiles takes this sequence. */
 bool tiles_serve(const AttentionCall& call, const AttentionSequence& sequence) {
@@ -103,7 +100,7 @@ void run_rows(const AttentionCall& call, const std::vector<const AttentionSequen
   rows.output_dtype = call.output.dtype;
   rows.scale_log2 = call.scale * 1.44269504088896341f;
   rows.tokens = call.query.rows;
-  rows.splits = row_attention_uses_matrix_units(rows) ? splits_for(rows, sequences, device.multiprocessors) : 1;
+  rows.splits = row_attention_uses_tensor_cores(rows) ? splits_for(rows, sequences, device.multiprocessors) : 1;
   const size_t partial = rows.splits == 1 ? 0
                                           : static_cast<size_t>(rows.splits) * static_cast<size_t>(rows.tokens) *
                                                 static_cast<size_t>(rows.num_query_heads) *

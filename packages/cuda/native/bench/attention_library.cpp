@@ -3,10 +3,10 @@
 #include <memory>
 #include <stdexcept>
 
-#include "attention/backward_call.h"
-#include "attention/forward_call.h"
-#include "core/capability.h"
-#include "core/check.h"
+#include "attention/backward/backward_call.h"
+#include "attention/forward/forward_call.h"
+#include "core/device/capability.h"
+#include "core/device/check.h"
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 

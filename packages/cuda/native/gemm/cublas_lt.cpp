@@ -10,8 +10,8 @@
 #include <tuple>
 #include <utility>
 
-#include "core/check.h"
-#include "core/device.h"
+#include "core/device/check.h"
+#include "core/device/device.h"
 
 namespace elastic {
 namespace {

@@ -2,8 +2,8 @@
 #include <vector>
 
 #include "addon/operations.h"
-#include "core/check.h"
-#include "core/device.h"
+#include "core/device/check.h"
+#include "core/device/device.h"
 #include "gemm/cublas_lt.h"
 #include "operations/row_kernels.h"
 #include "training/training_operations.h"

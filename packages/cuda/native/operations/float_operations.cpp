@@ -1,8 +1,8 @@
 // Row-wise operations: each is one launch.
 #include "addon/operations.h"
-#include "core/check.h"
-#include "core/device.h"
-#include "core/staging.h"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/memory/staging.h"
 #include "operations/row_kernels.h"
 
 namespace elastic::backend {
@@ -13,7 +13,7 @@ cudaStream_t stream() { return Device::instance().stream; }
 }  // namespace
 
 void rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, float epsilon) {
-  launch_rms_norm(input, weight, output, Matrix{}, epsilon, stream());
+  launch_rms_norm(input, weight, output, epsilon, stream());
 }
 
 void head_norm(const Matrix& heads, const Matrix& weight, float epsilon) {

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "addon/call.h"
-#include "core/pending_reads.h"
+#include "core/memory/pending_reads.h"
 
 namespace elastic {
 namespace {

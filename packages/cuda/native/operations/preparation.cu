@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "addon/normal_value.h"
-#include "core/check.h"
-#include "core/device.h"
-#include "core/floats.cuh"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/elements/floats.cuh"
 
 namespace elastic {
 namespace {

@@ -1,11 +1,10 @@
 #include "operations/row_kernels.h"
 
 #include <algorithm>
-#include <climits>
 
-#include "core/block_sums.cuh"
-#include "core/check.h"
-#include "core/floats.cuh"
+#include "core/elements/block_sums.cuh"
+#include "core/device/check.h"
+#include "core/elements/floats.cuh"
 #include "operations/vector_kernels.h"
 
 namespace elastic {
@@ -13,25 +12,18 @@ namespace {
 
 constexpr int kThreads = 256;
 
-template <typename In, typename Weight, typename Out, typename Residual>
-__global__ void rms_norm_rows(Rows<In> input, const Weight* weight, Rows<Out> output, Rows<Residual> residual,
-                              int columns, float epsilon) {
+template <typename In, typename Weight, typename Out>
+__global__ void rms_norm_rows(Rows<In> input, const Weight* weight, Rows<Out> output, int columns, float epsilon) {
   const int64_t row = blockIdx.x;
   const In* x = input[row];
   float sum = 0;
   for (int i = threadIdx.x; i < columns; i += blockDim.x) {
-    float value = to_float(x[i]);
-    if (residual.data != nullptr) {
-      // The stream is rounded to its own type before it is normalised, as everywhere.
-      residual[row][i] = from_float<Residual>(to_float(residual[row][i]) + value);
-      value = to_float(residual[row][i]);
-    }
+    const float value = to_float(x[i]);
     sum += value * value;
   }
   const float scale = rsqrtf(block_sum(sum) / static_cast<float>(columns) + epsilon);
   for (int i = threadIdx.x; i < columns; i += blockDim.x) {
-    const float value = residual.data != nullptr ? to_float(residual[row][i]) : to_float(x[i]);
-    output[row][i] = from_float<Out>(value * scale * to_float(weight[i]));
+    output[row][i] = from_float<Out>(to_float(x[i]) * scale * to_float(weight[i]));
   }
 }
 
@@ -69,40 +61,6 @@ __global__ void rotate_rows(Rows<T> heads, const int32_t* positions, Rows<float>
   x[half + i] = from_float<T>(b * c + a * s);
 }
 
-template <typename T>
-__global__ void swiglu_rows(Rows<T> gate, Rows<T> up, Rows<T> output, int64_t columns, int64_t total) {
-  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (index >= total) return;
-  const int64_t row = index / columns, column = index % columns;
-  const float g = to_float(gate[row][column]);
-  output[row][column] = from_float<T>(g / (1.0f + expf(-g)) * to_float(up[row][column]));
-}
-
-template <typename T>
-__global__ void add_rows(Rows<T> a, Rows<T> b, Rows<T> output, int64_t columns, int64_t total) {
-  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (index >= total) return;
-  const int64_t row = index / columns, column = index % columns;
-  output[row][column] = from_float<T>(to_float(a[row][column]) + to_float(b[row][column]));
-}
-
-template <typename In, typename Out>
-__global__ void add_row_to_rows(const In* source, Rows<Out> output, bool accumulate, int64_t columns, int64_t total) {
-  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (index >= total) return;
-  Out& target = output[index / columns][index % columns];
-  const float value = to_float(source[index % columns]);
-  target = from_float<Out>(accumulate ? to_float(target) + value : value);
-}
-
-template <typename In, typename Out>
-__global__ void cast_rows(Rows<In> input, Rows<Out> output, int64_t columns, int64_t total) {
-  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (index >= total) return;
-  const int64_t row = index / columns, column = index % columns;
-  output[row][column] = from_float<Out>(to_float(input[row][column]));
-}
-
 template <typename In, typename Out>
 __global__ void embed_rows(const int32_t* ids, Rows<In> table, int64_t table_rows, Rows<Out> output, int64_t columns) {
   const int64_t row = blockIdx.x;
@@ -111,55 +69,6 @@ __global__ void embed_rows(const int32_t* ids, Rows<In> table, int64_t table_row
   for (int64_t i = threadIdx.x; i < columns; i += blockDim.x) {
     output[row][i] = from_float<Out>(known ? to_float(table[id][i]) : NAN);
   }
-}
-
-template <typename In, typename Out>
-__global__ void softmax_rows(Rows<In> input, Rows<Out> output, int64_t columns) {
-  const In* x = input[blockIdx.x];
-  __shared__ float highest[32];
-  float maximum = -INFINITY;
-  for (int64_t i = threadIdx.x; i < columns; i += blockDim.x) maximum = fmaxf(maximum, to_float(x[i]));
-  maximum = warp_max(maximum);
-  if (threadIdx.x % 32 == 0) highest[threadIdx.x / 32] = maximum;
-  __syncthreads();
-  maximum = highest[0];
-  for (unsigned i = 1; i < blockDim.x / 32; ++i) maximum = fmaxf(maximum, highest[i]);
-  float sum = 0;
-  for (int64_t i = threadIdx.x; i < columns; i += blockDim.x) sum += expf(to_float(x[i]) - maximum);
-  const float inverse = 1.0f / block_sum(sum);
-  Out* y = output[blockIdx.x];
-  for (int64_t i = threadIdx.x; i < columns; i += blockDim.x) y[i] = from_float<Out>(expf(to_float(x[i]) - maximum) * inverse);
-}
-
-/** The lowest index among equal maxima. */
-template <typename In>
-__global__ void argmax_rows(Rows<In> input, int32_t* output, int64_t columns) {
-  const In* x = input[blockIdx.x];
-  float best = -INFINITY;
-  int at = INT_MAX;
-  for (int64_t i = threadIdx.x; i < columns; i += blockDim.x) {
-    const float value = to_float(x[i]);
-    if (value > best || (value == best && i < at)) {
-      best = value;
-      at = static_cast<int>(i);
-    }
-  }
-  __shared__ float values[kThreads];
-  __shared__ int places[kThreads];
-  values[threadIdx.x] = best;
-  places[threadIdx.x] = at;
-  for (unsigned step = kThreads / 2; step > 0; step /= 2) {
-    __syncthreads();
-    if (threadIdx.x < step) {
-      const float other = values[threadIdx.x + step];
-      const int place = places[threadIdx.x + step];
-      if (other > values[threadIdx.x] || (other == values[threadIdx.x] && place < places[threadIdx.x])) {
-        values[threadIdx.x] = other;
-        places[threadIdx.x] = place;
-      }
-    }
-  }
-  if (threadIdx.x == 0) output[blockIdx.x] = places[0] == INT_MAX ? 0 : places[0];
 }
 
 /** Rows of whole units; rows without gaps are copied as one piece. */
@@ -183,19 +92,16 @@ int64_t blocks_for(int64_t total) { return (total + kThreads - 1) / kThreads; }
 
 }  // namespace
 
-void launch_rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual,
-                     float epsilon, cudaStream_t stream) {
+void launch_rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, float epsilon,
+                     cudaStream_t stream) {
   if (input.rows == 0 || input.columns == 0) return;
-  if (try_rms_norm_vectors(input, weight, output, residual, epsilon, stream)) return;
+  if (try_rms_norm_vectors(input, weight, output, epsilon, stream)) return;
   const int columns = static_cast<int>(input.columns);
   with_float_type(input.dtype, [&]<typename In>(In*) {
     with_float_type(weight.dtype, [&]<typename Weight>(Weight*) {
       with_float_type(output.dtype, [&]<typename Out>(Out*) {
-        with_float_type(residual.dtype, [&]<typename Residual>(Residual*) {
-          rms_norm_rows<<<static_cast<unsigned>(input.rows), kThreads, 0, stream>>>(
-              rows_of<In>(input), reinterpret_cast<const Weight*>(weight.data), rows_of<Out>(output),
-              rows_of<Residual>(residual), columns, epsilon);
-        });
+        rms_norm_rows<<<static_cast<unsigned>(input.rows), kThreads, 0, stream>>>(
+            rows_of<In>(input), reinterpret_cast<const Weight*>(weight.data), rows_of<Out>(output), columns, epsilon);
       });
     });
   });
@@ -228,16 +134,6 @@ void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& c
   check(cudaGetLastError(), "rotary");
 }
 
-void launch_swiglu(const Matrix& gate, const Matrix& up, const Matrix& output, cudaStream_t stream) {
-  const int64_t total = gate.rows * gate.columns;
-  if (total == 0 || try_swiglu_vectors(gate, up, output, stream)) return;
-  with_float_type(gate.dtype, [&]<typename T>(T*) {
-    swiglu_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(
-        rows_of<T>(gate), rows_of<T>(up), rows_of<T>(output), gate.columns, total);
-  });
-  check(cudaGetLastError(), "swiglu");
-}
-
 void launch_embedding(const Matrix& ids, const Matrix& table, const Matrix& output, cudaStream_t stream) {
   if (output.rows == 0) return;
   with_float_type(table.dtype, [&]<typename In>(In*) {
@@ -248,60 +144,6 @@ void launch_embedding(const Matrix& ids, const Matrix& table, const Matrix& outp
     });
   });
   check(cudaGetLastError(), "embedding");
-}
-
-void launch_add(const Matrix& a, const Matrix& b, const Matrix& output, cudaStream_t stream) {
-  const int64_t total = a.rows * a.columns;
-  if (total == 0) return;
-  with_float_type(a.dtype, [&]<typename T>(T*) {
-    add_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(rows_of<T>(a), rows_of<T>(b),
-                                                                               rows_of<T>(output), a.columns, total);
-  });
-  check(cudaGetLastError(), "add");
-}
-
-void launch_add_row(const Matrix& row, const Matrix& output, bool accumulate, cudaStream_t stream) {
-  const int64_t total = output.rows * output.columns;
-  if (total == 0) return;
-  with_float_type(row.dtype, [&]<typename In>(In*) {
-    with_float_type(output.dtype, [&]<typename Out>(Out*) {
-      add_row_to_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(
-          reinterpret_cast<const In*>(row.data), rows_of<Out>(output), accumulate, output.columns, total);
-    });
-  });
-  check(cudaGetLastError(), "bias");
-}
-
-void launch_cast(const Matrix& input, const Matrix& output, cudaStream_t stream) {
-  const int64_t total = input.rows * input.columns;
-  if (total == 0) return;
-  with_float_type(input.dtype, [&]<typename In>(In*) {
-    with_float_type(output.dtype, [&]<typename Out>(Out*) {
-      cast_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(rows_of<In>(input),
-                                                                                  rows_of<Out>(output), input.columns, total);
-    });
-  });
-  check(cudaGetLastError(), "cast");
-}
-
-void launch_softmax(const Matrix& input, const Matrix& output, cudaStream_t stream) {
-  if (input.rows == 0 || input.columns == 0) return;
-  with_float_type(input.dtype, [&]<typename In>(In*) {
-    with_float_type(output.dtype, [&]<typename Out>(Out*) {
-      softmax_rows<<<static_cast<unsigned>(input.rows), kThreads, 0, stream>>>(rows_of<In>(input), rows_of<Out>(output),
-                                                                              input.columns);
-    });
-  });
-  check(cudaGetLastError(), "softmax");
-}
-
-void launch_argmax(const Matrix& input, const Matrix& output, cudaStream_t stream) {
-  if (input.rows == 0) return;
-  with_float_type(input.dtype, [&]<typename In>(In*) {
-    argmax_rows<<<static_cast<unsigned>(input.rows), kThreads, 0, stream>>>(
-        rows_of<In>(input), reinterpret_cast<int32_t*>(output.data), input.columns);
-  });
-  check(cudaGetLastError(), "argmax");
 }
 
 void launch_copy_spans(const Matrix& source, const Matrix& destination, const int32_t* spans, int64_t count,

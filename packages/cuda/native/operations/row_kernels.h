@@ -6,9 +6,8 @@
 
 namespace elastic {
 
-/** output = norm(input) · weight; with a residual: residual += input first, and that is normalised. */
-void launch_rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual,
-                     float epsilon, cudaStream_t stream);
+void launch_rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, float epsilon,
+                     cudaStream_t stream);
 void launch_head_norm(const Matrix& heads, const Matrix& weight, float epsilon, cudaStream_t stream);
 /** A position outside of the tables gives NaN; `inverse` rotates backwards. */
 void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, bool inverse,
@@ -20,8 +19,6 @@ void launch_add(const Matrix& a, const Matrix& b, const Matrix& output, cudaStre
 /** Adds a row to every row. */
 void launch_add_row(const Matrix& row, const Matrix& output, bool accumulate, cudaStream_t stream);
 void launch_cast(const Matrix& input, const Matrix& output, cudaStream_t stream);
-void launch_softmax(const Matrix& input, const Matrix& output, cudaStream_t stream);
-void launch_argmax(const Matrix& input, const Matrix& output, cudaStream_t stream);
 /** Rows in triples: from, to, count. */
 void launch_copy_spans(const Matrix& source, const Matrix& destination, const int32_t* spans, int64_t count,
                        cudaStream_t stream);

@@ -1,8 +1,8 @@
 #include "operations/vector_kernels.h"
 
-#include "core/block_sums.cuh"
-#include "core/check.h"
-#include "core/vectors.cuh"
+#include "core/elements/block_sums.cuh"
+#include "core/device/check.h"
+#include "core/elements/vectors.cuh"
 
 namespace elastic {
 namespace {
@@ -12,9 +12,9 @@ constexpr int kThreads = 256;
 constexpr int kRowVectors = 4;
 
 /** One thread block for a row, which is read once. */
-template <typename T, bool adds>
+template <typename T>
 __global__ void __launch_bounds__(kThreads)
-    rms_norm_vectors(Rows<T> input, const float* weight, Rows<T> output, Rows<T> residual, int vectors, float epsilon) {
+    rms_norm_vectors(Rows<T> input, const float* weight, Rows<T> output, int vectors, float epsilon) {
   const int64_t row = blockIdx.x;
   FloatVector x[kRowVectors];
   float sum = 0;
@@ -23,15 +23,6 @@ __global__ void __launch_bounds__(kThreads)
     const int vector = threadIdx.x + i * kThreads;
     if (vector >= vectors) break;
     x[i] = FloatVector::load(input[row] + vector * kVector);
-    if (adds) {
-      const FloatVector stream = FloatVector::load(residual[row] + vector * kVector);
-#pragma unroll
-      for (int k = 0; k < kVector; ++k) {
-        // The stream is rounded to its own type before it is normalised, as everywhere.
-        x[i].values[k] = to_float(from_float<T>(stream.values[k] + x[i].values[k]));
-      }
-      x[i].store(residual[row] + vector * kVector);
-    }
 #pragma unroll
     for (int k = 0; k < kVector; ++k) sum += x[i].values[k] * x[i].values[k];
   }
@@ -114,19 +105,16 @@ bool is_float_vector(const Matrix& row) {
 
 }  // namespace
 
-bool try_rms_norm_vectors(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual,
-                          float epsilon, cudaStream_t stream) {
-  const bool adds = residual.data != nullptr;
+bool try_rms_norm_vectors(const Matrix& input, const Matrix& weight, const Matrix& output, float epsilon,
+                          cudaStream_t stream) {
   const bool serves = in_vectors(input) && in_vectors(output) && output.dtype == input.dtype && is_float_vector(weight) &&
-                      input.columns <= kThreads * kRowVectors * kVector && countable(input.rows) &&
-                      (!adds || (in_vectors(residual) && residual.dtype == input.dtype));
+                      input.columns <= kThreads * kRowVectors * kVector && countable(input.rows);
   if (!serves) return false;
   const int vectors = static_cast<int>(input.columns / kVector);
   const auto* weights = reinterpret_cast<const float*>(weight.data);
   with_half_type(input.dtype, [&]<typename T>(T*) {
-    const auto kernel = adds ? rms_norm_vectors<T, true> : rms_norm_vectors<T, false>;
-    kernel<<<static_cast<unsigned>(input.rows), kThreads, 0, stream>>>(rows_of<T>(input), weights, rows_of<T>(output),
-                                                                       rows_of<T>(residual), vectors, epsilon);
+    rms_norm_vectors<T><<<static_cast<unsigned>(input.rows), kThreads, 0, stream>>>(rows_of<T>(input), weights,
+                                                                                    rows_of<T>(output), vectors, epsilon);
   });
   check(cudaGetLastError(), "rmsNorm");
   return true;

@@ -7,8 +7,8 @@
 
 namespace elastic {
 
-bool try_rms_norm_vectors(const Matrix& input, const Matrix& weight, const Matrix& output, const Matrix& residual,
-                          float epsilon, cudaStream_t stream);
+bool try_rms_norm_vectors(const Matrix& input, const Matrix& weight, const Matrix& output, float epsilon,
+                          cudaStream_t stream);
 bool try_head_norm_vectors(const Matrix& heads, const Matrix& weight, float epsilon, cudaStream_t stream);
 bool try_rotary_vectors(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine,
                         bool inverse, cudaStream_t stream);

@@ -1,4 +1,4 @@
-// Sums in global memory that many thread blocks add to, and the turns they take where the order matters.
+// Sums in global memory that many thread blocks add to, and the counters that order them where the order matters.
 #pragma once
 #include <cstdint>
 

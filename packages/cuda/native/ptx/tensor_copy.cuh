@@ -35,7 +35,7 @@ __device__ inline void copy_box(void* destination, const CUtensorMap& map, Barri
       : "memory");
 }
 
-/** Copies one box to the same place of several blocks of a cluster, by bits, and tells the same barrier of each. */
+/** Copies one box to the same offset in several blocks of a cluster, by bits, and signals the same barrier of each. */
 __device__ inline void copy_box_to_cluster(void* destination, const CUtensorMap& map, Barrier& barrier, uint16_t blocks,
                                            int x, int y, int z) {
   asm volatile(

@@ -5,10 +5,10 @@
 #include <stdexcept>
 
 #include "addon/operations.h"
-#include "core/check.h"
-#include "core/device.h"
-#include "core/floats.cuh"
-#include "core/staging.h"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/elements/floats.cuh"
+#include "core/memory/staging.h"
 #include "router/router_resident.h"
 
 namespace elastic {

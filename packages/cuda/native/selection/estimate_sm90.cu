@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "attention/forward_sm90.h"
-#include "core/check.h"
-#include "core/floats.cuh"
-#include "core/tensor_map.h"
+#include "attention/forward/forward_sm90.h"
+#include "core/device/check.h"
+#include "core/elements/floats.cuh"
+#include "attention/tiles/tensor_map.h"
 #include "ptx/cluster.cuh"
 #include "ptx/tensor_copy.cuh"
 #include "ptx/warp_group_matrix.cuh"
@@ -110,7 +110,7 @@ __device__ void produce(const EstimateParameters& parameters, EstimateShared<T>&
       }
     }
   }
-  // The other block may still release slots here: nobody leaves before all are free.
+  // The other block may still release stages here: neither exits before all are free.
   for (int i = 0; i < kStages; ++i, ++loaded) shared.free[loaded % kStages].wait((loaded / kStages & 1) ^ 1);
 }
 

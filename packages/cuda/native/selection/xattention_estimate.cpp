@@ -3,10 +3,11 @@
 #include <algorithm>
 
 #include "addon/operations.h"
-#include "core/check.h"
-#include "core/device.h"
+#include "core/device/check.h"
+#include "core/device/device.h"
 #include "gemm/cublas_lt.h"
-#include "selection/select_kernels.h"
+#include "selection/choose_blocks.h"
+#include "selection/gather_queries.h"
 
 namespace elastic {
 namespace {

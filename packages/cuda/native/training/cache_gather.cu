@@ -1,9 +1,9 @@
 // Rows on their way back from a cache to tokens.
-#include "attention/attention_tables.h"
-#include "core/check.h"
-#include "core/device.h"
-#include "core/staging.h"
-#include "core/elements.cuh"
+#include "attention/tables/attention_tables.h"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/memory/staging.h"
+#include "core/elements/elements.cuh"
 #include "training/training_operations.h"
 
 namespace elastic {

@@ -1,9 +1,9 @@
 // Losses of rows of logits and their gradient: a block reads its row once for both the maximum and the sum, and a second
 // time, mostly from the second-level cache, where the gradient is wanted.
-#include "core/block_sums.cuh"
-#include "core/check.h"
-#include "core/device.h"
-#include "core/elements.cuh"
+#include "core/elements/block_sums.cuh"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/elements/elements.cuh"
 #include "training/training_operations.h"
 
 namespace elastic {

@@ -1,9 +1,9 @@
 // The gates between both sides of attention.
-#include "core/block_sums.cuh"
-#include "core/check.h"
-#include "core/device.h"
-#include "core/staging.h"
-#include "core/elements.cuh"
+#include "core/elements/block_sums.cuh"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/memory/staging.h"
+#include "core/elements/elements.cuh"
 #include "training/training_operations.h"
 
 namespace elastic {

@@ -1,8 +1,8 @@
 // Gradients of both norms: a warp for a short vector (a head), a block for a long one (a row of the stream).
-#include "core/block_sums.cuh"
-#include "core/check.h"
-#include "core/device.h"
-#include "core/elements.cuh"
+#include "core/elements/block_sums.cuh"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/elements/elements.cuh"
 #include "operations/row_kernels.h"
 #include "training/training_operations.h"
 

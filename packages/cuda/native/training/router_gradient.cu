@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/check.h"
-#include "core/device.h"
-#include "core/staging.h"
-#include "core/elements.cuh"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/memory/staging.h"
+#include "core/elements/elements.cuh"
 #include "training/training_operations.h"
 
 namespace elastic {

@@ -1,7 +1,7 @@
 // Gradients of silu(gate) · up, element by element.
-#include "core/check.h"
-#include "core/device.h"
-#include "core/elements.cuh"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/elements/elements.cuh"
 #include "training/training_operations.h"
 
 namespace elastic {

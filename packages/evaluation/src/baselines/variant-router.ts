@@ -10,9 +10,10 @@ import type { Variant } from "./variant.js";
  * disposal.
  *
  * @param seed of random heads
+ * @param router name of a registered router for the elastic variants
  * @throws InvalidRequestError for a model without a router, HeadListError, EvaluationError
  */
-export function variantRouter(variant: Variant, engine: LocalEngine, seed: number): Router | undefined {
+export function variantRouter(variant: Variant, engine: LocalEngine, seed: number, router?: string): Router | undefined {
   const { sizes, spec } = engine.pretrained;
   const { full, streaming, xattention } = elasticModeSettings(sizes);
   const fixed = (list: HeadList, sparsity = list.sparsity) =>
@@ -27,7 +28,11 @@ export function variantRouter(variant: Variant, engine: LocalEngine, seed: numbe
     case "elastic": {
       const { mode, sparsity } = variant;
       const source = { model: engine.pretrained, headList: engine.headList, router: engine.model.router };
-      return routeRequest(source, sparsity === undefined ? { mode } : { mode, sparsity }).router;
+      return routeRequest(source, {
+        mode,
+        ...(sparsity === undefined ? {} : { sparsity }),
+        ...(router === undefined ? {} : { router }),
+      }).router;
     }
     case "static":
       if (engine.headList === undefined) {

@@ -1,7 +1,8 @@
 import { basename, resolve } from "node:path";
 import { EvaluationError } from "@elastic-attention/core";
 import { type EvaluationRecord, recordKey } from "../records/record.js";
-import { differingSettings, RunFolder } from "../records/run-folder.js";
+import { differingSettings } from "../records/differing-settings.js";
+import { RunFolder } from "../records/run-folder.js";
 import type { ReportDocument } from "../report/report-document.js";
 import type { RunSummary, SuiteReport } from "../report/run-summary.js";
 import { summarizeRun } from "../report/summarize-run.js";
@@ -84,7 +85,7 @@ function promptNotes([first, ...others]: readonly ComparedRun[]): string[] {
 
 function settingNotes([first, ...others]: readonly ComparedRun[]): string[] {
   return others.flatMap((run) => {
-    const differences = differingSettings(first!.summary.settings, run.summary.settings).filter((line) => !/^(variants|headListHashes|sweepSamples) /.test(line));
+    const differences = differingSettings(first!.summary.settings, run.summary.settings, ["variants", "headListHashes", "sweepSamples"]);
     return differences.length === 0 ? [] : [`${run.name} against ${first!.name}: ${differences.join("; ")}.`];
   });
 }

@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EvaluationError } from "@elastic-attention/core";
-import type { RunDescription, RunSettings } from "../run/run-settings.js";
+import type { RunDescription } from "../run/run-settings.js";
+import { differingSettings } from "./differing-settings.js";
 import { type EvaluationRecord, recordKey } from "./record.js";
 import { readRecords, writeRecords } from "./record-file.js";
+import { runDescriptionSchema } from "./run-description-schema.js";
 
 const descriptionFile = "run.json";
 const recordsFile = "records.jsonl";
@@ -13,10 +15,10 @@ export class RunFolder {
   constructor(readonly path: string) {}
 
   /**
-   * Takes an empty or new folder for a run, or one of the same settings to go on with.
+   * Takes an empty or new folder for a run, or resumes one of the same settings.
    *
    * @param resume whether the folder may hold records
-   * @returns the description in the folder: the given one, or that of the run that goes on
+   * @returns the description in the folder: the given one, or that of the run that is resumed
    * @throws EvaluationError when the folder is another run's, or holds records and `resume` is not set
    */
   claim(description: RunDescription, resume: boolean): RunDescription {
@@ -33,7 +35,7 @@ export class RunFolder {
       if (!resume) {
         throw new EvaluationError(
           `${this.path} holds another run.`,
-          `Choose another --out folder, or --resume to go on with it${differences.length === 0 ? "" : ` (its settings differ: ${differences.join("; ")})`}.`,
+          `Choose another --out folder, or --resume to continue it${differences.length === 0 ? "" : ` (its settings differ: ${differences.join("; ")})`}.`,
         );
       }
       if (differences.length > 0) {
@@ -51,14 +53,20 @@ export class RunFolder {
     return describe();
   }
 
-  /** @throws EvaluationError when the folder holds no run */
+  /** @throws EvaluationError when the folder holds no run, or run.json is damaged */
   description(): RunDescription {
     const path = join(this.path, descriptionFile);
+    let text: string;
     try {
-      return JSON.parse(readFileSync(path, "utf8")) as RunDescription;
+      text = readFileSync(path, "utf8");
     } catch (error) {
       throw new EvaluationError(`${this.path} holds no run: ${(error as Error).message}.`, "Name the --out folder of `elastic-attention eval`.");
     }
+    const parsed = runDescriptionSchema.safeParse(parsedJson(text));
+    if (parsed.success) return parsed.data;
+    const { path: place, message } = parsed.error.issues[0]!;
+    const problem = place.length === 0 ? "it is not a JSON object" : `${place.map(String).join(".")}: ${message}`;
+    throw new EvaluationError(`${path} does not describe a run: ${problem}.`, "Restore the file, or start again in another --out folder.");
   }
 
   /** Where a rank writes; a run of one rank writes the merged file itself. */
@@ -87,22 +95,18 @@ export class RunFolder {
   }
 }
 
+/** Undefined for text that is not JSON. */
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Each record once, by sample; records of one sample stay in the order they were made. */
 export function uniqueRecords(records: readonly EvaluationRecord[]): EvaluationRecord[] {
   const unique = new Map<string, EvaluationRecord>();
   for (const record of records) if (!unique.has(recordKey(record))) unique.set(recordKey(record), record);
   return Array.from(unique.values()).sort((a, b) => a.index - b.index);
-}
-
-/** Settings whose values differ, with both of them. */
-export function differingSettings(found: RunSettings, asked: RunSettings): string[] {
-  const names = Array.from(new Set([...Object.keys(found), ...Object.keys(asked)])) as (keyof RunSettings)[];
-  return names.flatMap((name) => {
-    const [before, now] = [found[name], asked[name]].map((value) => JSON.stringify(value) ?? "not set");
-    return before === now ? [] : [`${name} is ${shortened(now!)} and was ${shortened(before!)}`];
-  });
-}
-
-function shortened(text: string): string {
-  return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
 }

@@ -24,6 +24,8 @@ export interface RunRequest {
   readonly strict: boolean;
   readonly chainOfThought: boolean;
   readonly decode: "routed" | "full";
+  /** Name of a registered router (`registerRouter`), which decides the elastic variants instead of the model's own. */
+  readonly router?: string;
   /**
    * Samples that are answered together at most: their prompts are read one by one, their answers grow in one batch. It
    * changes times only. Default {@link defaultBatch}.
@@ -35,16 +37,23 @@ export interface RunRequest {
   readonly command?: string;
 }
 
+/** Files that were given to the engine, instead of what the model's folder holds. */
+export interface GivenFiles {
+  readonly headList?: string;
+  readonly routers?: string;
+}
+
 /** Writes down everything that is needed to repeat a run. Hashes the model, which reads all of it. @throws HeadListError */
 export async function describeRun(
   engine: LocalEngine,
   request: RunRequest,
   communicator: Communicator,
-  headList: string | undefined,
+  { headList, routers }: GivenFiles = {},
   signal?: AbortSignal,
 ): Promise<RunDescription> {
   const { model, pretrained } = engine;
   const { suites, variants, sweepSamples, data, command } = request;
+  const { router } = request;
   const { seed, chatFormat, strict, chainOfThought, decode } = request;
   const headListHashes: string[] = [];
   for (const variant of variants) {
@@ -68,6 +77,8 @@ export async function describeRun(
       backend: model.backend,
       variants,
       headListHashes,
+      ...(routers === undefined ? {} : { routersHash: await hashFile(routers, signal) }),
+      ...(router === undefined ? {} : { router }),
       modeSizes: { ...pretrained.sizes },
       ...(sweepSamples === undefined ? {} : { sweepSamples }),
       seed,
@@ -90,7 +101,8 @@ export async function describeRun(
       parameters: model.parameters,
       architecture: model.architecture,
       contextLength: model.contextLength,
-      router: model.router,
+      router: router ?? model.router,
+      ...(routers === undefined ? {} : { routersFile: routers }),
       numLayers: model.numLayers,
       numKeyValueHeads: model.numKeyValueHeads,
       ...(command === undefined ? {} : { command }),

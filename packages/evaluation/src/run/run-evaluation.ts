@@ -60,7 +60,7 @@ export async function runEvaluation(run: EvaluationRun): Promise<EvaluationOutco
   const description = communicator.rank === 0 ? folder.claim(run.description, run.resume) : run.description;
   // Nobody reads the folder before rank 0 has looked at it.
   await communicator.barrier();
-  const routers = new Map(request.variants.map((variant) => [variant, variantRouter(variant, engine, request.seed)]));
+  const routers = new Map(request.variants.map((variant) => [variant, variantRouter(variant, engine, request.seed, request.router)]));
   const options = sampleOptions(run);
   const plan = await SamplePlan.make(request.suites, options, run.onPlan, signal);
   const before = await gathered(communicator, communicator.rank === 0 || communicator.size === 1 ? folder.records() : localRecords(folder));

@@ -12,6 +12,10 @@ export interface RunSettings {
   readonly variants: readonly Variant[];
   /** SHA-256 of the files of variants `list:FILE`, in their order. */
   readonly headListHashes: readonly string[];
+  /** SHA-256 of the file of trained routers that was given instead of the model's own. */
+  readonly routersHash?: string;
+  /** Name of the registered router that decided. */
+  readonly router?: string;
   /** Sizes of the sparse modes, as the model's config gives them. */
   readonly modeSizes: Readonly<Record<string, number>>;
   /** Samples of each task and length that the sweep is run on; default all. */
@@ -50,6 +54,8 @@ export interface RunEnvironment {
   readonly architecture: string;
   readonly contextLength: number;
   readonly router: string;
+  /** The file of trained routers that was given. */
+  readonly routersFile?: string;
   readonly numLayers: number;
   readonly numKeyValueHeads: number;
   /** The command that repeats it. */

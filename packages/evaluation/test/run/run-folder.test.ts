@@ -20,7 +20,7 @@ describe("an output folder", () => {
     const folder = new RunFolder(join(root, "new", "run"));
     expect(folder.claim(describedRun(), false)).toEqual(describedRun());
     write(folder, "a");
-    expect(() => folder.claim(describedRun(), false)).toThrow(/holds another run[\s\S]*--resume to go on with it\./);
+    expect(() => folder.claim(describedRun(), false)).toThrow(/holds another run[\s\S]*--resume to continue it\./);
     const other = describedRun({ seed: 7, decode: "full" });
     expect(() => folder.claim(other, true)).toThrow(/other settings: seed is 7 and was 42; decode is "full" and was "routed"/);
     expect(() => folder.claim(other, false)).toThrow(EvaluationError);
@@ -87,4 +87,43 @@ test("settings differ by name, with both values", () => {
   const { settings } = describedRun();
   expect(differingSettings(settings, settings)).toEqual([]);
   expect(differingSettings(settings, { ...settings, sweepSamples: 3 })).toEqual(["sweepSamples is 3 and was not set"]);
+});
+
+test("settings that hold others differ by the place of the value", () => {
+  const { settings } = describedRun();
+  const variants = settings.variants.map((variant) => (variant.name === "fa-ssa@1" ? { ...variant, sparsity: 0.9 } : variant));
+  expect(differingSettings(settings, { ...settings, variants } as typeof settings)).toEqual(["variants[3].sparsity is 0.9 and was 1"]);
+  const suites = [...settings.suites, { name: "more", tasks: [] }];
+  expect(differingSettings(settings, { ...settings, suites })).toEqual(['suites[1] is {"name":"more","tasks":[]} and was not set']);
+});
+
+test("long values are shown from where they differ, so that both sides never read alike", () => {
+  const { settings } = describedRun();
+  const long = "official data from a folder with a very long path that both of them share: ";
+  const withData = (data: string) => ({ ...settings, suites: [{ ...settings.suites[0]!, data: `${long}${data}` }] });
+  const [difference] = differingSettings(withData("spring"), withData("autumn"));
+  expect(difference).toMatch(/^suites\[0\]\.data is …[^…]*autumn" and was …[^…]*spring"$/);
+});
+
+describe("run.json", () => {
+  const damaged = (text: string) => {
+    const folder = new RunFolder(root);
+    writeFileSync(join(root, "run.json"), text);
+    return () => folder.description();
+  };
+
+  test("comes back as it was written, with settings that only a later version knows", () => {
+    const later = describedRun({ newer: 3 } as object);
+    expect(damaged(JSON.stringify(later))()).toEqual(later);
+  });
+
+  test("that is missing, no JSON, or lacks a setting is refused by name", () => {
+    expect(() => new RunFolder(root).description()).toThrow(/holds no run/);
+    expect(damaged("{")).toThrow(/run\.json does not describe a run: it is not a JSON object/);
+    expect(damaged("{}")).toThrow(/run\.json does not describe a run: settings: /);
+    const { settings, environment } = describedRun();
+    expect(damaged(JSON.stringify({ settings: { ...settings, seed: "many" }, environment }))).toThrow(/settings\.seed: /);
+    expect(damaged(JSON.stringify({ settings: { ...settings, variants: [{ name: "x", kind: "guess" }] }, environment }))).toThrow(/settings\.variants\.0\.kind: /);
+    expect(damaged(JSON.stringify({ settings, environment: { ...environment, cores: null } }))).toThrow(EvaluationError);
+  });
 });

@@ -1,9 +1,10 @@
 import type { ErrorRecord } from "@elastic-attention/core";
-import type { GenerationEvent, GenerationRequest } from "../generation-request.js";
 import type { EngineReport, ModelDescription } from "../engine.js";
+import type { EngineSettings } from "../engine-settings.js";
+import type { GenerationEvent, GenerationRequest } from "../request/generation-request.js";
 
 /** What a worker needs to load its engine: only data that can be copied between threads. */
-export interface WorkerSettings {
+export interface WorkerSettings extends EngineSettings {
   /** Modules to import first; each default export is called: it registers backends, models, modes. */
   readonly setup: readonly string[];
   readonly path: string;
@@ -12,30 +13,40 @@ export interface WorkerSettings {
   readonly dtype?: "f32" | "bf16" | "f16";
   readonly threads?: number;
   readonly headList?: string;
-  readonly maximumBatch?: number;
-  readonly prefillBudgetMilliseconds?: number;
-  readonly maximumSessions?: number;
   readonly routers?: string;
 }
 
 /** A request without what cannot leave the thread. */
-export type WorkerRequest = Omit<GenerationRequest, "signal" | "router">;
+export type WorkerRequest = Omit<GenerationRequest, "signal" | "router"> & { readonly router?: string };
+
+/** Events of a request that are sent before any of them was read. */
+export const mostSentEvents = 32;
 
 /** Messages to the worker. `id` names the call they belong to. */
 export type ToWorker =
   | { readonly type: "generate"; readonly id: number; readonly request: WorkerRequest }
-  | { readonly type: "tokenize"; readonly id: number; readonly input: Pick<GenerationRequest, "prompt" | "messages"> }
+  /** So many events more have been read. */
+  | { readonly type: "read"; readonly id: number; readonly events: number }
   | { readonly type: "abort"; readonly id: number }
-  | { readonly type: "close-session"; readonly id: number; readonly name: string }
-  | { readonly type: "report"; readonly id: number }
+  | Question
   | { readonly type: "dispose" };
+
+/** What has one answer: a message of its own, or "end". */
+export type Question =
+  | { readonly type: "tokenize"; readonly id: number; readonly input: Pick<GenerationRequest, "prompt" | "messages"> }
+  | { readonly type: "close-session"; readonly id: number; readonly name: string }
+  | { readonly type: "report"; readonly id: number };
+
+/** Messages from the worker that belong to a call. */
+export type CallMessage =
+  | { readonly type: "event"; readonly id: number; readonly event: GenerationEvent }
+  | { readonly type: "tokens"; readonly id: number; readonly tokens: Int32Array }
+  | { readonly type: "report"; readonly id: number; readonly report: EngineReport }
+  | { readonly type: "end"; readonly id: number; readonly error?: ErrorRecord };
 
 /** Messages from the worker. */
 export type FromWorker =
   | { readonly type: "progress"; readonly layersDone: number; readonly layersTotal: number }
   | { readonly type: "loaded"; readonly model: ModelDescription }
   | { readonly type: "failed"; readonly error: ErrorRecord }
-  | { readonly type: "event"; readonly id: number; readonly event: GenerationEvent }
-  | { readonly type: "tokens"; readonly id: number; readonly tokens: Int32Array }
-  | { readonly type: "report"; readonly id: number; readonly report: EngineReport }
-  | { readonly type: "end"; readonly id: number; readonly error?: ErrorRecord };
+  | CallMessage;

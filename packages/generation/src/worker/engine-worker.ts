@@ -2,13 +2,14 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { recordError } from "@elastic-attention/core";
 import { LocalEngine } from "../local-engine.js";
-import type { FromWorker, ToWorker, WorkerSettings } from "./engine-messages.js";
+import { type CallMessage, type FromWorker, mostSentEvents, type Question, type ToWorker, type WorkerSettings } from "./engine-messages.js";
+import { EventCredits } from "./event-credits.js";
 
 const port = parentPort;
 if (port === null) throw new Error("This module runs in a worker thread; use WorkerEngine.");
 
 const send = (message: FromWorker) => port.postMessage(message);
-const running = new Map<number, AbortController>();
+const running = new Map<number, { readonly controller: AbortController; readonly credits: EventCredits }>();
 
 async function load({ setup, path, backend, ...options }: WorkerSettings): Promise<LocalEngine> {
   for (const module of setup) {
@@ -23,50 +24,61 @@ async function load({ setup, path, backend, ...options }: WorkerSettings): Promi
   });
 }
 
-async function generate(engine: LocalEngine, { id, request }: Extract<ToWorker, { type: "generate" }>): Promise<void> {
+async function generate(engine: LocalEngine, { id, request }: Extract<ToWorker, { type: "generate" }>): Promise<CallMessage> {
   const controller = new AbortController();
-  running.set(id, controller);
+  const credits = new EventCredits(mostSentEvents);
+  running.set(id, { controller, credits });
   try {
-    for await (const event of engine.generate({ ...request, signal: controller.signal })) send({ type: "event", id, event });
-    send({ type: "end", id });
-  } catch (error) {
-    send({ type: "end", id, error: recordError(error) });
+    for await (const event of engine.generate({ ...request, signal: controller.signal })) {
+      // A reader that does not read is not sent more: the engine then waits for it.
+      await credits.take();
+      send({ type: "event", id, event });
+    }
+    return { type: "end", id };
   } finally {
     running.delete(id);
   }
 }
 
-async function answer(engine: LocalEngine, message: ToWorker): Promise<void> {
-  switch (message.type) {
-    case "generate":
-      return generate(engine, message);
-    case "abort":
-      running.get(message.id)?.abort();
-      return;
+async function answer(engine: LocalEngine, question: Question): Promise<CallMessage> {
+  const { type, id } = question;
+  switch (type) {
     case "tokenize":
-      try {
-        send({ type: "tokens", id: message.id, tokens: await engine.tokenize(message.input) });
-      } catch (error) {
-        send({ type: "end", id: message.id, error: recordError(error) });
-      }
-      return;
+      return { type: "tokens", id, tokens: await engine.tokenize(question.input) };
     case "close-session":
-      await engine.closeSession(message.name);
-      send({ type: "end", id: message.id });
-      return;
+      await engine.closeSession(question.name);
+      return { type: "end", id };
     case "report":
-      send({ type: "report", id: message.id, report: await engine.report() });
+      return { type: "report", id, report: await engine.report() };
+  }
+}
+
+async function receive(engine: LocalEngine, message: ToWorker): Promise<void> {
+  switch (message.type) {
+    case "read":
+      running.get(message.id)?.credits.give(message.events);
+      return;
+    case "abort":
+      running.get(message.id)?.controller.abort();
+      running.get(message.id)?.credits.give(Infinity);
       return;
     case "dispose":
       await engine[Symbol.asyncDispose]();
       // Without a listener nothing keeps the thread alive.
       port!.close();
+      return;
+    default:
+      try {
+        send(await (message.type === "generate" ? generate(engine, message) : answer(engine, message)));
+      } catch (error) {
+        send({ type: "end", id: message.id, error: recordError(error) });
+      }
   }
 }
 
 try {
   const engine = await load(workerData as WorkerSettings);
-  port.on("message", (message: ToWorker) => void answer(engine, message));
+  port.on("message", (message: ToWorker) => void receive(engine, message));
   send({ type: "loaded", model: engine.model });
 } catch (error) {
   send({ type: "failed", error: recordError(error) });

@@ -1,10 +1,11 @@
-import { createRequire } from "node:module";
-import { Worker } from "node:worker_threads";
 import { DisposedError, EngineWorkerError, InvalidRequestError } from "@elastic-attention/core";
 import type { Engine, EngineReport, ModelDescription } from "../engine.js";
-import type { GenerationEvent, GenerationRequest } from "../generation-request.js";
-import type { FromWorker, ToWorker, WorkerSettings } from "./engine-messages.js";
+import { EventQueue } from "../request/event-queue.js";
+import type { GenerationEvent, GenerationRequest } from "../request/generation-request.js";
+import { emptyReport } from "../request/routing-report.js";
+import { type CallMessage, mostSentEvents, type Question, type WorkerSettings } from "./engine-messages.js";
 import { errorOfWorker } from "./error-of-worker.js";
+import { type LoadOptions, WorkerThread } from "./worker-thread.js";
 
 export interface WorkerEngineOptions extends WorkerSettings {
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
@@ -12,33 +13,18 @@ export interface WorkerEngineOptions extends WorkerSettings {
   readonly signal?: AbortSignal;
 }
 
-/** A message that belongs to a call. */
-type Answer = Extract<FromWorker, { readonly id: number }>;
-
-/** Where the messages of one call go. */
-interface Call {
-  receive(message: Answer): void;
-  fail(error: Error): void;
-}
-
-/** The engine in a worker thread of its own: the caller's event loop never waits for a layer. */
+/**
+ * The engine in a worker thread of its own: the caller's event loop never waits for a layer. When the thread dies, its
+ * requests fail with EngineWorkerError, and the next one starts another thread, which loads the model again.
+ */
 export class WorkerEngine implements Engine {
-  readonly #calls = new Map<number, Call>();
-  readonly #exited: Promise<void>;
-  #nextId = 1;
-  #ended: Error | undefined;
+  /** Aborts the loading of a thread. */
+  readonly #disposal = new AbortController();
+  #model: ModelDescription | undefined;
+  #thread: Promise<WorkerThread> | undefined;
+  #disposed: Promise<void> | undefined;
 
-  private constructor(
-    readonly model: ModelDescription,
-    private readonly worker: Worker,
-  ) {
-    worker.on("message", (message: FromWorker) => {
-      if ("id" in message) this.#calls.get(message.id)?.receive(message);
-    });
-    this.#exited = new Promise((resolve) => worker.once("exit", () => resolve()));
-    worker.once("exit", () => this.#end(new EngineWorkerError("The engine's worker thread has ended.")));
-    worker.once("error", (error) => this.#end(new EngineWorkerError("The engine's worker thread failed.", { cause: error })));
-  }
+  private constructor(private readonly settings: WorkerSettings) {}
 
   /**
    * Starts the thread and loads the model in it.
@@ -46,53 +32,52 @@ export class WorkerEngine implements Engine {
    * @throws the errors of `LocalEngine.load`; EngineWorkerError when the thread does not start; the signal's reason
    */
   static async load({ onProgress, signal, ...settings }: WorkerEngineOptions): Promise<WorkerEngine> {
-    signal?.throwIfAborted();
-    const program = createRequire(import.meta.url).resolve("@elastic-attention/generation/worker");
-    const worker = new Worker(program, { workerData: settings });
-    try {
-      return new WorkerEngine(await loaded(worker, onProgress, signal), worker);
-    } catch (error) {
-      await worker.terminate();
-      throw error;
-    }
+    const engine = new WorkerEngine(settings);
+    engine.#model = (await engine.#open({ onProgress, signal })).model;
+    return engine;
+  }
+
+  get model(): ModelDescription {
+    return this.#model!;
   }
 
   async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
     this.#requireAlive();
-    const { signal, router, ...rest } = request;
-    if (router !== undefined) throw new InvalidRequestError("A router cannot cross threads.", "Use LocalEngine, or mode and sparsity.");
-    const id = this.#nextId++;
-    const queue: GenerationEvent[] = [];
-    let state: { readonly error?: Error } | undefined;
-    let wake: (() => void) | undefined;
-    this.#calls.set(id, {
-      receive: (message) => {
-        if (message.type === "event") queue.push(message.event);
-        else state = message.type === "end" && message.error !== undefined ? { error: errorOfWorker(message.error) } : {};
-        wake?.();
-      },
-      fail: (error) => {
-        state = { error };
-        wake?.();
-      },
+    const { signal, router, ...shared } = request;
+    if (router !== undefined && typeof router !== "string") {
+      throw new InvalidRequestError("A router cannot cross threads.", "Use LocalEngine, the name of a registered router, or mode and sparsity.");
+    }
+    const rest = router === undefined ? shared : { ...shared, router };
+    if (signal?.aborted) {
+      yield { type: "finish", reason: "aborted", text: "", report: emptyReport() };
+      return;
+    }
+    const thread = await this.#open();
+    let unreported = 0;
+    const events = new EventQueue<GenerationEvent>(() => {
+      unreported += 1;
+      if (unreported < mostSentEvents / 2) return;
+      thread.send({ type: "read", id, events: unreported });
+      unreported = 0;
     });
-    const abort = () => this.#send({ type: "abort", id });
+    let isOver = false;
+    const receive = (message: CallMessage) => {
+      if (message.type === "event") return events.push(message.event);
+      isOver = true;
+      if (message.type === "end" && message.error !== undefined) events.fail(errorOfWorker(message.error));
+      else events.end();
+    };
+    const id = thread.open((number) => ({ type: "generate", id: number, request: rest }), { receive, fail: (error) => events.fail(error) });
+    const abort = () => thread.send({ type: "abort", id });
     signal?.addEventListener("abort", abort);
-    this.#send({ type: "generate", id, request: rest });
+    // It may have come while a thread was started.
     if (signal?.aborted) abort();
     try {
-      for (;;) {
-        for (let event = queue.shift(); event !== undefined; event = queue.shift()) yield event;
-        if (state !== undefined) {
-          if (state.error !== undefined) throw state.error;
-          return;
-        }
-        await new Promise<void>((resolve) => (wake = resolve));
-      }
+      yield* events.read();
     } finally {
       signal?.removeEventListener("abort", abort);
-      this.#calls.delete(id);
-      if (state === undefined) this.#send({ type: "abort", id });
+      thread.close(id);
+      if (!isOver) abort();
     }
   }
 
@@ -113,82 +98,51 @@ export class WorkerEngine implements Engine {
   }
 
   /** Running requests fail with DisposedError; resolves when the thread has ended. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#end(new DisposedError("The engine"));
-    await this.#exited;
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
+    const thread = this.#thread;
+    this.#disposal.abort(new DisposedError("The engine"));
+    // One that was still loading has been stopped.
+    await thread?.then((started) => started.dispose(), () => {});
   }
 
   #requireAlive(): void {
-    if (this.#ended !== undefined) throw this.#ended;
+    if (this.#disposed !== undefined) throw new DisposedError("The engine");
+  }
+
+  /** The thread, started again where it has ended. @throws the errors of {@link WorkerEngine.load} */
+  #open({ onProgress, signal }: LoadOptions = {}): Promise<WorkerThread> {
+    this.#requireAlive();
+    if (this.#thread !== undefined) return this.#thread;
+    const forget = () => {
+      if (this.#thread === starting) this.#thread = undefined;
+    };
+    const signals = [this.#disposal.signal, ...(signal === undefined ? [] : [signal])];
+    const starting = WorkerThread.start(this.settings, { onProgress, signal: AbortSignal.any(signals) }, forget);
+    this.#thread = starting;
+    // Whoever waits for it gets the error; the next one tries again.
+    starting.catch(forget);
+    return starting;
   }
 
   /** One message and its one answer. */
-  async #ask(question: (id: number) => ToWorker): Promise<Answer> {
-    this.#requireAlive();
-    const id = this.#nextId++;
+  async #ask(question: (id: number) => Question): Promise<CallMessage> {
+    const thread = await this.#open();
+    let id: number | undefined;
     try {
-      return await new Promise<Answer>((resolve, reject) => {
-        this.#calls.set(id, {
-          receive: (message) => {
-            if (message.type === "end" && message.error !== undefined) reject(errorOfWorker(message.error));
-            else resolve(message);
-          },
-          fail: reject,
-        });
-        this.#send(question(id));
+      return await new Promise<CallMessage>((resolve, reject) => {
+        const receive = (message: CallMessage) => {
+          if (message.type === "end" && message.error !== undefined) reject(errorOfWorker(message.error));
+          else resolve(message);
+        };
+        id = thread.open(question, { receive, fail: reject });
       });
     } finally {
-      this.#calls.delete(id);
+      if (id !== undefined) thread.close(id);
     }
   }
-
-  #send(message: ToWorker): void {
-    // A thread that has ended takes no messages; its calls have failed already.
-    this.worker.postMessage(message);
-  }
-
-  #end(error: Error): void {
-    if (this.#ended !== undefined) return;
-    this.#ended = error;
-    for (const call of this.#calls.values()) call.fail(error);
-    this.#calls.clear();
-    this.#send({ type: "dispose" });
-  }
-}
-
-/** Waits until the thread has loaded its model. Its own listeners are removed again, each by itself: Node's stay. */
-async function loaded(
-  worker: Worker,
-  onProgress: WorkerEngineOptions["onProgress"],
-  signal: AbortSignal | undefined,
-): Promise<ModelDescription> {
-  const { promise, resolve, reject } = deferred<ModelDescription>();
-  const listeners = {
-    message: (message: FromWorker) => {
-      if (message.type === "progress") onProgress?.(message.layersDone, message.layersTotal);
-      else if (message.type === "loaded") resolve(message.model);
-      else if (message.type === "failed") reject(errorOfWorker(message.error));
-    },
-    error: (cause: Error) => reject(new EngineWorkerError("The engine's worker thread did not start.", { cause })),
-    exit: () => reject(new EngineWorkerError("The engine's worker thread ended while it loaded.")),
-  };
-  const abort = () => reject(signal!.reason as Error);
-  for (const [event, listener] of Object.entries(listeners)) worker.on(event, listener);
-  signal?.addEventListener("abort", abort);
-  try {
-    return await promise;
-  } finally {
-    for (const [event, listener] of Object.entries(listeners)) worker.off(event, listener);
-    signal?.removeEventListener("abort", abort);
-  }
-}
-
-function deferred<T>() {
-  let resolve!: (value: T) => void;
-  let reject!: (error: Error) => void;
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
 }

@@ -15,8 +15,11 @@ export interface FakeRequest {
 
 /** What goes wrong, until it is taken back. */
 export interface FakeFaults {
-  /** Every request is answered with this status. */
+  /** Requests are answered with this status: every one, or as many as `times` says. */
   status?: number;
+  times?: number;
+  /** Retry-After of these answers. */
+  retryAfter?: string;
   /** Connections are cut after this many bytes of a file. */
   cutAfter?: number;
   /** Answers with a file end after this many bytes, as if they were complete. */
@@ -27,6 +30,8 @@ export interface FakeFaults {
   corrupt?: boolean;
   /** Files are listed with this size. */
   listedSize?: number;
+  /** Large files are listed with this size. */
+  listedWeights?: number;
 }
 
 interface Content {
@@ -47,6 +52,8 @@ export class FakeHub implements AsyncDisposable {
   readonly faults: FakeFaults = {};
   /** Only requests with this access token are let in. */
   token: string | undefined;
+  /** Names of repositories whose terms nobody has accepted. */
+  readonly gated = new Set<string>();
   readonly #contents = new Map<string, Map<string, Content>>();
   readonly #server: Server;
   /** As on the real hub, large files are kept at another address. */
@@ -89,21 +96,29 @@ export class FakeHub implements AsyncDisposable {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = decodeURIComponent(new URL(request.url!, this.url).pathname);
+    const { pathname, searchParams } = new URL(request.url!, this.url);
+    const path = decodeURIComponent(pathname);
     const { range, authorization } = request.headers;
     this.requests.push({ method: request.method!, path, range, authorization });
     let body = "";
     for await (const chunk of request) body += String(chunk);
-    const { status } = this.faults;
-    if (status !== undefined) return refuse(response, status);
+    const { status, times, retryAfter } = this.faults;
+    if (status !== undefined && (times === undefined || times > 0)) {
+      if (times !== undefined) this.faults.times = times - 1;
+      if (retryAfter !== undefined) response.setHeader("retry-after", retryAfter);
+      return refuse(response, status);
+    }
     const large = /^\/large\/([0-9a-f]{64})$/.exec(path);
     // The place of large files asks for no token.
     if (large !== null) return this.#large(large[1]!, range, response);
-    if (this.token !== undefined && authorization !== `Bearer ${this.token}`) return refuse(response, 401, "GatedRepo");
-    const api = /^\/api\/(models|datasets)\/(.+?)\/(revision|paths-info)\/(.+)$/.exec(path);
+    if (this.token !== undefined && authorization !== `Bearer ${this.token}`) return refuse(response, 401, "RepoNotFound");
+    if (path === "/api/models") return json(response, this.#search(searchParams));
+    const api = /^\/api\/(models|datasets)\/(.+?)\/(revision|paths-info|tree)\/(.+)$/.exec(path);
     const file = /^\/(datasets\/)?([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
-    if (api !== null) this.#api(`${api[1] === "datasets" ? "datasets/" : ""}${api[2]}`, api[3]!, api[4]!, body, response);
-    else if (file !== null) this.#resolve(`${file[1] ?? ""}${file[2]}`, file[3]!, file[4]!, range, response);
+    const name = api === null ? `${file?.[1] ?? ""}${file?.[2]}` : `${api[1] === "datasets" ? "datasets/" : ""}${api[2]}`;
+    if (this.gated.has(name)) return refuse(response, authorization === undefined ? 401 : 403, "GatedRepo");
+    if (api !== null) this.#api(name, api[3]!, api[4]!, body, response);
+    else if (file !== null) this.#resolve(name, file[3]!, file[4]!, range, response);
     else refuse(response, 404);
   }
 
@@ -118,16 +133,32 @@ export class FakeHub implements AsyncDisposable {
   #api(name: string, what: string, revision: string, body: string, response: ServerResponse): void {
     const files = this.#find(name, revision, response);
     if (files === undefined) return;
-    const answer =
-      what === "revision"
-        ? { _id: "1", id: name.replace("datasets/", ""), sha: this.commit(name), private: false, gated: false, downloads: 0, likes: 0, lastModified: new Date(0) }
-        : (JSON.parse(body) as { paths: string[] }).paths.flatMap((path) => this.#listed(path, files.get(path)));
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+    json(response, this.#describe(name, what, files, body));
+  }
+
+  #describe(name: string, what: string, files: ReadonlyMap<string, Content>, body: string): object {
+    switch (what) {
+      case "revision":
+        return { ...described(name), sha: this.commit(name) };
+      case "tree":
+        return [...files].flatMap(([path, file]) => this.#listed(path, file));
+      default:
+        return (JSON.parse(body) as { paths: string[] }).paths.flatMap((path) => this.#listed(path, files.get(path)));
+    }
+  }
+
+  /** Models with the words of `search` in their name, or of an `author`. */
+  #search(asked: URLSearchParams): object[] {
+    const [words, author] = [asked.get("search") ?? "", asked.get("author")];
+    const found = [...this.#contents.keys()].filter(
+      (name) => !name.startsWith("datasets/") && name.toLowerCase().includes(words.toLowerCase()) && (author === null || name.startsWith(`${author}/`)),
+    );
+    return found.map(described);
   }
 
   #listed(path: string, file: Content | undefined): object[] {
     if (file === undefined) return [];
-    const size = this.faults.listedSize ?? file.bytes.length;
+    const size = this.faults.listedSize ?? (file.large ? this.faults.listedWeights : undefined) ?? file.bytes.length;
     return [{ type: "file", path, size, oid: file.gitSha1, ...(file.large ? { lfs: { oid: file.sha256, size, pointerSize: 130 } } : {}) }];
   }
 
@@ -160,13 +191,21 @@ export class FakeHub implements AsyncDisposable {
     const headers = { "content-length": part.length, ...(from === undefined ? {} : { "content-range": `bytes ${start}-${end - 1}/${bytes.length}` }) };
     response.writeHead(from === undefined ? 200 : 206, headers);
     if (whole && cutAfter !== undefined) response.write(part.subarray(0, cutAfter), () => setTimeout(() => response.destroy(), 20));
-    else if (whole && stallAfter !== undefined) response.write(part.subarray(0, stallAfter));
+    else if (whole && stallAfter !== undefined && stallAfter < part.length) response.write(part.subarray(0, stallAfter));
     else response.end(part);
   }
 }
 
 function address(server: Server): string {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function described(name: string): object {
+  return { _id: "1", id: name.replace("datasets/", ""), private: false, gated: false, downloads: 0, likes: 0, lastModified: new Date(0) };
+}
+
+function json(response: ServerResponse, answer: object): void {
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
 }
 
 function content(bytes: Buffer): Content {

@@ -1,5 +1,5 @@
 import { MissingTensorError, ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
-import type { Backend, elementDType, Tensor } from "@elastic-attention/tensor";
+import type { Backend, Tensor } from "@elastic-attention/tensor";
 
 /** One linear layer of a router: weight [out, in] and bias [out], f32. */
 export interface RouterLinear {
@@ -11,11 +11,15 @@ export interface RouterLinear {
  * The two MLPs of one layer's Attention Router (reference semantics 1.3): the task MLP headDim → width → headDim and the
  * router MLP headDim → width → headDim → classes, SiLU between. 263 682 parameters at headDim 128, width 512.
  */
-export interface RouterWeights extends Disposable {
+export interface RouterWeights extends RouterMlps, Disposable {
   readonly headDim: number;
   /** 2: class 1 is the retrieval mode, class 0 the sparse mode. */
   readonly classes: number;
   readonly parameters: number;
+}
+
+/** The linear layers of a router, or tensors of the same shapes, such as their gradients. */
+export interface RouterMlps {
   readonly taskMlp: readonly [RouterLinear, RouterLinear];
   readonly routerMlp: readonly [RouterLinear, RouterLinear, RouterLinear];
 }
@@ -24,15 +28,38 @@ export interface RouterWeights extends Disposable {
  * The tensors of a router in their one order: weight and bias of each linear layer, of the task MLP, then of the router
  * MLP. Flat gradients, moments and checkpoints of a router follow it.
  */
-export function routerParameters({ taskMlp, routerMlp }: Pick<RouterWeights, "taskMlp" | "routerMlp">): readonly Tensor[] {
-  return [...taskMlp, ...routerMlp].flatMap(({ weight, bias }) => [weight, bias]);
+export function routerParameters(router: RouterMlps): readonly Tensor[] {
+  return routerLinears(router).flatMap(({ weight, bias }) => [weight, bias]);
+}
+
+/** The five linear layers in the order of the forward pass: two of the task MLP, three of the router MLP. */
+export function routerLinears({ taskMlp, routerMlp }: RouterMlps): readonly RouterLinear[] {
+  return [...taskMlp, ...routerMlp];
+}
+
+/** The MLPs made of tensors in the order of {@link routerParameters}. */
+export function routerMlpsOf(tensors: readonly Tensor[]): RouterMlps {
+  const linear = (index: number): RouterLinear => ({ weight: tensors[2 * index]!, bias: tensors[2 * index + 1]! });
+  return { taskMlp: [linear(0), linear(1)], routerMlp: [linear(2), linear(3), linear(4)] };
+}
+
+/** A router made of tensors in the order of {@link routerParameters}; it owns them. */
+export function routerWeightsOf(tensors: readonly Tensor[]): RouterWeights {
+  const mlps = routerMlpsOf(tensors);
+  return {
+    ...mlps,
+    headDim: mlps.taskMlp[0].weight.shape[1]!,
+    classes: mlps.routerMlp[2].weight.numRows,
+    parameters: tensors.reduce((sum, { numElements }) => sum + numElements, 0),
+    [Symbol.dispose]: () => tensors.forEach((tensor) => tensor.dispose()),
+  };
 }
 
 /** Where router tensors are read from; a safetensors checkpoint is one. */
 export interface RouterTensorSource {
   readonly path: string;
   has(name: string): boolean;
-  entry(name: string): { readonly type: Parameters<typeof elementDType>[0]; readonly shape: readonly number[] };
+  entry(name: string): { readonly type: string; readonly shape: readonly number[] };
   read(name: string): Uint8Array;
 }
 
@@ -75,31 +102,24 @@ export function loadRouterWeights(
     tensors.push(tensor);
     return tensor;
   };
-  const linear = (index: number, outFeatures: number | undefined, inFeatures: number): RouterLinear => {
-    const weight = read(`${prefix}${routerLinearNames[index]}.weight`, [outFeatures, inFeatures]);
-    return { weight, bias: read(`${prefix}${routerLinearNames[index]}.bias`, [weight.numRows]) };
+  const linear = (index: number, outFeatures: number | undefined, inFeatures: number): number => {
+    const { numRows } = read(`${prefix}${routerLinearNames[index]}.weight`, [outFeatures, inFeatures]);
+    read(`${prefix}${routerLinearNames[index]}.bias`, [numRows]);
+    return numRows;
   };
   try {
-    const taskIn = linear(0, undefined, headDim);
-    const taskOut = linear(1, headDim, taskIn.weight.numRows);
-    const routerIn = linear(2, undefined, headDim);
-    const routerMiddle = linear(3, headDim, routerIn.weight.numRows);
-    const routerOut = linear(4, undefined, headDim);
-    const classes = routerOut.weight.numRows;
+    const taskWidth = linear(0, undefined, headDim);
+    linear(1, headDim, taskWidth);
+    const routerWidth = linear(2, undefined, headDim);
+    linear(3, headDim, routerWidth);
+    const classes = linear(4, undefined, headDim);
     if (classes !== 2) {
       throw new UnsupportedRouterError(
         `${prefix}* has ${classes} output class(es); the softmax variant with 2 is supported.`,
         "The sigmoid variant adds random noise when it evaluates, so its decisions cannot be reproduced.",
       );
     }
-    return {
-      headDim,
-      classes,
-      parameters: tensors.reduce((sum, tensor) => sum + tensor.numElements, 0),
-      taskMlp: [taskIn, taskOut],
-      routerMlp: [routerIn, routerMiddle, routerOut],
-      [Symbol.dispose]: () => tensors.forEach((tensor) => tensor.dispose()),
-    };
+    return routerWeightsOf(tensors);
   } catch (error) {
     for (const tensor of tensors) tensor.dispose();
     throw error;

@@ -1,15 +1,10 @@
 import { type FloatArray, readFloats } from "@elastic-attention/tensor";
-import type { RouterLinear, RouterWeights } from "../learned/router-weights.js";
+import type { RouterLinear } from "../learned/router-weights.js";
 
 /** One linear layer of a router on the host: weight [out, in] row by row, bias [out]. */
 export interface HostLinear {
   readonly weight: FloatArray;
   readonly bias: FloatArray;
-}
-
-/** The five linear layers in the order of the forward pass: two of the task MLP, three of the router MLP. */
-export function routerLinears({ taskMlp, routerMlp }: Pick<RouterWeights, "taskMlp" | "routerMlp">): readonly RouterLinear[] {
-  return [...taskMlp, ...routerMlp];
 }
 
 /** Whether SiLU follows a layer: not after the task MLP (index 1) and not after the last layer. */

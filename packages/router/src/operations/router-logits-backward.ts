@@ -7,15 +7,9 @@ import {
   type Tensor,
   writeFloats,
 } from "@elastic-attention/tensor";
-import type { RouterLinear, RouterWeights } from "../learned/router-weights.js";
-import { applyLinear, hasActivation, type HostLinear, hostLinear, routerLinears } from "./reference-router-mlp.js";
+import { routerLinears, type RouterMlps, type RouterWeights } from "../learned/router-weights.js";
+import { applyLinear, hasActivation, type HostLinear, hostLinear } from "./reference-router-mlp.js";
 import { countRows, pooledRanges, poolKeys, type RouterPooling } from "./router-pooling.js";
-
-/** Gradients of one layer's router: f32 tensors of the shapes of {@link RouterWeights}' own. */
-export interface RouterWeightGradients {
-  readonly taskMlp: readonly [RouterLinear, RouterLinear];
-  readonly routerMlp: readonly [RouterLinear, RouterLinear, RouterLinear];
-}
 
 export interface RouterLogitsBackwardCall {
   /** [tokens, numKeyValueHeads, headDim], before RoPE: the keys that `routerLogits` was given. */
@@ -26,8 +20,8 @@ export interface RouterLogitsBackwardCall {
   readonly pooling: RouterPooling;
   /** f32 [sequences, numKeyValueHeads, classes]. */
   readonly logitsGradient: Tensor;
-  /** Added to, in float32. */
-  readonly weightGradients: RouterWeightGradients;
+  /** f32 tensors of the shapes of the weights; added to. */
+  readonly weightGradients: RouterMlps;
   /** [tokens, numKeyValueHeads, headDim], added to in the pooled rows, once for each time a row is counted. */
   readonly keysGradient?: Tensor;
 }

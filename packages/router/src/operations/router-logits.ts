@@ -9,8 +9,8 @@ import {
   toBFloat16,
   writeFloats,
 } from "@elastic-attention/tensor";
-import { type RouterLinear, routerParameters, type RouterWeights } from "../learned/router-weights.js";
-import { applyLinear, hasActivation, hostLinear, routerLinears } from "./reference-router-mlp.js";
+import { routerLinears, routerMlpsOf, routerParameters, type RouterWeights } from "../learned/router-weights.js";
+import { applyLinear, hasActivation, hostLinear } from "./reference-router-mlp.js";
 import { routerLogitsBackward } from "./router-logits-backward.js";
 import { pooledRanges, poolKeys, type RouterPooling } from "./router-pooling.js";
 
@@ -43,19 +43,13 @@ const routerLogitsGradient: GradientRule<RouterLogitsCall> = {
   backward({ keys, offsets, weights, pooling, output }, gradients) {
     const logitsGradient = gradients.incoming(output);
     if (logitsGradient === undefined) return;
-    const linear = ({ weight, bias }: RouterLinear) => ({ weight: gradients.addable(weight), bias: gradients.addable(bias) });
-    const [taskIn, taskOut] = weights.taskMlp;
-    const [routerIn, routerMiddle, routerOut] = weights.routerMlp;
     gradients.backend.kernels.run(routerLogitsBackward, {
       keys,
       offsets,
       weights,
       pooling,
       logitsGradient,
-      weightGradients: {
-        taskMlp: [linear(taskIn), linear(taskOut)],
-        routerMlp: [linear(routerIn), linear(routerMiddle), linear(routerOut)],
-      },
+      weightGradients: routerMlpsOf(routerParameters(weights).map((tensor) => gradients.addable(tensor))),
       ...(gradients.wants(keys) ? { keysGradient: gradients.addable(keys) } : {}),
     });
   },

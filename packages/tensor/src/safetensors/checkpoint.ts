@@ -1,12 +1,14 @@
-import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import { CheckpointLayoutError, MissingTensorError } from "@elastic-attention/core";
+import type { Checkpoint } from "../checkpoint.js";
+import type { ByteRange } from "../positional-file.js";
 import { findDuplicateKey } from "./duplicate-key.js";
 import type { TensorEntry } from "./header.js";
 import { SafetensorsFile } from "./safetensors-file.js";
 
 /** The tensors of a model, in one file or many, under one roof. */
-export class SafetensorsCheckpoint implements Disposable {
+export class SafetensorsCheckpoint implements Checkpoint {
   private constructor(
     readonly path: string,
     private readonly files: readonly SafetensorsFile[],
@@ -20,9 +22,10 @@ export class SafetensorsCheckpoint implements Disposable {
   static open(path: string): SafetensorsCheckpoint {
     if (!existsSync(path)) throw new CheckpointLayoutError(`${path} does not exist.`, "Name a model folder or a .safetensors file.");
     if (!statSync(path).isDirectory()) return SafetensorsCheckpoint.#ofFiles(path, [path]);
-    const index = join(path, "model.safetensors.index.json");
-    if (existsSync(index)) return SafetensorsCheckpoint.#ofIndex(path, index);
-    const single = join(path, "model.safetensors");
+    const [single, index] = [join(path, singleFile), join(path, "model.safetensors.index.json")];
+    const shards = existsSync(index) ? readWeightMap(index) : undefined;
+    // Beside a single file that it does not name, an index is of an older save.
+    if (shards !== undefined && (Object.values(shards).includes(singleFile) || !existsSync(single))) return SafetensorsCheckpoint.#ofIndex(path, index, shards);
     if (!existsSync(single)) {
       throw new CheckpointLayoutError(
         `${path} holds neither model.safetensors nor model.safetensors.index.json.`,
@@ -53,7 +56,7 @@ export class SafetensorsCheckpoint implements Disposable {
   }
 
   /** See {@link SafetensorsFile.read}. @throws MissingTensorError */
-  read(name: string, range?: { readonly start: number; readonly end: number }): Uint8Array {
+  read(name: string, range?: ByteRange): Uint8Array {
     return this.#owner(name).read(name, range);
   }
 
@@ -76,8 +79,7 @@ export class SafetensorsCheckpoint implements Disposable {
     return file;
   }
 
-  static #ofIndex(folder: string, indexPath: string): SafetensorsCheckpoint {
-    const weightMap = readWeightMap(indexPath);
+  static #ofIndex(folder: string, indexPath: string, weightMap: Readonly<Record<string, string>>): SafetensorsCheckpoint {
     const shards = [...new Set(Object.values(weightMap))].map((name) => shardPath(folder, indexPath, name));
     const checkpoint = SafetensorsCheckpoint.#ofFiles(folder, shards);
     for (const [tensor, shard] of Object.entries(weightMap)) {
@@ -117,6 +119,8 @@ export class SafetensorsCheckpoint implements Disposable {
   }
 }
 
+const singleFile = "model.safetensors";
+
 /** Ten times what the largest published checkpoints need. */
 const maxIndexBytes = 32 << 20;
 
@@ -146,15 +150,28 @@ function shardPath(folder: string, indexPath: string, name: string): string {
     throw new CheckpointLayoutError(`${indexPath} names the shard ${JSON.stringify(name)}, which is not a plain file name.`);
   }
   const path = join(folder, name);
-  if (!existsSync(path)) throw new CheckpointLayoutError(`${indexPath} names the shard ${name}, which is missing.`);
-  // Download caches link whole folders to blobs beside them; a link to a file elsewhere is what must not pass.
+  if (!existsSync(path)) {
+    const link = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    if (!link) throw new CheckpointLayoutError(`${indexPath} names the shard ${name}, which is missing.`);
+    throw new CheckpointLayoutError(`${indexPath} names the shard ${name}, a link to ${readlinkSync(path)}, which is missing.`, "Put the file back where the link leads, or fetch the model again.");
+  }
+  // Download caches and folders made from them link to the caches' blobs; a link to any other place must not pass.
   const real = realpathSync(path);
   const root = realpathSync(folder);
   const blobs = join(dirname(dirname(root)), "blobs");
-  if (!isInside(root, real) && !(existsSync(blobs) && isInside(realpathSync(blobs), real))) {
-    throw new CheckpointLayoutError(`${indexPath} names the shard ${name}, a link to a place outside the checkpoint.`);
+  if (!isInside(root, real) && !(existsSync(blobs) && isInside(realpathSync(blobs), real)) && !isHubBlob(real)) {
+    throw new CheckpointLayoutError(
+      `${indexPath} names the shard ${name}, a link to a place outside the checkpoint: ${real}.`,
+      "A link may lead to the blobs of a Hugging Face cache; replace any other by a copy of the file, if you trust where it leads.",
+    );
   }
   return path;
+}
+
+/** Whether a file is a content in a hub's cache: models--OWNER--NAME/blobs/HASH. */
+function isHubBlob(path: string): boolean {
+  const blobs = dirname(path);
+  return basename(blobs) === "blobs" && /^models--[^-]/.test(basename(dirname(blobs)));
 }
 
 function isInside(folder: string, path: string): boolean {

@@ -21,9 +21,9 @@ export function elementByteSize(type: ElementType): number {
 const dtypes: Partial<Record<ElementType, DType>> = { F32: "f32", BF16: "bf16", F16: "f16", I32: "i32", U8: "u8" };
 const elementTypes: Record<DType, ElementType> = { f32: "F32", bf16: "BF16", f16: "F16", i32: "I32", u8: "U8" };
 
-/** The tensor dtype with the same bytes; undefined where there is none (I64, F64, …). */
-export function elementDType(type: ElementType): DType | undefined {
-  return dtypes[type];
+/** The tensor dtype with the same bytes as elements of a type; undefined where there is none (I64, F64, Q4_K, …). */
+export function elementDType(type: string): DType | undefined {
+  return isElementType(type) ? dtypes[type] : undefined;
 }
 
 /** The format's name for a tensor dtype. */

@@ -1,29 +1,27 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { DisposedError, MissingTensorError, SafetensorsFormatError, ShapeError } from "@elastic-attention/core";
+import { MissingTensorError, SafetensorsFormatError } from "@elastic-attention/core";
+import { type ByteRange, PositionalFile, rangeWithin } from "../positional-file.js";
 import { headerLength, parseHeader, type TensorEntry } from "./header.js";
 
 /** One open safetensors file; tensors are read when asked for, at any offset, also beyond 2 GiB. */
 export class SafetensorsFile implements Disposable {
   private constructor(
     readonly path: string,
-    private descriptor: number | undefined,
+    private readonly file: PositionalFile,
     readonly tensors: ReadonlyMap<string, TensorEntry>,
     readonly metadata: ReadonlyMap<string, string>,
   ) {}
 
   /** Opens a file and checks its header completely. @throws SafetensorsFormatError, or the system's error (ENOENT, …) */
   static open(path: string): SafetensorsFile {
-    const descriptor = openSync(path, constants.O_RDONLY | nonBlocking);
+    const file = PositionalFile.open(path);
+    if (file === undefined) throw new SafetensorsFormatError(path, "not-a-file", "is not a regular file.");
     try {
-      const status = fstatSync(descriptor);
-      if (!status.isFile()) throw new SafetensorsFormatError(path, "not-a-file", "is not a regular file.");
-      const { size } = status;
-      const prefix = readExactly(path, descriptor, 0, Math.min(9, size));
-      const header = readExactly(path, descriptor, 8, headerLength(path, prefix, size));
-      const { tensors, metadata } = parseHeader(path, header, size);
-      return new SafetensorsFile(path, descriptor, tensors, metadata);
+      const prefix = readExactly(file, 0, Math.min(9, file.size));
+      const header = readExactly(file, 8, headerLength(path, prefix, file.size));
+      const { tensors, metadata } = parseHeader(path, header, file.size);
+      return new SafetensorsFile(path, file, tensors, metadata);
     } catch (error) {
-      closeSync(descriptor);
+      file.close();
       throw error;
     }
   }
@@ -39,14 +37,10 @@ export class SafetensorsFile implements Disposable {
    * The bytes of a tensor, aligned for any typed array, or of a range within it (an `end` beyond it is its end).
    * @throws MissingTensorError, ShapeError for a range that begins before the tensor or is no range, DisposedError
    */
-  read(name: string, range: { readonly start: number; readonly end: number } = { start: 0, end: Infinity }): Uint8Array {
+  read(name: string, range?: ByteRange): Uint8Array {
     const { byteOffset, byteLength } = this.entry(name);
-    const end = Math.min(range.end, byteLength);
-    if (!(Number.isSafeInteger(range.start) && Number.isSafeInteger(end) && range.start >= 0 && range.start <= range.end)) {
-      throw new ShapeError(`${range.start} to ${range.end} is not a range of the ${byteLength} bytes of "${name}".`);
-    }
-    if (this.descriptor === undefined) throw new DisposedError(this.path);
-    return readExactly(this.path, this.descriptor, byteOffset + range.start, Math.max(0, end - range.start));
+    const { start, length } = rangeWithin(name, byteLength, range);
+    return readExactly(this.file, byteOffset + start, length);
   }
 
   /**
@@ -54,14 +48,11 @@ export class SafetensorsFile implements Disposable {
    * @throws MissingTensorError, DisposedError
    */
   locate(name: string): { readonly descriptor: number; readonly position: number } {
-    const { byteOffset } = this.entry(name);
-    if (this.descriptor === undefined) throw new DisposedError(this.path);
-    return { descriptor: this.descriptor, position: byteOffset };
+    return { descriptor: this.file.descriptor, position: this.entry(name).byteOffset };
   }
 
   close(): void {
-    if (this.descriptor !== undefined) closeSync(this.descriptor);
-    this.descriptor = undefined;
+    this.file.close();
   }
 
   [Symbol.dispose](): void {
@@ -69,19 +60,9 @@ export class SafetensorsFile implements Disposable {
   }
 }
 
-/** Opening a named pipe must not wait for a writer that never comes; Windows has no such flag. */
-const nonBlocking = constants.O_NONBLOCK ?? 0;
-
-/** One read call takes at most this much: the system's own limit is just below 2 GiB. */
-const maxReadBytes = 1 << 30;
-
-function readExactly(path: string, descriptor: number, position: number, length: number): Uint8Array {
+function readExactly(file: PositionalFile, position: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const count = readSync(descriptor, bytes, done, Math.min(maxReadBytes, length - done), position + done);
-    if (count === 0) throw new SafetensorsFormatError(path, "truncated", `ends at byte ${position + done}.`);
-    done += count;
-  }
+  const count = file.readInto(bytes, position);
+  if (count < length) throw new SafetensorsFormatError(file.path, "truncated", `ends at byte ${position + count}.`);
   return bytes;
 }

@@ -1,5 +1,5 @@
 import type { HeadPlan } from "@elastic-attention/attention";
-import { type LearnedRouter, pooledRanges, type Router, type RouterInput, type RouterPooling } from "@elastic-attention/router";
+import { applyLinear, type LearnedRouter, pooledRanges, type Router, type RouterInput, type RouterPooling } from "@elastic-attention/router";
 import type { RouterParameters } from "../routers/router-parameters.js";
 
 /** What a learned router saw and decided in one layer for one prompt. */
@@ -57,11 +57,7 @@ export class RecordingRouter implements Router {
 
   #taskMlp(layer: number, vector: Float64Array): Float64Array {
     const [inWeight, inBias, outWeight, outBias] = this.parameters.tensors(layer).map(({ values }) => values);
-    const hidden = affine(inWeight!, inBias!, vector).map((value) => value / (1 + Math.exp(-value)));
-    return affine(outWeight!, outBias!, hidden);
+    const hidden = applyLinear({ weight: inWeight!, bias: inBias! }, vector).map((value) => value / (1 + Math.exp(-value)));
+    return applyLinear({ weight: outWeight!, bias: outBias! }, hidden);
   }
-}
-
-function affine(weight: Float32Array, bias: Float32Array, x: Float64Array): Float64Array {
-  return Float64Array.from(bias, (b, row) => x.reduce((sum, value, i) => sum + weight[row * x.length + i]! * value, b));
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from "@elastic-attention/core";
-import { type RouterLinear, routerLinearNames, type RouterWeights } from "@elastic-attention/router";
+import { routerLinearNames, routerParameters, type RouterWeights, routerWeightsOf } from "@elastic-attention/router";
 import type { Backend, Tensor } from "@elastic-attention/tensor";
 import { counterNormal } from "../relaxation/counter-noise.js";
 
@@ -49,7 +49,7 @@ export class RouterParameters {
     const shape = { numLayers: layers.length, headDim: first.headDim, width: first.taskMlp[0].weight.numRows, classes: first.classes === 1 ? 1 : 2 } as const;
     const parameters = new RouterParameters(shape, emptyLayers(shape));
     for (const [layer, weights] of layers.entries()) {
-      const tensors = linears(weights).flatMap(({ weight, bias }) => [weight, bias]);
+      const tensors = routerParameters(weights);
       for (const [index, { values }] of parameters.tensors(layer).entries()) values.set(tensors[index]!.toFloat32());
     }
     return parameters;
@@ -79,7 +79,7 @@ export class RouterParameters {
   /** Brings uploaded copies up to date. */
   write(backend: Backend, weights: readonly RouterWeights[]): void {
     for (const [layer, each] of weights.entries()) {
-      const tensors = linears(each).flatMap(({ weight, bias }) => [weight, bias]);
+      const tensors = routerParameters(each);
       for (const [index, { values }] of this.tensors(layer).entries()) backend.write(tensors[index]!, values);
     }
   }
@@ -92,20 +92,8 @@ export class RouterParameters {
       for (const tensor of uploaded) tensor.dispose();
       throw error;
     }
-    const linear = (index: number): RouterLinear => ({ weight: uploaded[2 * index]!, bias: uploaded[2 * index + 1]! });
-    return {
-      headDim: this.shape.headDim,
-      classes: this.shape.classes,
-      parameters: this.layers[layer]!.length,
-      taskMlp: [linear(0), linear(1)],
-      routerMlp: [linear(2), linear(3), linear(4)],
-      [Symbol.dispose]: () => uploaded.forEach((tensor) => tensor.dispose()),
-    };
+    return routerWeightsOf(uploaded);
   }
-}
-
-function linears({ taskMlp, routerMlp }: RouterWeights): readonly RouterLinear[] {
-  return [...taskMlp, ...routerMlp];
 }
 
 /** [out, in] of the five linear layers, each followed by its bias. */

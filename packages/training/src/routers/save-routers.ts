@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { FileWriteError, TrainingConfigError } from "@elastic-attention/core";
 import type { AttentionMode } from "@elastic-attention/attention";
 import { SafetensorsCheckpoint, toBFloat16, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
-import { type ModelAdapter, routerFileFormat, routerFileName } from "@elastic-attention/transformer";
+import { findGguf, type ModelAdapter, routerFileFormat, routerFileName } from "@elastic-attention/transformer";
 import type { PackOptions } from "../data/pack-stream.js";
 import type { SparsityObjective } from "../objective/sparsity-objective.js";
 import type { RouterParameters } from "./router-parameters.js";
@@ -48,6 +48,7 @@ export interface SavePawOptions extends SaveRoutersOptions {
 export function savePawCheckpoint(directory: string, options: SavePawOptions): void {
   const { base, objective, replace = false } = options;
   if (existsSync(directory) && !replace) throw new TrainingConfigError(`${directory} exists already.`, "Name a new folder.");
+  checkPawBase(base);
   const config = JSON.parse(readFileSync(join(base, "config.json"), "utf8")) as Record<string, unknown>;
   const partial = `${directory}.${process.pid}.partial`;
   mkdirSync(partial, { recursive: true });
@@ -86,6 +87,12 @@ const publishedKeys = {
   use_task_emb_for_mask: false,
   disable_linear_regularization_term: false,
 };
+
+/** A whole checkpoint repeats the base model's files, which must be in its layout. @throws TrainingConfigError for a GGUF file */
+export function checkPawBase(base: string): void {
+  if (findGguf(base) === undefined) return;
+  throw new TrainingConfigError(`${base} is a GGUF file, from which no checkpoint in the published layout is made.`, 'Set "save" to "routers": the file of routers is used beside the model.');
+}
 
 function pawArchitecture(config: Readonly<Record<string, unknown>>): string {
   const architecture = String((config["architectures"] as unknown[] | undefined)?.[0]).replace(/^Paw/, "");
@@ -146,8 +153,10 @@ function copyBase(base: string, target: string): Record<string, string> {
     if (["config.json", "heads.json", routerFileName, "model.safetensors.index.json"].includes(name)) continue;
     cpSync(join(base, name), join(target, name), { recursive: true, dereference: true });
   }
-  const index = join(base, "model.safetensors.index.json");
-  if (existsSync(index)) Object.assign(weightMap, (JSON.parse(readFileSync(index, "utf8")) as { weight_map: Record<string, string> }).weight_map);
+  const [single, index] = [join(base, "model.safetensors"), join(base, "model.safetensors.index.json")];
+  const shards = existsSync(index) ? (JSON.parse(readFileSync(index, "utf8")) as { weight_map: Record<string, string> }).weight_map : {};
+  // As the checkpoint is read: beside a single file that it does not name, an index is of an older save.
+  if (Object.values(shards).includes("model.safetensors") || !existsSync(single)) Object.assign(weightMap, shards);
   else {
     using checkpoint = SafetensorsCheckpoint.open(base);
     for (const name of checkpoint.names) weightMap[name] = "model.safetensors";

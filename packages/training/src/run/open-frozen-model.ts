@@ -1,10 +1,10 @@
-import { type Backend, type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
-import { findModelAdapter, PretrainedModel, TrainingModel } from "@elastic-attention/transformer";
+import type { Backend, FloatDType } from "@elastic-attention/tensor";
+import { findModelAdapter, openModelFiles, PretrainedModel, TrainingModel } from "@elastic-attention/transformer";
 import { modelFingerprint } from "./model-fingerprint.js";
 import type { FrozenModel } from "./train-routers.js";
 
 export interface OpenFrozenModelOptions {
-  /** Folder with config.json, safetensors and tokenizer.json. */
+  /** Folder with config.json, safetensors and tokenizer.json, or a GGUF file. */
   readonly path: string;
   readonly backend: Backend;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
@@ -15,11 +15,11 @@ export interface OpenFrozenModelOptions {
 
 /** Loads a model folder for training. @throws the errors of `PretrainedModel.open` */
 export async function openFrozenModel(options: OpenFrozenModelOptions): Promise<FrozenModel & Disposable> {
-  using checkpoint = SafetensorsCheckpoint.open(options.path);
-  const fingerprint = modelFingerprint(checkpoint);
+  using files = openModelFiles(options.path);
+  const fingerprint = modelFingerprint(files.checkpoint);
   const model = await PretrainedModel.open(options);
   return {
-    directory: model.directory,
+    directory: model.ggufPath ?? model.directory,
     spec: model.spec,
     sizes: model.sizes,
     adapter: findModelAdapter(model.config),

@@ -16,7 +16,7 @@ import { TrainingLog } from "../report/training-log.js";
 import { trainingReportHtml, trainingReportSvg } from "../report/training-report.js";
 import { RouterParameters } from "../routers/router-parameters.js";
 import { RouterPolicy } from "../routers/router-policy.js";
-import { savePawCheckpoint, saveRouterFile } from "../routers/save-routers.js";
+import { checkPawBase, savePawCheckpoint, saveRouterFile } from "../routers/save-routers.js";
 import type { TrainingStepper } from "../step/training-stepper.js";
 import type { GatePolicy } from "../trainer/gate-policy.js";
 import type { StepReport } from "../trainer/step-report.js";
@@ -25,7 +25,7 @@ import type { TrainingConfig } from "./training-config.js";
 
 /** A frozen model that is ready to give gradients. */
 export interface FrozenModel {
-  /** Its folder: config, tokenizer, weights. */
+  /** Its folder (config, tokenizer, weights) or its GGUF file. */
   readonly directory: string;
   readonly spec: ModelSpec;
   readonly sizes: ElasticSizes;
@@ -80,6 +80,7 @@ export function trainingModes({ mode, sizes }: Pick<TrainingConfig, "mode" | "si
 /** Trains the routers of a frozen model as a configuration says, and saves them. @returns the last step's report */
 export async function trainRouters(options: TrainRoutersOptions): Promise<StepReport | undefined> {
   const { config, model } = options;
+  if (config.save !== "routers") checkPawBase(model.directory);
   const { numLayers, headDim } = model.spec;
   const shape = { numLayers, headDim, width: config.router.width * headDim, classes: relaxationClasses(config.router.relaxation) };
   const parameters = RouterParameters.initialize(shape, config.seed, config.router.initializerRange);

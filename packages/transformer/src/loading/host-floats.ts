@@ -1,7 +1,7 @@
 import { ModelConfigError } from "@elastic-attention/core";
-import { fromBFloat16, fromFloat16 } from "@elastic-attention/tensor";
+import { weightFormats } from "@elastic-attention/tensor";
 
-/** Widens checkpoint bytes to float32. @throws ModelConfigError for element types that are no floats. */
+/** Checkpoint bytes as float32, whatever their format. @throws ModelConfigError for element types that are no floats. */
 export function hostFloats(bytes: Uint8Array, type: string): Float32Array {
   const { buffer, byteOffset, byteLength } = bytes;
   switch (type) {
@@ -9,12 +9,13 @@ export function hostFloats(bytes: Uint8Array, type: string): Float32Array {
       return new Float32Array(buffer, byteOffset, byteLength / 4);
     case "F64":
       return Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8));
-    case "BF16":
-      return Float32Array.from(new Uint16Array(buffer, byteOffset, byteLength / 2), fromBFloat16);
-    case "F16":
-      return Float32Array.from(new Uint16Array(buffer, byteOffset, byteLength / 2), fromFloat16);
-    default:
-      throw new ModelConfigError(`Weights of type ${type} cannot be read; expected F32, BF16 or F16.`);
+    default: {
+      const format = weightFormats.get(type);
+      if (format === undefined) throw new ModelConfigError(`Weights of type ${type} cannot be read; expected F32, BF16 or F16.`);
+      const values = new Float32Array((byteLength / format.blockBytes) * format.blockSize);
+      format.dequantize(bytes, values);
+      return values;
+    }
   }
 }
 

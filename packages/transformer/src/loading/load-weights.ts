@@ -3,23 +3,25 @@ import { MemoryScope, ModelConfigError, ShapeError } from "@elastic-attention/co
 import {
   type Backend,
   cast,
+  type Checkpoint,
   elementDType,
   firstNotFinite,
   type FloatDType,
   hostArray,
   type LinearWeight,
   packLinear,
-  type SafetensorsCheckpoint,
   type Tensor,
+  weightFormats,
 } from "@elastic-attention/tensor";
 import type { DecoderWeights, LayerWeights, Projection } from "../layer/decoder-weights.js";
 import { findNotFinite, hostFloats } from "./host-floats.js";
 import type { ModelAdapter, WeightRole } from "../model/model-adapter.js";
 import type { ModelSpec } from "../model/model-spec.js";
+import { notFinite, unpackRows } from "./unpack-rows.js";
 
 export interface LoadWeightsOptions {
   readonly backend: Backend;
-  readonly checkpoint: SafetensorsCheckpoint;
+  readonly checkpoint: Checkpoint;
   readonly adapter: ModelAdapter;
   readonly spec: ModelSpec;
   readonly dtype: FloatDType;
@@ -46,9 +48,8 @@ export async function loadWeights(options: LoadWeightsOptions, scope: MemoryScop
     onProgress?.(layer + 1, spec.numLayers);
     await setImmediate();
   }
-  const outputRole = spec.tiedEmbeddings ? "embedding" : "output";
   const finalNorm = reader.vector("finalNorm", 0, spec.hiddenSize);
-  const output = reader.projection([outputRole], 0, false);
+  const output = spec.tiedEmbeddings ? { weight: reader.packed(embedding) } : reader.projection(["output"], 0, false);
   reader.finish();
   return { embedding, layers, finalNorm, output };
 }
@@ -127,6 +128,15 @@ class WeightReader {
     return table;
   }
 
+  /** A table that is on the backend, as a weight. */
+  packed(table: Tensor): LinearWeight {
+    const { backend, dtype } = this.options;
+    const empty = backend.emptyWeight?.(table.shape[0]!, table.shape[1]!, dtype);
+    if (empty === undefined) return this.scope.track(backend.kernels.run(packLinear, { weights: [table], dtype }));
+    backend.kernels.run(cast, { input: table, output: empty.rows });
+    return this.scope.track(empty.weight);
+  }
+
   /** A norm weight or bias as f32. */
   vector(role: WeightRole, layer: number, length: number, suffix = ".weight"): Tensor {
     const name = this.options.adapter.weightName(role, layer).replace(/\.weight$/, suffix);
@@ -149,7 +159,7 @@ class WeightReader {
   finish(): void {
     for (const { name, found } of this.#checked) {
       const index = hostArray(found.download(), "i32")[0]!;
-      if (index >= 0) throw damaged(name, index);
+      if (index >= 0) throw notFinite(name, index);
     }
   }
 
@@ -176,7 +186,12 @@ class WeightReader {
   /** Fills dense rows with a matrix, straight from the file where its type is theirs. */
   #fill(target: Tensor, name: string): void {
     const { backend, checkpoint } = this.options;
-    if (elementDType(checkpoint.entry(name).type) === target.dtype) {
+    const { type } = checkpoint.entry(name);
+    if (isBlocked(type)) {
+      unpackRows(target, checkpoint, name);
+      return;
+    }
+    if (elementDType(type) === target.dtype) {
       this.#read(target, name);
       return;
     }
@@ -184,29 +199,30 @@ class WeightReader {
     backend.kernels.run(cast, { input: this.#matrix(name, scope), output: target });
   }
 
-  /** A matrix in the float type of its file, or in f32 where that is none of ours. */
+  /** A matrix in the float type of its file; in the compute dtype where it is kept in blocks, in f32 where its type is none of ours. */
   #matrix(name: string, scope: MemoryScope): Tensor {
     const { backend, checkpoint } = this.options;
     const { type, shape } = checkpoint.entry(name);
-    const dtype = elementDType(type);
+    const dtype = isBlocked(type) ? this.options.dtype : elementDType(type);
     if (dtype !== "f32" && dtype !== "bf16" && dtype !== "f16") return scope.track(backend.upload(this.#floats(name), shape, "f32"));
     const matrix = scope.track(backend.allocate(shape, dtype));
-    this.#read(matrix, name);
+    if (isBlocked(type)) unpackRows(matrix, checkpoint, name);
+    else this.#read(matrix, name);
     return matrix;
   }
 
   #read(target: Tensor, name: string): void {
     const { backend, checkpoint } = this.options;
-    if (backend.readFile === undefined) {
+    const place = backend.readFile === undefined ? undefined : checkpoint.locate(name);
+    if (backend.readFile === undefined || place === undefined) {
       const bytes = checkpoint.read(name);
       const index = findNotFinite(bytes, checkpoint.entry(name).type);
-      if (index >= 0) throw damaged(name, index);
+      if (index >= 0) throw notFinite(name, index);
       backend.write(target, bytes);
       return;
     }
-    const { descriptor, position } = checkpoint.locate(name);
     try {
-      backend.readFile(target, descriptor, position);
+      backend.readFile(target, place.descriptor, place.position);
     } catch (error) {
       throw new ModelConfigError(
         `${name} cannot be read: ${(error as Error).message}.`,
@@ -223,12 +239,13 @@ class WeightReader {
     const { checkpoint } = this.options;
     const { type } = checkpoint.entry(name);
     const values = hostFloats(checkpoint.read(name), type);
-    const index = values.findIndex((value) => !Number.isFinite(value));
-    if (index >= 0) throw damaged(name, index);
+    const index = findNotFinite(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), "F32");
+    if (index >= 0) throw notFinite(name, index);
     return values;
   }
 }
 
-function damaged(name: string, index: number): ModelConfigError {
-  return new ModelConfigError(`${name} holds a value that is not finite (element ${index}).`, "The checkpoint is damaged; download it again.");
+/** Whether a format keeps several elements under one scale. */
+function isBlocked(type: string): boolean {
+  return (weightFormats.get(type)?.blockSize ?? 1) > 1;
 }

@@ -1,18 +1,19 @@
-import { existsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { MemoryScope } from "@elastic-attention/core";
 import type { AttentionMode } from "@elastic-attention/attention";
 import { hasRouterWeights, LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
-import { type Backend, type FloatDType, SafetensorsCheckpoint } from "@elastic-attention/tensor";
+import type { Backend, Checkpoint, FloatDType } from "@elastic-attention/tensor";
 import { DecoderModel, type RandomModelOptions } from "../decoder-model.js";
 import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "../model/elastic-spec.js";
 import { findModelAdapter, type ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
 import type { ModelSpec } from "../model/model-spec.js";
+import { openModelFiles } from "./model-files.js";
 import { type LoadedRouters, loadRouterFile, loadRouters, routerFileName } from "./router-file.js";
 
 export interface OpenModelOptions {
-  /** Folder with config.json and safetensors, or a .safetensors file beside a config.json. */
+  /** Folder with config.json and safetensors, a .safetensors file beside a config.json, or a GGUF file. */
   readonly path: string;
   readonly backend: Backend;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
@@ -38,6 +39,8 @@ export class PretrainedModel implements Disposable {
   private constructor(
     /** Its folder; empty for a model that was not loaded from one. */
     readonly directory: string,
+    /** The GGUF file that it was loaded from, which has its tokenizer; undefined for other models. */
+    readonly ggufPath: string | undefined,
     readonly config: ModelConfig,
     readonly spec: ModelSpec,
     readonly decoder: DecoderModel,
@@ -49,12 +52,11 @@ export class PretrainedModel implements Disposable {
     private readonly scope: MemoryScope,
   ) {}
 
-  /** @throws ModelConfigError, SafetensorsFormatError, CheckpointLayoutError, MissingTensorError, ShapeError, OutOfMemoryError */
+  /** @throws the errors of `openModelFiles`, ModelConfigError, ShapeError, OutOfMemoryError */
   static async open(options: OpenModelOptions): Promise<PretrainedModel> {
     const { path, backend } = options;
-    using checkpoint = SafetensorsCheckpoint.open(path);
-    const directory = statSync(path).isDirectory() ? path : dirname(path);
-    const config = ModelConfig.read(directory);
+    using files = openModelFiles(path);
+    const { directory, ggufPath, config, checkpoint } = files;
     const adapter = options.adapter ?? findModelAdapter(config);
     const spec = adapter.spec(config);
     const own = { spec: spec.elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
@@ -66,7 +68,7 @@ export class PretrainedModel implements Disposable {
     const { layers, elastic } = routersOf(file, backend, config, checkpoint, adapter, spec);
     for (const layer of layers) scope.track(layer);
     const { spec: modes, ...settings } = elastic ?? own;
-    return new PretrainedModel(directory, config, { ...spec, elastic: modes }, decoder, settings, layers, file, scope.move());
+    return new PretrainedModel(directory, ggufPath, config, { ...spec, elastic: modes }, decoder, settings, layers, file, scope.move());
   }
 
   /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
@@ -76,7 +78,7 @@ export class PretrainedModel implements Disposable {
     const settings = { sizes, pooling: { kind: "boundary", tokens: 100 } } as const;
     using scope = new MemoryScope();
     const decoder = scope.track(DecoderModel.random(options));
-    return new PretrainedModel("", config, spec, decoder, settings, [], undefined, scope.move());
+    return new PretrainedModel("", undefined, config, spec, decoder, settings, [], undefined, scope.move());
   }
 
   /** Sizes of the sparse modes that its routers were trained for. */
@@ -104,7 +106,7 @@ function routersOf(
   routers: string | undefined,
   backend: Backend,
   config: ModelConfig,
-  checkpoint: SafetensorsCheckpoint,
+  checkpoint: Checkpoint,
   adapter: ModelAdapter,
   spec: ModelSpec,
 ): LoadedRouters {

@@ -1,6 +1,6 @@
 import { ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
 import { hasRouterWeights, loadRouterWeights, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
-import { type Backend, SafetensorsCheckpoint, SafetensorsFile } from "@elastic-attention/tensor";
+import { type Backend, type Checkpoint, SafetensorsCheckpoint, SafetensorsFile } from "@elastic-attention/tensor";
 import { type ElasticSizes, elasticSizes, type ElasticSpec, parseElastic, parseRouterPooling } from "../model/elastic-spec.js";
 import { hostFloats } from "./host-floats.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
@@ -22,7 +22,7 @@ export interface LoadedRouters {
 }
 
 /** Reads the routers of every layer from an open checkpoint. @throws MissingTensorError, ShapeError, UnsupportedRouterError */
-export function loadRouters(checkpoint: SafetensorsCheckpoint, adapter: ModelAdapter, spec: ModelSpec, backend: Backend): RouterWeights[] {
+export function loadRouters(checkpoint: Checkpoint, adapter: ModelAdapter, spec: ModelSpec, backend: Backend): RouterWeights[] {
   const layers: RouterWeights[] = [];
   try {
     for (let layer = 0; layer < spec.numLayers; layer++) {

@@ -1,4 +1,5 @@
-import type { AttentionMode } from "@elastic-attention/attention";
+import { InvalidModeError, nearestName } from "@elastic-attention/core";
+import { type AttentionMode, type ModeSizes, namedAttentionModes, registeredAttentionModes } from "@elastic-attention/attention";
 import type { RouterPooling } from "@elastic-attention/router";
 import type { ModelConfig } from "./model-config.js";
 
@@ -10,17 +11,14 @@ export interface ElasticSpec {
   readonly sparseMode: AttentionMode;
 }
 
-/** Names of the mode pairs, as the paper writes them. */
-export type ElasticModeName = "full" | "fa-ssa" | "fa-xa" | "xa-ssa";
+/**
+ * Name of a retrieval and a sparse mode by their labels, as the paper writes it: "fa-ssa". With a mode "dilated" that a user
+ * registered under the label DA also "fa-da", "da-ssa" and, for FA with it, "dilated".
+ */
+export type ElasticModeName = "full" | "fa-ssa" | "fa-xa" | "xa-ssa" | (string & {});
 
 /** Sizes of the sparse modes, in tokens. */
-export interface ElasticSizes {
-  readonly sinkTokens: number;
-  readonly localTokens: number;
-  readonly blockSize: number;
-  readonly stride: number;
-  readonly threshold: number;
-}
+export type ElasticSizes = ModeSizes;
 
 /** The published sizes: 1 sink and 16 local blocks of 128, XAttention stride 16, threshold 0.9. */
 export const publishedSizes: ElasticSizes = { sinkTokens: 128, localTokens: 2048, blockSize: 128, stride: 16, threshold: 0.9 };
@@ -82,17 +80,47 @@ export function elasticModeSettings(sizes: ElasticSizes) {
   } as const satisfies Record<string, AttentionMode>;
 }
 
-/** Retrieval and sparse mode of a named pair. */
+const publishedPairs = ["fa-ssa", "fa-xa", "xa-ssa"] as const;
+const publishedKinds = ["full", "streaming", "xattention"];
+
+/** Retrieval and sparse mode of a named pair. @throws InvalidModeError naming the pairs that are known */
 export function elasticModes(name: ElasticModeName, sizes: ElasticSizes): ElasticSpec {
+  const found = findElasticModes(name, sizes);
+  if (found !== undefined) return found;
+  const known = elasticModeNames();
+  const nearest = nearestName(name, known);
+  throw new InvalidModeError(
+    `mode must be one of ${known.join(", ")}, found ${JSON.stringify(name)}.`,
+    registeredAttentionModes().includes(name) && !publishedKinds.includes(name)
+      ? `"${name}" is registered, but cannot be asked for by name: its definition has no atSizes().`
+      : nearest === undefined
+        ? undefined
+        : `Did you mean "${nearest}"?`,
+  );
+}
+
+/** Retrieval and sparse mode of a named pair; undefined for a name that is not known. */
+export function findElasticModes(name: ElasticModeName, sizes: ElasticSizes): ElasticSpec | undefined {
   const modes = elasticModeSettings(sizes);
-  switch (name) {
-    case "full":
-      return { retrievalMode: modes.full, sparseMode: modes.full };
-    case "fa-ssa":
-      return { retrievalMode: modes.full, sparseMode: modes.streaming };
-    case "fa-xa":
-      return { retrievalMode: modes.full, sparseMode: modes.xattention };
-    case "xa-ssa":
-      return { retrievalMode: modes.xattention, sparseMode: modes.streaming };
+  if (name === "full") return { retrievalMode: modes.full, sparseMode: modes.full };
+  const named = namedAttentionModes(sizes).map(({ kind, label, mode }) => ({ kind, label: label.toLowerCase(), mode }));
+  const registered = named.find(({ kind }) => kind === name && !publishedKinds.includes(kind));
+  if (registered !== undefined) return { retrievalMode: modes.full, sparseMode: registered.mode };
+  for (const retrieval of named) {
+    const sparse = named.find(({ label }) => name === `${retrieval.label}-${label}`);
+    if (sparse !== undefined && isPair(name, retrieval.kind, sparse.kind)) return { retrievalMode: retrieval.mode, sparseMode: sparse.mode };
   }
+  return undefined;
+}
+
+/** Of the published modes the published pairs; a registered mode may stand beside any other, and FA is never the sparse one. */
+function isPair(name: string, retrieval: string, sparse: string): boolean {
+  if (publishedPairs.some((pair) => pair === name)) return true;
+  return retrieval !== sparse && sparse !== "full" && [retrieval, sparse].some((kind) => !publishedKinds.includes(kind));
+}
+
+/** Names of mode pairs to choose from: the published ones, and FA with each registered mode. */
+export function elasticModeNames(): readonly string[] {
+  const registered = namedAttentionModes(publishedSizes).filter(({ kind }) => !publishedKinds.includes(kind));
+  return [...publishedPairs, "full", ...registered.flatMap(({ kind, label }) => [kind, `fa-${label.toLowerCase()}`])];
 }

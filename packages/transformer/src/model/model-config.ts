@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { ModelConfigError } from "@elastic-attention/core";
 
 /** Typed access to config.json: every wrong value is an error that names key, expected and found. */
@@ -9,12 +9,17 @@ export class ModelConfig {
     private readonly where = "config.json",
   ) {}
 
-  /** @throws ModelConfigError when the folder has no readable config.json. */
-  static read(directory: string): ModelConfig {
-    const path = join(directory, "config.json");
+  /**
+   * @param model a folder, or a file beside its config.json
+   * @throws ModelConfigError when there is no readable config.json
+   */
+  static read(model: string): ModelConfig {
+    const file = statSync(model, { throwIfNoEntry: false })?.isFile() === true;
+    const path = join(file ? dirname(model) : model, "config.json");
     let values: unknown;
     try {
-      values = JSON.parse(readFileSync(path, "utf8"));
+      // Some editors put a byte order mark in front.
+      values = JSON.parse(readFileSync(path, "utf8").replace(/^\uFEFF/, ""));
     } catch (error) {
       throw new ModelConfigError(`Cannot read ${path}: ${(error as Error).message}.`, "Name a folder with config.json and model.safetensors.");
     }
@@ -55,6 +60,11 @@ export class ModelConfig {
   /** One of the given texts. */
   choice<T extends string>(key: string, choices: readonly T[], fallback?: T): T {
     return this.#check(key, fallback, `one of ${choices.join(", ")}`, (value) => choices.includes(value as T)) as T;
+  }
+
+  /** A list of finite numbers. */
+  numbers(key: string): readonly number[] {
+    return this.#check(key, undefined, "a list of numbers", (value) => Array.isArray(value) && value.every((item) => Number.isFinite(item))) as number[];
   }
 
   /** Token ids: one number or a list; empty when absent. */

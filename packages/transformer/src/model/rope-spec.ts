@@ -4,6 +4,8 @@ import type { ModelConfig } from "./model-config.js";
 export type RopeSpec = { readonly theta: number } & (
   | { readonly type: "default" }
   | { readonly type: "linear"; readonly factor: number }
+  /** Each pair's frequency over a number of its own, as GGUF files keep scaled frequencies. */
+  | { readonly type: "divided"; readonly divisors: readonly number[] }
   | {
       readonly type: "llama3";
       readonly factor: number;
@@ -23,7 +25,7 @@ export type RopeSpec = { readonly theta: number } & (
     }
 );
 
-const supported = ["default", "linear", "llama3", "yarn"] as const;
+const supported = ["default", "linear", "divided", "llama3", "yarn"] as const;
 
 /** Reads both forms: `rope_parameters` (transformers 5) and `rope_theta` with `rope_scaling`. @throws ModelConfigError */
 export function parseRope(config: ModelConfig): RopeSpec {
@@ -33,6 +35,7 @@ export function parseRope(config: ModelConfig): RopeSpec {
   const key = section.has("rope_type") ? "rope_type" : "type";
   const type = section.choice(key, supported, "default");
   if (type === "default") return { theta, type };
+  if (type === "divided") return { theta, type, divisors: section.numbers("divisors") };
   const factor = section.number("factor");
   if (type === "linear") return { theta, type, factor };
   const originalContextLength = section.has("original_max_position_embeddings")
@@ -77,6 +80,8 @@ export function inverseFrequencies(rope: RopeSpec, headDim: number): Float32Arra
       return plain;
     case "linear":
       return plain.map((frequency) => frequency / rope.factor);
+    case "divided":
+      return plain.map((frequency, pair) => frequency / rope.divisors[pair]!);
     case "llama3":
       return plain.map((frequency) => llama3Frequency(frequency, rope));
     case "yarn":

@@ -1,5 +1,5 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { type RouterLinear, routerLogits, routerParameters, type RouterWeights } from "@elastic-attention/router";
+import { routerLogits, routerParameters, type RouterWeights, routerWeightsOf } from "@elastic-attention/router";
 import { type Backend, cast, type FloatDType, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "../backend-under-test.js";
@@ -105,19 +105,10 @@ function randomKeys(backend: Backend, tokens: number, headDim: number, dtype: Fl
   return scope.track(randomTensor(backend, [tokens, heads * headDim], dtype, seed)).reshape([tokens, heads, headDim]);
 }
 
-/** A router of random weights. */
+/** A router of random weights, owned by `scope`. */
 export function randomRouterWeights(backend: Backend, headDim: number, width: number, scope: MemoryScope, firstSeed = 60): RouterWeights {
   let seed = firstSeed;
-  const layer = (outputs: number, inputs: number): RouterLinear => ({
-    weight: scope.track(randomTensor(backend, [outputs, inputs], "f32", seed++)),
-    bias: scope.track(randomTensor(backend, [outputs], "f32", seed++)),
-  });
-  return {
-    headDim,
-    classes: 2,
-    parameters: 0,
-    taskMlp: [layer(width, headDim), layer(headDim, width)],
-    routerMlp: [layer(width, headDim), layer(headDim, width), layer(2, headDim)],
-    [Symbol.dispose]: () => {},
-  };
+  const linear = (outputs: number, inputs: number) => [[outputs, inputs], [outputs]].map((shape) => randomTensor(backend, shape, "f32", seed++));
+  const sizes = [[width, headDim], [headDim, width], [width, headDim], [headDim, width], [2, headDim]] as const;
+  return scope.track(routerWeightsOf(sizes.flatMap(([outputs, inputs]) => linear(outputs, inputs))));
 }

@@ -11,7 +11,11 @@ export class HubResponseError extends HubError {
     /** HTTP status, where there is one. */
     readonly status?: number,
     cause?: unknown,
+    /** How long the hub asks to wait, where it does. */
+    readonly waitSeconds?: number,
   ) {
-    super("HUB_RESPONSE", message, { hint: "Try again later; what was fetched so far is kept.", cause });
+    const wait = waitSeconds === undefined ? "Try again later" : `Try again in ${Math.ceil(waitSeconds)} s`;
+    const limit = status === 429 ? "; accounts are allowed more: set HF_TOKEN" : "";
+    super("HUB_RESPONSE", message, { hint: `${wait}; what was fetched so far is kept${limit}.`, cause });
   }
 }

@@ -25,7 +25,7 @@ function runSettings({ settings, environment }: ReportDocument["runs"][number]):
   const rows: [string, string][] = [
     ["Model", `${settings.model}, ${environment.architecture}, ${(environment.parameters / 1e6).toFixed(1)} M parameters, ${environment.numLayers} layers of ${environment.numKeyValueHeads} key-value heads`],
     ["Model hash", settings.modelHash],
-    ["Router", environment.router],
+    ["Router", environment.routersFile === undefined ? environment.router : `${environment.router}, ${environment.routersFile}`],
     ["Modes", settings.variants.map(({ name }) => name).join(", ")],
     ["Sparse modes", Object.entries(settings.modeSizes).map(([name, value]) => `${name} ${value}`).join(", ")],
     ["Suites", suites.join(", ")],

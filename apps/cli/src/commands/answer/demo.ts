@@ -1,0 +1,77 @@
+import { mobyDick, runningText } from "@elastic-attention/evaluation";
+import type { Engine } from "@elastic-attention/generation";
+import { cutToTokens, hideNeedle, needlePrompt } from "../../prompt/needle-document.js";
+import { codePrompt, ownSource } from "../../prompt/own-source.js";
+import { promptInput } from "../../prompt/read-prompt.js";
+import { openEngine } from "../../engine/open-engine.js";
+import { chosenRouter, requestSettings } from "../../engine/request-settings.js";
+import { formatBytes, percent, routingReportText } from "../../report/routing-report-text.js";
+import type { CommandFunction } from "../../program/command-definition.js";
+import { exitCodes } from "../../program/exit-codes.js";
+import type { DemoOptions } from "./answer-commands.js";
+import { type Finish, streamAnswer } from "./stream-answer.js";
+
+/**
+ * `demo`: a real book with one sentence hidden in it; the answer, what sparsity saved, and the same with full attention;
+ * then how a learned router takes other kinds of prompts.
+ */
+export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) => {
+  await using engine = await openEngine(options, signal);
+  const book = await cutToTokens(runningText(mobyDick()), options.tokens, async (text) => (await engine.tokenize({ prompt: text })).length);
+  const document = hideNeedle(book, 0.35, "whale-watcher", "7305961");
+  if (!options.json) {
+    console.error(`Model:     ${engine.model.name}, ${(engine.model.parameters / 1e6).toFixed(1)} M parameters, ${engine.model.routerDescription}`);
+    console.error(`Document:  the beginning of Moby-Dick, with one sentence hidden in it:\n           "${document.needle.trim()}"`);
+    console.error(`Question:  ${document.question}\n`);
+  }
+  const settings = { maxNewTokens: 48, ...requestSettings(options) };
+  const request = { ...settings, ...promptInput(needlePrompt(document), engine.model.hasChatTemplate), signal };
+  const write = (text: string) => {
+    if (!options.json) process.stdout.write(text);
+  };
+  const sparse = await streamAnswer(engine, request, write);
+  if (!options.json) process.stdout.write("\n");
+  if (sparse.reason === "aborted") return exitCodes.interrupted;
+  if (!options.json) console.error(`\n${routingReportText(sparse.report, engine.model, chosenRouter(options).name)}\n`);
+  const full = await fullAttention(engine, request);
+  if (full.reason === "aborted") return exitCodes.interrupted;
+  const routed = sparse.report.router === "learned";
+  const summary = routed ? await firstToken(engine, request, `${book}\nSummarize the text above.`) : undefined;
+  const code = routed ? await firstToken(engine, request, codePrompt(ownSource())) : undefined;
+  if (summary?.reason === "aborted" || code?.reason === "aborted") return exitCodes.interrupted;
+  const found = sparse.text.includes(document.answer);
+  if (options.json) {
+    console.log(JSON.stringify({ model: engine.model, expected: document.answer, found, sparse, full, summary, code }, undefined, 2));
+  } else {
+    console.error(comparison(sparse, full));
+    if (summary !== undefined && code !== undefined) console.error(`\n${otherPrompts(summary, code)}`);
+  }
+  return found ? 0 : 1;
+};
+
+async function fullAttention(engine: Engine, request: Parameters<Engine["generate"]>[0]): Promise<Finish> {
+  const { sparsity: _, router: __, ...rest } = request;
+  return streamAnswer(engine, { ...rest, mode: "full" }, () => {});
+}
+
+/** How another prompt is routed: its first token. */
+async function firstToken(engine: Engine, request: Parameters<Engine["generate"]>[0], prompt: string): Promise<Finish> {
+  const { prompt: _, messages: __, ...rest } = request;
+  return streamAnswer(engine, { ...rest, maxNewTokens: 1, ...promptInput(prompt, engine.model.hasChatTemplate) }, () => {});
+}
+
+function otherPrompts(summary: Finish, code: Finish): string {
+  const sparse = ({ report }: Finish) => percent(report.modelSparsity);
+  return `Other prompts are routed differently: ${sparse(summary)} of heads sparse for a summary of the same text, ${sparse(code)} when continuing source code.`;
+}
+
+function comparison(sparse: Finish, full: Finish): string {
+  const faster = full.report.prefillSeconds / sparse.report.prefillSeconds;
+  const decode = sparse.report.decodeTokensPerSecond / full.report.decodeTokensPerSecond;
+  return [
+    `Full attention answers: ${full.text.trim()}`,
+    `It took ${full.report.prefillSeconds.toFixed(2)} s to read the prompt (sparse: ${faster.toFixed(2)}x faster), wrote ` +
+      `${full.report.decodeTokensPerSecond.toFixed(1)} tokens/s (sparse: ${decode.toFixed(2)}x), and held ` +
+      `${formatBytes(full.report.keyValueBytes)} of keys and values.`,
+  ].join("\n");
+}

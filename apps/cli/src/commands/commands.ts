@@ -1,0 +1,10 @@
+import type { CommandDefinition } from "../program/command-definition.js";
+import { answerCommands } from "./answer/answer-commands.js";
+import { cacheCommands } from "./cache/cache-commands.js";
+import { doctorCommand } from "./doctor/doctor-command.js";
+import { evaluateCommands } from "./evaluate/evaluate-commands.js";
+import { modelCommands } from "./model/model-commands.js";
+import { trainCommands } from "./train/train-commands.js";
+
+/** Every command, in the order of help. */
+export const commands: readonly CommandDefinition[] = [...answerCommands, ...modelCommands, ...evaluateCommands, ...trainCommands, ...cacheCommands, doctorCommand];

@@ -1,0 +1,62 @@
+import { existsSync } from "node:fs";
+import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import { join } from "node:path";
+import { demoModelDirectory } from "@elastic-attention/demo-model";
+import { createBackend, registeredBackends } from "@elastic-attention/tensor";
+import { registeredModelAdapters } from "@elastic-attention/transformer";
+import type { CommandFunction } from "../../program/command-definition.js";
+import registerPackages from "../../program/register-packages.js";
+import { formatBytes } from "../../report/routing-report-text.js";
+import type { DoctorOptions } from "./doctor-command.js";
+
+interface Finding {
+  readonly what: string;
+  readonly ok: boolean;
+  /** Absent, and nothing is the worse for it. */
+  readonly optional?: boolean;
+  readonly detail: string;
+}
+
+/** `doctor`: looks at the machine and the installation; exit code 1 when the native backend cannot start. */
+export const doctor: CommandFunction<DoctorOptions> = async ({ options }) => {
+  registerPackages();
+  const findings: Finding[] = [
+    { what: "node", ok: true, detail: `${process.version} on ${process.platform} ${process.arch}` },
+    { what: "processor", ok: true, detail: `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores` },
+    { what: "memory", ok: true, detail: `${formatBytes(freemem())} free of ${formatBytes(totalmem())}` },
+    ...(await backendFindings()),
+    demoModelFinding(),
+    { what: "architectures", ok: true, detail: registeredModelAdapters().flatMap(({ architectures }) => architectures).join(", ") },
+  ];
+  if (options.json) console.log(JSON.stringify({ findings }, undefined, 2));
+  else for (const finding of findings) console.log(`${state(finding)}  ${finding.what.padEnd(18)} ${finding.detail}`);
+  return findings.every(({ ok, optional }) => ok || optional === true) ? 0 : 1;
+};
+
+function state({ ok, optional }: Finding): string {
+  if (ok) return "ok     ";
+  return optional === true ? "absent " : "missing";
+}
+
+async function backendFindings(): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const provider of registeredBackends()) {
+    const what = `backend ${provider.name}`;
+    const reasons = await provider.available();
+    if (reasons.length > 0) {
+      // Most machines have no GPU.
+      findings.push({ what, ok: false, optional: provider.name === "cuda", detail: reasons.join("; ") });
+      continue;
+    }
+    using backend = await createBackend(provider.name);
+    findings.push({ what, ok: true, detail: backend.device.description });
+  }
+  return findings;
+}
+
+function demoModelFinding(): Finding {
+  const directory = demoModelDirectory();
+  const missing = ["config.json", "model.safetensors", "tokenizer.json", "heads.json"].filter((file) => !existsSync(join(directory, file)));
+  const detail = missing.length === 0 ? directory : `${directory} lacks ${missing.join(", ")}: install @elastic-attention/demo-model again`;
+  return { what: "demo model", ok: missing.length === 0, detail };
+}

@@ -1,0 +1,124 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { backendProvider, type Checkpoint, type FloatDType } from "@elastic-attention/tensor";
+import { countParameters, elasticModes, elasticSizes, findModelAdapter, type ModelConfig, type ModelSpec, openModelFiles, predictMemory, routerFileName } from "@elastic-attention/transformer";
+import { promptInput, readPrompt } from "../../prompt/read-prompt.js";
+import { namedModel } from "../../engine/model-path.js";
+import { openEngine } from "../../engine/open-engine.js";
+import { chosenRouter, requestRouting } from "../../engine/request-settings.js";
+import { headMapSvg } from "../../report/head-map-svg.js";
+import { formatBytes, headMapText, routerText, sparsityText } from "../../report/routing-report-text.js";
+import type { CommandFunction } from "../../program/command-definition.js";
+import { exitCodes } from "../../program/exit-codes.js";
+import registerPackages from "../../program/register-packages.js";
+import { streamAnswer } from "../answer/stream-answer.js";
+import type { InspectOptions } from "./model-commands.js";
+
+/** `inspect`: a checkpoint without loading it; with a prompt also its head map. */
+export const inspect: CommandFunction<InspectOptions> = async ({ positional, options, signal }) => {
+  registerPackages();
+  const checkpoint = describeCheckpoint((await namedModel(options, signal)).path, options);
+  const asked = positional[0] !== undefined || options.file !== undefined || options.svg !== undefined;
+  if (!options.json) console.log(options.memory === true ? memoryText(checkpoint) : checkpointText(checkpoint));
+  if (!asked) {
+    if (options.json) console.log(JSON.stringify({ checkpoint }, undefined, 2));
+    return 0;
+  }
+  const prompt = await readPrompt(positional[0], options.file);
+  await using engine = await openEngine(options, signal);
+  const request = {
+    maxNewTokens: 1,
+    ...requestRouting(options),
+    ...promptInput(prompt, engine.model.hasChatTemplate, options.raw),
+    signal,
+  };
+  const { reason, report } = await streamAnswer(engine, request, () => {});
+  if (reason === "aborted") return exitCodes.interrupted;
+  if (options.svg !== undefined) writeFileSync(options.svg, headMapSvg(report, engine.model.name));
+  if (options.json) {
+    console.log(JSON.stringify({ checkpoint, router: engine.model.router, routerDescription: engine.model.routerDescription, report }, undefined, 2));
+  } else {
+    const router = routerText(report, engine.model, chosenRouter(options).name);
+    console.log(`\n${headMapText(report)}\n${sparsityText(report)} at ${report.promptTokens} tokens; router: ${router}`);
+    if (options.svg !== undefined) console.log(`Wrote ${options.svg}`);
+  }
+  return 0;
+};
+
+type Description = ReturnType<typeof describeCheckpoint>;
+
+function describeCheckpoint(path: string, options: InspectOptions) {
+  using files = openModelFiles(path);
+  const { checkpoint, config, directory, unknownKeys } = files;
+  const adapter = findModelAdapter(config);
+  const spec = adapter.spec(config);
+  const names = [...checkpoint.names];
+  const computed = options.dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
+  const memory = promptMemory(spec, config, computed, options);
+  return {
+    path,
+    spec,
+    adapter: adapter.name,
+    parameters: countParameters(spec),
+    tensors: names.length,
+    types: countTypes(checkpoint),
+    unknownKeys,
+    router: routerOf(directory, names, options),
+    memory,
+  };
+}
+
+/** How many tensors there are of each type, the most frequent one first. */
+function countTypes(checkpoint: Checkpoint): Readonly<Record<string, number>> {
+  const counts = new Map<string, number>();
+  for (const name of checkpoint.names) {
+    const { type } = checkpoint.entry(name);
+    counts.set(type, (counts.get(type) ?? 0) + 1);
+  }
+  return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]));
+}
+
+/** What will decide: see `LocalEngineOptions`. */
+function routerOf(directory: string, names: readonly string[], { heads, router }: InspectOptions): string {
+  if (heads !== undefined) return `head list ${heads}`;
+  if (router !== undefined) return router;
+  const has = (file: string) => existsSync(join(directory, file));
+  if (has(routerFileName)) return `trained, in ${routerFileName}`;
+  if (names.some((name) => name.includes("mask_allocator.cls_router_head_agnostic"))) return "trained";
+  return has("heads.json") ? "none in the checkpoint; head list heads.json" : "none in the checkpoint";
+}
+
+/** What a prompt would need: the prediction by which the engine admits requests. */
+function promptMemory(spec: ModelSpec, config: ModelConfig, dtype: FloatDType, options: InspectOptions) {
+  const { tokens, sparsity = 0, mode, backend } = options;
+  const { retrievalMode, sparseMode } = mode === undefined ? (spec.elastic ?? elasticModes("fa-ssa", elasticSizes(config))) : elasticModes(mode, elasticSizes(config));
+  const chunkRows = backendProvider(backend).workSizes.chunkRows;
+  return { tokens, dtype, sparsity, ...predictMemory(spec, { dtype, chunkRows, sequences: [{ tokens, sparsity, retrievalMode, sparseMode }] }) };
+}
+
+function memoryText({ memory }: Description): string {
+  const rows: readonly (readonly [string, number])[] = [
+    ["weights", memory.weightBytes],
+    ["rotary tables", memory.tableBytes],
+    ["activations", memory.activationBytes],
+    ["keys and values", memory.keyValueBytes],
+    ["  with every head full", memory.fullKeyValueBytes],
+    ["highest sum at once", memory.peakBytes],
+  ];
+  const head = `memory of a prompt of ${memory.tokens} tokens in ${memory.dtype}, ${(100 * memory.sparsity).toFixed(0)}% of the heads sparse`;
+  return [head, ...rows.map(([label, bytes]) => `  ${label.padEnd(24)}${formatBytes(bytes).padStart(10)}`)].join("\n");
+}
+
+function checkpointText({ path, spec, adapter, parameters, tensors, types, unknownKeys, router, memory }: Description): string {
+  const modes = spec.elastic === undefined ? "none" : `${spec.elastic.retrievalMode.kind} / ${spec.elastic.sparseMode.kind}`;
+  return [
+    (path),
+    `  architecture   ${spec.architecture} (adapter ${adapter}), ${(parameters / 1e6).toFixed(1)} M parameters in ${tensors} tensors (${Object.entries(types).map(([type, count]) => `${count} ${type}`).join(", ")})`,
+    `  layers         ${spec.numLayers}, hidden ${spec.hiddenSize}, feed-forward ${spec.intermediateSize}`,
+    `  heads          ${spec.numQueryHeads} query, ${spec.numKeyValueHeads} key-value, head dimension ${spec.headDim}`,
+    `  context        ${spec.contextLength} tokens, vocabulary ${spec.vocabularySize}${spec.tiedEmbeddings ? ", tied output" : ""}`,
+    ...(unknownKeys.length === 0 ? [] : [`  unknown keys   ${unknownKeys.join(", ")}`]),
+    `  elastic modes  ${modes}; router: ${router}`,
+    `  memory         at ${memory.tokens} tokens in ${memory.dtype}: weights ${formatBytes(memory.weightBytes)}, activations ${formatBytes(memory.activationBytes)}, keys and values ${formatBytes(memory.keyValueBytes)}, at most ${formatBytes(memory.peakBytes)} at once`,
+  ].join("\n");
+}

@@ -1,0 +1,44 @@
+import { InvalidOptionError, nearestName } from "@elastic-attention/core";
+import { WorkerEngine } from "@elastic-attention/generation";
+import { elasticModeNames, findElasticModes, publishedSizes } from "@elastic-attention/transformer";
+import type { ModelOptions } from "../options/model-options.js";
+import type { RoutingOptions } from "../options/routing-options.js";
+import { moduleUrls } from "../program/load-modules.js";
+import { layersOf, Progress } from "../terminal/progress.js";
+import { namedModel } from "./model-path.js";
+import { chosenRouter } from "./request-settings.js";
+
+/** Before a model is loaded. @throws InvalidOptionError for a mode that nobody registered */
+function requireMode({ mode }: RoutingOptions): void {
+  if (mode === undefined || findElasticModes(mode, publishedSizes) !== undefined) return;
+  const known = elasticModeNames();
+  const nearest = nearestName(mode, known);
+  throw new InvalidOptionError(
+    `--mode must be one of ${known.join(", ")}, found ${JSON.stringify(mode)}.`,
+    "--mode",
+    nearest === undefined ? "--load brings modes of your own." : `Did you mean "${nearest}"?`,
+  );
+}
+
+/** Loads the model in a worker thread, with progress on standard error. @throws the errors of `namedModel` and `WorkerEngine.load` */
+export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal): Promise<WorkerEngine> {
+  requireMode(options);
+  const { file: routers } = chosenRouter(options);
+  const { path, name } = await namedModel(options, signal);
+  using progress = new Progress("Loading the model", layersOf);
+  // Awaited here: the bar is on the screen until the model is loaded.
+  return await WorkerEngine.load({
+    // Beside this program once it is built.
+    setup: [new URL("./register-packages.js", import.meta.url).href, ...(await moduleUrls(options.load ?? []))],
+    path,
+    name,
+    backend: options.backend,
+    ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...(options.memoryLimit === undefined ? {} : { memoryLimitBytes: options.memoryLimit }),
+    ...(options.heads === undefined ? {} : { headList: options.heads }),
+    ...(routers === undefined ? {} : { routers }),
+    signal,
+    onProgress: (done, total) => progress.update(done, total),
+  });
+}

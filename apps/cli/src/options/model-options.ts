@@ -1,0 +1,25 @@
+import { byteSize, choice, optionSchema, type OptionValues, text, wholeNumber } from "@elastic-attention/core";
+import { sharedOptions } from "./shared-options.js";
+
+/** Options of every command that loads a model. */
+export const modelOptions = optionSchema({
+  model: {
+    type: text("a model"),
+    short: "m",
+    placeholder: "name",
+    description: "folder, .safetensors or .gguf file, or owner/name[@revision][:quantisation] of the Hugging Face hub",
+    otherwise: "the demo model",
+  },
+  backend: { type: text("the name of a backend"), placeholder: "name", description: "cpu, cuda, reference, or one that --load brings", default: "cpu" },
+  dtype: { type: choice("f32", "bf16"), placeholder: "type", description: "type that is computed in", otherwise: "as the checkpoint" },
+  threads: { type: wholeNumber({ minimum: 1 }), placeholder: "n", description: "threads of the cpu backend", otherwise: "all cores" },
+  memoryLimit: {
+    type: byteSize,
+    placeholder: "size",
+    description: "most memory that weights, caches and activations may take: 8GB, 512MiB",
+    otherwise: "what the device has",
+  },
+  ...sharedOptions,
+});
+
+export type ModelOptions = OptionValues<typeof modelOptions>;

@@ -1,9 +1,0 @@
-#include "attention/backward_sm90.cuh"
-
-namespace elastic {
-
-cudaError_t backward_sm90_bf16_128(const BackwardParameters& parameters, int multiprocessors, cudaStream_t stream) {
-  return launch_backward<__nv_bfloat16, 128>(parameters, multiprocessors, stream);
-}
-
-}  // namespace elastic

@@ -1,9 +1,0 @@
-#include "attention/backward_sm90.cuh"
-
-namespace elastic {
-
-cudaError_t backward_sm90_f16_64(const BackwardParameters& parameters, int multiprocessors, cudaStream_t stream) {
-  return launch_backward<__half, 64>(parameters, multiprocessors, stream);
-}
-
-}  // namespace elastic

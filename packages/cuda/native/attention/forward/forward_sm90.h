@@ -1,0 +1,43 @@
+// Attention forward for Hopper: every head of every sequence in one launch, each by its own pattern.
+#pragma once
+#include <cuda.h>
+#include <cuda_runtime_api.h>
+
+#include "attention/tiles/schedule.h"
+#include "attention/tiles/tile_shape.h"
+
+namespace elastic {
+
+/** Pairs of K and V tensors of one launch: their tensor maps are kernel parameters. Sequences of a page pool share a pair. */
+constexpr int kMaxMaps = 64;
+
+struct ForwardParameters {
+  CUtensorMap query;
+  /** By `SequenceEntry::maps`. */
+  CUtensorMap keys[kMaxMaps];
+  CUtensorMap values[kMaxMaps];
+  const SequenceEntry* sequences;
+  const HeadEntry* heads;
+  Schedule schedule;
+  /** [tokens, numQueryHeads, headDim], rows `output_stride` elements apart. */
+  void* output;
+  int64_t output_stride;
+  /** F32 [tokens, numQueryHeads], or null. */
+  float* log_sum_exp;
+  /** Dual forward: `output` gets full attention, these that of the heads' patterns; null otherwise. */
+  void* sparse_output;
+  float* sparse_log_sum_exp;
+  int32_t num_query_heads;
+  int32_t num_key_value_heads;
+  /** Scale of the scores times log2(e). */
+  float scale_log2;
+};
+
+/** Whether there is a kernel for this head size. */
+constexpr bool forward_sm90_has(int head_dim) { return head_dim == 64 || head_dim == 96 || head_dim == 128; }
+
+/** Launches over all multiprocessors; the schedule must have been built on the same stream. */
+cudaError_t launch_forward_sm90(const ForwardParameters& parameters, int head_dim, HalfType type, int multiprocessors,
+                                cudaStream_t stream);
+
+}  // namespace elastic

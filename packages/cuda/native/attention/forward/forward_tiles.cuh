@@ -1,0 +1,59 @@
+// Shared memory of the Hopper forward: the tiles in their stages, and what the producer says about each.
+#pragma once
+#include "attention/forward/forward_sm90.h"
+#include "ptx/warp_group_matrix.cuh"
+
+namespace elastic {
+
+/** What the consumers must know of a key tile: on the diagonal; the last; the last of the sparse side of a dual forward. */
+enum TileFlags : int { kDiagonal = 1, kLast = 2, kSnapshot = 4 };
+
+template <typename Element_, int head_dim_, bool dual_>
+struct ForwardTraits {
+  using Element = Element_;
+  static constexpr int head_dim = head_dim_;
+  static constexpr bool dual = dual_;
+  static constexpr int columns = box_columns(head_dim);
+  static constexpr int row_bytes = columns * 2;
+  static constexpr int parts = head_dim / columns;
+  static constexpr int part_bytes = kTile * row_bytes;
+  static constexpr int tile_bytes = parts * part_bytes;
+  /** Whether registers hold S of two tiles: one in its softmax while the other is computed. */
+  static constexpr bool two_score_tiles = head_dim < 128;
+  static constexpr uint32_t stages = head_dim == 128 ? 2 : 4;
+  static_assert((stages & (stages - 1)) == 0, "the tile counter wraps at 2^32, which must be a multiple of the stages");
+  static constexpr ptx::Swizzle swizzle = columns == 64 ? ptx::Swizzle::Bytes128 : ptx::Swizzle::Bytes64;
+  static constexpr int consumers = 2;
+  static constexpr int threads = 128 * (consumers + 1);
+};
+
+/** The current query tile, described by the producer. */
+struct ForwardQueryTile {
+  /** Row of `query` and `output` of the tile's first row; may lie before the sequence. */
+  int32_t first_row;
+  /** Rows of the tile that belong to the sequence. */
+  int32_t begin;
+  int32_t end;
+  int32_t query_head;
+  /** Keys in the tile on the diagonal. */
+  int32_t diagonal_keys;
+  /** There are no more query tiles; this one has no key tile; it has none on its sparse side. */
+  int32_t done;
+  int32_t empty;
+  int32_t sparse_empty;
+};
+
+template <typename Traits>
+struct alignas(1024) ForwardShared {
+  uint8_t queries[Traits::tile_bytes];
+  uint8_t keys[Traits::stages][Traits::tile_bytes];
+  uint8_t values[Traits::stages][Traits::tile_bytes];
+  ptx::Barrier query_full, query_free;
+  ptx::Barrier keys_full[Traits::stages], keys_free[Traits::stages];
+  ptx::Barrier values_full[Traits::stages], values_free[Traits::stages];
+  int flags[Traits::stages];
+  /** By parity: one is still read when the next is written. */
+  ForwardQueryTile query_tiles[2];
+};
+
+}  // namespace elastic

@@ -1,0 +1,10 @@
+#include "attention/forward/forward_sm90.cuh"
+
+namespace elastic {
+
+cudaError_t forward_sm90_f16_128(const ForwardParameters& parameters, bool dual, int multiprocessors, cudaStream_t stream) {
+  if (dual) return launch_forward<ForwardTraits<__half, 128, true>>(parameters, multiprocessors, stream);
+  return launch_forward<ForwardTraits<__half, 128, false>>(parameters, multiprocessors, stream);
+}
+
+}  // namespace elastic

@@ -1,0 +1,50 @@
+// Attention of one query row a sequence on Hopper: all keys of all heads shared out evenly over the multiprocessors.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include "attention/forward/forward_sm90.h"
+#include "decode/attention/key_units.h"
+
+namespace elastic {
+
+/** Query heads of one key-value head that the kernel takes. */
+constexpr int kMostGroup = 16;
+
+struct DecodeAttention {
+  /** Rows of [numQueryHeads, headDim]; row of a sequence: `SequenceEntry::query_start`. */
+  const void* query;
+  int64_t query_stride;
+  void* output;
+  int64_t output_stride;
+  /** F32 [rows, numQueryHeads], or null. */
+  float* log_sum_exp;
+  const SequenceEntry* sequences;
+  const HeadEntry* heads;
+  /** Entries from one sequence's heads to the next's. */
+  int32_t head_stride;
+  /** One for each thread block that is launched. */
+  const DecodeShare* shares;
+  const DecodeItem* items;
+  int32_t num_query_heads;
+  int32_t num_key_value_heads;
+  float scale_log2;
+  /** Parts of items: F32 [2 · blocks, group, headDim + 4]. */
+  float* partial;
+  /** One for each item, zero between launches. */
+  int32_t* arrived;
+  /** Whether the kernel before writes nothing but queries and the newest token of each sequence: this one then begins early. */
+  bool early;
+};
+
+/** Memory that all launches of a device share, one after another: parts of items, and counters. */
+struct DecodeMemory {
+  float* partial;
+  int32_t* arrived;
+  static constexpr int kMostItems = 1 << 16;
+  static const DecodeMemory& instance();
+};
+
+cudaError_t launch_decode_attention(const DecodeAttention& call, int head_dim, HalfType type, int multiprocessors,
+                                    cudaStream_t stream);
+
+}  // namespace elastic

@@ -1,0 +1,111 @@
+// Q, O and the softmax state of one warp of the decode kernel, while K and V pass by in shared memory.
+#pragma once
+#include "attention/rows/warp_keys.cuh"
+
+namespace elastic {
+
+/** 16 rows, one for each query head of the group; a lane holds columns 2 place + {0, 1} of each tile of two rows. */
+template <typename Traits>
+struct WarpRows {
+  using Element = typename Traits::Element;
+  static constexpr int key_chunks = Traits::head_dim / 32;
+  static constexpr int value_width = Traits::head_dim % 64 == 0 ? 8 : 4;
+  static constexpr int value_chunks = Traits::head_dim / (8 * value_width);
+
+  uint32_t Q[2 * key_chunks][4];
+  float O[value_chunks * value_width][4];
+  float maximum[2];
+  float sum[2];
+
+  /** Before each item; the registers are free for other use between two items. */
+  __device__ void clear() {
+#pragma unroll
+    for (auto& tile : O) {
+#pragma unroll
+      for (float& value : tile) value = 0;
+    }
+#pragma unroll
+    for (auto& chunk : Q) {
+#pragma unroll
+      for (uint32_t& value : chunk) value = 0;
+    }
+    maximum[0] = maximum[1] = -INFINITY;
+    sum[0] = sum[1] = 0;
+  }
+
+  /** After {@link clear}. */
+  __device__ void begin(const uint8_t* queries, int group, int quad, int place) {
+#pragma unroll
+    for (int chunk = 0; chunk < key_chunks; ++chunk) {
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+        const int head = quad + 8 * r;
+        uint4 line{0, 0, 0, 0};
+        if (head < group) {
+          line = *reinterpret_cast<const uint4*>(queries + head * Traits::row_bytes + chunk * 64 + place * 16);
+        }
+        Q[2 * chunk][r] = line.x, Q[2 * chunk][r + 2] = line.y;
+        Q[2 * chunk + 1][r] = line.z, Q[2 * chunk + 1][r + 2] = line.w;
+      }
+    }
+  }
+
+  /** Attends sixteen keys; `visible` says which of this lane's four the queries see. */
+  __device__ void attend(const uint8_t* keys, const uint8_t* values, const bool (&visible)[4], float scale_log2, int quad, int place) {
+    uint4 key_data[2][key_chunks];
+#pragma unroll
+    for (int tile = 0; tile < 2; ++tile) {
+#pragma unroll
+      for (int chunk = 0; chunk < key_chunks; ++chunk) {
+        key_data[tile][chunk] =
+            *reinterpret_cast<const uint4*>(keys + (tile * 8 + quad) * Traits::row_bytes + chunk * 64 + place * 16);
+      }
+    }
+    float S[2][4] = {};
+    multiply_qk<Element, key_chunks>(S, Q, key_data);
+    uint32_t P[4];
+    softmax_step<Element>(S, [&](int, int i) { return visible[i]; }, scale_log2, maximum, sum, O, P);
+#pragma unroll
+    for (int chunk = 0; chunk < value_chunks; ++chunk) {
+      uint32_t lines[4][value_width / 2];
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int row = place * 2 + i % 2 + i / 2 * 8;
+        const uint8_t* source = values + row * Traits::row_bytes + chunk * value_width * 16 + quad * value_width * 2;
+        if constexpr (value_width == 8) {
+          const uint4 line = *reinterpret_cast<const uint4*>(source);
+          lines[i][0] = line.x, lines[i][1] = line.y, lines[i][2] = line.z, lines[i][3] = line.w;
+        } else {
+          const uint2 line = *reinterpret_cast<const uint2*>(source);
+          lines[i][0] = line.x, lines[i][1] = line.y;
+        }
+      }
+      add_pv<Element, value_width>(O + chunk * value_width, P, lines[0], lines[1], lines[2], lines[3]);
+    }
+  }
+
+  /** Writes O of the group's rows, not yet divided by the sum, with their maximum and sum. */
+  __device__ void store(float* rows, int group, int quad, int place) {
+    sum[0] = quad_sum(sum[0]);
+    sum[1] = quad_sum(sum[1]);
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      if (quad + 8 * r >= group) continue;
+      float* row = rows + (quad + 8 * r) * Traits::part_row;
+#pragma unroll
+      for (int tile = 0; tile < value_chunks * value_width; ++tile) {
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          // Column 2 place + i of a product is lane 2 place + i of the chunk's lanes.
+          row[tile / value_width * 8 * value_width + (place * 2 + i) * value_width + tile % value_width] = O[tile][2 * r + i];
+        }
+      }
+      if (place == 0) {
+        row[Traits::head_dim] = maximum[r];
+        row[Traits::head_dim + 1] = sum[r];
+      }
+    }
+  }
+};
+
+}  // namespace elastic

@@ -1,0 +1,191 @@
+#include "decode/step/decode_exports.h"
+
+#include "addon/attention_call.h"
+#include "addon/buffer_table.h"
+#include "addon/buffers.h"
+#include "addon/call.h"
+#include "core/device/captured_graphs.h"
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/memory/reserved_memory.h"
+#include "decode/step/decode_step.h"
+#include "sampling/sample_call.h"
+
+namespace elastic {
+namespace {
+
+cudaStream_t stream() { return Device::instance().stream; }
+int multiprocessors() { return Device::instance().multiprocessors; }
+
+/** The tables of a batch, in the order of `DecodeBatchArguments`. */
+DecodeBatch read_batch(Call& call) {
+  const Matrix lengths = call.tensor("lengths"), heads = call.tensor("head table");
+  const Matrix keys = call.tensor("keys"), values = call.tensor("values");
+  const PageTable pages = read_page_table(call);
+  const Matrix plan = call.tensor("plan");
+  const int64_t layers = call.integer("layers"), key_value_heads = call.integer("key-value heads");
+  call.require_dtype(lengths, DType::I32, "lengths");
+  call.require_dtype(heads, DType::I32, "head table");
+  call.require_dtype(plan, DType::U8, "plan");
+  call.require_float(keys, "keys");
+  call.require_dtype(values, keys.dtype, "values");
+  const int64_t slots = lengths.columns;
+  constexpr int64_t most = 1 << 16;
+  const bool sensible = lengths.rows == 1 && slots > 0 && slots <= most && layers > 0 && layers <= most &&
+                        key_value_heads > 0 && key_value_heads <= most && slots * key_value_heads <= DecodeMemory::kMostItems;
+  call.require(sensible && pages.entries != nullptr, "a decode batch has sequences, layers, heads and pages");
+  static_assert(sizeof(HeadEntry) == 8 * sizeof(int32_t));
+  call.require(heads.columns == 8 && heads.row_stride == 8 && heads.rows == slots * layers * key_value_heads,
+               "the head table does not fit the batch");
+  call.require(keys.columns == values.columns && keys.rows == values.rows && keys.row_stride == keys.columns &&
+                   values.row_stride == values.columns && keys.rows <= INT32_MAX,
+               "keys and values are not of one pool");
+  call.require(plan.rows == 1 && plan.columns >= decode_plan_bytes(slots, layers, key_value_heads, multiprocessors()) &&
+                   reinterpret_cast<uintptr_t>(plan.data) % 16 == 0,
+               "the plan has no room");
+  return DecodeBatch{lengths.integers(0), reinterpret_cast<const HeadEntry*>(heads.data), keys.data, values.data,
+                     static_cast<int32_t>(keys.rows), pages.shift, pages.entries, static_cast<int32_t>(slots),
+                     static_cast<int32_t>(layers), static_cast<int32_t>(key_value_heads), plan.data};
+}
+
+int read_layer(Call& call, const DecodeBatch& batch) {
+  const int64_t layer = call.integer("layer");
+  call.require(layer >= 0 && layer < batch.layers, "there is no such layer");
+  return static_cast<int>(layer);
+}
+
+void plan_decode(Call& call) { launch_decode_plan(read_batch(call), multiprocessors(), stream()); }
+
+void prepare_decode(Call& call) {
+  const DecodeBatch batch = read_batch(call);
+  const int layer = read_layer(call, batch);
+  DecodePreparation preparation{};
+  preparation.query_key_value = call.tensor("queryKeyValue");
+  preparation.query_norm = call.optional_tensor("queryNorm");
+  preparation.key_norm = call.optional_tensor("keyNorm");
+  preparation.epsilon = static_cast<float>(call.number("epsilon"));
+  preparation.cosine = call.tensor("cosine");
+  preparation.sine = call.tensor("sine");
+  const int64_t query_heads = call.integer("query heads"), head_dim = call.integer("head dimension");
+  call.require_float(preparation.query_key_value, "queryKeyValue");
+  call.require_dtype(preparation.cosine, DType::F32, "cosine");
+  call.require_dtype(preparation.sine, DType::F32, "sine");
+  call.require(query_heads > 0 && query_heads <= 65536 && head_dim > 0 && head_dim <= 65536, "the heads have impossible sizes");
+  call.require(preparation.query_key_value.rows == batch.slots &&
+                   preparation.query_key_value.columns == (query_heads + 2 * batch.key_value_heads) * head_dim,
+               "queryKeyValue does not fit the batch");
+  call.require(preparation.cosine.columns * 2 == head_dim && preparation.sine.columns * 2 == head_dim &&
+                   preparation.cosine.rows == preparation.sine.rows,
+               "the tables do not fit the heads");
+  for (const Matrix& norm : {preparation.query_norm, preparation.key_norm}) {
+    const bool fits = norm.data == nullptr || (norm.dtype == DType::F32 && norm.rows == 1 && norm.columns == head_dim);
+    call.require(fits, "a norm does not fit the heads");
+  }
+  preparation.query_heads = static_cast<int32_t>(query_heads);
+  preparation.head_dim = static_cast<int32_t>(head_dim);
+  launch_decode_preparation(batch, layer, preparation, stream());
+}
+
+void attend_decode(Call& call) {
+  const DecodeBatch batch = read_batch(call);
+  const int layer = read_layer(call, batch);
+  const Matrix query = call.tensor("query"), output = call.tensor("output");
+  const int64_t query_heads = call.integer("query heads"), head_dim = call.integer("head dimension");
+  const auto scale = static_cast<float>(call.number("scale"));
+  call.require(query.dtype == DType::BF16 || query.dtype == DType::F16, "decoding takes bf16 and f16");
+  call.require_dtype(output, query.dtype, "output");
+  call.require(query_heads > 0 && query_heads % batch.key_value_heads == 0 && query_heads / batch.key_value_heads <= kMostGroup &&
+                   head_dim <= 128 && forward_sm90_has(static_cast<int>(head_dim)),
+               "the decode kernel does not take these heads");
+  call.require(query.rows == batch.slots && output.rows == batch.slots && query.columns == query_heads * head_dim &&
+                   output.columns == query.columns,
+               "query and output do not fit the batch");
+  const auto aligned = [](const Matrix& matrix) {
+    return reinterpret_cast<uintptr_t>(matrix.data) % 16 == 0 && matrix.row_stride % 8 == 0;
+  };
+  call.require(aligned(query) && aligned(output), "query and output are not aligned");
+  DecodeAttention decode{};
+  decode.query = query.data;
+  decode.query_stride = query.row_stride;
+  decode.output = output.data;
+  decode.output_stride = output.row_stride;
+  decode.sequences = batch.sequences();
+  decode.heads = batch.layer_heads(layer);
+  decode.head_stride = batch.head_stride();
+  decode.shares = batch.shares(layer, multiprocessors());
+  decode.items = batch.items(layer, multiprocessors());
+  decode.num_query_heads = static_cast<int32_t>(query_heads);
+  decode.num_key_value_heads = batch.key_value_heads;
+  decode.scale_log2 = scale * 1.44269504088896341f;
+  decode.partial = DecodeMemory::instance().partial;
+  decode.arrived = DecodeMemory::instance().arrived;
+  decode.early = true;
+  const HalfType type = query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16;
+  check(launch_decode_attention(decode, static_cast<int>(head_dim), type, multiprocessors(), stream()), "decode attention");
+}
+
+Napi::Value plan_bytes(const Napi::CallbackInfo& info) {
+  return guarded_value(info, [&](Call& call) {
+    const int64_t slots = call.integer("slots"), layers = call.integer("layers"), heads = call.integer("key-value heads");
+    return Napi::Number::New(info.Env(), static_cast<double>(decode_plan_bytes(slots, layers, heads, multiprocessors())));
+  });
+}
+
+Napi::Value reserve(const Napi::CallbackInfo& info) {
+  return guarded_value(info, [&](Call& call) {
+    const int64_t bytes = call.integer("bytes");
+    call.require(bytes > 0, "bytes must be positive");
+    char* data = reserve_addresses(static_cast<std::size_t>(bytes));
+    const uint32_t id = BufferTable::instance().adopt(data, 0);
+    own_buffer(info.Env(), id);
+    return Napi::Number::New(info.Env(), id);
+  });
+}
+
+void grow(Call& call) {
+  const int64_t id = call.integer("buffer"), bytes = call.integer("bytes");
+  call.require(id > 0 && id <= UINT32_MAX && bytes >= 0, "that is no buffer");
+  const BufferTable::Block block = BufferTable::instance().find(static_cast<uint32_t>(id));
+  call.require(block.data != nullptr && static_cast<std::size_t>(bytes) >= block.bytes, "that buffer does not grow");
+  grow_reserved(block.data, static_cast<std::size_t>(bytes));
+  BufferTable::instance().resize(static_cast<uint32_t>(id), static_cast<std::size_t>(bytes));
+}
+
+void clear(Call& call) {
+  const int64_t id = call.integer("buffer");
+  call.require(id > 0 && id <= UINT32_MAX, "that is no buffer");
+  const BufferTable::Block block = BufferTable::instance().find(static_cast<uint32_t>(id));
+  call.require(block.data != nullptr, "that is no buffer");
+  BufferTable::instance().resize(static_cast<uint32_t>(id), 0);
+  clear_reserved(block.data);
+}
+
+Napi::Value capture_end(const Napi::CallbackInfo& info) {
+  return guarded_value(info, [&](Call&) { return Napi::Number::New(info.Env(), static_cast<double>(end_capture())); });
+}
+
+void capture_begin(Call&) { begin_capture(); }
+void capture_abandon(Call&) { abandon_capture(); }
+void graph_replay(Call& call) { replay_graph(call.integer("graph")); }
+void graph_release(Call& call) { release_graph(call.integer("graph")); }
+
+}  // namespace
+
+void export_decode(Napi::Env env, Napi::Object exports) {
+  const auto set = [&](const char* name, auto function) { exports.Set(name, Napi::Function::New(env, function)); };
+  set("decodePlanBytes", plan_bytes);
+  set("planDecode", guarded<plan_decode>);
+  set("prepareDecode", guarded<prepare_decode>);
+  set("decodeAttention", guarded<attend_decode>);
+  set("sampleTokens", guarded<sample_tokens>);
+  set("reserve", reserve);
+  set("grow", guarded<grow>);
+  set("clear", guarded<clear>);
+  set("beginCapture", guarded<capture_begin>);
+  set("endCapture", capture_end);
+  set("abandonCapture", guarded<capture_abandon>);
+  set("replayGraph", guarded<graph_replay>);
+  set("releaseGraph", guarded<graph_release>);
+}
+
+}  // namespace elastic

@@ -1,0 +1,26 @@
+import { countParameters } from "@elastic-attention/transformer";
+import type { ModelDescription } from "./engine.js";
+import type { RouterChoice } from "./request/router-choice.js";
+import type { Tokenizer } from "./tokenizer/tokenizer.js";
+
+/** What callers are told of a loaded model. */
+export function describeModel({ model, router, description }: RouterChoice, tokenizer: Tokenizer, name: string, loadSeconds: number): ModelDescription {
+  const { spec, decoder } = model;
+  return {
+    name,
+    architecture: spec.architecture,
+    parameters: countParameters(spec),
+    contextLength: spec.contextLength,
+    numLayers: spec.numLayers,
+    numQueryHeads: spec.numQueryHeads,
+    numKeyValueHeads: spec.numKeyValueHeads,
+    headDim: spec.headDim,
+    vocabularySize: spec.vocabularySize,
+    dtype: decoder.dtype,
+    backend: decoder.backend.name,
+    hasChatTemplate: tokenizer.hasChatTemplate,
+    router,
+    routerDescription: description,
+    loadSeconds,
+  };
+}

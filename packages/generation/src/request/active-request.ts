@@ -1,0 +1,176 @@
+import type { SequenceCache } from "@elastic-attention/attention";
+import { type PrefillSequence, type SequenceRouting, TokenSampler } from "@elastic-attention/transformer";
+import type { EngineContext } from "../engine-context.js";
+import type { RequestView } from "../schedule/decide-step.js";
+import { SessionTurn } from "../session/session-turn.js";
+import { Answer, type FinishReason } from "./answer.js";
+import { type CheckedRequest, checkRequest } from "./checked-request.js";
+import { EventQueue } from "./event-queue.js";
+import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
+import { type DecodeStep, Measurements } from "./measurements.js";
+import { RequestMemory } from "./request-memory.js";
+import { type RequestRouting, routeRequest } from "./request-routing.js";
+import { routingReport } from "./routing-report.js";
+
+/** Events that a request is ahead of its reader at most. */
+const mostUnread = 32;
+
+/**
+ * One request from its arrival to its end. It is advanced by the scheduler; its memory is its cache and its sampler, which
+ * {@link requeue}, {@link finish} and {@link fail} give back at any time.
+ */
+export class ActiveRequest implements RequestView {
+  readonly events: EventQueue<GenerationEvent>;
+  /** Its session, if it has one. */
+  readonly turn: SessionTurn;
+  readonly memory: RequestMemory;
+  state: "queued" | "prefill" | "decode" | "done" = "queued";
+  arrival = 0;
+  /** Prefills with others that ended before their time: because of it, or of one of them. */
+  brokenPrefills = 0;
+  waitsForMemory = false;
+  /** Whether nobody else held memory when it was started: what it lacks then it will always lack. */
+  startedAlone = false;
+  readonly #checked: CheckedRequest;
+  readonly #routing: RequestRouting;
+  readonly #seed: number;
+  readonly #answer: Answer;
+  readonly #measured: Measurements;
+  #parts: Int32Array[] = [];
+  #cache: SequenceCache | undefined;
+  #sampler: TokenSampler | undefined;
+  #routed: Pick<SequenceRouting, "assignment" | "blocks"> | undefined;
+  #layersTold = 0;
+
+  /** Checks the request; nothing is computed or allocated yet. @throws InvalidRequestError, TokenizerError */
+  constructor(
+    private readonly context: EngineContext,
+    readonly request: GenerationRequest,
+    onRead: () => void,
+  ) {
+    const { choice, tokenizer, endOfText, sessions, sparsity } = context;
+    this.#routing = routeRequest(choice, request);
+    this.#checked = checkRequest(request, tokenizer, choice.model.spec.contextLength);
+    this.#seed = this.#checked.sampling.seed ?? Math.floor(Math.random() * 2 ** 32);
+    this.#answer = new Answer(this.#checked, endOfText, tokenizer);
+    this.events = new EventQueue(onRead);
+    this.turn = new SessionTurn(request, this.#checked, sessions);
+    this.memory = new RequestMemory(choice.model.decoder, this.#checked, this.#routing, sparsity);
+    this.#measured = new Measurements(this.promptTokens);
+  }
+
+  get promptTokens(): number {
+    return this.#checked.tokens.length;
+  }
+
+  get session(): string | undefined {
+    return this.request.session;
+  }
+
+  get readsAlone(): boolean {
+    return this.brokenPrefills > 1;
+  }
+
+  get keepsUp(): boolean {
+    return this.events.unread < mostUnread;
+  }
+
+  /** Keys and values while it decodes. */
+  get cache(): SequenceCache {
+    return this.#cache!;
+  }
+
+  get sampler(): TokenSampler {
+    return this.#sampler!;
+  }
+
+  get lastToken(): number {
+    return this.#answer.lastGiven;
+  }
+
+  get wantsTokens(): boolean {
+    return this.#checked.maxNewTokens > 0;
+  }
+
+  /** Takes its memory; {@link nextPart} then says what to read. @throws OutOfMemoryError, TokenizerError */
+  start(alone: boolean): void {
+    const { choice, tokenizer } = this.context;
+    const { decoder } = choice.model;
+    const { tokens, decode, maxNewTokens, sampling } = this.#checked;
+    this.state = "prefill";
+    this.startedAlone = alone;
+    this.waitsForMemory = false;
+    const held = this.turn.begin(tokenizer, decoder.spec.contextLength - maxNewTokens);
+    this.#cache = held ?? decoder.createCache({ decode, reserveTokens: this.memory.reserveTokens });
+    this.#parts = this.turn.parts;
+    this.#measured.reusedTokens = this.turn.reusedTokens;
+    this.#sampler = new TokenSampler(decoder.backend, decoder.spec.vocabularySize, { ...sampling, seed: this.#seed }, tokens);
+  }
+
+  /** The next part of the prompt for a prefill; undefined when all has been read. */
+  nextPart(): PrefillSequence | undefined {
+    const tokens = this.#parts.shift();
+    const { router } = this.#routing;
+    return tokens === undefined ? undefined : { tokens, cache: this.cache, ...(router === undefined ? {} : { router }) };
+  }
+
+  /** Tells how far the prefill is, each layer once. */
+  tellProgress(layersDone: number, layersTotal: number): void {
+    while (this.#layersTold < layersDone) {
+      this.#layersTold += 1;
+      this.events.push({ type: "progress", layersDone: this.#layersTold, layersTotal, promptTokens: this.promptTokens });
+    }
+  }
+
+  /** The prompt has been read. */
+  endPrefill({ assignment, blocks }: SequenceRouting, seconds: number): void {
+    // A turn that goes on keeps the plan of the first.
+    this.#routed = { assignment: this.turn.heldAssignment ?? assignment, blocks };
+    this.#measured.prefillSeconds = seconds;
+    this.state = "decode";
+    this.memory.learn(this.#routed.assignment);
+  }
+
+  /** Takes a token that the model gave, in a decode step or in none. @returns why the answer ends with it, if it does */
+  takeToken(token: number, step?: DecodeStep): FinishReason | undefined {
+    if (step !== undefined) this.#measured.addStep(step);
+    const taken = this.#answer.take(token);
+    if (taken !== undefined) this.events.push(taken.event);
+    return taken?.reason;
+  }
+
+  /** The last event; the cache goes to the session or is freed. */
+  finish(reason: FinishReason): void {
+    const { text, numTokens } = this.#answer;
+    const cache = this.state === "decode" ? this.#cache : undefined;
+    const report = routingReport(this.#measured, numTokens, this.#routing, this.#routed, cache);
+    const kept = cache === undefined ? undefined : this.turn.stateAfter(this.#answer, cache, this.#routed!.assignment);
+    if (kept !== undefined) this.#cache = undefined;
+    this.#release("done");
+    this.turn.leave(kept);
+    this.events.push({ type: "finish", reason, text, report });
+    this.events.end();
+  }
+
+  /** The reader gets the error; everything is freed. */
+  fail(error: unknown): void {
+    this.#release("done");
+    this.turn.leave();
+    this.events.fail(error);
+  }
+
+  /** Gives its memory back and waits to be read again; its tokens stay. */
+  requeue(): void {
+    this.#release("queued");
+    this.turn.loseCache();
+    this.#answer.restart();
+  }
+
+  #release(state: "queued" | "done"): void {
+    this.state = state;
+    this.#cache?.dispose();
+    this.#cache = undefined;
+    this.#sampler?.[Symbol.dispose]();
+    this.#sampler = undefined;
+  }
+}

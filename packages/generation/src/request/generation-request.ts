@@ -1,0 +1,99 @@
+import type { Router } from "@elastic-attention/router";
+import type { ElasticModeName } from "@elastic-attention/transformer";
+import type { RequestRouting } from "./request-routing.js";
+
+/** One message of a conversation, in the form chat templates expect. */
+export interface ChatMessage {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+}
+
+/** How the next token is drawn. All fields optional; the default is greedy. */
+export interface SamplingParameters {
+  /** 0 (default) is greedy. */
+  readonly temperature?: number;
+  /** Keep the k most likely tokens; 0 keeps all. */
+  readonly topK?: number;
+  /** Keep the smallest set of tokens whose probability reaches this; 1 keeps all. */
+  readonly topP?: number;
+  /** Drop tokens less likely than this share of the most likely one; 0 drops none. */
+  readonly minP?: number;
+  /** Divides (or multiplies, when negative) the logits of tokens already seen; 1 is off. */
+  readonly repetitionPenalty?: number;
+  /** Same seed and same prompt give the same text at any batch size. */
+  readonly seed?: number;
+}
+
+/** Named combinations of retrieval and sparse mode (paper section 4), and of modes that a user registered. */
+export type ModeName = ElasticModeName;
+
+/** What to generate from and how. Exactly one of `prompt`, `messages` and `tokens` is given. */
+export interface GenerationRequest {
+  /** Raw text, no template applied. */
+  readonly prompt?: string;
+  /** Conversation; the model's chat template is applied. */
+  readonly messages?: readonly ChatMessage[];
+  readonly tokens?: ArrayLike<number>;
+  readonly maxNewTokens?: number;
+  readonly sampling?: SamplingParameters;
+  /** Generation ends before the first of these texts; none of it is emitted. */
+  readonly stop?: readonly string[];
+  /** Default: the model's own elastic modes, "full" for a plain checkpoint. */
+  readonly mode?: ModeName;
+  /** The sparsity dial: target share of key-value heads in the sparse mode, 0 to 1. Default: as the router decides. */
+  readonly sparsity?: number;
+  /**
+   * A router of the caller's own, instead of `mode` and `sparsity`; it stays the caller's. Only where the engine computes in
+   * the same thread: `WorkerEngine` refuses it. The name of a router (`registerRouter`) goes everywhere, together with
+   * `mode` and, where the router scores heads, `sparsity`.
+   */
+  readonly router?: Router | string;
+  /** "routed" (default): streaming heads keep sink and local tokens only. "full": the published behaviour. */
+  readonly decode?: "routed" | "full";
+  /**
+   * A name for the turns of one conversation. What the last turn left in the cache stays, and where this prompt goes on
+   * from there, only the rest is read, under the plan that the first turn's prefill made.
+   */
+  readonly session?: string;
+  /** With a session: forget its cache and read the whole prompt again, with new routing. Default false. */
+  readonly reroute?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** What a finished request did; every figure measured, none estimated. */
+export interface RoutingReport {
+  readonly promptTokens: number;
+  /** Of the prompt's tokens, those that the session's cache held already. */
+  readonly reusedTokens: number;
+  readonly newTokens: number;
+  /** What decided: the model's learned routers, a head list, nothing, or a router of the caller's own. */
+  readonly router: RequestRouting["kind"];
+  /** Share of key-value heads in the sparse mode over all layers (paper eq. 4). */
+  readonly modelSparsity: number;
+  /** Share of causal blocks that were not visited, over all layers and heads, at prefill; in a later turn, by its plan. */
+  readonly effectiveSparsity: number;
+  /** Labels of the modes in the head map. */
+  readonly modes: readonly string[];
+  /** [layer][kvHead]: index into `modes`. */
+  readonly headMap: readonly (readonly number[])[];
+  /** From the beginning of the prefill until its logits were there, without the decode steps that others took in between. */
+  readonly prefillSeconds: number;
+  readonly prefillTokensPerSecond: number;
+  readonly decodeTokensPerSecond: number;
+  /** Its share of the decode steps: the seconds of each, divided by the requests that took part. */
+  readonly decodeShareSeconds: number;
+  readonly keyValueBytes: number;
+  /** What the same cache would take with every head full. */
+  readonly fullKeyValueBytes: number;
+}
+
+/** What a running request tells, in this order: progress*, token*, finish. */
+export type GenerationEvent =
+  | { readonly type: "progress"; readonly layersDone: number; readonly layersTotal: number; readonly promptTokens: number }
+  | { readonly type: "token"; readonly id: number; readonly text: string }
+  | {
+      readonly type: "finish";
+      readonly reason: "end-of-text" | "length" | "stop" | "aborted";
+      readonly text: string;
+      readonly report: RoutingReport;
+    };

@@ -1,0 +1,65 @@
+import { OutOfMemoryError } from "@elastic-attention/core";
+import type { DecoderModel, MemoryPrediction } from "@elastic-attention/transformer";
+import type { CheckedRequest } from "./checked-request.js";
+import type { ExpectedSparsity } from "./expected-sparsity.js";
+import type { RequestRouting } from "./request-routing.js";
+
+/** Room for new tokens that is made at once; a longer answer grows the cache. */
+const maximumReserve = 1024;
+
+/** Predicts what a request will need, each figure once. */
+export class RequestMemory {
+  /** Tokens that its cache makes room for beyond the prompt. */
+  readonly reserveTokens: number;
+  /** Whether the router alone knows how many heads it will make sparse. */
+  readonly #hasUnknownSparsity: boolean;
+  readonly #predictions = new Map<number | undefined, MemoryPrediction>();
+
+  constructor(
+    private readonly decoder: DecoderModel,
+    private readonly request: CheckedRequest,
+    private readonly routing: RequestRouting,
+    private readonly sparsity: ExpectedSparsity,
+  ) {
+    const { router } = routing;
+    this.reserveTokens = Math.min(request.maxNewTokens, maximumReserve);
+    this.#hasUnknownSparsity = router !== undefined && router.modes.length > 1 && router.expectedSparseHeads === undefined;
+  }
+
+  /** Bytes that the request will need, as far as one can tell. */
+  get expectedBytes(): number {
+    return this.#predict(this.sparsity.mean).requestBytes;
+  }
+
+  /** The same if its router makes every head sparse. */
+  get leastBytes(): number {
+    return this.#predict(1).requestBytes;
+  }
+
+  /** The router has decided. @param assignment [layer][kvHead]: 0 is the retrieval mode */
+  learn(assignment: readonly (readonly number[])[]): void {
+    if (this.#hasUnknownSparsity) this.sparsity.add(assignment);
+  }
+
+  /** @throws OutOfMemoryError when the request could not fit even alone */
+  requireThatItCanFit(): void {
+    const { backend } = this.decoder;
+    // Where the router decides, what is needed at least: all of its heads sparse.
+    const { requestBytes, weightBytes, tableBytes } = this.#predict(1);
+    const { limitBytes } = backend.memory();
+    if (weightBytes + tableBytes + requestBytes <= limitBytes) return;
+    throw new OutOfMemoryError(backend.name, requestBytes, weightBytes + tableBytes, limitBytes, "this request");
+  }
+
+  /** As if nothing were cached. @param sparsity what to reckon with where the router cannot say */
+  #predict(sparsity: number): MemoryPrediction {
+    const key = this.#hasUnknownSparsity ? sparsity : undefined;
+    const known = this.#predictions.get(key);
+    if (known !== undefined) return known;
+    const { tokens, decode } = this.request;
+    const { router } = this.routing;
+    const prediction = this.decoder.predictMemory({ sequences: [{ tokens: tokens.length, reserveTokens: this.reserveTokens, decode, router, sparsity: key }] });
+    this.#predictions.set(key, prediction);
+    return prediction;
+  }
+}

@@ -1,0 +1,21 @@
+import { InvalidRequestError } from "@elastic-attention/core";
+import type { SamplingParameters } from "../request/generation-request.js";
+
+/** Sampling parameters with every default filled in but the seed's. */
+export type CheckedSampling = Required<Omit<SamplingParameters, "seed">> & Pick<SamplingParameters, "seed">;
+
+/** @throws InvalidRequestError for values out of range, naming the parameter */
+export function checkSampling(parameters: SamplingParameters = {}): CheckedSampling {
+  const { temperature = 0, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, seed } = parameters;
+  requireRange("temperature", temperature, temperature >= 0, "0 or more");
+  requireRange("topK", topK, Number.isInteger(topK) && topK >= 0, "a whole number, 0 or more");
+  requireRange("topP", topP, topP > 0 && topP <= 1, "above 0, at most 1");
+  requireRange("minP", minP, minP >= 0 && minP <= 1, "between 0 and 1");
+  requireRange("repetitionPenalty", repetitionPenalty, repetitionPenalty > 0, "above 0");
+  if (seed !== undefined) requireRange("seed", seed, Number.isSafeInteger(seed), "a whole number");
+  return { temperature, topK, topP, minP, repetitionPenalty, ...(seed === undefined ? {} : { seed }) };
+}
+
+function requireRange(name: string, value: number, valid: boolean, expected: string): void {
+  if (!valid) throw new InvalidRequestError(`${name} must be ${expected}, found ${value}.`);
+}

@@ -1,0 +1,53 @@
+import type { OutOfMemoryError } from "@elastic-attention/core";
+import type { ActiveRequest } from "../request/active-request.js";
+import type { SessionStore } from "../session/session-store.js";
+import { sessionsToEvict, whoGivesWay } from "./decide-step.js";
+import type { RequestLists } from "./request-lists.js";
+import type { StepCounters } from "./step-counters.js";
+
+/** Moves memory from those who can do without to those who cannot go on. */
+export class MemoryShares {
+  constructor(
+    private readonly requests: RequestLists,
+    private readonly sessions: SessionStore,
+    private readonly counters: StepCounters,
+  ) {}
+
+  /**
+   * Somebody gives memory to a request that an allocation has failed for: idle sessions, others, or itself to others, until
+   * it can begin again.
+   *
+   * @returns false when there is nothing to give: the request does not fit
+   */
+  giveTo(request: ActiveRequest, error: OutOfMemoryError): boolean {
+    const evict = sessionsToEvict(this.sessions.idleSessions, error);
+    for (const name of evict) this.sessions.close(name);
+    if (evict.length > 0) return true;
+    const { prefilling, decoding } = this.requests;
+    const victim = whoGivesWay(request, [...new Set([request, ...prefilling, ...decoding])]);
+    if (victim === undefined && request.startedAlone) return false;
+    // One that is left alone may begin again where nobody was before.
+    if (victim === undefined) this.requests.requeue(request);
+    else this.#preempt(victim);
+    return true;
+  }
+
+  /** Takes the memory of a request whose reader does not read. */
+  take(request: ActiveRequest): void {
+    this.#preempt(request);
+    this.freed();
+  }
+
+  /** Memory has been given back: those who wait for some may try again. */
+  freed(): void {
+    for (const request of this.requests.queued) request.waitsForMemory = false;
+  }
+
+  /** Gives the memory of a request, and of those it is read with, to others until one of them has ended. */
+  #preempt(request: ActiveRequest): void {
+    const { prefilling } = this.requests;
+    for (const each of prefilling.includes(request) ? prefilling : [request]) each.waitsForMemory = true;
+    this.counters.preemptions += 1;
+    this.requests.requeue(request);
+  }
+}

@@ -1,0 +1,55 @@
+// Registers a reference backend and a tokenizer any call of which can fail, in an engine's worker thread. The thread that
+// starts it shares three numbers: calls so far, the call that fails (-1: none), live allocations.
+import { getEnvironmentData } from "node:worker_threads";
+import { DeviceError } from "@elastic-attention/core";
+import { ReferenceBackend, referenceProvider, registerBackend } from "@elastic-attention/tensor";
+import { Tokenizer } from "@elastic-attention/generation";
+
+const shared = new Int32Array(getEnvironmentData("faults"));
+
+function counted(make) {
+  if (shared[0]++ === shared[1]) throw make();
+}
+
+class FaultyBackend extends ReferenceBackend {
+  constructor() {
+    super();
+    const { kernels } = this;
+    const run = kernels.run.bind(kernels);
+    kernels.run = (operation, call) => {
+      this.#count(operation.name);
+      return run(operation, call);
+    };
+  }
+
+  #count(operation) {
+    counted(() => new DeviceError(this.name, operation, "injected"));
+    shared[2] = super.memory().liveAllocations;
+  }
+
+  fence() {
+    this.#count("fence");
+    return { wait: async () => this.#count("fence.wait") };
+  }
+
+  static {
+    for (const name of ["allocate", "write", "download", "startDownload", "memory"]) {
+      const original = ReferenceBackend.prototype[name];
+      this.prototype[name] = function (...values) {
+        this.#count(name);
+        return original.apply(this, values);
+      };
+    }
+  }
+}
+
+export default () => {
+  registerBackend({ ...referenceProvider, available: async () => [], create: async () => new FaultyBackend() });
+  for (const name of ["encode", "decode"]) {
+    const original = Tokenizer.prototype[name];
+    Tokenizer.prototype[name] = function (...values) {
+      counted(() => new Error("injected"));
+      return original.apply(this, values);
+    };
+  }
+};

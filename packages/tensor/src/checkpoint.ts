@@ -1,0 +1,31 @@
+import type { ByteRange } from "./positional-file.js";
+
+/** A tensor of a checkpoint. */
+export interface CheckpointEntry {
+  readonly name: string;
+  /** Its element type or weight format, by name: BF16, F32, Q4_K, … */
+  readonly type: string;
+  /** Rows first. */
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+}
+
+/** The tensors of a model under one roof, whatever kind of file they are in. */
+export interface Checkpoint extends Disposable {
+  /** The file or folder that was opened. */
+  readonly path: string;
+  readonly names: IterableIterator<string>;
+  /** Bytes of all tensors. */
+  readonly byteLength: number;
+  has(name: string): boolean;
+  /** @throws MissingTensorError */
+  entry(name: string): CheckpointEntry;
+  /** Bytes of a tensor in its own type, aligned for any typed array, or of a range within it. @throws MissingTensorError, ShapeError, DisposedError */
+  read(name: string, range?: ByteRange): Uint8Array;
+  /**
+   * Where `read` takes a tensor's bytes from, for those who read them by themselves (`Backend.readFile`); undefined where
+   * they lie in another order in the file. Valid until the checkpoint is closed. @throws MissingTensorError, DisposedError
+   */
+  locate(name: string): { readonly descriptor: number; readonly position: number } | undefined;
+  close(): void;
+}

@@ -1,0 +1,6 @@
+export * from "./gguf-checkpoint.js";
+export * from "./gguf-file.js";
+export type { GgufArray, GgufTensorEntry, GgufValue } from "./header.js";
+export * from "./metadata.js";
+export * from "./tensor-types.js";
+export * from "./write-gguf.js";

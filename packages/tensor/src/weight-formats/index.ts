@@ -1,0 +1,2 @@
+export * from "./weight-format.js";
+export * from "./weight-formats.js";

@@ -1,0 +1,23 @@
+/** Heads whose rows lie in the order in which neighbours are rotated together. */
+export interface RotatedRows {
+  /** Rows of a head. */
+  readonly headDim: number;
+  /** Bytes of a row. */
+  readonly rowBytes: number;
+}
+
+/**
+ * Puts the rows of whole heads back: row 2i + j of a head, which is element j of its pair i, becomes row j * headDim / 2 + i.
+ * Rows are moved as they are, in whatever format.
+ */
+export function rowsInHalves(bytes: Uint8Array, { headDim, rowBytes }: RotatedRows): Uint8Array {
+  const ordered = new Uint8Array(bytes.length);
+  const half = headDim / 2;
+  for (let head = 0; head < bytes.length; head += headDim * rowBytes) {
+    for (let row = 0; row < headDim; row++) {
+      const from = head + row * rowBytes;
+      ordered.set(bytes.subarray(from, from + rowBytes), head + ((row & 1) * half + (row >> 1)) * rowBytes);
+    }
+  }
+  return ordered;
+}

@@ -1,0 +1,65 @@
+import { ModelConfigError } from "@elastic-attention/core";
+import { type Checkpoint, type DType, type Tensor, toFloat16, weightByteLength, weightFormat } from "@elastic-attention/tensor";
+
+/** Elements that are unpacked at once: what they take as float32 stays in the processor's cache. */
+const sliceElements = 1 << 18;
+
+/**
+ * Fills the dense rows of `target`, in its dtype, with a matrix that is kept in blocks; some rows at a time, so that never
+ * more than a slice of it is in memory as float32.
+ * @throws ModelConfigError for a value that is not finite
+ */
+export function unpackRows(target: Tensor, checkpoint: Checkpoint, name: string): void {
+  const { type, shape } = checkpoint.entry(name);
+  const format = weightFormat(type, name);
+  const { backend, dtype } = target;
+  const [numRows, rowLength] = [shape[0]!, shape.slice(1).reduce((product, size) => product * size, 1)];
+  const rowBytes = weightByteLength(format, rowLength);
+  const sliceRows = Math.max(1, Math.min(numRows, Math.floor(sliceElements / rowLength)));
+  const values = new Float32Array(sliceRows * rowLength);
+  const rounded = dtype === "f32" ? undefined : new Uint16Array(values.length);
+  for (let row = 0; row < numRows; row += sliceRows) {
+    const end = Math.min(row + sliceRows, numRows);
+    const length = (end - row) * rowLength;
+    const part = values.subarray(0, length);
+    format.dequantize(checkpoint.read(name, { start: row * rowBytes, end: end * rowBytes }), part);
+    const output = rounded?.subarray(0, length);
+    if (!(output === undefined ? allFinite(part) : round(part, output, dtype))) {
+      throw notFinite(name, row * rowLength + part.findIndex((value) => !Number.isFinite(value)));
+    }
+    backend.write(target.rows(row, end), output ?? part);
+  }
+}
+
+/** Error about one element of a tensor. */
+export function notFinite(name: string, index: number): ModelConfigError {
+  return new ModelConfigError(`${name} holds a value that is not finite (element ${index}).`, "The checkpoint is damaged; download it again.");
+}
+
+const exponent = 0x7f800000;
+/** Makes an exponent of ones, and no other, reach the sign bit. */
+const carry = 0x00800000;
+
+function allFinite(values: Float32Array): boolean {
+  const patterns = new Int32Array(values.buffer, values.byteOffset, values.length);
+  let carried = 0;
+  for (let i = 0; i < patterns.length; i++) carried |= (patterns[i]! & exponent) + carry;
+  return carried >= 0;
+}
+
+/** Rounds to the nearest, of two to the even one. @returns whether all are finite numbers */
+function round(values: Float32Array, output: Uint16Array, dtype: DType): boolean {
+  if (dtype === "f16") {
+    for (let i = 0; i < values.length; i++) output[i] = toFloat16(values[i]!);
+    return allFinite(values);
+  }
+  // The same as toBFloat16, without its care for NaN: such a tensor is refused.
+  const patterns = new Int32Array(values.buffer, values.byteOffset, values.length);
+  let carried = 0;
+  for (let i = 0; i < patterns.length; i++) {
+    const pattern = patterns[i]!;
+    carried |= (pattern & exponent) + carry;
+    output[i] = (pattern + 0x7fff + ((pattern >>> 16) & 1)) >>> 16;
+  }
+  return carried >= 0;
+}

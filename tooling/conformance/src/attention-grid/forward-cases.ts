@@ -1,0 +1,50 @@
+import { appendGroups, type ForwardCase, forwardAppends, full, type GridSize, selected, streaming } from "./grid-case.js";
+
+const window = streaming(1, 16);
+/** One kind of pattern on all heads, and a head of each kind. */
+const patterns = [
+  [full, full, full, full],
+  [window, window, window, window],
+  [full, window, selected, streaming(2, 1)],
+  [selected, selected, selected, selected],
+] as const;
+
+/** The 418 cases of the grid at head sizes 64, 96 and 128 in bf16 and f16, or the small part of it. */
+export function forwardCases({ headDims, dtypes, small = false }: GridSize): ForwardCase[] {
+  const tokens = small ? [1, 127, 129, 390] : [1, 127, 128, 129, 500, 2176, 2177, 4000];
+  const groups = small ? ([3, 7] as const) : appendGroups;
+  const appends = small ? forwardAppends.slice(0, 3) : forwardAppends;
+  const plain = { name: "", magnitude: 1, dual: false } as const;
+  const largest = headDims.reduce((a, b) => Math.max(a, b));
+  const first = dtypes[0]!;
+  return [
+    ...headDims.flatMap((headDim) =>
+      dtypes.flatMap((dtype) =>
+        [false, true].flatMap((dual) =>
+          tokens.flatMap((length) =>
+            (small ? [patterns[2]] : patterns).map((heads) => {
+              return { ...plain, headDim, group: 2, lengths: [[length, length]] as const, patterns: [heads], dtype, dual };
+            }),
+          ),
+        ),
+      ),
+    ),
+    ...appends.flatMap((append) =>
+      groups.map((group) => {
+        return { ...plain, name: "append", headDim: largest, group, lengths: [append], patterns: [[full, streaming(1, 4)]], dtype: first };
+      }),
+    ),
+    ...(small ? [] : [false, true]).flatMap((dual) =>
+      [1, 30].map((magnitude) => ({
+        name: magnitude === 1 ? "batch" : `batch of magnitude ${magnitude}`,
+        headDim: largest,
+        group: 4,
+        lengths: [[700, 700], [1, 1], [2500, 2500], [129, 1000]] as const,
+        patterns: [[full, window], [window, window], [streaming(1, 3), full], [selected, streaming(1, 2, 256)]],
+        dtype: first,
+        magnitude,
+        dual,
+      })),
+    ),
+  ];
+}
