@@ -20,12 +20,17 @@ export class TokenBuffer {
       this.#ids = grown;
     }
     this.#ids[this.#length++] = id;
-    if (this.#length > this.limit) throw new TokenLimitError(this.limit);
+    if (this.#length > this.limit) this.refuse();
   }
 
-  /** Says that so many more ids are sure to come. @throws TokenLimitError when that is too many */
-  expect(count: number): void {
-    if (this.#length + count > this.limit) throw new TokenLimitError(this.limit);
+  /** How many more ids are wanted. */
+  get room(): number {
+    return this.limit - this.#length;
+  }
+
+  /** Ends the encoding: more ids are sure to come than there is room for. @throws TokenLimitError always */
+  refuse(): never {
+    throw new TokenLimitError(this.limit);
   }
 
   pushAll(ids: ArrayLike<number>): void {

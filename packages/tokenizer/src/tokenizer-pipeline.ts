@@ -47,7 +47,7 @@ export class TokenizerPipeline {
    * @throws TokenizerError for damaged content, and for parts that cannot be followed exactly, by name
    */
   constructor(tokenizer: unknown, config: unknown = {}) {
-    const root = new Description(tokenizer, "the file");
+    const root = new Description(tokenizer, "");
     const settings = new Description(config, "tokenizer_config.json");
     const part = <T>(name: string, read: (part: Description) => T): T | undefined => {
       return root.has(name) ? read(new Description(root.value(name), name)) : undefined;

@@ -15,7 +15,7 @@ export class Description {
   readonly #fields: Readonly<Record<string, unknown>>;
 
   /**
-   * @param place where the object stands, such as `pre_tokenizer.pretokenizers[1]`.
+   * @param place where the object stands, such as `pre_tokenizer.pretokenizers[1]`; "" for the whole file.
    * @throws TokenizerError when the value is no object, or nested too deep
    */
   constructor(
@@ -23,8 +23,8 @@ export class Description {
     readonly place: string,
     private readonly depth = 0,
   ) {
-    if (depth > deepest) throw damaged(place.slice(0, 80), "is nested too deep");
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw damaged(place, "is not an object");
+    if (depth > deepest) throw damaged(`${place.slice(0, 80)}…`, "is nested too deep");
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw damaged(place === "" ? "its content" : place, "is not an object");
     this.#fields = value as Readonly<Record<string, unknown>>;
   }
 
@@ -70,7 +70,7 @@ export class Description {
   }
 
   object(name: string): Description {
-    return new Description(this.value(name), `${this.place}.${name}`, this.depth + 1);
+    return new Description(this.value(name), this.#placeOf(name), this.depth + 1);
   }
 
   optionalObject(name: string): Description | undefined {
@@ -84,7 +84,7 @@ export class Description {
   }
 
   objects(name: string): Description[] {
-    return this.array(name).map((value, index) => new Description(value, `${this.place}.${name}[${index}]`, this.depth + 1));
+    return this.array(name).map((value, index) => new Description(value, `${this.#placeOf(name)}[${index}]`, this.depth + 1));
   }
 
   /** The fields of an object that maps names to values. */
@@ -96,14 +96,18 @@ export class Description {
 
   /** An error about a field. */
   wrong(name: string, what: string): TokenizerError {
-    return damaged(`${this.place}.${name}`, what);
+    return damaged(this.#placeOf(name), what);
   }
 
   /** An error about a part that is not supported. */
   unsupported(what: string): TokenizerError {
-    return new TokenizerError(`tokenizer.json: ${this.place} asks for ${what}, which is not supported.`, {
+    return new TokenizerError(`tokenizer.json cannot be used: ${this.place} asks for ${what}, which is not supported.`, {
       hint: "Take a model with another tokenizer, or save this one anew with a recent fast tokenizer.",
     });
+  }
+
+  #placeOf(name: string): string {
+    return this.place === "" ? name : `${this.place}.${name}`;
   }
 
   #typed<K extends Kind>(name: string, kind: K, otherwise: Kinds[K] | undefined): Kinds[K] {
@@ -115,5 +119,5 @@ export class Description {
 }
 
 function damaged(place: string, what: string): TokenizerError {
-  return new TokenizerError(`tokenizer.json: ${place} ${what}.`, { hint: "The file is damaged; download it again." });
+  return new TokenizerError(`tokenizer.json cannot be used: ${place} ${what}.`, { hint: "The file is damaged; download it again." });
 }

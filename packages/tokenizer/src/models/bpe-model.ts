@@ -56,9 +56,7 @@ export class BpeModel implements TokenModel {
       ids.push(whole);
       return;
     }
-    this.#addSymbols(piece);
-    // Merging a long piece takes time; no token has more symbols than characters.
-    ids.expect(Math.floor(this.#row.length / this.#longest));
+    this.#addSymbols(piece, ids);
     this.#row.merge(this.merges);
     if (piece.length <= longestCachedPiece) {
       const found = this.#row.ids();
@@ -75,9 +73,11 @@ export class BpeModel implements TokenModel {
     this.#cache.set(ownCopy(piece), ids);
   }
 
-  #addSymbols(piece: string): void {
+  #addSymbols(piece: string, ids: TokenBuffer): void {
     const row = this.#row;
     row.clear();
+    // No token has more symbols than characters: a piece of too many tokens is known before it is merged.
+    const most = (ids.room + 1) * this.#longest;
     const { fuseUnknown, continuingSubwordPrefix, endOfWordSuffix } = this.options;
     let unknown = -1;
     for (let index = 0; index < piece.length; ) {
@@ -96,6 +96,7 @@ export class BpeModel implements TokenModel {
         id = this.vocabulary.id(symbol);
       }
       index = end;
+      if (row.length >= most) ids.refuse();
       if (id !== undefined) {
         if (unknown >= 0) row.add(unknown);
         unknown = -1;
