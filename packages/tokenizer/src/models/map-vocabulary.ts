@@ -5,10 +5,21 @@ const highestId = 0x7fff_fffe;
 
 /** A vocabulary as most models have it: an object of ids by token. */
 export class MapVocabulary implements Vocabulary {
-  readonly #tokens = new Map<number, string>();
+  /** By id; ids far above the number of tokens are kept apart. */
+  readonly #tokens: (string | undefined)[];
+  readonly #farTokens = new Map<number, string>();
 
   constructor(private readonly ids: ReadonlyMap<string, number>) {
-    for (const [token, id] of ids) this.#tokens.set(id, token);
+    const near = 2 * ids.size + 1024;
+    const tokens: (string | undefined)[] = Array.from({ length: ids.size });
+    for (const [token, id] of ids) {
+      if (id >= near) this.#farTokens.set(id, token);
+      else {
+        while (tokens.length < id) tokens.push(undefined);
+        tokens[id] = token;
+      }
+    }
+    this.#tokens = tokens;
   }
 
   get size(): number {
@@ -20,7 +31,7 @@ export class MapVocabulary implements Vocabulary {
   }
 
   token(id: number): string | undefined {
-    return this.#tokens.get(id);
+    return this.#tokens[id] ?? this.#farTokens.get(id);
   }
 
   /** Units of the longest token. */
