@@ -83,7 +83,7 @@ export class UnigramModel implements TokenModel {
       joining = isUnknown;
       end = start;
     }
-    return parts.reverse();
+    return parts.toReversed();
   }
 
   #unknownId(): number {
