@@ -34,11 +34,14 @@ afterAll(async () => {
 async function cli(args: readonly string[], until?: RegExp) {
   const { NODE_OPTIONS: _, HF_TOKEN: __, HF_HUB_OFFLINE: ___, ...inherited } = process.env;
   const child = spawn(process.execPath, [program, ...args], { cwd: folder, env: { ...inherited, HF_ENDPOINT: hub.url, HF_HUB_CACHE: cache } });
-  let [stdout, stderr] = ["", ""];
+  let [stdout, stderr, interrupts] = ["", "", 1];
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => {
     stderr += chunk.toString();
-    if (until?.test(stderr) === true) child.kill("SIGINT");
+    if (interrupts > 0 && until?.test(stderr) === true) {
+      interrupts -= 1;
+      child.kill("SIGINT");
+    }
   });
   child.stdin.end();
   const status = await new Promise<number | null>((resolve) => child.on("close", resolve));

@@ -133,8 +133,9 @@ class WeightReader {
     const { backend, dtype } = this.options;
     const empty = backend.emptyWeight?.(table.shape[0]!, table.shape[1]!, dtype);
     if (empty === undefined) return this.scope.track(backend.kernels.run(packLinear, { weights: [table], dtype }));
+    this.scope.track(empty.weight);
     backend.kernels.run(cast, { input: table, output: empty.rows });
-    return this.scope.track(empty.weight);
+    return empty.weight;
   }
 
   /** A norm weight or bias as f32. */
