@@ -6,7 +6,8 @@ const folders = shared === undefined ? [ownTables] : [ownTables, `${shared}fixtu
 const own = new Set(tableNames(ownTables));
 
 for (const folder of folders) {
-  describe(`${folder === ownTables ? "pipelines made for tests" : "pipelines of public models"}`, () => {
+  const kind = folder === ownTables ? "made for tests" : "of public models";
+  describe(`pipelines ${kind}`, () => {
     const names = tableNames(folder).filter((name) => folder === ownTables || !own.has(name));
     it.each(names)("encode and decode as the reference does: %s", (name) => {
       const table = readTable(folder, name);

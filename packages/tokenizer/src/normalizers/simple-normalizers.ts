@@ -70,7 +70,8 @@ export class ByteLevelNormalizer implements Normalizer {
   }
 }
 
-const nmtRemoved = new RegExp("[\\x01-\\x08\\x0b\\x0e-\\x1f\\x7f\\x8f\\x9f]", "gu");
+const nmtControls = "\\x01-\\x08\\x0b\\x0e-\\x1f\\x7f\\x8f\\x9f";
+const nmtRemoved = new RegExp(`[${nmtControls}]`, "gu");
 const nmtSpaces = /[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/gu;
 
 /** The rules for white space and control characters of sentencepiece's nmt_nfkc. */

@@ -19,7 +19,7 @@ export const benchmark: Benchmark = {
   description: "Text to token ids: English, code, Chinese, spaces; against the npm package tokenizers where it is installed",
   async run(options, progress) {
     // A model's folder takes the demo model's place.
-    const directory = process.env["ELASTIC_ATTENTION_TOKENIZER"] ?? demoModelDirectory;
+    const directory = process.env["ELASTIC_ATTENTION_TOKENIZER"] ?? demoModelDirectory();
     const rounds = options.rounds ?? (options.tiny ? 1 : 5);
     const figures: Figure[] = [];
     const loads: number[] = [];
