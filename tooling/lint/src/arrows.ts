@@ -25,8 +25,9 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   "model-llama": engineBelowGeneration,
   "model-qwen": engineBelowGeneration,
   hub: ["core"],
+  tokenizer: ["core"],
   // A model's name is looked up on the hub.
-  generation: [...engineBelowGeneration, "hub", "chat-template"],
+  generation: [...engineBelowGeneration, "hub", "chat-template", "tokenizer"],
   distributed: ["core", "tensor", "addon"],
   training: [...engineBelowGeneration, "generation", "distributed"],
   "demo-model": [],

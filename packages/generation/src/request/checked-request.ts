@@ -1,4 +1,5 @@
 import { InvalidRequestError } from "@elastic-attention/core";
+import { TokenLimitError } from "@elastic-attention/tokenizer";
 import { checkSampling, type CheckedSampling } from "../sampling/checked-sampling.js";
 import type { Tokenizer } from "../tokenizer/tokenizer.js";
 import { tokenizing } from "../tokenizer/tokenizing.js";
@@ -35,7 +36,7 @@ export function checkRequest(request: GenerationRequest, tokenizer: Tokenizer, c
   }
   checkSession(request);
   const sampling = checkSampling(request.sampling);
-  const { tokens, text } = tokenizing(() => readPrompt(request, tokenizer));
+  const { tokens, text } = tokenizing(() => promptWithin(request, tokenizer, contextLength));
   if (tokens.length === 0) throw new InvalidRequestError("The prompt has no tokens.", "Give a text that is not empty.");
   const room = contextLength - tokens.length;
   if (room < 1) {
@@ -69,7 +70,21 @@ function checkSession({ session, reroute = false }: GenerationRequest): void {
   if (reroute && session === undefined) throw new InvalidRequestError("reroute is about a session, and the request has none.");
 }
 
-function readPrompt(input: PromptInput, tokenizer: Tokenizer): { readonly tokens: Int32Array; readonly text: string | undefined } {
+/** A prompt of many times the context is refused before all of it is tokenized. @throws InvalidRequestError, TokenizerError */
+function promptWithin(input: PromptInput, tokenizer: Tokenizer, contextLength: number): ReturnType<typeof readPrompt> {
+  try {
+    return readPrompt(input, tokenizer, contextLength);
+  } catch (error) {
+    if (!TokenLimitError.isInstance(error)) throw error;
+    throw new InvalidRequestError(
+      `The prompt has more than ${contextLength} tokens; the model's context is ${contextLength}, answer included.`,
+      "Shorten the prompt or choose a model with a longer context.",
+    );
+  }
+}
+
+/** @param limit how many tokens can be used. */
+function readPrompt(input: PromptInput, tokenizer: Tokenizer, limit = Infinity): { readonly tokens: Int32Array; readonly text: string | undefined } {
   const given = (["prompt", "messages", "tokens"] as const).filter((key) => input[key] !== undefined);
   if (given.length !== 1) {
     throw new InvalidRequestError(`Give exactly one of prompt, messages and tokens; found ${given.join(" and ") || "none"}.`);
@@ -78,10 +93,10 @@ function readPrompt(input: PromptInput, tokenizer: Tokenizer): { readonly tokens
   if (input.messages !== undefined) {
     if (input.messages.length === 0) throw new InvalidRequestError("A conversation needs at least one message.");
     const text = tokenizer.applyChatTemplate(input.messages, input.chatTemplate);
-    return { tokens: tokenizer.encode(text, { addSpecialTokens: false }), text };
+    return { tokens: tokenizer.encode(text, { addSpecialTokens: false, limit }), text };
   }
   if (typeof input.prompt !== "string") throw new InvalidRequestError("prompt must be a text.");
-  return { tokens: tokenizer.encode(input.prompt), text: input.prompt };
+  return { tokens: tokenizer.encode(input.prompt, { limit }), text: input.prompt };
 }
 
 /** Checked before the copy, which would cut 1.5 to 1. */

@@ -1,68 +1,49 @@
-/** What the text decoder puts where bytes are no character, or not yet one. */
-const replacement = "\uFFFD";
+import type { TokenTextStream } from "../tokenizer/token-codec.js";
 
-/** Tokens of the text before that are kept: enough for any character that ends in them. */
-const contextTokens = 6;
+/** Tokens of the text before that are looked at: enough for any character, and for runs of bytes, that end in them. */
+const contextTokens = 256;
 
 /**
- * Turns tokens into text one by one. Decoding single tokens would break characters that span tokens and lose the spaces
- * that depend on what stands before; decoding everything again each time would be quadratic. So a short window is
- * decoded: the tokens of the last text that came out, then what has been added since.
- *
- * Only the last replacement character of a window can still become something else (a decoder puts exactly one for an
- * unfinished character), so that one is held back and invalid bytes before it come out.
+ * Turns the tokens of an answer into text one by one, going on from a text before. Pieces are whole characters, and their
+ * sum is what decoding all tokens at once gives.
  */
 export class Detokenizer {
-  #window: number[] = [];
-  #emitted: string;
-  /** Whether the window holds more than the tokens before. */
+  readonly #stream: TokenTextStream;
+  /** Units of the text before that the stream still holds back: they are no part of the answer. */
+  #foreign = 0;
   #begun = false;
 
   /**
-   * @param decode text of several tokens.
-   * @param hasText whether a token takes part in the text; others (end of turn) must not: at the window's start they
-   *   would make the next word the first one.
+   * @param open starts a stream.
    * @param before tokens that the text goes on from.
    */
-  constructor(
-    private readonly decode: (ids: readonly number[]) => string,
-    private readonly hasText: (id: number) => boolean,
-    before: ArrayLike<number> = [],
-  ) {
-    this.#window = Array.from(before).filter(hasText).slice(-contextTokens);
-    this.#emitted = settled(this.#decodeWindow());
+  constructor(open: () => TokenTextStream, before: ArrayLike<number> = []) {
+    this.#stream = open();
+    const context = Array.from(before).slice(-contextTokens);
+    if (context.length === 0) return;
+    const [out, twin] = [this.#stream, open()];
+    for (const id of context) {
+      out.push(id);
+      twin.push(id);
+    }
+    // What the text before would end with if nothing followed; a character that is unfinished there is the answer's.
+    this.#foreign = twin.end().replace(/\uFFFD+$/u, "").length;
   }
 
   /** The text that is certain with this token; often empty inside a character of several tokens. */
   push(id: number): string {
-    if (!this.hasText(id)) return "";
     this.#begun = true;
-    const known = this.#window.length;
-    this.#window.push(id);
-    const whole = this.#decodeWindow();
-    const certain = settled(whole);
-    const text = certain.slice(this.#emitted.length);
-    this.#emitted = certain;
-    if (text !== "" && certain.length === whole.length) {
-      this.#window = this.#window.slice(known);
-      this.#emitted = this.#decodeWindow();
-    }
-    return text;
+    return this.#own(this.#stream.push(id));
   }
 
-  /** What is left of an unfinished character at the end: a replacement character, or nothing. */
+  /** What is left when no token follows: the replacement of an unfinished character, or what waited for the next token. */
   flush(): string {
-    if (!this.#begun) return "";
-    const text = this.#decodeWindow().slice(this.#emitted.length);
-    this.#emitted += text;
-    return text;
+    return this.#begun ? this.#own(this.#stream.end()) : "";
   }
 
-  #decodeWindow(): string {
-    return this.#window.length === 0 ? "" : this.decode(this.#window);
+  #own(text: string): string {
+    const foreign = Math.min(this.#foreign, text.length);
+    this.#foreign -= foreign;
+    return text.slice(foreign);
   }
-}
-
-function settled(text: string): string {
-  return text.endsWith(replacement) ? text.slice(0, -1) : text;
 }

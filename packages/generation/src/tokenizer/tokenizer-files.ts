@@ -6,7 +6,7 @@ import { TokenizerError } from "@elastic-attention/core";
 export interface TokenizerFiles {
   /** Content of tokenizer.json. */
   readonly tokenizer: Readonly<Record<string, unknown>>;
-  /** Content of tokenizer_config.json; empty when the folder has none. */
+  /** Content of tokenizer_config.json, over that of special_tokens_map.json; empty when the folder has neither. */
   readonly config: Readonly<Record<string, unknown>>;
   /** Source of the chat template, wherever the folder keeps it. */
   readonly chatTemplate: string | undefined;
@@ -20,7 +20,8 @@ export function readTokenizerFiles(directory: string): TokenizerFiles {
       hint: "Download tokenizer.json and tokenizer_config.json into the model's folder (older models: save them with the fast tokenizer).",
     });
   }
-  const config = readJson(join(directory, "tokenizer_config.json")) ?? {};
+  // Older folders name special tokens only in a file of their own; where both do, the configuration counts.
+  const config = { ...readJson(join(directory, "special_tokens_map.json")), ...readJson(join(directory, "tokenizer_config.json")) };
   return { tokenizer, config, chatTemplate: findChatTemplate(directory, config) };
 }
 

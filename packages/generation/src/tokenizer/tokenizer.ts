@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { InvalidRequestError, TokenizerError } from "@elastic-attention/core";
+import { InvalidRequestError } from "@elastic-attention/core";
+import { type DecodeOptions, type EncodeOptions, TokenizerPipeline } from "@elastic-attention/tokenizer";
 import { findGguf } from "@elastic-attention/transformer";
 import { ChatTemplate, type ChatTemplateOptions } from "./chat-template.js";
 import { Detokenizer } from "../text/detokenizer.js";
 import type { ChatMessage } from "../request/generation-request.js";
 import { readGgufTokenizer } from "./gguf/gguf-tokenizer.js";
-import { HuggingFaceCodec } from "./huggingface-codec.js";
 import type { TokenCodec, TokenizerParts } from "./token-codec.js";
 import { readTokenizerFiles, type TokenizerFiles } from "./tokenizer-files.js";
 
@@ -18,10 +18,10 @@ export class Tokenizer {
   /** Ids at which an answer ends, where the tokenizer's own file says so; a folder says it elsewhere. */
   readonly endOfText: readonly number[];
 
-  /** @throws TokenizerError for a tokenizer.json of an unknown kind and for a chat template that cannot be parsed. */
+  /** @throws TokenizerError for a tokenizer.json that is damaged or cannot be followed exactly, and for a chat template that cannot be parsed. */
   constructor(source: TokenizerFiles | TokenizerParts) {
     const { config, chatTemplate } = source;
-    this.#codec = "codec" in source ? source.codec : new HuggingFaceCodec(source.tokenizer, config);
+    this.#codec = "codec" in source ? source.codec : new TokenizerPipeline(source.tokenizer, config);
     this.endOfText = "codec" in source ? source.endOfText : [];
     this.#template = chatTemplate === undefined ? undefined : new ChatTemplate(chatTemplate, config);
   }
@@ -62,29 +62,25 @@ export class Tokenizer {
    *
    * @param options.addSpecialTokens whether to put begin-of-text and the like around it, as the model wants for raw
    *   text (default true); a text from a chat template has them already.
-   * @throws TokenizerError for text that a vocabulary without an unknown token has no token for (BPE drops such text)
+   * @param options.limit how many tokens are wanted at most; a text with more is refused as soon as that is known.
+   * @throws TokenizerError for text that a vocabulary without an unknown token has no token for (BPE drops such text), and
+   *   for more tokens than the limit
    */
-  encode(text: string, options: { readonly addSpecialTokens?: boolean } = {}): Int32Array {
-    if (text === "" && options.addSpecialTokens === false) return new Int32Array(0);
-    const ids: readonly (number | null | undefined)[] = this.#codec.encode(text, options.addSpecialTokens ?? true);
-    if (ids.some((id) => id === undefined || id === null)) {
-      throw new TokenizerError("The text has characters that the vocabulary has no token for, and it has no unknown token.", {
-        hint: "Leave the characters out, or add unk_token to tokenizer.json.",
-      });
-    }
-    return Int32Array.from(ids as readonly number[]);
+  encode(text: string, options: EncodeOptions = {}): Int32Array {
+    return this.#codec.encode(text, options);
   }
 
   /**
-   * Text of token ids; ids outside the vocabulary (padding rows of the embedding table) give nothing. Spaces are never
-   * "cleaned up" around punctuation, so that text comes back as it was.
+   * Text of token ids; ids outside the vocabulary (padding rows of the embedding table) give nothing. Spaces are cleaned up
+   * around punctuation only where the tokenizer's own decoder does so.
    *
    * @param options.skipSpecialTokens default true.
    */
-  decode(ids: Iterable<number>, options: { readonly skipSpecialTokens?: boolean } = {}): string {
-    const skip = options.skipSpecialTokens ?? true;
-    const known = Array.from(ids).filter((id) => this.#codec.token(id) !== undefined && !(skip && this.#codec.specialTokens.has(id)));
-    return known.length === 0 ? "" : this.#codec.decode(known);
+  decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
+    const stream = this.#codec.decodeStream(options);
+    let text = "";
+    for (const id of ids) text += stream.push(id);
+    return text + stream.end();
   }
 
   /**
@@ -92,10 +88,10 @@ export class Tokenizer {
    *
    * @param before tokens that the text goes on from (a raw prompt), which decides whether the first word begins with a
    *   space; none for an answer of its own.
+   * @param options.skipSpecialTokens default true.
    */
-  detokenizer(before: ArrayLike<number> = []): Detokenizer {
-    const text = (id: number) => !this.#codec.specialTokens.has(id) && this.#codec.token(id) !== undefined;
-    return new Detokenizer((ids) => this.decode(ids), text, before);
+  detokenizer(before: ArrayLike<number> = [], options: DecodeOptions = {}): Detokenizer {
+    return new Detokenizer(() => this.#codec.decodeStream(options), before);
   }
 
   /** A conversation as the model reads it, by default up to where the assistant's answer begins. @throws InvalidRequestError */

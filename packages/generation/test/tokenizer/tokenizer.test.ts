@@ -140,7 +140,7 @@ describe("tokenizer files", () => {
   it("whose vocabulary lacks a character fail instead of naming another token", () => {
     const load = (content: unknown) => inFolder({ "tokenizer.json": JSON.stringify(content) }, (path) => Tokenizer.load(path));
     expect(Array.from(load(minimal).encode("ab"))).toEqual([2]);
-    const words = { ...minimal, model: { type: "WordPiece", vocab: { ab: 0 }, continuing_subword_prefix: "##", max_input_chars_per_word: 9 } };
+    const words = { ...minimal, model: { type: "WordPiece", vocab: { ab: 0 }, unk_token: "[UNK]", continuing_subword_prefix: "##", max_input_chars_per_word: 9 } };
     expect(() => load(words).encode("z")).toThrow(/no token for/);
   });
 });

@@ -1,5 +1,5 @@
 import { GgufCheckpoint, type GgufMetadata } from "@elastic-attention/tensor";
-import { HuggingFaceCodec } from "../huggingface-codec.js";
+import { TokenizerPipeline } from "@elastic-attention/tokenizer";
 import type { TokenCodec, TokenizerParts } from "../token-codec.js";
 import { byteLevelTokenizer } from "./byte-level-tokenizer.js";
 import { type GgufVocabulary, readVocabulary } from "./gguf-vocabulary.js";
@@ -28,7 +28,7 @@ function makeCodec(metadata: GgufMetadata, vocabulary: GgufVocabulary, config: R
   const model = "tokenizer.ggml.model";
   switch (metadata.string(model)) {
     case "gpt2":
-      return new HuggingFaceCodec(byteLevelTokenizer(metadata, vocabulary), config);
+      return new TokenizerPipeline(byteLevelTokenizer(metadata, vocabulary), config);
     case "llama":
       return new SentencepieceCodec(metadata, vocabulary);
     default:

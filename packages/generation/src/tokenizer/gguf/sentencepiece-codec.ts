@@ -1,5 +1,7 @@
+import { TokenizerError } from "@elastic-attention/core";
 import type { GgufMetadata } from "@elastic-attention/tensor";
-import type { TokenCodec } from "../token-codec.js";
+import { type DecodeOptions, type EncodeOptions, TokenLimitError } from "@elastic-attention/tokenizer";
+import type { TokenCodec, TokenTextStream } from "../token-codec.js";
 import { type GgufVocabulary, perToken, tokenKinds } from "./gguf-vocabulary.js";
 import { mergePieces } from "./sentencepiece-merges.js";
 import { SpecialTokenSplitter } from "./special-token-splitter.js";
@@ -62,20 +64,39 @@ export class SentencepieceCodec implements TokenCodec {
     this.#splitter = new SpecialTokenSplitter(written);
   }
 
-  encode(text: string, addSpecialTokens: boolean): (number | undefined)[] {
+  encode(text: string, { addSpecialTokens = true, limit = Infinity }: EncodeOptions = {}): Int32Array {
     const ids: (number | undefined)[] = [];
+    const within = (): void => {
+      if (ids.length > limit) throw new TokenLimitError(limit);
+    };
     if (addSpecialTokens && this.#begin !== undefined) ids.push(this.#begin);
-    for (const part of this.#splitter.split(text)) {
+    for (const part of this.#splitter.split(text.toWellFormed())) {
       if (typeof part === "number") ids.push(part);
       else this.#encodePart(part, ids);
+      within();
     }
     if (addSpecialTokens && this.#end !== undefined) ids.push(this.#end);
-    return ids;
+    within();
+    if (ids.includes(undefined)) {
+      throw new TokenizerError("The text has characters that the vocabulary has no token for, and it has no unknown token.", {
+        hint: "Leave the characters out, or take a model whose vocabulary has bytes.",
+      });
+    }
+    return Int32Array.from(ids as readonly number[]);
   }
 
-  decode(ids: readonly number[]): string {
-    const parts = ids.map((id, index) => this.#piece(id, index === 0));
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Buffer.concat(parts));
+  decodeStream({ skipSpecialTokens = true }: DecodeOptions = {}): TokenTextStream {
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    let first = true;
+    return {
+      push: (id) => {
+        if (this.token(id) === undefined || (skipSpecialTokens && this.specialTokens.has(id))) return "";
+        const bytes = this.#piece(id, first);
+        first = false;
+        return decoder.decode(bytes, { stream: true });
+      },
+      end: () => decoder.decode(),
+    };
   }
 
   tokenId(token: string): number | undefined {

@@ -1,0 +1,35 @@
+import { cleanedAway, nonspacingMarks } from "../unicode/bert-characters.js";
+import { lowerCase } from "../unicode/lower-case.js";
+import { CharacterFilter, type Normalizer, type Origin } from "./normalizer.js";
+import { UnicodeFormNormalizer } from "./unicode-form.js";
+
+export interface BertNormalizerOptions {
+  /** Whether control characters go and white space becomes spaces. */
+  readonly cleanText: boolean;
+  /** Whether Chinese characters stand between spaces. */
+  readonly handleChineseChars: boolean;
+  readonly stripAccents: boolean;
+  readonly lowercase: boolean;
+}
+
+const spaces = /[\t\n\r\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/gu;
+const chinese =
+  /[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu;
+
+/** The normalizer of BERT. */
+export class BertNormalizer implements Normalizer {
+  readonly #clean = new CharacterFilter(cleanedAway);
+  readonly #accents = new CharacterFilter(nonspacingMarks);
+  readonly #decompose = new UnicodeFormNormalizer("NFD");
+
+  constructor(private readonly options: BertNormalizerOptions) {}
+
+  normalize(text: string, origin: Origin): string {
+    const { cleanText, handleChineseChars, stripAccents, lowercase } = this.options;
+    let result = text;
+    if (cleanText) result = this.#clean.normalize(result, origin).replace(spaces, " ");
+    if (handleChineseChars) result = result.replace(chinese, " $& ");
+    if (stripAccents) result = this.#accents.normalize(this.#decompose.normalize(result), origin);
+    return lowercase ? lowerCase(result) : result;
+  }
+}

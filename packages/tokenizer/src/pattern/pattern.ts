@@ -1,0 +1,110 @@
+import { TokenizerError } from "@elastic-attention/core";
+import { type PatternSource, translatePattern } from "./pattern-source.js";
+import { withinTime } from "./time-limit.js";
+import { shortened } from "./unsupported-pattern.js";
+
+/** Receives what a pattern finds: the place of a match, or of what lies between two matches. */
+export type FoundSpan = (start: number, end: number, matched: boolean) => void;
+
+/** Steps that a search may take at most where it runs without a watch. */
+const freeSteps = 1e6;
+/** Places that are found under one watch. */
+const placesPerWatch = 4096;
+/** Characters gone through under one watch. */
+const charactersPerWatch = 1 << 18;
+
+/** A pattern of a tokenizer, which cuts texts. A search that runs away is stopped. */
+export class Pattern {
+  readonly #source: PatternSource | undefined;
+  readonly #expression: RegExp;
+  readonly #text: string;
+
+  private constructor(text: string, source: PatternSource | undefined) {
+    this.#text = text;
+    this.#source = source;
+    try {
+      this.#expression = new RegExp(source?.source ?? literalSource(text), "gv");
+    } catch (cause) {
+      throw new TokenizerError(`The pattern ${JSON.stringify(shortened(text))} cannot be followed: ${(cause as Error).message.slice(0, 300)}.`, {
+        hint: "Take a tokenizer whose patterns are valid Oniguruma expressions.",
+        cause,
+      });
+    }
+  }
+
+  /** @throws TokenizerError for an expression that has no equal in JavaScript */
+  static expression(text: string): Pattern {
+    return new Pattern(text, translatePattern(text));
+  }
+
+  /** A text that stands for itself. */
+  static literal(text: string): Pattern {
+    return new Pattern(text, undefined);
+  }
+
+  /**
+   * Goes through a text: every match and everything between, in order. Empty matches count, but not right behind another match.
+   * @throws TokenizerError when the search takes too long
+   */
+  spans(text: string, found: FoundSpan): void {
+    const watched = this.#isWatched(text.length);
+    const places = new Int32Array(2 * Math.min(placesPerWatch, text.length + 1));
+    let before = 0;
+    let from = 0;
+    while (from >= 0) {
+      const start = from;
+      const search = (): { count: number; next: number } => this.#search(text, start, before, places);
+      const { count, next } = watched ? withinTime(search, this.#text) : search();
+      for (let index = 0; index < count; index++) {
+        const [begin, end] = [places[2 * index]!, places[2 * index + 1]!];
+        if (before !== begin) found(before, begin, false);
+        found(begin, end, true);
+        before = end;
+      }
+      from = next;
+    }
+    if (before !== text.length) found(before, text.length, false);
+  }
+
+  /** A text with every match replaced. */
+  replace(text: string, content: string): string {
+    let result = "";
+    this.spans(text, (start, end, matched) => (result += matched ? content : text.slice(start, end)));
+    return result;
+  }
+
+  /** Places of matches from `from` on, as many as fit; `next` is where to go on, -1 at the end. */
+  #search(text: string, from: number, lastEnd: number, places: Int32Array): { count: number; next: number } {
+    const expression = this.#expression;
+    let last = from === 0 ? -1 : lastEnd;
+    let position = from;
+    let count = 0;
+    const pause = from + charactersPerWatch;
+    for (;;) {
+      if (position > text.length) return { count, next: -1 };
+      expression.lastIndex = position;
+      const match = expression.exec(text);
+      if (match === null) return { count, next: -1 };
+      const [begin, end] = [match.index, expression.lastIndex];
+      if (begin === end && end === last) {
+        position = end + (text.codePointAt(end)! > 0xffff ? 2 : 1);
+        continue;
+      }
+      places[2 * count] = begin;
+      places[2 * count + 1] = end;
+      count++;
+      last = end;
+      position = end;
+      if (2 * count === places.length || position >= pause) return { count, next: position };
+    }
+  }
+
+  #isWatched(length: number): boolean {
+    if (this.#source === undefined) return false;
+    return this.#source.nested ? length > 16 : length ** (this.#source.repetitions + 1) > freeSteps;
+  }
+}
+
+function literalSource(text: string): string {
+  return Array.from(text, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`).join("");
+}

