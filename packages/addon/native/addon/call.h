@@ -43,7 +43,10 @@ class Call {
  */
 Napi::Error javascript_error(Napi::Env env);
 
-/** Runs fn() in the context of the called function; every C++ exception becomes a JavaScript one. */
+/**
+ * Runs fn() in the context of the called function; every C++ exception becomes a JavaScript one. The data of a function that
+ * has any is its `CallContext*`, and nothing else.
+ */
 template <typename Function>
 auto guarded_call(const Napi::CallbackInfo& info, const Function& fn) {
   try {

@@ -10,14 +10,17 @@ namespace elastic {
 namespace {
 
 /** Sizes of the reads of one JavaScript environment: a worker that ends gives their memory back. */
-struct OwnedReads {
+struct OwnedReads final : CallContext {
   std::map<int64_t, size_t> bytes;
-  ~OwnedReads() {
+  ~OwnedReads() override {
     for (const auto& [read, size] : bytes) release_read(read);
   }
+  void enter() const override {}
 };
 
-OwnedReads& owned(const Napi::CallbackInfo& info) { return *static_cast<OwnedReads*>(info.Data()); }
+OwnedReads& owned(const Napi::CallbackInfo& info) {
+  return *static_cast<OwnedReads*>(static_cast<CallContext*>(info.Data()));
+}
 
 Napi::Value start(const Napi::CallbackInfo& info) {
   return guarded_value(info, [&](Call& call) {
@@ -57,11 +60,12 @@ Napi::Value release(const Napi::CallbackInfo& info) {
 
 void export_pending_reads(Napi::Env env, Napi::Object exports) {
   auto* reads = new OwnedReads;
+  CallContext* context = reads;
   env.AddCleanupHook([](OwnedReads* gone) { delete gone; }, reads);
   exports.Set("pendingReadBytes", Napi::Number::New(env, static_cast<double>(kPendingReadBytes)));
-  exports.Set("startRead", Napi::Function::New(env, start, "startRead", reads));
-  exports.Set("finishRead", Napi::Function::New(env, finish, "finishRead", reads));
-  exports.Set("releaseRead", Napi::Function::New(env, release, "releaseRead", reads));
+  exports.Set("startRead", Napi::Function::New(env, start, "startRead", context));
+  exports.Set("finishRead", Napi::Function::New(env, finish, "finishRead", context));
+  exports.Set("releaseRead", Napi::Function::New(env, release, "releaseRead", context));
 }
 
 }  // namespace elastic
