@@ -103,6 +103,7 @@ AttentionSequence AttentionSequence::decided() const {
     known.patterns[head] = choices[std::min<std::size_t>(static_cast<unsigned char>(choice[head]), choices.size() - 1)];
   }
   known.decision = {};
+  known.choices.clear();
   return known;
 }
 

@@ -124,8 +124,12 @@ void backend::hybrid_attention(const AttentionCall& call) {
   for (const AttentionSequence& given : call.sequences) {
     if (given.length == 0) continue;
     const AttentionSequence* sequence = &given;
-    const bool by_tiles = tiles_serve(call, given);
-    if (!by_tiles && given.decision.data != nullptr) sequence = &known.emplace_back(given.decided());
+    bool by_tiles = tiles_serve(call, given);
+    if (!by_tiles && given.decision.data != nullptr) {
+      // Every choice must suit the tiles while it is open; once known, the kernel is the one of known patterns.
+      sequence = &known.emplace_back(given.decided());
+      by_tiles = tiles_serve(call, *sequence);
+    }
     (by_tiles ? tiles : decode_serves(call, *sequence) ? steps : rows).push_back(sequence);
   }
   if (!steps.empty()) run_decode(call, steps);
