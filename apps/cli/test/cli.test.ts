@@ -184,7 +184,7 @@ describe("wrong use", () => {
     ["a sparsity of no baseline", ["train", "--config", "a", "--sparsity", "0.5"], /--sparsity does nothing without --baseline/],
     ["a baseline to be resumed", ["train", "--config", "a", "--baseline", "prulong", "--resume"], /--baseline and --resume cannot be given together/],
     ["a sparsity of full attention", ["bench", "--mode", "full", "--sparsity", "0.5", "--tokens", "64"], /Sparsity 0\.5 asks for heads in a sparse mode/],
-    ["a mode the model has no router for", ["forward", "/nonexistent", "--ids", "a", "--out", "b"], /ENOENT/],
+    ["a model that does not exist", ["forward", "/nonexistent", "--ids", "a", "--out", "b"], /\/nonexistent does not exist\.\n {2}hint: /],
   ])("%s is an error with a hint, not a stack trace", (what, args, words) => {
     if (what === "a damaged checkpoint") {
       spawnSync("cp", ["-r", model, damaged]);

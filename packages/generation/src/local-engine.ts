@@ -1,5 +1,5 @@
 import { DisposedError, InvalidRequestError, MemoryScope } from "@elastic-attention/core";
-import { type Backend, createBackend, type FloatDType } from "@elastic-attention/tensor";
+import { type Backend, backendProvider, createBackend, type FloatDType } from "@elastic-attention/tensor";
 import type { ModelProgress } from "@elastic-attention/hub";
 import type { HeadList } from "@elastic-attention/router";
 import { openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
@@ -100,6 +100,8 @@ export class LocalEngine implements Engine {
     if (options.headList !== undefined && options.routers !== undefined) {
       throw new InvalidRequestError("Both a head list and routers were given.", "Give the one that is to decide.");
     }
+    // Before a model is looked for, which may fetch it.
+    if (typeof options.backend === "string") backendProvider(options.backend);
     const found = await findModel(options);
     const ownsBackend = typeof options.backend === "string";
     const backend =

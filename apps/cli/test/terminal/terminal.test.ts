@@ -88,7 +88,7 @@ describe("after an error", () => {
     ["demo", ["demo", "--mode", "full", "--sparsity", "0.5"], /Sparsity 0\.5/],
     ["bench", ["bench", "--tokens", "20000", "--rounds", "1"], /16384/],
     ["forward", ["forward", model, "--ids", "none.safetensors", "--out", "numerics.safetensors"], /none\.safetensors/],
-    ["heads", ["heads", "--out", "none/heads.json", "--tokens", "300", "--samples", "1"], /ENOENT[\s\S]*hint/],
+    ["heads", ["heads", "--out", "none/heads.json", "--tokens", "300", "--samples", "1"], /no such folder[\s\S]*hint/],
     ["train", ["train", "--config", "none.json"], /Cannot read none\.json/],
     ["analyze", ["analyze", "--config", "config.json", "--router", "none.safetensors"], /none\.safetensors/],
     ["ablate", ["ablate", "--config", "none.json", "--axis", "width"], /Cannot read none\.json/],

@@ -15,7 +15,7 @@ export class OutOfMemoryError extends ElasticAttentionError {
     readonly purpose?: string,
   ) {
     const limit = limitBytes === undefined ? "" : ` of at most ${limitBytes}`;
-    const problem = purpose === undefined ? `cannot allocate ${requestedBytes} bytes` : `${purpose} needs ${requestedBytes} bytes more`;
+    const problem = purpose === undefined ? `cannot allocate ${requestedBytes} bytes of memory` : `${purpose} needs ${requestedBytes} bytes more`;
     super("OUT_OF_MEMORY", `${backendName}: ${problem} (${liveBytes}${limit} in use).`, {
       hint: "Shorten the prompt, lower the batch, or raise the sparsity so that more heads drop their keys and values.",
     });
