@@ -34,7 +34,7 @@ export async function samplesOf(task: EvaluationTask, options: Partial<SampleOpt
 
 /** The prompt's text without chat template or answer prefix. */
 export function promptText(sample: EvaluationSample): string {
-  return sample.prompt ?? sample.messages!.map(({ content }) => content).join("\n");
+  return sample.prompt ?? sample.messages!.map(({ content }) => (typeof content === "string" ? content : JSON.stringify(content))).join("\n");
 }
 
 /** Path of a shared data folder, undefined where it is not at hand. */
