@@ -220,6 +220,16 @@ describe("what is refused before any work", () => {
       await expect(model.step({ ...options, decide })).rejects.toThrow(/Layer 0: 4 gates expected, found 3/);
     });
   });
+
+  test("a memory limit that the step would pass, though the device has more", async () => {
+    await withModel(async ({ model, options }) => {
+      const { backend } = model;
+      backend.setMemoryLimit(backend.memory().liveBytes + 1000);
+      await expect(model.step(options)).rejects.toThrow(/a training step needs \d+ bytes more/);
+      backend.setMemoryLimit(undefined);
+      expect(Number.isFinite((await model.step(options)).languageModelLoss)).toBe(true);
+    });
+  });
 });
 
 const noGateLoss: TrainingStepOptions["gateLoss"] = (gates) => ({

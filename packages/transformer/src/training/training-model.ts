@@ -144,10 +144,9 @@ export class TrainingModel implements Disposable {
     checkPack(pack, spec);
     if (!checkpointing) return 0;
     const needed = predictTrainingMemory(spec, this.decoder.dtype, pack.tokens.length, this.options.chunkRows);
-    const { liveBytes } = backend.memory();
-    const { memoryBytes } = backend.device;
-    const left = memoryBytes - liveBytes - needed;
-    if (left < 0) throw new OutOfMemoryError(backend.name, needed, liveBytes, memoryBytes);
+    const { liveBytes, limitBytes } = backend.memory();
+    const left = limitBytes - liveBytes - needed;
+    if (left < 0) throw new OutOfMemoryError(backend.name, needed, liveBytes, limitBytes, "a training step");
     const kept = keptAttentionBytes(spec, this.decoder.dtype, pack.tokens.length);
     return Math.min(spec.numLayers, Math.floor((attentionMemoryBytes ?? shareOfWhatIsLeft * left) / kept));
   }
