@@ -1,5 +1,5 @@
-import { closeSync, existsSync, fdatasyncSync, ftruncateSync, openSync, readFileSync, readSync, renameSync, writeFileSync, writeSync } from "node:fs";
-import { EvaluationError } from "@elastic-attention/core";
+import { closeSync, existsSync, fdatasyncSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { EvaluationError, writeFileWhole } from "@elastic-attention/core";
 import { type EvaluationRecord, recordSchema } from "./record.js";
 
 /** Appends records to a JSONL file, each safe on disk before the next sample begins. */
@@ -77,6 +77,5 @@ function firstIssue(error: { readonly issues: readonly { readonly path: readonly
 
 /** Replaces a file of records at once: a kill leaves the old one or the new one. */
 export function writeRecords(path: string, records: readonly EvaluationRecord[]): void {
-  writeFileSync(`${path}.new`, records.map((record) => `${JSON.stringify(record)}\n`).join(""));
-  renameSync(`${path}.new`, path);
+  writeFileWhole(path, records.map((record) => `${JSON.stringify(record)}\n`).join(""));
 }

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { EvaluationError } from "@elastic-attention/core";
+import { EvaluationError, writeFileWhole } from "@elastic-attention/core";
 import type { RunDescription } from "../run/run-settings.js";
 import { differingSettings } from "./differing-settings.js";
 import { type EvaluationRecord, recordKey } from "./record.js";
@@ -89,8 +89,7 @@ export class RunFolder {
   /** Writes a file at once. @returns its path */
   write(name: string, text: string): string {
     const path = join(this.path, name);
-    writeFileSync(`${path}.new`, text);
-    renameSync(`${path}.new`, path);
+    writeFileWhole(path, text);
     return path;
   }
 }
