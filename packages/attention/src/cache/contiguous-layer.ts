@@ -1,3 +1,4 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { type Backend, copySpans, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import type { Retention } from "../patterns/block-pattern.js";
 import { slotSpans } from "./head-slots.js";
@@ -49,8 +50,7 @@ export class ContiguousLayer implements LayerStorage {
   }
 
   dispose(): void {
-    this.keys.dispose();
-    this.values.dispose();
+    disposeBoth(this);
   }
 
   #allocate(heads: readonly HeadStore[]): { keys: Tensor; values: Tensor; heads: readonly HeadStore[] } {
@@ -83,11 +83,19 @@ export class ContiguousLayer implements LayerStorage {
       kernels.run(copySpans, { source: this.keys, destination: next.keys, spans: Int32Array.from(spans) });
       kernels.run(copySpans, { source: this.values, destination: next.values, spans: Int32Array.from(spans) });
     } catch (error) {
-      next.keys.dispose();
-      next.values.dispose();
+      disposeBoth(next);
       throw error;
     }
-    this.dispose();
+    const { keys, values } = this;
+    // First, as freeing may fail.
     Object.assign(this, next);
+    disposeBoth({ keys, values });
   }
+}
+
+/** Also the second when the first fails. */
+function disposeBoth({ keys, values }: Pick<ContiguousLayer, "keys" | "values">): void {
+  using scope = new MemoryScope();
+  scope.track(values);
+  scope.track(keys);
 }

@@ -1,4 +1,4 @@
-import { ShapeError } from "@elastic-attention/core";
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
 import type { Backend, Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "../modes/attention-mode.js";
 import { fullPatterns, knownPatterns, type KnownPatterns } from "../patterns/head-patterns.js";
@@ -142,8 +142,21 @@ export class SequenceCache implements Disposable {
     this.#length += tokens;
   }
 
+  /**
+   * Forgets the token that a step which failed has written to some layers, or to all: the step can be taken again, and
+   * writes it where it was.
+   *
+   * @param length tokens before the step
+   */
+  undoStep(length: number): void {
+    for (const layer of this.#layers) if (layer !== undefined) layer.storage.length = length;
+    this.#length = length;
+  }
+
+  /** Frees all layers, also when the backend fails at one; its first error is thrown at the end. */
   dispose(): void {
-    for (const layer of this.#layers) layer?.storage.dispose();
+    using scope = new MemoryScope();
+    for (const layer of this.#layers) if (layer !== undefined) scope.track({ [Symbol.dispose]: () => layer.storage.dispose() });
     this.#layers.fill(undefined);
     this.#length = 0;
   }
