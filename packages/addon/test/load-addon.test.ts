@@ -83,8 +83,8 @@ describe.skipIf(!compiler)("a compiled file", () => {
     }
   });
 
-  test("is loaded once it was mended", () => {
-    const path = join(folder, "mended.node");
+  test("is loaded once it was fixed", () => {
+    const path = join(folder, "fixed.node");
     writeFileSync(path, "no addon");
     expect(loadAddon(source(path)).problem).toBeDefined();
     writeFileSync(path, readFileSync(buildTinyAddon(folder, "greeting")));

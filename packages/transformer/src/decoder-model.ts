@@ -142,6 +142,7 @@ export class DecoderModel implements Disposable {
     return predictMemory(this.spec, {
       dtype: this.dtype,
       chunkRows: this.backend.device.workSizes.chunkRows,
+      pageTokens: this.pagePool?.pageTokens,
       weightBytes: this.weightBytes,
       logitsRows,
       sequences: sequences.map((sequence) => this.#question(sequence)),

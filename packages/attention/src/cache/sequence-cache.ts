@@ -64,6 +64,14 @@ export class SequenceCache implements Disposable {
     return fullKeyValueBytes({ ...this.options, numLayers: 1 }, tokens);
   }
 
+  /** Tokens that a head which keeps everything has, or would have, room for: those of the cache, a reserve, whole pages. */
+  get capacity(): number {
+    const pageTokens = this.pool?.pageTokens ?? 1;
+    const heads = this.#layers.flatMap((layer) => layer?.storage.heads ?? []);
+    const slots = heads.map(({ type, numSlots }) => (type === "all" ? numSlots : 0));
+    return Math.max(Math.ceil(this.#length / pageTokens) * pageTokens, ...slots);
+  }
+
   /** The pool that its pages come from, if any. */
   get pool(): PagePool | undefined {
     return this.options.pool;

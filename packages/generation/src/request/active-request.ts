@@ -141,7 +141,7 @@ export class ActiveRequest implements RequestView {
   finish(reason: FinishReason): void {
     const { text, numTokens } = this.#answer;
     const cache = this.state === "decode" ? this.#cache : undefined;
-    const report = routingReport(this.#measured, numTokens, this.#routing, this.#routed, cache);
+    const report = routingReport(this.#measured, numTokens, this.#routing, this.#routed, cache && this.memory.held(cache));
     const kept = cache === undefined ? undefined : this.turn.stateAfter(this.#answer, cache, this.#routed!.assignment);
     if (kept !== undefined) this.#cache = undefined;
     this.#release("done");

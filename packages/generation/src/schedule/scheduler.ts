@@ -207,7 +207,7 @@ export class Scheduler {
   }
 
   #failAll(error: unknown): void {
-    for (const request of this.#requests.all) this.#fail(request, error);
+    this.#requests.all.forEach((request) => this.#fail(request, error));
   }
 
   #end(request: ActiveRequest, end: () => void): void {
