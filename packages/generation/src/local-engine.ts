@@ -114,6 +114,8 @@ export class LocalEngine implements Engine {
       if (settings.memoryLimitBytes !== undefined) backend.setMemoryLimit(settings.memoryLimitBytes);
       const tokenizer = openTokenizer(found.path);
       model = await PretrainedModel.open({ ...options, path: found.path, backend });
+      // It may have come with the last layer.
+      signal?.throwIfAborted();
       const choice = chooseRouter(model, options.headList);
       const endOfText = model.ggufPath === undefined ? endOfTextIds(model.directory, model.spec) : new Set([...model.spec.endOfTextIds, ...tokenizer.endOfText]);
       const loadSeconds = (performance.now() - begun) / 1000;
