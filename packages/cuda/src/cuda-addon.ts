@@ -49,7 +49,7 @@ export function findAddon(): LoadedAddon<CudaAddon> {
   return loadAddonFile<CudaAddon>({
     path: addonPath(),
     exports: [...requiredExports, ...cudaExports],
-    build: "`pnpm build` makes it where nvcc (CUDA 12.4 or newer) is found",
+    build: "`pnpm build:cuda` makes it, with nvcc of CUDA 12.4 or newer",
   });
 }
 
