@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
-import { type DecodePolicy, fullKeyValueBytes, PagePool, SequenceCache } from "@elastic-attention/attention";
+import { type AttentionMode, type DecodePolicy, fullKeyValueBytes, PagePool, SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
 import { type Backend, cast, type Checkpoint, type Fence, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
@@ -14,7 +14,7 @@ import { runDecoderLayer } from "./layer/decoder-layer.js";
 import type { DecoderWeights } from "./layer/decoder-weights.js";
 import { beginForward, type DecoderCore } from "./layer/forward-pass.js";
 import { lastRows, logitsOf } from "./layer/logits.js";
-import { RotaryTable } from "./layer/rotary-table.js";
+import { ModelRotations } from "./layer/rotation/model-rotations.js";
 import { loadWeights } from "./loading/load-weights.js";
 import { makeRandomWeights } from "./loading/random-weights.js";
 import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./memory/memory-prediction.js";
@@ -87,8 +87,8 @@ export class DecoderModel implements Disposable {
     weights: DecoderWeights,
     private readonly scope: MemoryScope,
   ) {
-    const rotaryTable = scope.track(new RotaryTable(backend, spec.rope, spec.headDim, spec.contextLength));
-    this.core = { backend, spec, dtype, weights, rotaryTable };
+    const modelRotations = scope.track(new ModelRotations(backend, spec));
+    this.core = { backend, spec, dtype, weights, modelRotations };
     this.#graphs = scope.track(new DecodeGraphs(this.core));
   }
 
@@ -126,7 +126,7 @@ export class DecoderModel implements Disposable {
   createCache({ decode = "routed", reserveTokens = 0, paged = true }: CacheOptions = {}): SequenceCache {
     const { backend, dtype, spec } = this;
     const pool = paged ? this.pagePool : undefined;
-    return new SequenceCache({ ...keyValueShape(spec), backend, dtype, decode, reserveTokens, ...(pool === undefined ? {} : { pool }) });
+    return new SequenceCache({ ...keyValueShape(spec), fixedModes: fixedModes(spec), backend, dtype, decode, reserveTokens, ...(pool === undefined ? {} : { pool }) });
   }
 
   /** Bytes of the keys and values of so many tokens with every head full. */
@@ -258,6 +258,11 @@ export class DecoderModel implements Disposable {
       throw new OutOfMemoryError(this.backend.name, requestBytes, liveBytes, limitBytes, `a prefill of ${rows} tokens`);
     }
   }
+}
+
+/** The mode of layers with a sliding window. */
+function fixedModes({ layers }: ModelSpec): readonly (AttentionMode | undefined)[] {
+  return layers.map(({ window }) => (window === undefined ? undefined : { kind: "sliding", windowTokens: window }));
 }
 
 function keyValueShape({ numLayers, numKeyValueHeads, headDim }: ModelSpec) {

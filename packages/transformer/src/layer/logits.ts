@@ -1,8 +1,9 @@
-import { cast, linear, rmsNorm, type Tensor } from "@elastic-attention/tensor";
+import { cast, linear, scale, type Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model/model-spec.js";
 import type { RowRange, Runner } from "./decoder-layer.js";
 import type { DecoderWeights } from "./decoder-weights.js";
 import type { ForwardPass } from "./forward-pass.js";
+import { normalize } from "./normalize.js";
 
 /** Final norm and output projection: `hidden` [rows, hidden] to f32 `logits` [rows, vocabulary], by way of `normed`. */
 export function projectLogits(
@@ -11,8 +12,10 @@ export function projectLogits(
   { finalNorm, output }: Pick<DecoderWeights, "finalNorm" | "output">,
   { hidden, normed, logits }: { readonly hidden: Tensor; readonly normed: Tensor; readonly logits: Tensor },
 ): void {
-  runner.run(rmsNorm, { input: hidden, weight: finalNorm, epsilon: spec.rmsNormEpsilon, output: normed });
+  normalize(runner, spec.norm, finalNorm, hidden, normed);
   runner.run(linear, { input: normed, ...output, output: logits });
+  const { logitsScale: factor, logitsSoftCap: softCap } = spec;
+  if (factor !== 1 || softCap !== undefined) runner.run(scale, { input: logits, factor, ...(softCap === undefined ? {} : { softCap }), output: logits });
 }
 
 /** The last rows of each sequence, at most as many as it has. */

@@ -67,6 +67,18 @@ export class ModelConfig {
     return this.#check(key, undefined, "a list of numbers", (value) => Array.isArray(value) && value.every((item) => Number.isFinite(item))) as number[];
   }
 
+  /** A list of the given texts. */
+  choices<T extends string>(key: string, choices: readonly T[]): readonly T[] {
+    const valid = (value: unknown) => Array.isArray(value) && value.every((item) => choices.includes(item as T));
+    return this.#check(key, undefined, `a list of ${choices.join(", ")}`, valid) as T[];
+  }
+
+  /** A finite number, undefined where the file says null; `fallback` where it says nothing. */
+  numberOrNull(key: string, fallback: number | undefined): number | undefined {
+    if (this.has(key)) return this.number(key);
+    return this.values[key] === null ? undefined : fallback;
+  }
+
   /** Token ids: one number or a list; empty when absent. */
   tokenIds(key: string): number[] {
     const value = this.values[key];
