@@ -14,6 +14,7 @@ import {
   weightFormats,
 } from "@elastic-attention/tensor";
 import type { DecoderWeights, LayerWeights, Projection } from "../layer/decoder-weights.js";
+import { checkWeights } from "./check-weights.js";
 import { findNotFinite, hostFloats } from "./host-floats.js";
 import type { ModelAdapter, WeightRole } from "../model/model-adapter.js";
 import type { ModelSpec } from "../model/model-spec.js";
@@ -39,7 +40,7 @@ export async function loadWeights(options: LoadWeightsOptions, scope: MemoryScop
   const { spec, onProgress, signal } = options;
   using loading = new MemoryScope();
   const reader = new WeightReader(options, scope, loading);
-  checkShapes(options, reader);
+  checkWeights(options.checkpoint, options.adapter, spec);
   const embedding = reader.table("embedding", [spec.vocabularySize, spec.hiddenSize]);
   const layers: LayerWeights[] = [];
   for (let layer = 0; layer < spec.numLayers; layer++) {
@@ -69,35 +70,6 @@ function loadLayer(reader: WeightReader, spec: ModelSpec, layer: number): LayerW
   };
 }
 
-/** Shape [out, in] of every matrix of a layer. */
-function matrixShapes(spec: ModelSpec): Partial<Record<WeightRole, readonly [number, number]>> {
-  const { hiddenSize, intermediateSize, headDim } = spec;
-  const [queries, keys] = [spec.numQueryHeads * headDim, spec.numKeyValueHeads * headDim];
-  return {
-    query: [queries, hiddenSize],
-    key: [keys, hiddenSize],
-    value: [keys, hiddenSize],
-    attentionOutput: [hiddenSize, queries],
-    gate: [intermediateSize, hiddenSize],
-    up: [intermediateSize, hiddenSize],
-    down: [hiddenSize, intermediateSize],
-  };
-}
-
-/** Before anything is uploaded: every tensor is there and as large as the config says. */
-function checkShapes({ spec }: LoadWeightsOptions, reader: WeightReader): void {
-  const table = [spec.vocabularySize, spec.hiddenSize];
-  reader.check("embedding", 0, table);
-  if (!spec.tiedEmbeddings) reader.check("output", 0, table);
-  reader.check("finalNorm", 0, [spec.hiddenSize]);
-  for (let layer = 0; layer < spec.numLayers; layer++) {
-    reader.check("attentionNorm", layer, [spec.hiddenSize]);
-    reader.check("mlpNorm", layer, [spec.hiddenSize]);
-    if (spec.queryKeyNorm) for (const role of ["queryNorm", "keyNorm"] as const) reader.check(role, layer, [spec.headDim]);
-    for (const [role, shape] of Object.entries(matrixShapes(spec))) reader.check(role as WeightRole, layer, shape);
-  }
-}
-
 /** Reads weights by role from a checkpoint onto a backend. */
 class WeightReader {
   /** Matrices whose values are checked where they are, and the numbers of the first broken elements. */
@@ -109,17 +81,6 @@ class WeightReader {
     /** Lives as long as the loading. */
     private readonly loading: MemoryScope,
   ) {}
-
-  check(role: WeightRole, layer: number, expected: readonly number[]): void {
-    const name = this.options.adapter.weightName(role, layer);
-    const { shape } = this.options.checkpoint.entry(name);
-    if (shape.length !== expected.length || shape.some((size, i) => size !== expected[i])) {
-      throw new ShapeError(
-        `${name} is [${shape.join(", ")}], but config.json asks for [${expected.join(", ")}].`,
-        "The config does not belong to these weights.",
-      );
-    }
-  }
 
   /** A matrix that is looked up in, in the compute dtype. */
   table(role: WeightRole, shape: readonly number[]): Tensor {
