@@ -3,7 +3,6 @@ export * from "./decode/sample-logits.js";
 export * from "./decode/token-sampler.js";
 export * from "./decoder-model.js";
 export * from "./layer/rotation/rotary-table.js";
-export * from "./layer/rotary-table.js";
 export * from "./loading/checked-model.js";
 export * from "./loading/host-floats.js";
 export * from "./loading/model-files.js";

@@ -42,7 +42,7 @@ export interface FamilyTraits extends Partial<CommonTraits> {
   readonly rope?: RopeTraits;
   /** Whether a layer turns its queries and keys. Default: all do. */
   readonly hasRope?: (layer: number, type: LayerType) => boolean;
-  /** Layers with a sliding window where `layer_types` is not in the file. Default none. */
+  /** Layers with a sliding window where `layer_types` is not in the file. Without it the family has no windows. */
   readonly isSliding?: (layer: number) => boolean;
   /** Where the file does not say how long a window is. Default: it must. */
   readonly window?: number;
@@ -53,7 +53,7 @@ export interface FamilyTraits extends Partial<CommonTraits> {
 
 /** Reads the keys of config.json that decoder models share. @throws ModelConfigError */
 export function huggingFaceSpec(config: ModelConfig, traits: FamilyTraits = {}): ModelSpec {
-  const { norm = {}, epsilonKey = "rms_norm_eps", feedForward, rope, hasRope = () => true, isSliding = () => false, window, mlpBias, gated, activationKey, activation, headDim: usualHeadDim, tiedEmbeddings = false, ...common } = traits;
+  const { norm = {}, epsilonKey = "rms_norm_eps", feedForward, rope, hasRope = () => true, isSliding, window, mlpBias, gated, activationKey, activation, headDim: usualHeadDim, tiedEmbeddings = false, ...common } = traits;
   const [hiddenSize, numQueryHeads] = [config.count("hidden_size"), config.count("num_attention_heads")];
   const numKeyValueHeads = config.count("num_key_value_heads", numQueryHeads);
   if (numQueryHeads % numKeyValueHeads !== 0) {
