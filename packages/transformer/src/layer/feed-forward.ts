@@ -1,4 +1,4 @@
-import { linear, rmsNorm, swiglu, type Tensor } from "@elastic-attention/tensor";
+import { gatedActivation, linear, rmsNorm, type Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model/model-spec.js";
 import type { Runner, Scratch } from "./decoder-layer.js";
 import type { LayerWeights } from "./decoder-weights.js";
@@ -13,6 +13,6 @@ export function feedForward(runner: Runner, scratch: Scratch, spec: ModelSpec, w
   const activation = scratch.activation(gate);
   runner.run(rmsNorm, { input: from, weight: weights.mlpNorm, epsilon, output: normed });
   runner.run(linear, { input: normed, ...weights.gateUp, output: gateUp });
-  runner.run(swiglu, { gate, up, output: activation });
+  runner.run(gatedActivation, { gate, up, activation: "silu", output: activation });
   addProjection(runner, { from, to, input: activation, projection: weights.down });
 }
