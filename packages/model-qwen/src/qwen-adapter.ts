@@ -1,26 +1,22 @@
-import {
-  huggingFaceSpec,
-  huggingFaceWeightName,
-  type ModelAdapter,
-  registerModelAdapter,
-} from "@elastic-attention/transformer";
+import { huggingFaceSpec, huggingFaceWeightName, layerTypes, type ModelAdapter, type ModelConfig, registerModelAdapter } from "@elastic-attention/transformer";
+
+/** Which layers slide where `layer_types` does not say: those from `max_window_layers` on, if the switch is on. @throws ModelConfigError */
+function slidingLayers(config: ModelConfig): (layer: number) => boolean {
+  const firstSliding = config.number("max_window_layers", 28);
+  const slides = config.boolean("use_sliding_window", false);
+  const types = config.has("layer_types") ? config.choices("layer_types", layerTypes) : [];
+  if (!slides && types.includes("sliding_attention")) throw config.error("layer_types", "full_attention throughout, as use_sliding_window is false");
+  // Files name a window that the switch turns off.
+  if (!slides) config.disregard("sliding_window");
+  return (layer) => slides && config.has("sliding_window") && layer >= firstSliding;
+}
 
 /** Qwen2 and Qwen2.5: biases on query, key and value. */
 export const qwen2Adapter: ModelAdapter = {
   name: "qwen2",
   architectures: ["Qwen2ForCausalLM"],
   matches: (config) => config.architecture === "Qwen2ForCausalLM",
-  spec: (config) => {
-    if (config.boolean("use_sliding_window", false)) {
-      throw config.error("use_sliding_window", "false (sliding-window layers are not supported)");
-    }
-    return huggingFaceSpec(config, {
-      queryKeyValueBias: true,
-      attentionOutputBias: false,
-      mlpBias: false,
-      queryKeyNorm: false,
-    });
-  },
+  spec: (config) => huggingFaceSpec(config, { queryKeyValueBias: true, isSliding: slidingLayers(config) }),
   weightName: huggingFaceWeightName,
 };
 
@@ -33,12 +29,8 @@ export const qwen3Adapter: ModelAdapter = {
   matches: (config) => qwen3Architectures.includes(config.architecture),
   spec: (config) => {
     const attentionBias = config.boolean("attention_bias", false);
-    return huggingFaceSpec(config, {
-      queryKeyValueBias: attentionBias,
-      attentionOutputBias: attentionBias,
-      mlpBias: false,
-      queryKeyNorm: true,
-    });
+    const biases = { queryKeyValueBias: attentionBias, attentionOutputBias: attentionBias };
+    return huggingFaceSpec(config, { ...biases, queryKeyNorm: "head", isSliding: slidingLayers(config) });
   },
   weightName: huggingFaceWeightName,
 };

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
-import { type AttentionMode, type DecodePolicy, fullKeyValueBytes, PagePool, SequenceCache } from "@elastic-attention/attention";
+import { type DecodePolicy, fullKeyValueBytes, PagePool, SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
 import { type Backend, cast, type Checkpoint, type Fence, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
@@ -21,6 +21,7 @@ import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./m
 import { weightBytes } from "./memory/weight-memory.js";
 import type { ModelAdapter } from "./model/model-adapter.js";
 import type { ModelSpec } from "./model/model-spec.js";
+import { slidingModes } from "./model/sliding-modes.js";
 import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill/prefill.js";
 
 export interface LoadOptions {
@@ -126,7 +127,7 @@ export class DecoderModel implements Disposable {
   createCache({ decode = "routed", reserveTokens = 0, paged = true }: CacheOptions = {}): SequenceCache {
     const { backend, dtype, spec } = this;
     const pool = paged ? this.pagePool : undefined;
-    return new SequenceCache({ ...keyValueShape(spec), fixedModes: fixedModes(spec), backend, dtype, decode, reserveTokens, ...(pool === undefined ? {} : { pool }) });
+    return new SequenceCache({ ...keyValueShape(spec), fixedModes: slidingModes(spec), backend, dtype, decode, reserveTokens, ...(pool === undefined ? {} : { pool }) });
   }
 
   /** Bytes of the keys and values of so many tokens with every head full. */
@@ -258,11 +259,6 @@ export class DecoderModel implements Disposable {
       throw new OutOfMemoryError(this.backend.name, requestBytes, liveBytes, limitBytes, `a prefill of ${rows} tokens`);
     }
   }
-}
-
-/** The mode of layers with a sliding window. */
-function fixedModes({ layers }: ModelSpec): readonly (AttentionMode | undefined)[] {
-  return layers.map(({ window }) => (window === undefined ? undefined : { kind: "sliding", windowTokens: window }));
 }
 
 function keyValueShape({ numLayers, numKeyValueHeads, headDim }: ModelSpec) {

@@ -1,6 +1,6 @@
 import { activate, gatedActivation, linear, type Tensor } from "@elastic-attention/tensor";
 import { ModelConfigError } from "@elastic-attention/core";
-import type { DenseFeedForward, FeedForwardSpec } from "../model/layer-spec.js";
+import { type DenseFeedForward, type FeedForwardSpec, innerFeatures } from "../model/layer-spec.js";
 import type { Runner, Scratch } from "./decoder-layer.js";
 import type { DenseWeights, FeedForwardWeights } from "./decoder-weights.js";
 import { type PartOutput, projectionOf } from "./residual.js";
@@ -30,9 +30,4 @@ function denseFeedForward(runner: Runner, scratch: Scratch, spec: DenseFeedForwa
   const activated = scratch.activation(gate);
   runner.run(gatedActivation, { gate, up, activation, output: activated });
   return projectionOf(runner, activated, weights.down);
-}
-
-/** Features that the first projection of an MLP gives: gate and up, or up alone. */
-export function innerFeatures({ intermediateSize, gated }: Pick<FeedForwardSpec, "intermediateSize" | "gated">): number {
-  return (gated ? 2 : 1) * intermediateSize;
 }

@@ -1,5 +1,5 @@
 import type { ModelAdapter, WeightRole } from "../model/model-adapter.js";
-import { innerFeatures } from "../layer/feed-forward.js";
+import { innerFeatures } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
 
 /** A tensor that a checkpoint of a model has. */

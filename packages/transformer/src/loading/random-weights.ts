@@ -1,8 +1,7 @@
 import { type MemoryScope, ModelConfigError } from "@elastic-attention/core";
 import { type Backend, fillNormal, type FloatDType, packLinear, type Tensor } from "@elastic-attention/tensor";
 import type { DecoderWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
-import { innerFeatures } from "../layer/feed-forward.js";
-import type { LayerSpec } from "../model/layer-spec.js";
+import { innerFeatures, type LayerSpec } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { layerNorms } from "./expected-tensors.js";
 

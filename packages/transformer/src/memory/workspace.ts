@@ -1,7 +1,7 @@
 import { MemoryScope } from "@elastic-attention/core";
 import type { Backend, FloatDType, Tensor } from "@elastic-attention/tensor";
 import type { RowRange, Scratch } from "../layer/decoder-layer.js";
-import { innerFeatures } from "../layer/feed-forward.js";
+import { widestFeedForward } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
 
 /**
@@ -33,7 +33,7 @@ export class Workspace implements Scratch, Disposable {
     /** Whether the queries must outlive the attention: for those who look at them afterwards. */
     keepQueries = false,
   ) {
-    const { hiddenSize, headDim, numQueryHeads, numKeyValueHeads, layers } = spec;
+    const { hiddenSize, headDim, numQueryHeads, numKeyValueHeads } = spec;
     const chunk = Math.min(chunkRows, numTokens);
     this.chunks = rowChunks(numTokens, chunkRows);
     const allocate = (rows: number, columns: number) => this.#scope.track(backend.allocate([rows, columns], dtype));
@@ -43,7 +43,7 @@ export class Workspace implements Scratch, Disposable {
       const queries = numQueryHeads * headDim;
       this.attention = keepQueries ? allocate(numTokens, queries) : this.queryKeyValue.columns(0, queries);
       this.#normed = allocate(chunk, hiddenSize);
-      this.#gateUp = allocate(chunk, Math.max(...layers.map(({ feedForward }) => innerFeatures(feedForward))));
+      this.#gateUp = allocate(chunk, widestFeedForward(spec.layers));
     } catch (error) {
       this.#scope.dispose();
       throw error;

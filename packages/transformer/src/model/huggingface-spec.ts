@@ -1,5 +1,6 @@
+import type { Activation } from "@elastic-attention/tensor";
 import { parseElastic } from "./elastic-spec.js";
-import { type Activation, type ElementActivation, type FeedForwardSpec, type NormSpec } from "./layer-spec.js";
+import type { FeedForwardSpec, NormSpec } from "./layer-spec.js";
 import { type LayerType, layerWindows, readLayerTypes } from "./layer-types.js";
 import type { ModelConfig } from "./model-config.js";
 import type { ModelSpec } from "./model-spec.js";
@@ -120,16 +121,16 @@ function globalRope(layers: ModelSpec["layers"]): RopeSpec | undefined {
 }
 
 /** The names that transformers has for what is computed here. */
-const activations: Readonly<Record<string, ElementActivation>> = {
+const activations: Readonly<Record<string, Activation>> = {
   silu: "silu",
   swish: "silu",
   gelu: "gelu",
   gelu_python: "gelu",
-  gelu_new: "gelu-tanh",
-  gelu_fast: "gelu-tanh",
-  gelu_pytorch_tanh: "gelu-tanh",
+  gelu_new: "geluTanh",
+  gelu_fast: "geluTanh",
+  gelu_pytorch_tanh: "geluTanh",
   relu: "relu",
-  relu2: "relu-squared",
+  relu2: "reluSquared",
 };
 
 /** The activation that a key names. @throws ModelConfigError */

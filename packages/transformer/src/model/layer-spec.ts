@@ -1,3 +1,4 @@
+import type { GateActivation } from "@elastic-attention/tensor";
 import type { RopeSpec } from "./rope/rope-spec.js";
 
 /** What differs from layer to layer. */
@@ -18,7 +19,7 @@ export type FeedForwardSpec = DenseFeedForward | ExpertsFeedForward;
 interface FeedForwardShape {
   /** Features between the projections; of one expert where there are several. */
   readonly intermediateSize: number;
-  readonly activation: Activation;
+  readonly activation: GateActivation;
   /** down(activation(gate) · up), or down(activation(up)) without a gate. */
   readonly gated: boolean;
   /** Whether its projections have biases. */
@@ -41,19 +42,6 @@ export interface ExpertsFeedForward extends FeedForwardShape {
   readonly routerBias: boolean;
 }
 
-/** The function between the projections of the feed-forward part. */
-export type Activation = ElementActivation | ClampedSwiglu;
-
-/** Of one element each: silu, GELU by the error function or by its tanh approximation, max(x, 0) and its square. */
-export type ElementActivation = "silu" | "gelu" | "gelu-tanh" | "relu" | "relu-squared";
-
-/** (up + 1) · gate · sigmoid(alpha · gate), with gate at most `limit` and up between −limit and limit (gpt-oss). */
-export interface ClampedSwiglu {
-  readonly kind: "clamped-swiglu";
-  readonly alpha: number;
-  readonly limit: number;
-}
-
 /** How rows, or the vectors of heads, are normalised. */
 export interface NormSpec {
   /** Divided by their root mean square, or made of mean 0 and variance 1. */
@@ -69,6 +57,16 @@ export type NormPlaces = "before" | "after" | "both";
 
 /** Norms of queries and keys before RoPE: none, of each head's vector, or of all heads' as one vector. */
 export type QueryKeyNorm = "none" | "head" | "projection";
+
+/** Features that the first projection of an MLP gives: gate and up, or up alone. */
+export function innerFeatures({ intermediateSize, gated }: Pick<FeedForwardSpec, "intermediateSize" | "gated">): number {
+  return (gated ? 2 : 1) * intermediateSize;
+}
+
+/** Features of the widest projection into a feed-forward part. */
+export function widestFeedForward(layers: readonly LayerSpec[]): number {
+  return Math.max(...layers.map(({ feedForward }) => innerFeatures(feedForward)));
+}
 
 /** Number of parameters of a feed-forward part over rows of `hiddenSize`. */
 export function feedForwardParameters(spec: FeedForwardSpec, hiddenSize: number): { readonly matrices: number; readonly vectors: number } {

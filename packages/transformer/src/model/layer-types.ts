@@ -3,7 +3,7 @@ import type { ModelConfig } from "./model-config.js";
 /** What a layer attends to, as config.json names it. */
 export type LayerType = "full_attention" | "sliding_attention";
 
-const layerTypes: readonly LayerType[] = ["full_attention", "sliding_attention"];
+export const layerTypes: readonly LayerType[] = ["full_attention", "sliding_attention"];
 
 /**
  * The type of every layer: `layer_types` decides where the file has it, `isSliding` where not. Without `isSliding` the family

@@ -1,11 +1,12 @@
-import type { LayerType } from "../layer-types.js";
+import type { RotaryPairs } from "@elastic-attention/tensor";
+import { type LayerType, layerTypes } from "../layer-types.js";
 import type { ModelConfig } from "../model-config.js";
-import type { RopePairs, RopeScaling, RopeSpec } from "./rope-spec.js";
+import type { RopeScaling, RopeSpec } from "./rope-spec.js";
 
 /** What a family's config.json leaves to its class. */
 export interface RopeTraits {
   /** Default "halves". */
-  readonly pairs?: RopePairs;
+  readonly pairs?: RotaryPairs;
   /** Default 10 000. */
   readonly theta?: number;
   /** Share of each head's dimensions that turn where the file does not say; without it all turn, and nothing else is accepted. */
@@ -13,7 +14,6 @@ export interface RopeTraits {
 }
 
 const scalings = ["default", "linear", "divided", "dynamic", "llama3", "yarn", "longrope", "su"] as const;
-const layerTypes: readonly LayerType[] = ["full_attention", "sliding_attention"];
 
 /**
  * The rotation of each type of layer. Reads `rope_parameters` (transformers 5, also nested by layer type), and `rope_theta`

@@ -1,3 +1,5 @@
+import type { RotaryPairs } from "@elastic-attention/tensor";
+
 /** How queries and keys are rotated by their position, and how the angles are stretched over longer contexts. */
 export type RopeSpec = RopeShape & RopeScaling;
 
@@ -6,10 +8,8 @@ interface RopeShape {
   /** Dimensions of each head that turn, its first ones; the others pass as they are. Even. */
   readonly rotatedDim: number;
   /** Which elements turn together: i with i + rotatedDim / 2, or neighbours. */
-  readonly pairs: RopePairs;
+  readonly pairs: RotaryPairs;
 }
-
-export type RopePairs = "halves" | "neighbours";
 
 export type RopeScaling =
   | { readonly type: "default" }
