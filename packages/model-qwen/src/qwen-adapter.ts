@@ -1,14 +1,10 @@
-import { huggingFaceSpec, huggingFaceWeightName, layerTypes, type ModelAdapter, type ModelConfig, registerModelAdapter } from "@elastic-attention/transformer";
+import { huggingFaceSpec, huggingFaceWeightName, type ModelAdapter, type ModelConfig, registerModelAdapter, usesWindows } from "@elastic-attention/transformer";
 
-/** Which layers slide where `layer_types` does not say: those from `max_window_layers` on, if the switch is on. @throws ModelConfigError */
+/** Which layers slide where `layer_types` does not say: those from `max_window_layers` on. @throws ModelConfigError */
 function slidingLayers(config: ModelConfig): (layer: number) => boolean {
   const firstSliding = config.number("max_window_layers", 28);
-  const slides = config.boolean("use_sliding_window", false);
-  const types = config.has("layer_types") ? config.choices("layer_types", layerTypes) : [];
-  if (!slides && types.includes("sliding_attention")) throw config.error("layer_types", "full_attention throughout, as use_sliding_window is false");
-  // Files name a window that the switch turns off.
-  if (!slides) config.disregard("sliding_window");
-  return (layer) => slides && config.has("sliding_window") && layer >= firstSliding;
+  const slides = usesWindows(config);
+  return (layer) => slides && layer >= firstSliding;
 }
 
 /** Qwen2 and Qwen2.5: biases on query, key and value. */

@@ -29,8 +29,6 @@ type CommonTraits = Pick<
 /** What differs between the families that use the common keys of config.json; what is left out is as in Llama. */
 export interface FamilyTraits extends Partial<CommonTraits> {
   readonly norm?: Partial<NormSpec>;
-  /** Key of the norms' epsilon. Default "rms_norm_eps". */
-  readonly epsilonKey?: string;
   readonly mlpBias?: boolean;
   /** Whether the MLP has a gate. Default true. */
   readonly gated?: boolean;
@@ -54,7 +52,7 @@ export interface FamilyTraits extends Partial<CommonTraits> {
 
 /** Reads the keys of config.json that decoder models share. @throws ModelConfigError */
 export function huggingFaceSpec(config: ModelConfig, traits: FamilyTraits = {}): ModelSpec {
-  const { norm = {}, epsilonKey = "rms_norm_eps", feedForward, rope, hasRope = () => true, isSliding, window, mlpBias, gated, activationKey, activation, headDim: usualHeadDim, tiedEmbeddings = false, ...common } = traits;
+  const { norm = {}, feedForward, rope, hasRope = () => true, isSliding, window, mlpBias, gated, activationKey, activation, headDim: usualHeadDim, tiedEmbeddings = false, ...common } = traits;
   const [hiddenSize, numQueryHeads] = [config.count("hidden_size"), config.count("num_attention_heads")];
   const numKeyValueHeads = config.count("num_key_value_heads", numQueryHeads);
   if (numQueryHeads % numKeyValueHeads !== 0) {
@@ -91,7 +89,7 @@ export function huggingFaceSpec(config: ModelConfig, traits: FamilyTraits = {}):
     headDim,
     contextLength: contextLength(config, globalRope(layers)),
     layers,
-    norm: { kind: "rms", epsilon: config.number(epsilonKey, 1e-6), gainFromOne: false, bias: false, ...norm },
+    norm: { kind: "rms", epsilon: config.number("rms_norm_eps", 1e-6), gainFromOne: false, bias: false, ...norm },
     tiedEmbeddings: config.boolean("tie_word_embeddings", tiedEmbeddings),
     beginOfTextId: config.tokenIds("bos_token_id")[0],
     endOfTextIds: config.tokenIds("eos_token_id"),

@@ -21,6 +21,19 @@ export function readLayerTypes(config: ModelConfig, isSliding: ((layer: number) 
 }
 
 /**
+ * Whether layers of a family with the switch `use_sliding_window` slide; files name windows that it turns off.
+ * @throws ModelConfigError where layers slide although it is off
+ */
+export function usesWindows(config: ModelConfig): boolean {
+  if (config.boolean("use_sliding_window", false)) return config.has("sliding_window");
+  if (config.has("layer_types") && config.choices("layer_types", layerTypes).includes("sliding_attention")) {
+    throw config.error("layer_types", "full_attention throughout, as use_sliding_window is false");
+  }
+  config.disregard("sliding_window");
+  return false;
+}
+
+/**
  * The window of every layer, in tokens; undefined where a layer sees everything. `sliding_window` is read where a layer slides.
  * @throws ModelConfigError
  */

@@ -48,6 +48,11 @@ export class ModelConfig {
     return value !== undefined && value !== null;
   }
 
+  /** A value as the file has it, of any kind. */
+  value(key: string): unknown {
+    return this.#value(key);
+  }
+
   /** Marks keys as known to change nothing, given the others: they are not told as unread. */
   disregard(...keys: readonly string[]): void {
     for (const key of keys) this.#read.add(key);
@@ -99,7 +104,7 @@ export class ModelConfig {
   /** A finite number, undefined where the file says null; `fallback` where it says nothing. */
   numberOrNull(key: string, fallback: number | undefined): number | undefined {
     if (this.has(key)) return this.number(key);
-    return this.values[key] === null ? undefined : fallback;
+    return this.#value(key) === null ? undefined : fallback;
   }
 
   /** Token ids: one number or a list; empty when absent. */

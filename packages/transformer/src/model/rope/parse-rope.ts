@@ -11,6 +11,8 @@ export interface RopeTraits {
   readonly theta?: number;
   /** Share of each head's dimensions that turn where the file does not say; without it all turn, and nothing else is accepted. */
   readonly partialFactor?: number;
+  /** Of layers that slide, unscaled, in files that do not nest `rope_parameters` by layer type; the key that may give it. */
+  readonly sliding?: { readonly key: string; readonly theta: number };
 }
 
 const scalings = ["default", "linear", "divided", "dynamic", "llama3", "yarn", "longrope", "su"] as const;
@@ -26,7 +28,11 @@ export function parseRopes(config: ModelConfig, headDim: number, traits: RopeTra
   const scaling = config.section("rope_scaling");
   if (parameters === undefined || !layerTypes.some((type) => parameters.has(type))) {
     const rope = parseRope(config, headDim, traits);
-    return () => rope;
+    const { sliding } = traits;
+    if (sliding === undefined) return () => rope;
+    const { rotatedDim, pairs } = rope;
+    const local: RopeSpec = { type: "default", theta: config.number(sliding.key, sliding.theta), rotatedDim, pairs };
+    return (type) => (type === "sliding_attention" ? local : rope);
   }
   if (scaling !== undefined) throw config.error("rope_scaling", "absent, as rope_parameters has every layer type's own");
   const ropes = layerTypes.map((type) => {
@@ -80,6 +86,8 @@ function parseScaling(config: ModelConfig, section: ModelConfig, rotatedDim: num
   const type = named === "su" || (named === "yarn" && section.has("short_factor")) ? "longrope" : named;
   switch (type) {
     case "default":
+      // Files without scaling name the length all the same.
+      config.disregard("original_max_position_embeddings");
       return { type };
     case "divided":
       return { type, divisors: perPair(section, "divisors", rotatedDim) };
@@ -134,7 +142,7 @@ function parseLongrope(config: ModelConfig, section: ModelConfig, rotatedDim: nu
 }
 
 /** Length of the training before the scaling: the top level decides, then the section, then the model's own length. */
-function originalLength(config: ModelConfig, section: ModelConfig): number {
+export function originalLength(config: ModelConfig, section: ModelConfig): number {
   const inside = section.count("original_max_position_embeddings", config.count("max_position_embeddings"));
   return config.count("original_max_position_embeddings", inside);
 }
