@@ -39,6 +39,8 @@ interface Layer {
 export class SequenceCache implements Disposable {
   readonly decode: DecodePolicy;
   readonly #layers: (Layer | undefined)[];
+  /** Of layers whose tokens were forgotten. */
+  readonly #keptModes = new Map<number, readonly AttentionMode[]>();
   #length = 0;
 
   constructor(private readonly options: SequenceCacheOptions) {
@@ -84,7 +86,7 @@ export class SequenceCache implements Disposable {
   /** The mode of each key-value head: as the model fixes it, or as decided at the first prefill; undefined before. */
   modes(layer: number): readonly AttentionMode[] | undefined {
     const fixed = this.options.fixedModes?.[layer];
-    if (fixed === undefined) return this.#layers[layer]?.modes;
+    if (fixed === undefined) return this.#layers[layer]?.modes ?? this.#keptModes.get(layer);
     return Array.from({ length: this.options.numKeyValueHeads }, () => fixed);
   }
 
@@ -146,7 +148,21 @@ export class SequenceCache implements Disposable {
     this.#length += tokens;
   }
 
+  /** Gives all memory back and keeps the modes: the sequence is to be read again under them. */
+  forgetTokens(): void {
+    for (const index of this.#layers.keys()) {
+      const modes = this.modes(index);
+      if (modes !== undefined) this.#keptModes.set(index, modes);
+    }
+    this.#disposeStorage();
+  }
+
   dispose(): void {
+    this.#keptModes.clear();
+    this.#disposeStorage();
+  }
+
+  #disposeStorage(): void {
     for (const layer of this.#layers) layer?.storage.dispose();
     this.#layers.fill(undefined);
     this.#length = 0;
