@@ -146,6 +146,7 @@ export class DecoderModel implements Disposable {
     return predictMemory(this.spec, {
       dtype: this.dtype,
       chunkRows: this.backend.device.workSizes.chunkRows,
+      pageTokens: this.pagePool?.pageTokens,
       weightBytes: this.weightBytes,
       logitsRows,
       sequences: sequences.map((sequence) => this.#question(sequence)),
@@ -202,6 +203,7 @@ export class DecoderModel implements Disposable {
     for (const cache of caches) if (this.core.histories.mustReadAgain(cache, cache.length + 1)) this.#readAgain(cache);
     // A step that cannot have its memory fails before it changes a cache.
     for (const cache of caches) if (cache.length > 0) cache.makeRoom(1);
+    using owned = new MemoryScope();
     using scope = new MemoryScope();
     const pass = beginForward(this.core, sequences, scope);
     const layers = cachedPass(pass, (layer) => cachedDecodeAttention(pass, layer));
@@ -210,7 +212,10 @@ export class DecoderModel implements Disposable {
       cache.advance(1);
       this.core.histories.add(cache, added, cache.length);
     }
-    return logitsOf(pass, lastRows(pass, 1));
+    const logits = owned.track(logitsOf(pass, lastRows(pass, 1)));
+    scope.dispose();
+    owned.move();
+    return logits;
   }
 
   /**

@@ -41,6 +41,8 @@ export class SequenceHistories {
     if (longest === undefined) return;
     const before = cache.length - tokens.length;
     const known = before === 0 ? [] : (this.#sequences.get(cache)?.tokens ?? []);
+    // A step that was taken back and again: what it added is added anew.
+    if (known.length > before) known.length = before;
     const keeps = known.length === before && rotaryLength <= longest;
     if (keeps) for (let i = 0; i < tokens.length; i++) known.push(tokens[i]!);
     this.#sequences.set(cache, { tokens: keeps ? known : [], rotaryLength });
