@@ -2,12 +2,13 @@ import { effectiveSparsity, modelSparsity, type SequenceCache } from "@elastic-a
 import { dtypeByteSize } from "@elastic-attention/tensor";
 import type { SequenceRouting } from "@elastic-attention/transformer";
 import type { RoutingReport } from "./generation-request.js";
+import type { GenerationSettings } from "./generation-settings.js";
 import { Measurements } from "./measurements.js";
 import type { RequestRouting } from "./request-routing.js";
 
 /** Of a request that was aborted before anything was done for it, its prompt not even read. */
 export function emptyReport(): RoutingReport {
-  return routingReport(new Measurements(0), 0, { modeLabels: [], kind: "none" }, undefined, undefined);
+  return routingReport(new Measurements(0), 0, { modeLabels: [], kind: "none" }, undefined, undefined, undefined);
 }
 
 /** Report of a run that got as far as `routing` (undefined: the prefill did not end). */
@@ -17,6 +18,7 @@ export function routingReport(
   { modeLabels, kind }: Pick<RequestRouting, "modeLabels" | "kind">,
   routing: Pick<SequenceRouting, "assignment" | "blocks"> | undefined,
   cache: SequenceCache | undefined,
+  settings: GenerationSettings | undefined,
 ): RoutingReport {
   const { promptTokens, reusedTokens, prefillSeconds, decodeSteps, decodeSeconds, decodeShareSeconds } = measured;
   const assignment = routing?.assignment ?? [];
@@ -24,6 +26,7 @@ export function routingReport(
     promptTokens,
     reusedTokens,
     newTokens,
+    settings,
     router: kind,
     modelSparsity: modelSparsity({ modes: [], assignment }),
     effectiveSparsity: effectiveSparsity(routing?.blocks ?? []),
