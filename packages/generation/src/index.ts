@@ -5,6 +5,7 @@ export * from "./engine-settings.js";
 export * from "./local-engine.js";
 export * from "./request/generation-request.js";
 export type { GenerationSettings, SettingOrigin } from "./request/generation-settings.js";
+export * from "./request/read-prompt.js";
 export * from "./request/request-routing.js";
 export * from "./request/router-choice.js";
 export * from "./sampling/random-stream.js";

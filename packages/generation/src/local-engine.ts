@@ -11,9 +11,9 @@ import { checkSettings, type CheckedSettings, type EngineSettings } from "./engi
 import { findModel } from "./find-model.js";
 import { describeModel } from "./model-description.js";
 import { ActiveRequest } from "./request/active-request.js";
-import { promptTokens } from "./request/checked-request.js";
 import { ExpectedSparsity } from "./request/expected-sparsity.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
+import { readPrompt } from "./request/read-prompt.js";
 import { chooseRouter, type RouterChoice } from "./request/router-choice.js";
 import { emptyReport } from "./request/routing-report.js";
 import { Scheduler } from "./schedule/scheduler.js";
@@ -174,7 +174,7 @@ export class LocalEngine implements Engine {
 
   async tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array> {
     this.#requireAlive();
-    return promptTokens(input, this.tokenizer);
+    return readPrompt(input, this.tokenizer).tokens;
   }
 
   /** For memory reports; do not dispose it. */

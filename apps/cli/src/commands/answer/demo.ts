@@ -2,7 +2,7 @@ import { mobyDick, runningText } from "@elastic-attention/evaluation";
 import type { Engine } from "@elastic-attention/generation";
 import { cutToTokens, hideNeedle, needlePrompt } from "../../prompt/needle-document.js";
 import { codePrompt, ownSource } from "../../prompt/own-source.js";
-import { promptInput } from "../../prompt/read-prompt.js";
+import { plainPrompt, promptInput } from "../../prompt/prompt-input.js";
 import { openEngine } from "../../engine/open-engine.js";
 import { chosenRouter, requestSettings } from "../../engine/request-settings.js";
 import { formatBytes, percent, routingReportText } from "../../report/routing-report-text.js";
@@ -24,8 +24,9 @@ export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) =>
     console.error(`Document:  the beginning of Moby-Dick, with one sentence hidden in it:\n           "${document.needle.trim()}"`);
     console.error(`Question:  ${document.question}\n`);
   }
-  const settings = { maxNewTokens: 48, ...requestSettings(options) };
-  const request = { ...settings, ...promptInput(needlePrompt(document), engine.model.hasChatTemplate), signal };
+  // Both are compared: what a model's folder asks for does not count.
+  const settings = { maxNewTokens: 48, defaults: "none" as const, ...requestSettings(options) };
+  const request = { ...settings, ...promptInput(plainPrompt(needlePrompt(document)), engine.model), signal };
   const write = (text: string) => {
     if (!options.json) process.stdout.write(text);
   };
@@ -57,7 +58,7 @@ async function fullAttention(engine: Engine, request: Parameters<Engine["generat
 /** How another prompt is routed: its first token. */
 async function firstToken(engine: Engine, request: Parameters<Engine["generate"]>[0], prompt: string): Promise<Finish> {
   const { prompt: _, messages: __, ...rest } = request;
-  return streamAnswer(engine, { ...rest, maxNewTokens: 1, ...promptInput(prompt, engine.model.hasChatTemplate) }, () => {});
+  return streamAnswer(engine, { ...rest, maxNewTokens: 1, ...promptInput(plainPrompt(prompt), engine.model) }, () => {});
 }
 
 function otherPrompts(summary: Finish, code: Finish): string {
