@@ -116,6 +116,8 @@ export class LocalEngine implements Engine {
       if (settings.memoryLimitBytes !== undefined) backend.setMemoryLimit(settings.memoryLimitBytes);
       const tokenizer = openTokenizer(found.path);
       model = await PretrainedModel.open({ ...options, path: found.path, backend });
+      // It may have come with the last layer.
+      signal?.throwIfAborted();
       const choice = chooseRouter(model, options.headList);
       // A GGUF file is a model by itself, whatever lies beside it.
       const { defaults, endOfTextIds } = model.ggufPath === undefined ? readGenerationConfig(model.directory) : { defaults: noDefaults, endOfTextIds: [] };
