@@ -1,6 +1,7 @@
 export { EngineWorkerError, InvalidRequestError, TokenizerError } from "@elastic-attention/core";
 export * from "./engine.js";
 export * from "./engine-settings.js";
+export * from "./find-model.js";
 export * from "./local-engine.js";
 export * from "./request/generation-request.js";
 export * from "./request/request-routing.js";

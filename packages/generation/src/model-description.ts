@@ -4,7 +4,7 @@ import type { RouterChoice } from "./request/router-choice.js";
 import type { Tokenizer } from "./tokenizer/tokenizer.js";
 
 /** What callers are told of a loaded model. */
-export function describeModel({ model, router, description }: RouterChoice, tokenizer: Tokenizer, name: string, loadSeconds: number): ModelDescription {
+export function describeModel({ model, router, description }: RouterChoice, tokenizer: Tokenizer, name: string, loadSeconds: number, notes: readonly string[] = []): ModelDescription {
   const { spec, decoder } = model;
   return {
     name,
@@ -22,5 +22,6 @@ export function describeModel({ model, router, description }: RouterChoice, toke
     router,
     routerDescription: description,
     loadSeconds,
+    notes: [...notes, ...model.notes],
   };
 }

@@ -32,6 +32,11 @@ export interface ModelSpec {
   readonly elastic: ElasticSpec | undefined;
 }
 
+/** What a model is computed in where nobody says: bf16 for 16-bit checkpoints, else f32. */
+export function computeDType({ checkpointDType }: ModelSpec): FloatDType {
+  return checkpointDType === "f32" ? "f32" : "bf16";
+}
+
 /** Number of parameters of the decoder, routers not counted. */
 export function countParameters(spec: ModelSpec): number {
   const { hiddenSize, intermediateSize, numQueryHeads, numKeyValueHeads, headDim } = spec;
