@@ -48,6 +48,11 @@ export class ModelConfig {
     return value !== undefined && value !== null;
   }
 
+  /** A value as the file has it, of any kind. */
+  value(key: string): unknown {
+    return this.#value(key);
+  }
+
   /** Marks keys as known to change nothing, given the others: they are not told as unread. */
   disregard(...keys: readonly string[]): void {
     for (const key of keys) this.#read.add(key);
@@ -88,6 +93,18 @@ export class ModelConfig {
   /** A list of finite numbers. */
   numbers(key: string): readonly number[] {
     return this.#check(key, undefined, "a list of numbers", (value) => Array.isArray(value) && value.every((item) => Number.isFinite(item))) as number[];
+  }
+
+  /** A list of the given texts. */
+  choices<T extends string>(key: string, choices: readonly T[]): readonly T[] {
+    const valid = (value: unknown) => Array.isArray(value) && value.every((item) => choices.includes(item as T));
+    return this.#check(key, undefined, `a list of ${choices.join(", ")}`, valid) as T[];
+  }
+
+  /** A finite number, undefined where the file says null; `fallback` where it says nothing. */
+  numberOrNull(key: string, fallback: number | undefined): number | undefined {
+    if (this.has(key)) return this.number(key);
+    return this.#value(key) === null ? undefined : fallback;
   }
 
   /** Token ids: one number or a list; empty when absent. */
