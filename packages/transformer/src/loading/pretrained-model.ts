@@ -99,7 +99,9 @@ export class PretrainedModel implements Disposable {
   /** The model's own router between two modes; undefined when it has none. Its weights are the model's. */
   learnedRouter(retrievalMode: AttentionMode, sparseMode: AttentionMode, tieRule: "float32" | "bfloat16" = "float32"): LearnedRouter | undefined {
     if (!this.hasLearnedRouter) return undefined;
-    return new LearnedRouter({ layers: this.routerWeights, retrievalMode, sparseMode, tieRule, pooling: this.settings.pooling });
+    const routed = routedLayers(this.spec);
+    const layers = this.spec.layers.map((_, layer) => this.routerWeights[routed.indexOf(layer)]);
+    return new LearnedRouter({ layers, retrievalMode, sparseMode, tieRule, pooling: this.settings.pooling });
   }
 
   [Symbol.dispose](): void {
