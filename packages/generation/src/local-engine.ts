@@ -222,6 +222,6 @@ function findOptions({ backend, dtype, routing, routers, headList, onFetch, sign
 /** @throws HeadListError for a list of another shape; InvalidRequestError for a router that is wanted and missing */
 function requireRouter({ files, adapter, spec }: CheckedModel, { headList, routers, routing = {} }: LocalEngineOptions): void {
   const list = findHeadList(files.directory, spec, headList);
-  const hasRouter = list !== undefined || routerFileOf(files.directory, routers) !== undefined || hasOwnRouters(files, adapter);
+  const hasRouter = list !== undefined || routerFileOf(files.directory, routers) !== undefined || hasOwnRouters(files, adapter, spec);
   if (!hasRouter && needsRouter(routing)) throw missingRouter(routing.mode, routing.sparsity);
 }

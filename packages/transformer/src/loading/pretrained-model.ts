@@ -111,7 +111,7 @@ export class PretrainedModel implements Disposable {
 
 /** Routers of the checkpoint itself; none when it has none. */
 function ownRouters(files: ModelFiles, adapter: ModelAdapter, spec: ModelSpec, backend: Backend): readonly RouterWeights[] {
-  return hasOwnRouters(files, adapter) ? loadRouters(files.checkpoint, adapter, spec, backend) : [];
+  return hasOwnRouters(files, adapter, spec) ? loadRouters(files.checkpoint, adapter, spec, backend) : [];
 }
 
 /** Before weights are read, which take nearly all of it. @throws OutOfMemoryError */

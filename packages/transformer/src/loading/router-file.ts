@@ -7,12 +7,8 @@ import { type ElasticSizes, elasticSizes, type ElasticSpec, parseElastic, parseR
 import { hostFloats } from "./host-floats.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
-<<<<<<< HEAD
-import type { ModelSpec } from "../model/model-spec.js";
-import type { ModelFiles } from "./model-files.js";
-=======
 import { type ModelSpec, routedLayers } from "../model/model-spec.js";
->>>>>>> families
+import type { ModelFiles } from "./model-files.js";
 
 /** File of routers alone that a model folder may hold: it takes the place of routers in the checkpoint. */
 export const routerFileName = "routers.safetensors";
@@ -28,7 +24,6 @@ export interface LoadedRouters {
   readonly elastic: { readonly spec: ElasticSpec; readonly sizes: ElasticSizes; readonly pooling: RouterPooling } | undefined;
 }
 
-<<<<<<< HEAD
 /** The file of routers alone that decides for a model: the one that was asked for, else that of its folder. */
 export function routerFileOf(directory: string, asked?: string): string | undefined {
   const beside = join(directory, routerFileName);
@@ -36,14 +31,12 @@ export function routerFileOf(directory: string, asked?: string): string | undefi
 }
 
 /** Whether a checkpoint holds routers, or by its architecture must. */
-export function hasOwnRouters({ config, checkpoint }: Pick<ModelFiles, "config" | "checkpoint">, adapter: ModelAdapter): boolean {
-  return config.architecture.startsWith("Paw") || hasRouterWeights(checkpoint, adapter.weightName("router", 0));
+export function hasOwnRouters({ config, checkpoint }: Pick<ModelFiles, "config" | "checkpoint">, adapter: ModelAdapter, spec: ModelSpec): boolean {
+  const isIn = (layer: number) => hasRouterWeights(checkpoint, adapter.weightName("router", layer));
+  return config.architecture.startsWith("Paw") || routedLayers(spec).some(isIn);
 }
 
-/** Reads the routers of every layer from an open checkpoint. @throws MissingTensorError, ShapeError, UnsupportedRouterError */
-=======
 /** Reads the routers of every layer that sees the whole context from an open checkpoint. @throws MissingTensorError, ShapeError, UnsupportedRouterError */
->>>>>>> families
 export function loadRouters(checkpoint: Checkpoint, adapter: ModelAdapter, spec: ModelSpec, backend: Backend): RouterWeights[] {
   const layers: RouterWeights[] = [];
   try {
