@@ -6,7 +6,7 @@ import { DecoderModel, type RandomModelOptions } from "../decoder-model.js";
 import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "../model/elastic-spec.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
-import { computeDType, type ModelSpec } from "../model/model-spec.js";
+import { computeDType, type ModelSpec, routedLayers } from "../model/model-spec.js";
 import { predictWeightBytes } from "../memory/weight-memory.js";
 import { checkModel, type CheckedModel } from "./checked-model.js";
 import { type ModelFiles, openModelFiles } from "./model-files.js";
