@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { FileWriteError, TrainingConfigError, TrainingDataError, writeFileWhole } from "@elastic-attention/core";
+import type { RowSource } from "@elastic-attention/data-files";
 import type { Communicator } from "@elastic-attention/distributed";
 import { Tokenizer } from "@elastic-attention/generation";
 import type { Backend } from "@elastic-attention/tensor";
 import { elasticModes, type ElasticSizes, type ElasticSpec, type ModelAdapter, type ModelSpec, routedLayers, routerFileName } from "@elastic-attention/transformer";
 import { openRows } from "../data/open-rows.js";
 import { PackStream } from "../data/pack-stream.js";
-import type { RowSource } from "../data/row-source.js";
 import { buildExample, type TrainingExample } from "../data/training-example.js";
 import { parseTrainingRow } from "../data/training-row.js";
 import { SparsityObjective } from "../objective/sparsity-objective.js";
