@@ -90,7 +90,9 @@ function rotate({ headDim, rotated, neighbours }: OracleModel, { frequencies, fa
     for (const [pair, frequency] of frequencies.entries()) {
       const [a, b] = neighbours ? [at + 2 * pair, at + 2 * pair + 1] : [at + pair, at + pair + rotated / 2];
       const [x, y] = [vector[a]!, vector[b]!];
-      const [cosine, sine] = [factor * Math.cos(position * frequency), factor * Math.sin(position * frequency)];
+      // Published models compute angles in float32: at position 700 that is up to 4e-5 radians.
+      const angle = Math.fround(position * Math.fround(frequency));
+      const [cosine, sine] = [factor * Math.cos(angle), factor * Math.sin(angle)];
       vector[a] = x * cosine - y * sine;
       vector[b] = y * cosine + x * sine;
     }
