@@ -27,6 +27,7 @@ function read(architecture: string, values: Values): ModelSpec {
 const windows = ({ layers }: ModelSpec) => layers.map(({ window }) => window);
 const thetas = ({ layers }: ModelSpec) => layers.map(({ rope }) => rope?.theta);
 const types = (letters: string) => Array.from(letters, (letter) => (letter === "S" ? "sliding_attention" : "full_attention"));
+const everyLayer = (layer: Values) => Array.from({ length: base.num_hidden_layers }, () => layer);
 const list = (length: number) => Array.from({ length }, (_, i) => 1 + i / 10);
 
 describe("published configurations", () => {
@@ -85,14 +86,14 @@ describe("published configurations", () => {
   });
 
   test("GLM-4, OLMo 2, Granite, Seed-OSS, Nemotron and Ministral 3", () => {
-    expect(read("Glm4", { head_dim: 16, attention_bias: true, partial_rotary_factor: 0.5 })).toMatchObject({ normPlaces: "both", queryKeyValueBias: true, attentionOutputBias: false, layers: Array(6).fill({ rope: { pairs: "neighbours", rotatedDim: 8 } }) });
+    expect(read("Glm4", { head_dim: 16, attention_bias: true, partial_rotary_factor: 0.5 })).toMatchObject({ normPlaces: "both", queryKeyValueBias: true, attentionOutputBias: false, layers: everyLayer({ rope: { pairs: "neighbours", rotatedDim: 8 } }) });
     expect(read("Glm", { head_dim: 16, attention_bias: true })).toMatchObject({ normPlaces: "before" });
     expect(read("Olmo2", {})).toMatchObject({ normPlaces: "after", queryKeyNorm: "projection" });
     expect(read("Granite", { embedding_multiplier: 12, attention_multiplier: 0.0078125, residual_multiplier: 0.22, logits_scaling: 16 })).toMatchObject({ embeddingScale: 12, attentionScale: 0.0078125, residualScale: 0.22, logitsScale: 1 / 16 });
     expect(read("SeedOss", { attention_bias: true, attention_out_bias: false })).toMatchObject({ headDim: 128, queryKeyValueBias: true, attentionOutputBias: false });
-    expect(read("Nemotron", { rms_norm_eps: undefined, norm_eps: 1e-5, hidden_act: "relu2" })).toMatchObject({ norm: { kind: "layer", gainFromOne: true, bias: true }, layers: Array(6).fill({ rope: { rotatedDim: 8 }, feedForward: { gated: false, activation: "reluSquared" } }) });
+    expect(read("Nemotron", { rms_norm_eps: undefined, norm_eps: 1e-5, hidden_act: "relu2" })).toMatchObject({ norm: { kind: "layer", gainFromOne: true, bias: true }, layers: everyLayer({ rope: { rotatedDim: 8 }, feedForward: { gated: false, activation: "reluSquared" } }) });
     const yarn = { type: "yarn", factor: 2, original_max_position_embeddings: 4096, mscale: 1, mscale_all_dim: 1, llama_4_scaling_beta: 0.1 };
-    expect(read("Ministral3", { rope_parameters: yarn })).toMatchObject({ queryScaling: { beta: 0.1, originalContextLength: 4096 }, layers: Array(6).fill({ rope: { theta: 1_000_000, attentionFactor: 1 } }) });
+    expect(read("Ministral3", { rope_parameters: yarn })).toMatchObject({ queryScaling: { beta: 0.1, originalContextLength: 4096 }, layers: everyLayer({ rope: { theta: 1_000_000, attentionFactor: 1 } }) });
   });
 });
 

@@ -1,5 +1,6 @@
 import { expertsOf } from "./oracle-experts.js";
 import type { OracleAngles, OracleModel, OracleTensor, OracleTensors } from "./oracle-model.js";
+import { product } from "./oracle-product.js";
 
 /** Logits [tokens][vocabulary] of a sequence in float64, every head full, one row after the other from plain arrays. */
 export function oracleLogits(model: OracleModel, tensors: OracleTensors, ids: ArrayLike<number>): Float64Array[] {
@@ -111,16 +112,6 @@ function normalized(model: OracleModel, tensors: OracleTensors, name: string, ro
 function rmsNormed({ epsilon, gainOffset }: OracleModel, { values }: OracleTensor, row: Float64Array): Float64Array {
   const squares = row.reduce((sum, value) => sum + value * value, 0) / row.length;
   return row.map((value, i) => (value / Math.sqrt(squares + epsilon)) * (gainOffset + values[i]!));
-}
-
-/** weight · row + bias, for a weight [out, in]. */
-export function product({ shape, values }: OracleTensor, bias: OracleTensor | undefined, row: Float64Array): Float64Array {
-  const [outputs, inputs] = shape as [number, number];
-  return Float64Array.from({ length: outputs }, (_, output) => {
-    let sum = bias?.values[output] ?? 0;
-    for (let input = 0, at = output * inputs; input < inputs; input++) sum += values[at + input]! * row[input]!;
-    return sum;
-  });
 }
 
 function capped(value: number, cap: number | undefined): number {

@@ -1,5 +1,5 @@
-import { product } from "./oracle-decoder.js";
 import type { OracleExperts, OracleTensor, OracleTensors } from "./oracle-model.js";
+import { product } from "./oracle-product.js";
 
 /** The chosen experts' outputs for a row, by the weights of their router. */
 export function expertsOf({ count, chosen, normalized, layout }: OracleExperts, tensors: OracleTensors, prefix: string, row: Float64Array): Float64Array {
