@@ -106,7 +106,9 @@ export class ActiveRequest implements RequestView {
   nextPart(): PrefillSequence | undefined {
     const tokens = this.#parts.shift();
     const { router } = this.#routing;
-    return tokens === undefined ? undefined : { tokens, cache: this.cache, ...(router === undefined ? {} : { router }) };
+    if (tokens === undefined) return undefined;
+    const rotaryLength = this.cache.length + tokens.length + this.#parts.reduce((sum, { length }) => sum + length, 0);
+    return { tokens, cache: this.cache, rotaryLength, ...(router === undefined ? {} : { router }) };
   }
 
   /** Tells how far the prefill is, each layer once. */
