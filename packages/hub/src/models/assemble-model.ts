@@ -67,8 +67,9 @@ export async function assembleModel(name: HubModelName, source: FileSource, opti
   if (!sizes.has(configFile)) throw new CheckpointLayoutError(`${name.repository} has no ${configFile}.`, "It is not a model in the layout of transformers.");
   if ((options.tokenizer ?? "required") === "required" && !sizes.has(tokenizerFile)) refuseTokenizer(name, chosen.companions);
   if (options.weights === "left out") {
-    await source.obtain(chosen.companions, true);
-    return { format: "safetensors", path: source.folder, files: entries(chosen.companions) };
+    const needed = chosen.companions.filter((path) => !path.endsWith(".safetensors"));
+    await source.obtain(needed, true);
+    return { format: "safetensors", path: source.folder, files: entries(needed) };
   }
   await source.obtain([configFile], false);
   const config = await readConfigFile(join(source.folder, configFile));
