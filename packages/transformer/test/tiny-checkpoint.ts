@@ -36,13 +36,15 @@ export interface TinyOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Changes a tensor before it is written; undefined leaves it out. */
   readonly edit?: (name: string, values: Float32Array, shape: readonly number[]) => TensorSource | undefined;
+  /** Tensors that join those of the file. */
+  readonly tensors?: Readonly<Record<string, TensorSource>>;
 }
 
 /** A folder with random weights, removed on dispose. */
-export function tinyCheckpoint({ config = {}, edit = floats }: TinyOptions = {}) {
+export function tinyCheckpoint({ config = {}, edit = floats, tensors = {} }: TinyOptions = {}) {
   const sizes = { vocabularySize: 50, hiddenSize: 24, intermediateSize: 40, numLayers: 2, numQueryHeads: 4, numKeyValueHeads: 2, headDim: 8 };
   const scales = { embedding: 0.4, norm: 0.4, matrix: () => 0.4 };
-  return writeTinyModel({ seed: 1, sizes, scales, tied: false, config: { ...tinyConfig, ...config }, edit });
+  return writeTinyModel({ seed: 1, sizes, scales, tied: false, config: { ...tinyConfig, ...config }, edit, tensors });
 }
 
 /** The tensor as it is. */
