@@ -46,6 +46,7 @@ const commands: [name: string, args: string[], says: RegExp][] = [
   ["--help", ["--help"], /Commands:[\s\S]*doctor/],
   ["run", ["run", "Hello", "-n", "3"], /Decode: +3 tokens/],
   ["demo", ["demo", "--tokens", "1500"], /^Model: +elastic-attention-demo/m],
+  ["tokens", ["tokens", "Hello, sea"], /0 +0 \*<\|bos\|>[\s\S]*special; /],
   ["inspect", ["inspect", "A prompt"], /of heads sparse \(MSR\)/],
   ["inspect without a prompt", ["inspect"], /Qwen3ForCausalLM/],
   ["forward", ["forward", model, "--ids", "ids.safetensors", "--out", "numerics.safetensors"], /4 tokens, \d+ of 48 heads full/],
@@ -77,6 +78,16 @@ describe.each([60, 200])("on a terminal of %i columns", (columns) => {
     const beforePrompt = output.slice(0, output.indexOf("> "));
     expect(beforePrompt.lastIndexOf("\u001b[?25h")).toBeGreaterThan(beforePrompt.lastIndexOf("\u001b[?25l"));
     expect(plainText(output)).toMatch(/\[\d+% of heads sparse \(MSR\), \d+ tokens, 0 reused from the cache/);
+  });
+
+  test("chat takes commands, a paste of several lines as one message, and what was typed ahead", async () => {
+    const { exitCode, output } = await session(["chat", "-n", "4"], columns, [
+      [/> /, "/hlep\r"],
+      [/Did you mean \/help/, "\u001b[200~Hello,\ryou\u001b[201~\r/clear\r"],
+      [/Nothing has been said[\s\S]*> /, "/exit\r"],
+    ]);
+    expect([exitCode, plainText(output)]).toEqual([0, expect.stringMatching(/\[pasted text 1, 2 lines\]/) as string]);
+    expect(plainText(output).match(/of heads sparse/g)).toHaveLength(1);
   });
 });
 
@@ -133,7 +144,7 @@ describe("after Ctrl-C", () => {
 
   test("chat stops an answer and takes the next message", async () => {
     const long = ["chat", "--temperature", "1", "--seed", "3", "-n", "4000"];
-    const { exitCode, output } = await session(long, 60, [[/> /, "Tell me a long story.\r"], [/\[2K\w+/, interrupt], [/tokens\/s\][\s\S]*> /, "/exit\r"]]);
+    const { exitCode, output } = await session(long, 60, [[/> /, "Tell me a long story.\r"], [/\[2K\w+/, interrupt], [/\[stopped;[\s\S]*> /, "/exit\r"]]);
     expect(exitCode).toBe(0);
     expect(plainText(output)).toMatch(/of heads sparse \(MSR\)/);
   });

@@ -19,7 +19,7 @@ import { layerNorms } from "./expected-tensors.js";
 import { findNotFinite, hostFloats } from "./host-floats.js";
 import type { FusedRole, ModelAdapter, WeightRole } from "../model/model-adapter.js";
 import type { ModelSpec } from "../model/model-spec.js";
-import { notFinite, unpackRows } from "./unpack-rows.js";
+import { notFinite, SliceBuffers, unpackRows } from "./unpack-rows.js";
 
 export interface LoadWeightsOptions {
   readonly backend: Backend;
@@ -83,6 +83,7 @@ function loadFeedForward(reader: WeightReader, spec: ModelSpec, layer: number): 
 
 /** Reads weights by role from a checkpoint onto a backend. */
 class WeightReader {
+  readonly #buffers = new SliceBuffers();
   /** Matrices whose values are checked where they are, and the numbers of the first broken elements. */
   readonly #checked: { readonly name: string; readonly found: Tensor }[] = [];
 
@@ -179,7 +180,7 @@ class WeightReader {
     const { backend, checkpoint } = this.options;
     const { type } = checkpoint.entry(name);
     if (isBlocked(type)) {
-      unpackRows(target, checkpoint, name);
+      unpackRows(target, checkpoint, name, this.#buffers);
       return;
     }
     if (elementDType(type) === target.dtype) {
@@ -197,7 +198,7 @@ class WeightReader {
     const dtype = isBlocked(type) ? this.options.dtype : elementDType(type);
     if (dtype !== "f32" && dtype !== "bf16" && dtype !== "f16") return scope.track(backend.upload(this.#floats(name), shape, "f32"));
     const matrix = scope.track(backend.allocate(shape, dtype));
-    if (isBlocked(type)) unpackRows(matrix, checkpoint, name);
+    if (isBlocked(type)) unpackRows(matrix, checkpoint, name, this.#buffers);
     else this.#read(matrix, name);
     return matrix;
   }
