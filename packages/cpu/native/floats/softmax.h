@@ -82,7 +82,7 @@ static float softmax_step(float* scores, int64_t n, int64_t low, int64_t high, f
   namespace elastic {                                                                                            \
   const FloatKernels& function() {                                                                               \
     static constexpr FloatKernels kernels = {                                                                    \
-        label,   convert,    rms_norm,     add,   rotate,     swiglu,  softmax, dot, multiply_panel_f32,         \
+        label,   convert,    rms_norm,     add,   rotate,     softmax, dot, multiply_panel_f32,         \
         multiply_panel_bf16, finish_row,   softmax_step,      scale,   score_rows,   mix_rows};                  \
     return kernels;                                                                                              \
   }                                                                                                              \
