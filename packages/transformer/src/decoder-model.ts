@@ -14,13 +14,14 @@ import { runDecoderLayer } from "./layer/decoder-layer.js";
 import type { DecoderWeights } from "./layer/decoder-weights.js";
 import { beginForward, type DecoderCore } from "./layer/forward-pass.js";
 import { lastRows, logitsOf } from "./layer/logits.js";
-import { RotaryTable } from "./layer/rotary-table.js";
+import { ModelRotations } from "./layer/rotation/model-rotations.js";
 import { loadWeights } from "./loading/load-weights.js";
 import { makeRandomWeights } from "./loading/random-weights.js";
 import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./memory/memory-prediction.js";
 import { weightBytes } from "./memory/weight-memory.js";
 import type { ModelAdapter } from "./model/model-adapter.js";
 import type { ModelSpec } from "./model/model-spec.js";
+import { slidingModes } from "./model/sliding-modes.js";
 import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill/prefill.js";
 
 export interface LoadOptions {
@@ -87,8 +88,8 @@ export class DecoderModel implements Disposable {
     weights: DecoderWeights,
     private readonly scope: MemoryScope,
   ) {
-    const rotaryTable = scope.track(new RotaryTable(backend, spec.rope, spec.headDim, spec.contextLength));
-    this.core = { backend, spec, dtype, weights, rotaryTable };
+    const modelRotations = scope.track(new ModelRotations(backend, spec));
+    this.core = { backend, spec, dtype, weights, modelRotations };
     this.#graphs = scope.track(new DecodeGraphs(this.core));
   }
 
@@ -126,7 +127,7 @@ export class DecoderModel implements Disposable {
   createCache({ decode = "routed", reserveTokens = 0, paged = true }: CacheOptions = {}): SequenceCache {
     const { backend, dtype, spec } = this;
     const pool = paged ? this.pagePool : undefined;
-    return new SequenceCache({ ...keyValueShape(spec), backend, dtype, decode, reserveTokens, ...(pool === undefined ? {} : { pool }) });
+    return new SequenceCache({ ...keyValueShape(spec), fixedModes: slidingModes(spec), backend, dtype, decode, reserveTokens, ...(pool === undefined ? {} : { pool }) });
   }
 
   /** Bytes of the keys and values of so many tokens with every head full. */

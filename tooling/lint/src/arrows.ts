@@ -24,6 +24,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   transformer: ["core", "tensor", "attention", "router"],
   "model-llama": engineBelowGeneration,
   "model-qwen": engineBelowGeneration,
+  "model-families": engineBelowGeneration,
   hub: ["core"],
   tokenizer: ["core"],
   // A model's name is looked up on the hub.
@@ -44,6 +45,7 @@ const testArrows: Readonly<Record<string, readonly string[]>> = {
   transformer: ["cpu", "cuda"],
   "model-llama": ["cpu", "cuda"],
   "model-qwen": ["cpu", "cuda"],
+  "model-families": ["cpu", "cuda"],
   generation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
   training: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
   evaluation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],

@@ -11,7 +11,7 @@ import { copySpans, expectShape, type Tensor } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
 import { pushAttention } from "./pack-attention.js";
-import { computeFloats } from "./requirements.js";
+import { computeFloats, requirePlainAttention } from "./requirements.js";
 
 /** The hybrid attention call and what surrounds it: cache rows and XAttention's choice of blocks. */
 export function registerAttentionKernels(backend: NativeBackend): void {
@@ -20,8 +20,9 @@ export function registerAttentionKernels(backend: NativeBackend): void {
 
   kernels.register(hybridAttention, {
     name: "tiles",
-    supports: ({ query, output, sequences }) => [
+    supports: ({ query, output, sequences, ...scores }) => [
       ...requireComputeFloats({ query, output }),
+      ...requirePlainAttention(scores, sequences.map(({ routing }) => routing)),
       ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
     ],
     run(call) {

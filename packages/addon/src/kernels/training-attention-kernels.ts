@@ -4,7 +4,7 @@ import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
 import { pushAttention } from "./pack-attention.js";
 import { registerPacked } from "./packed-kernel.js";
-import { computeFloats, requireRows } from "./requirements.js";
+import { computeFloats, requirePlainAttention, requireRows } from "./requirements.js";
 
 /** Both sides of attention in one call, and its gradients, where the addon has them. */
 export function registerTrainingAttentionKernels(backend: NativeBackend): void {
@@ -13,7 +13,8 @@ export function registerTrainingAttentionKernels(backend: NativeBackend): void {
 
   registerPacked(backend, dualAttention, addon.dualAttention, {
     name: "tiles",
-    supports: ({ query, fullOutput, sparseOutput, sequences }) => [
+    supports: ({ query, fullOutput, sparseOutput, sequences, ...scores }) => [
+      ...requirePlainAttention(scores, sequences.map(({ routing }) => routing)),
       ...requireComputeFloats({ query, fullOutput, sparseOutput }),
       ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
       ...requireRows(sequences.map(({ cache }) => cache)),
@@ -27,7 +28,8 @@ export function registerTrainingAttentionKernels(backend: NativeBackend): void {
 
   registerPacked(backend, attentionBackward, addon.attentionBackward, {
     name: "tiles",
-    supports: ({ query, output, outputGradient, queryGradient, sequences, cacheGradients }) => [
+    supports: ({ query, output, outputGradient, queryGradient, sequences, cacheGradients, ...scores }) => [
+      ...requirePlainAttention(scores, sequences.map(({ routing }) => routing)),
       ...requireComputeFloats({ query, output, outputGradient, queryGradient }),
       ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
       ...requireRows(sequences.map(({ cache }) => cache)),

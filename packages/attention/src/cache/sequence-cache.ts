@@ -20,6 +20,8 @@ export interface SequenceCacheOptions extends KeyValueShape {
   readonly decode?: DecodePolicy;
   /** Tokens that will follow the prefill: room made once, so that decoding does not grow the cache. Default 0; pages need none. */
   readonly reserveTokens?: number;
+  /** Modes that the model fixes for all heads of a layer, whatever the decode policy; undefined: a router decides. */
+  readonly fixedModes?: readonly (AttentionMode | undefined)[];
   /** Where keys and values are kept in pages, with those of other sequences. Without one, each layer has tensors of its own. */
   readonly pool?: PagePool;
 }
@@ -79,15 +81,17 @@ export class SequenceCache implements Disposable {
     return this.#layer(index).storage;
   }
 
-  /** The mode of each key-value head, decided at the first prefill; undefined before. */
+  /** The mode of each key-value head: as the model fixes it, or as decided at the first prefill; undefined before. */
   modes(layer: number): readonly AttentionMode[] | undefined {
-    return this.#layers[layer]?.modes;
+    const fixed = this.options.fixedModes?.[layer];
+    if (fixed === undefined) return this.#layers[layer]?.modes;
+    return Array.from({ length: this.options.numKeyValueHeads }, () => fixed);
   }
 
   /** Patterns of a layer's heads after the first prefill, by the decode policy. */
   decodePatterns(layer: number): KnownPatterns {
     const modes = this.modes(layer);
-    if (modes === undefined || this.decode === "full") return fullPatterns(this.options.numKeyValueHeads);
+    if (modes === undefined || this.#keepsAll(layer)) return fullPatterns(this.options.numKeyValueHeads);
     return knownPatterns(modes.map((mode) => attentionModeDefinition(mode).decodePattern(mode)));
   }
 
@@ -99,7 +103,7 @@ export class SequenceCache implements Disposable {
     const tokens = keys.shape[0]!;
     const layer = this.#layers[index] ?? { storage: this.#newStorage(tokens), modes: undefined };
     try {
-      layer.storage.makeRoom(this.#retentions(layer.modes), tokens);
+      layer.storage.makeRoom(this.#retentions(index, layer.modes), tokens);
       keys.backend.kernels.run(cacheAppend, { keys, values, cache: layer.storage });
     } catch (error) {
       if (this.#layers[index] === undefined) layer.storage.dispose();
@@ -116,7 +120,7 @@ export class SequenceCache implements Disposable {
   makeRoom(tokens: number): void {
     for (const index of this.#layers.keys()) {
       const { storage, modes } = this.#layer(index);
-      storage.makeRoom(this.#retentions(modes), tokens);
+      storage.makeRoom(this.#retentions(index, modes), tokens);
     }
   }
 
@@ -133,8 +137,8 @@ export class SequenceCache implements Disposable {
   settle(index: number, modes?: readonly AttentionMode[]): void {
     const layer = this.#layer(index);
     layer.modes ??= modes;
-    if (this.decode === "full") return;
-    layer.storage.settle(this.#retentions(layer.modes));
+    if (this.#keepsAll(index)) return;
+    layer.storage.settle(this.#retentions(index, layer.modes));
   }
 
   /** Counts tokens as completed once every layer has them. */
@@ -164,10 +168,16 @@ export class SequenceCache implements Disposable {
     return new ContiguousLayer(backend, numKeyValueHeads, headDim, dtype, tokens + reserveTokens);
   }
 
-  #retentions(modes: readonly AttentionMode[] | undefined) {
+  /** Whether the decode policy has all heads of a layer read everything. */
+  #keepsAll(layer: number): boolean {
+    return this.decode === "full" && this.options.fixedModes?.[layer] === undefined;
+  }
+
+  /** What the heads keep: everything until the first prefill's attention has run. */
+  #retentions(layer: number, modes: readonly AttentionMode[] | undefined) {
     return Array.from({ length: this.options.numKeyValueHeads }, (_, head) => {
       const mode = modes?.[head];
-      if (mode === undefined || this.decode === "full") return { type: "all" } as const;
+      if (mode === undefined || this.#keepsAll(layer)) return { type: "all" } as const;
       return attentionModeDefinition(mode).retention(mode);
     });
   }

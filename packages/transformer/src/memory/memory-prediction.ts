@@ -10,8 +10,10 @@ import {
 } from "@elastic-attention/attention";
 import { layerQuotas } from "@elastic-attention/router";
 import { dtypeByteSize, type FloatDType } from "@elastic-attention/tensor";
-import { tablePositions } from "../layer/rotary-table.js";
+import { tablePositions } from "../layer/rotation/rotary-table.js";
+import { widestFeedForward } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
+import { slidingModes } from "../model/sliding-modes.js";
 import { predictWeightBytes } from "./weight-memory.js";
 
 /** What the memory of a prefill depends on besides the model. */
@@ -66,16 +68,16 @@ export interface MemoryPrediction {
 /** Predicts the memory of a prefill of new sequences that are read together. */
 export function predictMemory(spec: ModelSpec, question: MemoryQuestion): MemoryPrediction {
   const { dtype, chunkRows, sequences, logitsRows = 1 } = question;
-  const { hiddenSize, intermediateSize, headDim, numQueryHeads, numKeyValueHeads, vocabularySize } = spec;
+  const { hiddenSize, headDim, numQueryHeads, numKeyValueHeads, vocabularySize } = spec;
   const size = dtypeByteSize(dtype);
   const rows = sum(sequences, ({ tokens }) => tokens);
   const longest = Math.max(0, ...sequences.map(({ tokens }) => tokens));
   const weightBytes = question.weightBytes ?? predictWeightBytes(spec, dtype);
-  const tableBytes = tablePositions(longest, spec.contextLength) * headDim * 4;
+  const tableBytes = tablePositions(longest, spec.contextLength) * rotatedDimensions(spec) * 4;
   const chunk = Math.min(rows, chunkRows);
   const perRow = hiddenSize + (numQueryHeads + 2 * numKeyValueHeads) * headDim;
   const positionBytes = rows * 8;
-  const activationBytes = size * (rows * perRow + chunk * (hiddenSize + 2 * intermediateSize)) + positionBytes;
+  const activationBytes = size * (rows * perRow + chunk * (hiddenSize + widestFeedForward(spec.layers))) + positionBytes;
   const { keyValueBytes, mostBytes } = predictKeyValues(spec, dtype, sequences);
   const numLogitsRows = sum(sequences, ({ tokens }) => Math.min(logitsRows, tokens));
   const logitsBytes = numLogitsRows * (size * hiddenSize + 4 * vocabularySize);
@@ -108,7 +110,8 @@ function predictKeyValues(spec: ModelSpec, dtype: FloatDType, sequences: readonl
 }
 
 /** Slots of a sequence in each layer: with all tokens, and once it has dropped what its sparse heads do not need. */
-function layerSlots({ numLayers, numKeyValueHeads }: ModelSpec, sequence: SequenceQuestion) {
+function layerSlots(spec: ModelSpec, sequence: SequenceQuestion) {
+  const { numLayers, numKeyValueHeads } = spec;
   const { tokens, reserveTokens = 0, sparseMode, sparsity = 0, decode = "routed" } = sequence;
   const all: Retention = { type: "all" };
   const sparse = decode === "full" || sparseMode === undefined ? all : attentionModeDefinition(sparseMode).retention(sparseMode);
@@ -118,8 +121,19 @@ function layerSlots({ numLayers, numKeyValueHeads }: ModelSpec, sequence: Sequen
   };
   const full = slots(0);
   const counts = sequence.sparseHeads ?? layerQuotas({ target: sparsity, numLayers }, numKeyValueHeads);
+  const windows = slidingModes(spec).map((mode) => {
+    if (mode === undefined) return undefined;
+    const retentions = Array.from({ length: numKeyValueHeads }, () => attentionModeDefinition(mode).retention(mode));
+    return predictSlots(retentions, tokens, reserveTokens);
+  });
   // A layer that would not become smaller stays as it is.
-  return counts.map((count) => ({ full, dropped: Math.min(full, slots(count)) }));
+  return counts.map((count, layer) => ({ full, dropped: Math.min(full, windows[layer] ?? slots(count)) }));
+}
+
+/** Dimensions that the tables of all ways of turning have together. */
+function rotatedDimensions({ layers, queryScaling }: ModelSpec): number {
+  const ropes = new Set(layers.flatMap(({ rope }) => (rope === undefined ? [] : [rope])));
+  return sum([...ropes], ({ rotatedDim }) => rotatedDim) * (queryScaling === undefined ? 1 : 2);
 }
 
 /** The mask of a layer whose heads choose blocks; 0 where none does. */

@@ -2,8 +2,10 @@ import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { attentionModeDefinition } from "@elastic-attention/attention";
 import { routerParameters, type RouterWeights } from "@elastic-attention/router";
-import { type Backend, cast, downloadFloats, embedding, type FloatArray, Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
+import { type Backend, cast, downloadFloats, type FloatArray, Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
 import { DecoderModel, type LoadOptions } from "../decoder-model.js";
+import { embedTokens } from "../layer/embed-tokens.js";
+import { BatchRotations } from "../layer/rotation/batch-rotations.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { checkPack } from "./check-pack.js";
 import { hiddenStateDistance } from "./hidden-state-distance.js";
@@ -101,15 +103,16 @@ export class TrainingModel implements Disposable {
   ): Promise<{ hidden: Tensor; layers: LayerGates[] }> {
     const { spec } = this;
     const { routers, checkpointing = true, deterministic = false } = options;
-    const { weights, rotaryTable } = this.decoder.core;
+    const { weights, modelRotations } = this.decoder.core;
+    const rotations = scope.track(new BatchRotations(modelRotations, batch));
     let hidden = tape.allocate([batch.numRows, spec.hiddenSize], this.decoder.dtype);
-    tape.run(embedding, { ids: batch.ids, table: weights.embedding, output: hidden });
+    embedTokens(tape, this.decoder.core, batch.ids, hidden);
     const layers: LayerGates[] = [];
     for (const [layer, router] of routers.entries()) {
       const layerGates = scope.track(new LayerGates(layer, options, spec, batch, layer >= spec.numLayers - keepingLayers));
       layers.push(layerGates);
       const next = tape.allocate(hidden.shape, hidden.dtype);
-      const parts = { index: layer, spec, batch, rotaryTable, weights: weights.layers[layer]!, router, layerGates };
+      const parts = { index: layer, spec, batch, rotations, weights: weights.layers[layer]!, router, layerGates };
       runTrainingLayer(tape, { ...parts, checkpointing, deterministic }, hidden, next);
       hidden = next;
       await progress();

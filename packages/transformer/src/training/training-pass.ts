@@ -1,10 +1,10 @@
 import { cacheAppend, type LayerCache } from "@elastic-attention/attention";
 import { routerLogits, routerParameters, type RouterWeights } from "@elastic-attention/router";
 import { cast, downloadFloats, type Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
-import { attendHeads, attentionScale, type HeadPass } from "../layer/attend-heads.js";
+import { attendHeads, attentionScores, type HeadPass } from "../layer/attend-heads.js";
 import { type LayerPass, type LayerSteps, runDecoderLayer } from "../layer/decoder-layer.js";
 import type { LayerWeights } from "../layer/decoder-weights.js";
-import type { RotaryTable } from "../layer/rotary-table.js";
+import type { BatchRotations } from "../layer/rotation/batch-rotations.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { gatedAttention } from "./gated-attention.js";
 import type { LayerGates } from "./layer-gates.js";
@@ -16,7 +16,7 @@ export interface TrainingLayer {
   readonly index: number;
   readonly spec: ModelSpec;
   readonly batch: TrainingBatch;
-  readonly rotaryTable: RotaryTable;
+  readonly rotations: BatchRotations;
   readonly weights: LayerWeights;
   readonly router: RouterWeights;
   readonly layerGates: LayerGates;
@@ -44,25 +44,23 @@ function trainingPass(tape: Tape, layer: TrainingLayer, hidden: Tensor, next: Te
     chunks: batch.chunks,
     queryKeyValue,
     attend: (weights) => attendHeads(gatedHeads(tape, layer), weights, queryKeyValue),
-    part(input, output, body) {
+    part(inputs, output, body) {
       if (!checkpointing) return body(tape, scratch);
-      tape.checkpoint({ inputs: [input], outputs: [output] }, (inner) => body(inner, new TapeScratch(inner, spec, input.dtype, input.numRows)));
+      tape.checkpoint({ inputs, outputs: [output] }, (inner) => body(inner, new TapeScratch(inner, spec, output.dtype, output.numRows)));
     },
   };
 }
 
 /** Heads of one layer: gates from the keys before RoPE, caches of the tape, both modes mixed by the gates. */
 function gatedHeads(tape: Tape, layer: TrainingLayer): HeadPass {
-  const { spec, batch, rotaryTable, layerGates, deterministic } = layer;
+  const { spec, batch, rotations, layerGates, deterministic } = layer;
   const { offsets } = batch;
   let gates: Tensor;
   let stored: { readonly keys: Tensor; readonly values: Tensor; readonly caches: readonly LayerCache[] };
   return {
     spec,
     runner: tape,
-    rotaryTable,
-    positions: batch.positions,
-    longest: batch.longest,
+    rotation: () => rotations.of(layer.index),
     beforeRotation(key) {
       gates = decideGates(tape, layer, key);
       // The router's gradient reads the keys as they are now, so the rotation needs a copy of them.
@@ -79,9 +77,9 @@ function gatedHeads(tape: Tape, layer: TrainingLayer): HeadPass {
     },
     *attend(query): LayerSteps<Tensor> {
       const { keys, values, caches } = stored;
-      const scale = attentionScale(spec);
-      const sequences = layerGates.sequences(query, caches, scale);
-      const output = gatedAttention(tape, { query, keys, values, sequences, offsets, gates, layerGates, scale, deterministic });
+      const scores = attentionScores(spec, layer.weights);
+      const sequences = layerGates.sequences(query, caches, scores.scale);
+      const output = gatedAttention(tape, { query, keys, values, sequences, offsets, gates, layerGates, scores, deterministic });
       yield "attention";
       return output.reshape([batch.numRows, spec.numQueryHeads * spec.headDim]);
     },
