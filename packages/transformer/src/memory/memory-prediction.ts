@@ -14,6 +14,7 @@ import { tablePositions } from "../layer/rotation/rotary-table.js";
 import { widestFeedForward } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { slidingModes } from "../model/sliding-modes.js";
+import { expertWorkspaceBytes } from "./expert-memory.js";
 import { predictWeightBytes } from "./weight-memory.js";
 
 /** What the memory of a prefill depends on besides the model. */
@@ -77,7 +78,7 @@ export function predictMemory(spec: ModelSpec, question: MemoryQuestion): Memory
   const chunk = Math.min(rows, chunkRows);
   const perRow = hiddenSize + (numQueryHeads + 2 * numKeyValueHeads) * headDim;
   const positionBytes = rows * 8;
-  const activationBytes = size * (rows * perRow + chunk * (hiddenSize + widestFeedForward(spec.layers))) + positionBytes;
+  const activationBytes = size * (rows * perRow + chunk * (hiddenSize + widestFeedForward(spec.layers))) + expertWorkspaceBytes(spec.layers, chunk, hiddenSize, dtype) + positionBytes;
   const { keyValueBytes, mostBytes } = predictKeyValues(spec, dtype, sequences);
   const numLogitsRows = sum(sequences, ({ tokens }) => Math.min(logitsRows, tokens));
   const logitsBytes = numLogitsRows * (size * hiddenSize + 4 * vocabularySize);
