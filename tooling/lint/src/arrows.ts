@@ -27,12 +27,13 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   "model-families": engineBelowGeneration,
   hub: ["core"],
   tokenizer: ["core"],
+  "data-files": ["core"],
   // A model's name is looked up on the hub.
   generation: [...engineBelowGeneration, "hub", "chat-template", "tokenizer"],
   distributed: ["core", "tensor", "addon"],
-  training: [...engineBelowGeneration, "generation", "distributed"],
+  training: [...engineBelowGeneration, "data-files", "generation", "distributed"],
   "demo-model": [],
-  evaluation: [...engineBelowGeneration, "generation", "distributed"],
+  evaluation: [...engineBelowGeneration, "data-files", "generation", "distributed"],
 };
 
 /**

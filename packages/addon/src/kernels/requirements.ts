@@ -33,7 +33,12 @@ export function requireRows(caches: readonly LayerCache[]): readonly string[] {
   return caches.some(({ pages }) => pages !== undefined) ? ["the cache lies in pages, the kernel reads rows"] : [];
 }
 
-/** Reasons against attention with terms that the kernels do not have. */
+/** Makes a check: reasons against attention with terms that the kernels do not have, where they do not have them. */
+export function attentionTerms(supported: boolean): (scores: AttentionScores, routings: readonly HeadPatterns[]) => readonly string[] {
+  return (scores, routings) => (supported ? [] : requirePlainAttention(scores, routings));
+}
+
+/** Reasons against attention with a soft cap, sinks or sliding windows. */
 export function requirePlainAttention({ softCap, sinkLogits }: AttentionScores, routings: readonly HeadPatterns[]): readonly string[] {
   const slides = routings.some((routing) => (routing.type === "patterns" ? routing.patterns : routing.choices).some(({ type }) => type === "sliding"));
   return [

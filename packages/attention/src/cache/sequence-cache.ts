@@ -1,4 +1,4 @@
-import { ShapeError } from "@elastic-attention/core";
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
 import type { Backend, Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "../modes/attention-mode.js";
 import { fullPatterns, knownPatterns, type KnownPatterns } from "../patterns/head-patterns.js";
@@ -39,6 +39,8 @@ interface Layer {
 export class SequenceCache implements Disposable {
   readonly decode: DecodePolicy;
   readonly #layers: (Layer | undefined)[];
+  /** Of layers whose tokens were forgotten. */
+  readonly #keptModes = new Map<number, readonly AttentionMode[]>();
   #length = 0;
 
   constructor(private readonly options: SequenceCacheOptions) {
@@ -66,6 +68,14 @@ export class SequenceCache implements Disposable {
     return fullKeyValueBytes({ ...this.options, numLayers: 1 }, tokens);
   }
 
+  /** Tokens that a head which keeps everything has, or would have, room for: those of the cache, a reserve, whole pages. */
+  get capacity(): number {
+    const pageTokens = this.pool?.pageTokens ?? 1;
+    const heads = this.#layers.flatMap((layer) => layer?.storage.heads ?? []);
+    const slots = heads.map(({ type, numSlots }) => (type === "all" ? numSlots : 0));
+    return Math.max(Math.ceil(this.#length / pageTokens) * pageTokens, ...slots);
+  }
+
   /** The pool that its pages come from, if any. */
   get pool(): PagePool | undefined {
     return this.options.pool;
@@ -84,7 +94,7 @@ export class SequenceCache implements Disposable {
   /** The mode of each key-value head: as the model fixes it, or as decided at the first prefill; undefined before. */
   modes(layer: number): readonly AttentionMode[] | undefined {
     const fixed = this.options.fixedModes?.[layer];
-    if (fixed === undefined) return this.#layers[layer]?.modes;
+    if (fixed === undefined) return this.#layers[layer]?.modes ?? this.#keptModes.get(layer);
     return Array.from({ length: this.options.numKeyValueHeads }, () => fixed);
   }
 
@@ -146,8 +156,35 @@ export class SequenceCache implements Disposable {
     this.#length += tokens;
   }
 
+  /** Gives all memory back and keeps the modes: the sequence is to be read again under them. */
+  forgetTokens(): void {
+    for (const index of this.#layers.keys()) {
+      const modes = this.modes(index);
+      if (modes !== undefined) this.#keptModes.set(index, modes);
+    }
+    this.#disposeStorage();
+  }
+
+  /**
+   * Forgets the token that a step which failed has written to some layers, or to all: the step can be taken again, and
+   * writes it where it was.
+   *
+   * @param length tokens before the step
+   */
+  undoStep(length: number): void {
+    for (const layer of this.#layers) if (layer !== undefined) layer.storage.length = length;
+    this.#length = length;
+  }
+
+  /** Frees all layers, also when the backend fails at one; its first error is thrown at the end. */
   dispose(): void {
-    for (const layer of this.#layers) layer?.storage.dispose();
+    this.#keptModes.clear();
+    this.#disposeStorage();
+  }
+
+  #disposeStorage(): void {
+    using scope = new MemoryScope();
+    for (const layer of this.#layers) if (layer !== undefined) scope.track({ [Symbol.dispose]: () => layer.storage.dispose() });
     this.#layers.fill(undefined);
     this.#length = 0;
   }

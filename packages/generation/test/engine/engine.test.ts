@@ -2,6 +2,7 @@ import { ConstantRouter } from "@elastic-attention/router";
 import { ReferenceBackend, referenceProvider, registerBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { type Engine, type GenerationEvent, type GenerationRequest, LocalEngine } from "../../src/index.js";
+import { withRunningEngine } from "../doubles/running-engine.js";
 import { type TinyModelOptions, writeTinyModel } from "../doubles/tiny-model.js";
 
 registerBackend(referenceProvider);
@@ -82,6 +83,17 @@ describe("a request", () => {
     });
   });
 
+  test.each([["tensors of their own", false], ["pages", true]])("keeps no more of a short prompt with sparse heads than with full ones, in %s", async (_, isPaged) => {
+    await withRunningEngine({ heads }, {}, async (running) => {
+      // The window holds twelve tokens.
+      const of = (sparsity: number) => finish(running, { tokens: [400, 500, 600], maxNewTokens: 3, sparsity });
+      const [full, sparse] = [(await of(0)).report, (await of(1)).report];
+      expect([sparse.keyValueBytes, sparse.fullKeyValueBytes]).toEqual([full.keyValueBytes, full.fullKeyValueBytes]);
+      expect(full.keyValueBytes).toBe(full.fullKeyValueBytes);
+      expect(full.keyValueBytes).toBe(running.pretrained.decoder.fullKeyValueBytes(isPaged ? 128 : 6));
+    }, isPaged);
+  });
+
   test("follows a trained router, dialled or not", async () => {
     await withEngine({ router: true }, async (engine) => {
       expect(engine.model.router).toBe("learned");
@@ -108,6 +120,11 @@ describe("a request", () => {
     ["two inputs", { prompt: "a", tokens: [1] }],
     ["an empty prompt", { tokens: [] }],
     ["broken ids", { tokens: [1.5] }],
+    ["ids outside the vocabulary", { tokens: [7, 4096] }],
+    ["a role that is no text", { messages: [{ role: 5 as unknown as string, content: "a" }] }],
+    ["tool arguments that are not JSON", { messages: [{ role: "assistant", content: "", tool_calls: [{ type: "function", function: { name: "f", arguments: "{city" } }] }] }],
+    ["a switch that the template does not have", { messages: [{ role: "user", content: "a" }], chatTemplate: { thinking: false } }],
+    ["options of a template and no messages", { prompt: "a", chatTemplate: { tools: [] } }],
     ["a context that is too short", { tokens: new Int32Array(129).fill(7) }],
     ["an unknown mode", { prompt: "a", mode: "sparse" as "full" }],
     ["a sparsity of 2", { prompt: "a", sparsity: 2 }],

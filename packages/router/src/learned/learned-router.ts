@@ -8,8 +8,8 @@ import type { PendingScores, RouterInput, ScoringRouter } from "../router.js";
 import type { RouterWeights } from "./router-weights.js";
 
 export interface LearnedRouterOptions {
-  /** One for each layer; they stay their owner's, as several routers may share them. */
-  readonly layers: readonly RouterWeights[];
+  /** By layer, undefined where it is never asked; they stay their owner's, as several routers may share them. */
+  readonly layers: readonly (RouterWeights | undefined)[];
   readonly retrievalMode: AttentionMode;
   readonly sparseMode: AttentionMode;
   /** Default: first and last 100 tokens (paper D.1). */
@@ -35,7 +35,7 @@ export class LearnedRouter implements ScoringRouter {
 
   /** Parameters of all layers. */
   get parameters(): number {
-    return this.options.layers.reduce((sum, layer) => sum + layer.parameters, 0);
+    return this.options.layers.reduce((sum, layer) => sum + (layer?.parameters ?? 0), 0);
   }
 
   /** As its weights say. */

@@ -1,4 +1,5 @@
 import { TokenizerError } from "@elastic-attention/core";
+import { replaceUnit } from "../unicode/replace-unit.js";
 import { type PatternSource, translatePattern } from "./pattern-source.js";
 import { withinTime } from "./time-limit.js";
 import { shortened } from "./unsupported-pattern.js";
@@ -66,10 +67,20 @@ export class Pattern {
     if (before !== text.length) found(before, text.length, false);
   }
 
-  /** A text with every match replaced. */
-  replace(text: string, content: string): string {
+  /**
+   * A text with every match replaced.
+   * @param atStart is told where a match ends that the text begins with.
+   */
+  replace(text: string, content: string, atStart: (end: number) => void = () => undefined): string {
+    if (this.#source === undefined && this.#text !== "") {
+      if (text.startsWith(this.#text)) atStart(this.#text.length);
+      return this.#text.length === 1 && content.length === 1 ? replaceUnit(text, this.#text, content) : text.replaceAll(this.#text, content.replaceAll("$", "$$$$"));
+    }
     let result = "";
-    this.spans(text, (start, end, matched) => (result += matched ? content : text.slice(start, end)));
+    this.spans(text, (start, end, matched) => {
+      if (matched && start === 0 && end > 0) atStart(end);
+      result += matched ? content : text.slice(start, end);
+    });
     return result;
   }
 

@@ -4,6 +4,9 @@ import { shortened } from "./unsupported-pattern.js";
 
 /** How long one stretch of a search may take. */
 const longestMilliseconds = 600;
+/** A process that ran for less than this meanwhile was kept from running by others: it tries again with twice the time. */
+const leastProcessorMilliseconds = 300;
+const longestFactor = 16;
 
 const call = new Script("work()");
 let context: { work?: () => void } | undefined;
@@ -14,29 +17,43 @@ let context: { work?: () => void } | undefined;
  * @throws TokenizerError when the time is over
  */
 export function withinTime<T>(search: () => T, pattern: string): T {
+  const before = process.cpuUsage();
+  for (let factor = 1; ; factor *= 2) {
+    const result = runFor(search, factor * longestMilliseconds);
+    if (result.done) return result.value;
+    const { user, system } = process.cpuUsage(before);
+    const ran = (user + system) / 1000 >= leastProcessorMilliseconds;
+    if (ran || factor === longestFactor || result.cause instanceof RangeError) throw runaway(pattern, result.cause);
+  }
+}
+
+type Result<T> = { readonly done: true; readonly value: T } | { readonly done: false; readonly cause: unknown };
+
+/** A search that did not end has the cause: the time was over, or the engine's own stack. */
+function runFor<T>(search: () => T, timeout: number): Result<T> {
   context ??= createContext({}) as { work?: () => void };
   const outer = context.work;
-  const result: { value?: T; error?: unknown; failed?: boolean } = {};
+  let result: Result<T> | undefined;
+  let failure: { readonly error: unknown } | undefined;
   context.work = () => {
     try {
-      result.value = search();
+      result = { done: true, value: search() };
     } catch (error) {
-      result.error = error;
-      result.failed = true;
+      failure = { error };
     }
   };
   try {
-    call.runInContext(context, { timeout: longestMilliseconds });
+    call.runInContext(context, { timeout });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw cause;
-    throw runaway(pattern, cause);
+    return { done: false, cause };
   } finally {
     if (outer === undefined) delete context.work;
     else context.work = outer;
   }
-  // The engine's own stack can be what ends first.
-  if (result.failed === true) throw result.error instanceof RangeError ? runaway(pattern, result.error) : result.error;
-  return result.value as T;
+  if (failure?.error instanceof RangeError) return { done: false, cause: failure.error };
+  if (result === undefined) throw failure?.error;
+  return result;
 }
 
 function runaway(pattern: string, cause: unknown): TokenizerError {

@@ -6,6 +6,7 @@ import type { DecoderWeights } from "./decoder-weights.js";
 import { embedTokens } from "./embed-tokens.js";
 import { BatchRotations } from "./rotation/batch-rotations.js";
 import type { ModelRotations } from "./rotation/model-rotations.js";
+import type { SequenceHistories } from "./rotation/sequence-histories.js";
 import { layOut, type SequenceBatch, type SequenceTokens } from "./sequence-batch.js";
 
 /** What every forward pass of a model shares. */
@@ -15,6 +16,7 @@ export interface DecoderCore {
   readonly dtype: FloatDType;
   readonly weights: DecoderWeights;
   readonly modelRotations: ModelRotations;
+  readonly histories: SequenceHistories;
 }
 
 /** One forward pass over sequences with caches: its tokens and its activations. */

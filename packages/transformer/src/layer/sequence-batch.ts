@@ -6,7 +6,7 @@ import type { RotatedBatch, RotatedSequence } from "./rotation/batch-rotations.j
 export interface SequenceTokens {
   readonly tokens: ArrayLike<number>;
   readonly cache: SequenceCache;
-  /** Length that the rotary angles are chosen for where they depend on it; default: what the cache holds and these tokens. */
+  /** Length that the sequence will have, where more tokens follow these: rotary angles may depend on it. */
   readonly rotaryLength?: number;
 }
 
@@ -28,14 +28,15 @@ export function layOut(backend: Backend, sequences: readonly SequenceTokens[]): 
   const [ids, positions] = [new Int32Array(numTokens), new Int32Array(numTokens)];
   let longest = 0;
   const rotated: RotatedSequence[] = [];
-  for (const [index, { tokens, cache, rotaryLength }] of sequences.entries()) {
+  for (const [index, sequence] of sequences.entries()) {
+    const { tokens, cache } = sequence;
     for (let i = 0; i < tokens.length; i++) {
       ids[offsets[index]! + i] = tokens[i]!;
       positions[offsets[index]! + i] = cache.length + i;
     }
     const length = cache.length + tokens.length;
     longest = Math.max(longest, length);
-    rotated.push({ start: offsets[index]!, rows: tokens.length, position: cache.length, length: rotaryLength ?? length });
+    rotated.push({ start: offsets[index]!, rows: tokens.length, position: cache.length, length: rotaryLengthOf(sequence) });
   }
   const idsTensor = backend.upload(ids, [numTokens], "i32");
   try {
@@ -45,4 +46,9 @@ export function layOut(backend: Backend, sequences: readonly SequenceTokens[]): 
     idsTensor.dispose();
     throw error;
   }
+}
+
+/** Length that the angles of these tokens are chosen for. */
+export function rotaryLengthOf({ tokens, cache, rotaryLength = 0 }: SequenceTokens): number {
+  return Math.max(rotaryLength, cache.length + tokens.length);
 }

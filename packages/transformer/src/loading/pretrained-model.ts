@@ -8,7 +8,7 @@ import { DecoderModel, type RandomModelOptions } from "../decoder-model.js";
 import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "../model/elastic-spec.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
-import type { ModelSpec } from "../model/model-spec.js";
+import { type ModelSpec, routedLayers } from "../model/model-spec.js";
 import { checkModel, type CheckedModel } from "./checked-model.js";
 import { openModelFiles } from "./model-files.js";
 import { type LoadedRouters, loadRouterFile, loadRouters, routerFileName } from "./router-file.js";
@@ -97,7 +97,9 @@ export class PretrainedModel implements Disposable {
   /** The model's own router between two modes; undefined when it has none. Its weights are the model's. */
   learnedRouter(retrievalMode: AttentionMode, sparseMode: AttentionMode, tieRule: "float32" | "bfloat16" = "float32"): LearnedRouter | undefined {
     if (!this.hasLearnedRouter) return undefined;
-    return new LearnedRouter({ layers: this.routerWeights, retrievalMode, sparseMode, tieRule, pooling: this.settings.pooling });
+    const routed = routedLayers(this.spec);
+    const layers = this.spec.layers.map((_, layer) => this.routerWeights[routed.indexOf(layer)]);
+    return new LearnedRouter({ layers, retrievalMode, sparseMode, tieRule, pooling: this.settings.pooling });
   }
 
   [Symbol.dispose](): void {
@@ -116,6 +118,6 @@ function routersOf(
 ): LoadedRouters {
   if (routers !== undefined) return loadRouterFile(routers, adapter, spec, backend);
   const published = config.architecture.startsWith("Paw");
-  const has = published || hasRouterWeights(checkpoint, adapter.weightName("router", 0));
+  const has = published || routedLayers(spec).some((layer) => hasRouterWeights(checkpoint, adapter.weightName("router", layer)));
   return { layers: has ? loadRouters(checkpoint, adapter, spec, backend) : [], elastic: undefined };
 }

@@ -10,9 +10,10 @@ import {
 } from "@elastic-attention/attention";
 import { layerQuotas } from "@elastic-attention/router";
 import { dtypeByteSize, type FloatDType } from "@elastic-attention/tensor";
+import { shareTable } from "../layer/rotation/model-rotations.js";
 import { tablePositions } from "../layer/rotation/rotary-table.js";
 import { widestFeedForward } from "../model/layer-spec.js";
-import type { ModelSpec } from "../model/model-spec.js";
+import { type ModelSpec, routedLayers } from "../model/model-spec.js";
 import { slidingModes } from "../model/sliding-modes.js";
 import { expertWorkspaceBytes } from "./expert-memory.js";
 import { predictWeightBytes } from "./weight-memory.js";
@@ -26,6 +27,8 @@ export interface MemoryQuestion {
   readonly sequences: readonly SequenceQuestion[];
   /** Rows of logits for each sequence at the end. Default 1. */
   readonly logitsRows?: number;
+  /** Tokens of a page, where keys and values lie in pages: each is taken whole. */
+  readonly pageTokens?: number | undefined;
   /** Bytes of the packed weights where the backend's own figure is known; default: from the spec. */
   readonly weightBytes?: number;
 }
@@ -68,7 +71,7 @@ export interface MemoryPrediction {
 
 /** Predicts the memory of a prefill of new sequences that are read together. */
 export function predictMemory(spec: ModelSpec, question: MemoryQuestion): MemoryPrediction {
-  const { dtype, chunkRows, sequences, logitsRows = 1 } = question;
+  const { dtype, chunkRows, sequences, logitsRows = 1, pageTokens = 1 } = question;
   const { hiddenSize, headDim, numQueryHeads, numKeyValueHeads, vocabularySize } = spec;
   const size = dtypeByteSize(dtype);
   const rows = sum(sequences, ({ tokens }) => tokens);
@@ -78,8 +81,8 @@ export function predictMemory(spec: ModelSpec, question: MemoryQuestion): Memory
   const chunk = Math.min(rows, chunkRows);
   const perRow = hiddenSize + (numQueryHeads + 2 * numKeyValueHeads) * headDim;
   const positionBytes = rows * 8;
-  const activationBytes = size * (rows * perRow + chunk * (hiddenSize + widestFeedForward(spec.layers))) + expertWorkspaceBytes(spec.layers, chunk, hiddenSize, dtype) + positionBytes;
-  const { keyValueBytes, mostBytes } = predictKeyValues(spec, dtype, sequences);
+  const activationBytes = size * (rows * perRow + chunk * (hiddenSize + widestFeedForward(spec.layers))) + expertWorkspaceBytes(spec.layers, chunk, hiddenSize, dtype) + positionBytes + ownTableBytes(spec, sequences);
+  const { keyValueBytes, mostBytes } = predictKeyValues(spec, question);
   const numLogitsRows = sum(sequences, ({ tokens }) => Math.min(logitsRows, tokens));
   const logitsBytes = numLogitsRows * (size * hiddenSize + 4 * vocabularySize);
   const requestBytes = activationBytes + Math.max(mostBytes, keyValueBytes + logitsBytes);
@@ -88,16 +91,18 @@ export function predictMemory(spec: ModelSpec, question: MemoryQuestion): Memory
     tableBytes,
     activationBytes,
     keyValueBytes,
-    fullKeyValueBytes: sum(sequences, ({ tokens, reserveTokens = 0 }) => fullKeyValueBytes({ ...spec, dtype }, tokens + reserveTokens)),
+    fullKeyValueBytes: sum(sequences, ({ tokens, reserveTokens = 0 }) => {
+      return fullKeyValueBytes({ ...spec, dtype }, Math.ceil((tokens + reserveTokens) / pageTokens) * pageTokens);
+    }),
     requestBytes,
     peakBytes: weightBytes + tableBytes + requestBytes,
   };
 }
 
 /** Keys and values after the prefill, and the most during it, chosen blocks included. */
-function predictKeyValues(spec: ModelSpec, dtype: FloatDType, sequences: readonly SequenceQuestion[]) {
+function predictKeyValues(spec: ModelSpec, { dtype, sequences, pageTokens }: MemoryQuestion) {
   const perSlot = slotBytes({ ...spec, dtype });
-  const layers = sequences.map((sequence) => layerSlots(spec, sequence));
+  const layers = sequences.map((sequence) => layerSlots(spec, sequence, pageTokens));
   const masks = sum(sequences, (sequence) => maskBytes(spec, sequence));
   let [settled, most] = [0, 0];
   for (let layer = 0; layer < spec.numLayers; layer++) {
@@ -110,25 +115,33 @@ function predictKeyValues(spec: ModelSpec, dtype: FloatDType, sequences: readonl
   return { keyValueBytes: settled, mostBytes: most };
 }
 
-/** Slots of a sequence in each layer: with all tokens, and once it has dropped what its sparse heads do not need. */
-function layerSlots(spec: ModelSpec, sequence: SequenceQuestion) {
-  const { numLayers, numKeyValueHeads } = spec;
+/** Slots of a sequence in each layer: with all tokens, and once it has dropped what its heads do not need. */
+function layerSlots(spec: ModelSpec, sequence: SequenceQuestion, pageTokens: number | undefined) {
+  const { numKeyValueHeads } = spec;
   const { tokens, reserveTokens = 0, sparseMode, sparsity = 0, decode = "routed" } = sequence;
   const all: Retention = { type: "all" };
-  const sparse = decode === "full" || sparseMode === undefined ? all : attentionModeDefinition(sparseMode).retention(sparseMode);
-  const slots = (sparseHeads: number) => {
-    const retentions = Array.from({ length: numKeyValueHeads }, (_, head) => (head < sparseHeads ? sparse : all));
-    return predictSlots(retentions, tokens, reserveTokens);
+  const retentionOf = (mode: AttentionMode) => attentionModeDefinition(mode).retention(mode);
+  const sparse = decode === "full" || sparseMode === undefined ? all : retentionOf(sparseMode);
+  const slots = (retention: Retention, heads: number) => {
+    const retentions = Array.from({ length: numKeyValueHeads }, (_, head) => (head < heads ? retention : all));
+    return predictSlots(retentions, tokens, reserveTokens, pageTokens);
   };
-  const full = slots(0);
-  const counts = sequence.sparseHeads ?? layerQuotas({ target: sparsity, numLayers }, numKeyValueHeads);
-  const windows = slidingModes(spec).map((mode) => {
-    if (mode === undefined) return undefined;
-    const retentions = Array.from({ length: numKeyValueHeads }, () => attentionModeDefinition(mode).retention(mode));
-    return predictSlots(retentions, tokens, reserveTokens);
+  const full = slots(all, 0);
+  const routed = routedLayers(spec);
+  const quotas = layerQuotas({ target: sparsity, numLayers: routed.length }, numKeyValueHeads);
+  return slidingModes(spec).map((window, layer) => {
+    const sparseHeads = sequence.sparseHeads?.[layer] ?? quotas[routed.indexOf(layer)] ?? 0;
+    const dropped = window === undefined ? slots(sparse, sparseHeads) : slots(retentionOf(window), numKeyValueHeads);
+    // A layer that would not become smaller stays as it is.
+    return { full, dropped: Math.min(full, dropped) };
   });
-  // A layer that would not become smaller stays as it is.
-  return counts.map((count, layer) => ({ full, dropped: Math.min(full, windows[layer] ?? slots(count)) }));
+}
+
+/** Bytes of the tables that a pass has for itself: where each sequence turns by angles of its own. */
+function ownTableBytes({ layers }: ModelSpec, sequences: readonly SequenceQuestion[]): number {
+  const ropes = new Set(layers.flatMap(({ rope }) => (rope === undefined ? [] : [rope])));
+  const lengths = sequences.map(({ tokens }) => tokens);
+  return sum([...ropes], (rope) => (shareTable(rope, lengths) ? 0 : sum(lengths, (rows) => rows * (4 * rope.rotatedDim + 4))));
 }
 
 /** Dimensions that the tables of all ways of turning have together. */

@@ -1,7 +1,7 @@
-import { flag, optionSchema, type OptionValues, text, wholeNumber } from "@elastic-attention/core";
+import { flag, optionSchema, type OptionValues, wholeNumber } from "@elastic-attention/core";
 import { generationOptions } from "../../options/generation-options.js";
 import { modelOptions } from "../../options/model-options.js";
-import { promptOptions } from "../../options/prompt-options.js";
+import { promptOptions, templateOptions } from "../../options/prompt-options.js";
 import { routingOptions } from "../../options/routing-options.js";
 import { defineCommand } from "../../program/command-definition.js";
 
@@ -10,14 +10,14 @@ const answerOptions = optionSchema({ ...modelOptions, ...routingOptions, ...gene
 const runOptions = optionSchema({ ...promptOptions, ...answerOptions });
 
 const chatOptions = optionSchema({
+  ...templateOptions,
   ...answerOptions,
-  system: { type: text(), placeholder: "text", description: "system message" },
   reroute: { type: flag, description: "read the whole conversation again in every turn, with new routing" },
 });
 
 const demoOptions = optionSchema({
   ...answerOptions,
-  tokens: { type: wholeNumber({ minimum: 1 }), placeholder: "n", description: "about how long the document is", default: 7600 },
+  tokens: { type: wholeNumber({ minimum: 1 }), placeholder: "n", description: "about how long the document is (default: what this machine reads in 20 s, 7600 at most)" },
 });
 
 export type RunOptions = OptionValues<typeof runOptions>;

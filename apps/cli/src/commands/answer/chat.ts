@@ -5,7 +5,9 @@ import { openEngine } from "../../engine/open-engine.js";
 import { requestSettings } from "../../engine/request-settings.js";
 import type { CommandFunction } from "../../program/command-definition.js";
 import { exitCodes } from "../../program/exit-codes.js";
+import { requireSwitch, systemMessage, templateInput } from "../../prompt/prompt-input.js";
 import { percent } from "../../report/routing-report-text.js";
+import { unsupportedText } from "../../report/sampling-text.js";
 import type { ChatOptions } from "./answer-commands.js";
 import { streamAnswer } from "./stream-answer.js";
 
@@ -18,7 +20,11 @@ export const chat: CommandFunction<ChatOptions> = async ({ options, signal }) =>
   if (!engine.model.hasChatTemplate) {
     throw new InvalidRequestError("This model has no chat template.", "Use `elastic-attention run --raw` for plain text.");
   }
-  const messages: ChatMessage[] = options.system === undefined ? [] : [{ role: "system", content: options.system }];
+  const unsupported = unsupportedText(engine.model.defaults);
+  if (unsupported !== undefined) console.error(unsupported);
+  const template = templateInput(options);
+  requireSwitch(template, engine.model);
+  const messages: ChatMessage[] = [...systemMessage(options.system)];
   let exitCode = 0;
   const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: "> " });
   let turn: AbortController | undefined;
@@ -38,6 +44,7 @@ export const chat: CommandFunction<ChatOptions> = async ({ options, signal }) =>
         const request = {
           ...requestSettings(options),
           messages: [...messages],
+          ...(template === undefined ? {} : { chatTemplate: template }),
           session: "chat",
           reroute: options.reroute ?? false,
           signal: AbortSignal.any([signal, turn.signal]),

@@ -10,19 +10,6 @@ ELASTIC_INLINE Vector sigmoid_of(Vector x) { return 1.0f / (exp2_of(x * -kLog2E)
 /** The smaller one; what is no number in `b` stays, as in `maximum`. */
 ELASTIC_INLINE Vector minimum(Vector a, Vector b) { return a < b ? a : b; }
 
-/** tanh, also of small numbers to a few units in the last place: there a quotient of exponentials would cancel. */
-ELASTIC_INLINE Vector tanh_of(Vector x) {
-  const Vector square = x * x;
-  Vector p = broadcast(-1382.0f / 155925.0f);
-  p = p * square + 62.0f / 2835.0f;
-  p = p * square - 17.0f / 315.0f;
-  p = p * square + 2.0f / 15.0f;
-  p = p * square - 1.0f / 3.0f;
-  const Vector near = x + x * square * p;
-  const Vector far = 1.0f - 2.0f / (exp2_of(x * (2.0f * kLog2E)) + 1.0f);
-  return square < 0.1225f ? near : far;
-}
-
 /** The distribution function of the standard normal distribution; one element at a time, by the C library. */
 ELASTIC_INLINE Vector normal_distribution_of(Vector x) {
   Vector result;

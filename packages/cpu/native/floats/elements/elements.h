@@ -154,19 +154,29 @@ static void scale_gradient_row(const char* x, DType x_type, float factor, float 
   })
 }
 
-/** The lower half of the lanes, each beside itself. */
-ELASTIC_INLINE Vector each_twice(Vector x) {
-  return __builtin_shufflevector(x, x, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+/** `count` elements, each of count / 2 numbers twice. */
+ELASTIC_INLINE Vector each_twice(const float* x, int64_t count) {
+  alignas(64) float twice[kLanes] = {};
+  for (int64_t lane = 0; lane < count; ++lane) twice[lane] = x[lane / 2];
+  return load_part(twice, 0, kLanes);
+}
+
+/** Neighbouring lanes in each other's place, the even ones negated: what the sine multiplies. */
+ELASTIC_INLINE Vector turned_pairs(Vector x) {
+  Vector turned;
+  for (int64_t lane = 0; lane < kLanes; lane += 2) {
+    turned[lane] = -x[lane + 1];
+    turned[lane + 1] = x[lane];
+  }
+  return turned;
 }
 
 static void rotate_neighbours_row(char* x, DType dtype, const float* cosine, const float* sine, float direction, int64_t n) {
-  const Vector sign = {-1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1};
   ELASTIC_WITH_DTYPE(dtype, kType, {
     for_parts(n, ELASTIC_PART {
       const Vector value = load_part<kType>(x, i, count);
-      const Vector cos = each_twice(load_part(cosine, i / 2, count / 2));
-      const Vector sin = each_twice(load_part(sine, i / 2, count / 2)) * sign * direction;
-      store_part<kType>(x, i, count, value * cos + __builtin_shufflevector(value, value, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14) * sin);
+      const Vector cos = each_twice(cosine + i / 2, count), sin = each_twice(sine + i / 2, count) * direction;
+      store_part<kType>(x, i, count, value * cos + turned_pairs(value) * sin);
     });
   })
 }

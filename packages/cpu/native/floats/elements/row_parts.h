@@ -44,8 +44,8 @@ ELASTIC_INLINE void store_part(char* x, int64_t index, int64_t count, Vector val
 
 /** A vector whose lanes from `count` on are zero. */
 ELASTIC_INLINE Vector first_lanes(Vector value, int64_t count) {
-  const IntVector lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  return lanes < static_cast<int32_t>(count) ? value : Vector{};
+  for (int64_t lane = count; lane < kLanes; ++lane) value[lane] = 0.0f;
+  return value;
 }
 
 }  // namespace
