@@ -3,6 +3,7 @@ import { type Checkpoint, weightFormats } from "@elastic-attention/tensor";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { expectedTensors } from "./expected-tensors.js";
+import { joinedExperts } from "./joined-experts.js";
 
 /**
  * Proves before anything is read that every tensor is there, as large as the config says, and of a type that can be read.
@@ -14,6 +15,11 @@ export function checkWeights(checkpoint: Checkpoint, adapter: ModelAdapter, spec
     const name = adapter.weightName(role, layer, expert);
     checkTensor(checkpoint, name, shape);
     if (bias) checkTensor(checkpoint, biasName(name), shape.slice(0, 1));
+  }
+  if (adapter.expertLayout !== "joined") return;
+  for (const [layer, { feedForward }] of spec.layers.entries()) {
+    if (feedForward.kind !== "experts") continue;
+    for (const role of ["expertGateUp", "expertDown"] as const) joinedExperts(checkpoint, adapter, spec, layer, role).checkBiases();
   }
 }
 
