@@ -3,6 +3,7 @@ import { type Checkpoint, weightFormats } from "@elastic-attention/tensor";
 import type { ModelAdapter, WeightRole } from "../model/model-adapter.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { expectedTensors } from "./expected-tensors.js";
+import { joinedExperts } from "./joined-experts.js";
 import { contradictedKeys } from "./shape-keys.js";
 
 /**
@@ -15,6 +16,11 @@ export function checkWeights(checkpoint: Checkpoint, adapter: ModelAdapter, spec
     const name = adapter.weightName(role, layer, expert);
     checkTensor(checkpoint, name, role, shape);
     if (bias) checkTensor(checkpoint, biasName(name), role, shape.slice(0, 1));
+  }
+  if (adapter.expertLayout !== "joined") return;
+  for (const [layer, { feedForward }] of spec.layers.entries()) {
+    if (feedForward.kind !== "experts") continue;
+    for (const role of ["expertGateUp", "expertDown"] as const) joinedExperts(checkpoint, adapter, spec, layer, role).checkBiases();
   }
 }
 
