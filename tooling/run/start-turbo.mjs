@@ -1,9 +1,6 @@
 import { spawn } from "node:child_process";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-/** The root of the workspace. */
-export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+import { join } from "node:path";
+import { root } from "./esbuild.mjs";
 
 /** Starts turbo in the root of the workspace, without its telemetry, which no file of a workspace can turn off. */
 export function startTurbo(args, stdio) {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, ut
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { addonPathFrom, type AddonSource, loadAddon } from "@elastic-attention/addon";
+import { type AddonSource, loadAddon } from "@elastic-attention/addon";
 import { probeAddon } from "../src/loading/probe-addon.js";
 import { buildTinyAddon, compiler } from "./tiny-addons.js";
 
@@ -83,8 +83,8 @@ describe.skipIf(!compiler)("a compiled file", () => {
     }
   });
 
-  test("is loaded once it was mended", () => {
-    const path = join(folder, "mended.node");
+  test("is loaded once it was fixed", () => {
+    const path = join(folder, "fixed.node");
     writeFileSync(path, "no addon");
     expect(loadAddon(source(path)).problem).toBeDefined();
     writeFileSync(path, readFileSync(buildTinyAddon(folder, "greeting")));
@@ -125,16 +125,5 @@ describe.skipIf(!compiler)("what a probe has found", () => {
     writeFileSync(join(folder, "file"), "");
     vi.stubEnv("XDG_CACHE_HOME", join(folder, "file"));
     expect(probeAddon(path, stateOf(path))).toBeUndefined();
-  });
-});
-
-describe("the path of an addon", () => {
-  test.each([
-    [undefined, "built.node"],
-    ["", "built.node"],
-    ["/other.node", "/other.node"],
-  ])("with the variable %j is %s", (value, path) => {
-    vi.stubEnv("ELASTIC_ATTENTION_TEST_ADDON", value);
-    expect(addonPathFrom("ELASTIC_ATTENTION_TEST_ADDON", "built.node")).toBe(path);
   });
 });

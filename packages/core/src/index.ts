@@ -1,3 +1,4 @@
+export * from "./disposal/first-error.js";
 export * from "./disposal/memory-scope.js";
 export * from "./errors/backend/backend-unavailable-error.js";
 export * from "./errors/backend/device-error.js";

@@ -1,5 +1,4 @@
-import { fileURLToPath } from "node:url";
-import { addonPathFrom, loadAddon as loadAddonFile, type LoadedAddon, type NativeAddon, requiredExports } from "@elastic-attention/addon";
+import { type AddonFile, findAddonFile, loadAddon as loadAddonFile, type LoadedAddon, type NativeAddon, requiredExports } from "@elastic-attention/addon";
 import { BackendUnavailableError } from "@elastic-attention/core";
 
 /** What the addon exports. Called as it is exported, a function runs on all threads and at the best level. */
@@ -9,18 +8,20 @@ export interface CpuAddon extends NativeAddon {
   createContext(values: Float64Array): NativeAddon;
 }
 
-/** Where the addon is built, seen from `src` and from `dist` alike; `ELASTIC_ATTENTION_CPU_ADDON` names another. */
-export function addonPath(): string {
-  const built = fileURLToPath(new URL("../build/Release/elastic_attention_cpu.node", import.meta.url));
-  return addonPathFrom("ELASTIC_ATTENTION_CPU_ADDON", built);
+/** Where the addon is: `ELASTIC_ATTENTION_CPU_ADDON`, a clone's own build, or this platform's package; undefined when nowhere. */
+export function addonPath(): string | undefined {
+  return addonFile().path;
+}
+
+function addonFile(): AddonFile {
+  return findAddonFile({ name: "cpu", from: import.meta.url, build: "run `pnpm build`, which needs cmake, make and g++" });
 }
 
 /** The addon, or why it cannot be used. */
 export function findAddon(): LoadedAddon<CpuAddon> {
   return loadAddonFile<CpuAddon>({
-    path: addonPath(),
+    ...addonFile(),
     exports: [...requiredExports, "detectedInstructionSet", "createContext"],
-    build: "run `pnpm build`, which needs cmake, make and g++",
   });
 }
 

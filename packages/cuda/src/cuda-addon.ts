@@ -1,6 +1,6 @@
-import { fileURLToPath } from "node:url";
 import {
-  addonPathFrom,
+  type AddonFile,
+  findAddonFile,
   loadAddon as loadAddonFile,
   type LoadedAddon,
   type NativeAddon,
@@ -38,18 +38,20 @@ export interface CudaAddon extends NativeAddon {
   releaseGraph: NativeKernel;
 }
 
-/** Where the addon is built, seen from `src` and from `dist` alike; `ELASTIC_ATTENTION_CUDA_ADDON` names another. */
-export function addonPath(): string {
-  const built = fileURLToPath(new URL("../build/Release/elastic_attention_cuda.node", import.meta.url));
-  return addonPathFrom("ELASTIC_ATTENTION_CUDA_ADDON", built);
+/** Where the addon is: `ELASTIC_ATTENTION_CUDA_ADDON`, a clone's own build, or this platform's package; undefined when nowhere. */
+export function addonPath(): string | undefined {
+  return addonFile().path;
+}
+
+function addonFile(): AddonFile {
+  return findAddonFile({ name: "cuda", from: import.meta.url, build: "`pnpm build:cuda` makes it, with nvcc of CUDA 12.4 or newer" });
 }
 
 /** The addon, or why it cannot be used; whether there is a device it does not say. */
 export function findAddon(): LoadedAddon<CudaAddon> {
   return loadAddonFile<CudaAddon>({
-    path: addonPath(),
+    ...addonFile(),
     exports: [...requiredExports, ...cudaExports],
-    build: "`pnpm build` makes it where nvcc (CUDA 12.4 or newer) is found",
   });
 }
 

@@ -33,5 +33,6 @@ export * from "./report/summarize-run.js";
 export * from "./report/render-report.js";
 export * from "./report/report-document.js";
 export * from "./compare/compare-runs.js";
-export * from "./texts/moby-dick.js";
+export * from "./moby-dick.js";
+export * from "./texts/running-text.js";
 export { fullVariantOf } from "./report/variant-colour.js";

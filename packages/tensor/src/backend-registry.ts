@@ -44,7 +44,7 @@ export async function createBackend(name: string, options: BackendOptions = {}):
   const provider = backendProvider(name);
   const reasons = await provider.available();
   if (reasons.length > 0) {
-    throw new BackendUnavailableError(name, reasons, "Run `elastic-attention doctor` to see how to mend it.");
+    throw new BackendUnavailableError(name, reasons, "Run `elastic-attention doctor` to see how to fix it.");
   }
   return provider.create(options);
 }

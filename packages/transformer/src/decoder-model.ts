@@ -142,6 +142,7 @@ export class DecoderModel implements Disposable {
     return predictMemory(this.spec, {
       dtype: this.dtype,
       chunkRows: this.backend.device.workSizes.chunkRows,
+      pageTokens: this.pagePool?.pageTokens,
       weightBytes: this.weightBytes,
       logitsRows,
       sequences: sequences.map((sequence) => this.#question(sequence)),
@@ -194,12 +195,16 @@ export class DecoderModel implements Disposable {
     checkTokens(this.spec, sequences);
     // A step that cannot have its memory fails before it changes a cache.
     for (const cache of caches) if (cache.length > 0) cache.makeRoom(1);
+    using owned = new MemoryScope();
     using scope = new MemoryScope();
     const pass = beginForward(this.core, sequences, scope);
     const layers = cachedPass(pass, (layer) => cachedDecodeAttention(pass, layer));
     for (const [layer, weights] of this.core.weights.layers.entries()) runDecoderLayer(layers, weights, layer);
     for (const cache of caches) cache.advance(1);
-    return logitsOf(pass, lastRows(pass, 1));
+    const logits = owned.track(logitsOf(pass, lastRows(pass, 1)));
+    scope.dispose();
+    owned.move();
+    return logits;
   }
 
   /**

@@ -1,7 +1,7 @@
 import { MemoryScope, OutOfMemoryError, PromptError, ShapeError } from "@elastic-attention/core";
 import { HeadPlan, PagePool, SequenceCache } from "@elastic-attention/attention";
 import { ConstantRouter, LearnedRouter, type Router, SparsityDial, StaticRouter } from "@elastic-attention/router";
-import { type Backend, ReferenceBackend } from "@elastic-attention/tensor";
+import { type Backend, CopiedTensor, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { DecoderModel, elasticModeSettings, ModelConfig } from "../src/index.js";
 import { tinyAdapter, tinyConfig } from "./tiny-checkpoint.js";
@@ -160,6 +160,22 @@ describe("prompts that are read together", () => {
       await expect(model.prefill(batch)).rejects.toThrow(OutOfMemoryError);
       expect(backend.memory().liveBytes).toBe(liveBytes);
     });
+  });
+
+  test("need whole pages, as is predicted for them, where keys and values lie in pages", async () => {
+    using backend = Object.assign(new ReferenceBackend(), {
+      reserve: (rows: number, rowLength: number, dtype: "f32") => new CopiedTensor(backend, rows, rowLength, dtype),
+    });
+    using model = DecoderModel.random({ backend, spec: tinyAdapter.spec(new ModelConfig({ ...tinyConfig, max_position_embeddings: 4000 })), dtype: "f32" });
+    const router = new ConstantRouter(modes.streaming, modes.full);
+    const known = [{ tokens: prompt(20) }, { tokens: prompt(20), router }, { tokens: prompt(700) }, { tokens: prompt(700), router }];
+    const predicted = model.predictMemory({ sequences: known.map((one) => ({ ...one, tokens: one.tokens.length })) });
+    using scope = new MemoryScope();
+    const caches = known.map(() => scope.track(model.createCache()));
+    (await model.prefill({ sequences: known.map((one, index) => ({ ...one, cache: caches[index]! })) })).logits.dispose();
+    expect(predicted.keyValueBytes).toBe(caches.reduce((sum, { byteLength }) => sum + byteLength, 0));
+    expect(caches.map(({ capacity }) => capacity)).toEqual([128, 128, 768, 768]);
+    expect(predicted.fullKeyValueBytes).toBe(model.fullKeyValueBytes(2 * 128 + 2 * 768));
   });
 
   test("cannot be none, cannot share a cache, and get a plan of their own number of heads", async () => {

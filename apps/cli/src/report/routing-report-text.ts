@@ -60,7 +60,6 @@ export function routingReportText(report: RoutingReport, model: Pick<ModelDescri
 /** Memory of keys and values; beside full attention's where sparsity saves any. */
 function keyValueText({ keyValueBytes, fullKeyValueBytes }: RoutingReport): string {
   const held = formatBytes(keyValueBytes);
-  const full = formatBytes(fullKeyValueBytes);
-  if (keyValueBytes < fullKeyValueBytes) return `${held} instead of ${full} (${percent(keyValueBytes / fullKeyValueBytes)} of full)`;
-  return keyValueBytes === fullKeyValueBytes ? held : `${held} (${full} with every head full)`;
+  if (keyValueBytes >= fullKeyValueBytes) return held;
+  return `${held} instead of ${formatBytes(fullKeyValueBytes)} (${percent(keyValueBytes / fullKeyValueBytes)} of full)`;
 }

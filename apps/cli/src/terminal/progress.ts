@@ -1,9 +1,12 @@
 import { TerminalBar } from "./terminal-bar.js";
 
-/** Progress on standard error, so that results can be piped: a bar on a terminal, a few plain lines elsewhere. */
+/** Between two plain lines at least; work that is done sooner says nothing. */
+const lineMilliseconds = 5000;
+
+/** Progress on standard error, so that results can be piped: a bar on a terminal, a plain line now and then elsewhere. */
 export class Progress implements Disposable {
   #bar: TerminalBar | undefined;
-  #lastQuarter = 0;
+  #lastLine = performance.now();
 
   /** @param state how far the work is: "3.5 MB of 12.0 MB", "layer 3 of 12" */
   constructor(
@@ -13,9 +16,9 @@ export class Progress implements Disposable {
 
   update(done: number, total: number): void {
     if (!process.stderr.isTTY) {
-      const quarter = Math.floor((4 * done) / total);
-      if (quarter > this.#lastQuarter) console.error(`${this.label}: ${this.state(done, total)}`);
-      this.#lastQuarter = quarter;
+      if (performance.now() - this.#lastLine < lineMilliseconds) return;
+      console.error(`${this.label}: ${this.state(done, total)}`);
+      this.#lastLine = performance.now();
       return;
     }
     this.#bar ??= new TerminalBar(`${this.label} {bar} {state} | {eta_formatted} left`);

@@ -5,7 +5,8 @@ import { probeAddon } from "./probe-addon.js";
 
 /** An addon file, and what its callers rely on. */
 export interface AddonSource {
-  readonly path: string;
+  /** Undefined where no file was found. */
+  readonly path: string | undefined;
   /** Functions that it must export; a file without one of them was built from other sources. */
   readonly exports: readonly string[];
   /** What makes the file, in words: "run `pnpm build`, which needs cmake, make and g++". */
@@ -27,6 +28,7 @@ const known = new Map<string, LoadedAddon<Exports>>();
  * child and not its host; files that came through this are remembered.
  */
 export function loadAddon<Addon>(source: AddonSource): LoadedAddon<Addon> {
+  if (source.path === undefined) return { problem: `its addon is not installed: ${source.build}` };
   const path = resolve(source.path);
   const file = statSync(path, { throwIfNoEntry: false });
   if (file === undefined) return { problem: `its addon is not built (${path} is missing): ${source.build}` };
@@ -39,11 +41,6 @@ export function loadAddon<Addon>(source: AddonSource): LoadedAddon<Addon> {
   if (missing.length === 0) return { addon: addon as Addon };
   const names = missing.slice(0, 3).join(", ") + (missing.length > 3 ? ` and ${missing.length - 3} more` : "");
   return { problem: `its addon (${path}) is of another version: it has no ${names}; ${source.build}` };
-}
-
-/** The path of an addon: what the environment variable names, unless it is empty, or else where it is built. */
-export function addonPathFrom(variable: string, built: string): string {
-  return process.env[variable] || built;
 }
 
 function load(path: string, state: string): LoadedAddon<Exports> {

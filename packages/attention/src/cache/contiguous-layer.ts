@@ -1,7 +1,8 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { type Backend, copySpans, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import type { Retention } from "../patterns/block-pattern.js";
 import { slotSpans } from "./head-slots.js";
-import { headStores, numSlots } from "./head-stores.js";
+import { headStores, numSlots, worthwhileRetention } from "./head-stores.js";
 import type { HeadStore } from "./layer-cache.js";
 import type { LayerStorage } from "./layer-storage.js";
 import { sharedRanges } from "./shared-ranges.js";
@@ -37,20 +38,25 @@ export class ContiguousLayer implements LayerStorage {
     const needed = this.length + tokens;
     const capacity = Math.min(...this.heads.map((store) => (store.type === "all" ? store.numSlots : Infinity)));
     const grown = needed > capacity ? Math.max(needed, Math.ceil(capacity * 1.5)) : capacity;
-    const heads = headStores(retentions, Number.isFinite(grown) ? grown : needed, tokens - 1);
+    const heads = this.#stores(retentions, Number.isFinite(grown) ? grown : needed, tokens - 1);
     // Head by head: a ring that may close again must not hide that another head is full.
     if (heads.some((store, head) => store.numSlots > this.heads[head]!.numSlots)) this.#move(heads);
   }
 
   settle(retentions: readonly Retention[]): void {
     const capacity = Math.max(...this.heads.map((store) => (store.type === "all" ? store.numSlots : 0)), this.length);
-    const heads = headStores(retentions, capacity, 0);
+    const heads = this.#stores(retentions, capacity, 0);
     if (numSlots(heads) < numSlots(this.heads)) this.#move(heads);
   }
 
   dispose(): void {
-    this.keys.dispose();
-    this.values.dispose();
+    disposeBoth(this);
+  }
+
+  #stores(retentions: readonly Retention[], capacity: number, extraTokens: number): HeadStore[] {
+    const dropsNothing = ({ type }: HeadStore) => type === "all";
+    const wanted = retentions.map((each, head) => (dropsNothing(this.heads[head]!) ? worthwhileRetention(each, capacity, extraTokens) : each));
+    return headStores(wanted, capacity, extraTokens);
   }
 
   #allocate(heads: readonly HeadStore[]): { keys: Tensor; values: Tensor; heads: readonly HeadStore[] } {
@@ -83,11 +89,19 @@ export class ContiguousLayer implements LayerStorage {
       kernels.run(copySpans, { source: this.keys, destination: next.keys, spans: Int32Array.from(spans) });
       kernels.run(copySpans, { source: this.values, destination: next.values, spans: Int32Array.from(spans) });
     } catch (error) {
-      next.keys.dispose();
-      next.values.dispose();
+      disposeBoth(next);
       throw error;
     }
-    this.dispose();
+    const { keys, values } = this;
+    // First, as freeing may fail.
     Object.assign(this, next);
+    disposeBoth({ keys, values });
   }
+}
+
+/** Also the second when the first fails. */
+function disposeBoth({ keys, values }: Pick<ContiguousLayer, "keys" | "values">): void {
+  using scope = new MemoryScope();
+  scope.track(values);
+  scope.track(keys);
 }

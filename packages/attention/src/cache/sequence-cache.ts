@@ -1,4 +1,4 @@
-import { ShapeError } from "@elastic-attention/core";
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
 import type { Backend, Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "../modes/attention-mode.js";
 import { fullPatterns, knownPatterns, type KnownPatterns } from "../patterns/head-patterns.js";
@@ -62,6 +62,14 @@ export class SequenceCache implements Disposable {
   get fullByteLength(): number {
     const tokens = this.#layers.reduce((sum, layer) => sum + (layer?.storage.length ?? 0), 0);
     return fullKeyValueBytes({ ...this.options, numLayers: 1 }, tokens);
+  }
+
+  /** Tokens that a head which keeps everything has, or would have, room for: those of the cache, a reserve, whole pages. */
+  get capacity(): number {
+    const pageTokens = this.pool?.pageTokens ?? 1;
+    const heads = this.#layers.flatMap((layer) => layer?.storage.heads ?? []);
+    const slots = heads.map(({ type, numSlots }) => (type === "all" ? numSlots : 0));
+    return Math.max(Math.ceil(this.#length / pageTokens) * pageTokens, ...slots);
   }
 
   /** The pool that its pages come from, if any. */
@@ -142,8 +150,21 @@ export class SequenceCache implements Disposable {
     this.#length += tokens;
   }
 
+  /**
+   * Forgets the token that a step which failed has written to some layers, or to all: the step can be taken again, and
+   * writes it where it was.
+   *
+   * @param length tokens before the step
+   */
+  undoStep(length: number): void {
+    for (const layer of this.#layers) if (layer !== undefined) layer.storage.length = length;
+    this.#length = length;
+  }
+
+  /** Frees all layers, also when the backend fails at one; its first error is thrown at the end. */
   dispose(): void {
-    for (const layer of this.#layers) layer?.storage.dispose();
+    using scope = new MemoryScope();
+    for (const layer of this.#layers) if (layer !== undefined) scope.track({ [Symbol.dispose]: () => layer.storage.dispose() });
     this.#layers.fill(undefined);
     this.#length = 0;
   }

@@ -37,7 +37,7 @@ export class DecodeBatch implements Disposable {
   caches: readonly SequenceCache[] = [];
   readonly #numbers: Tensor;
   readonly #scope = new MemoryScope();
-  readonly #known: { cache: WeakRef<SequenceCache>; version: number }[] = [];
+  readonly #known: ({ cache: WeakRef<SequenceCache>; version: number } | undefined)[] = [];
 
   /** @throws OutOfMemoryError */
   constructor(readonly options: DecodeBatchOptions) {
@@ -91,6 +91,8 @@ export class DecodeBatch implements Disposable {
         numbers.set(headEntry(pattern, heads[head]!), (layer * numKeyValueHeads + head) * headEntryNumbers);
       }
     }
+    // A write that fails may have changed the table: it is then nobody's.
+    this.#known[slot] = undefined;
     backend.write(this.heads.rows(slot * rows, (slot + 1) * rows), numbers);
     this.#known[slot] = { cache: new WeakRef(cache), version: cache.layoutVersion };
   }

@@ -1,4 +1,4 @@
-import { ShapeError } from "@elastic-attention/core";
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
 import type { PendingDownload, Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "../modes/attention-mode.js";
 import { patternOf } from "../modes/choose-blocks.js";
@@ -117,10 +117,12 @@ export class HeadPlan implements Disposable {
     return { type: "decision", assignment: assignment.tensor, row: sequence, choices };
   }
 
+  /** Frees all of it, also when the backend fails at a part; the first error is thrown at the end. */
   dispose(): void {
-    this.#release();
-    if (this.assignment.type === "device") this.assignment.tensor.dispose();
-    this.logits?.dispose();
+    using scope = new MemoryScope();
+    if (this.logits !== undefined) scope.track(this.logits);
+    if (this.assignment.type === "device") scope.track(this.assignment.tensor);
+    scope.track({ [Symbol.dispose]: () => this.#release() });
   }
 
   [Symbol.dispose](): void {
@@ -139,8 +141,9 @@ export class HeadPlan implements Disposable {
   }
 
   #release(): void {
-    this.source?.[Symbol.dispose]();
+    const { source } = this;
     this.source = undefined;
+    source?.[Symbol.dispose]();
   }
 }
 

@@ -1,3 +1,4 @@
+import { firstError } from "../disposal/first-error.js";
 import { ElasticAttentionError } from "./elastic-attention-error.js";
 import { errorClassNamed } from "./error-classes.js";
 
@@ -13,7 +14,8 @@ export interface ErrorRecord {
 }
 
 /** @returns what {@link reviveError} needs to build the error again. */
-export function recordError(error: unknown): ErrorRecord {
+export function recordError(thrown: unknown): ErrorRecord {
+  const error = firstError(thrown);
   if (!(error instanceof Error)) return { name: "Error", message: String(error), fields: {} };
   const { name, message } = error;
   const fields = Object.fromEntries(

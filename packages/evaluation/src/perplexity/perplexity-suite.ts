@@ -3,7 +3,7 @@ import { aggregateRecords } from "../aggregate.js";
 import { checkRoles, findDataFile, readDataText } from "../datasets/read-file.js";
 import { selectTasks } from "../select-tasks.js";
 import type { EvaluationSample, EvaluationSuite, EvaluationTokenizer, LikelihoodScore, LikelihoodTask } from "../suite.js";
-import { mobyDick } from "../texts/moby-dick.js";
+import { mobyDick } from "../moby-dick.js";
 
 const taskName = "perplexity";
 const category = "Language Modelling";

@@ -5,7 +5,7 @@ import { builtInParagraphQuestions, builtInTwoStepQuestions } from "../built-in/
 import { findDataFile, readDataJson, readDataText } from "../datasets/read-file.js";
 import type { HubSource, SuiteOptions } from "../suite.js";
 import { Haystack } from "../texts/haystack.js";
-import { mobyDick } from "../texts/moby-dick.js";
+import { mobyDick } from "../moby-dick.js";
 import { builtInWords, type WordLists } from "../texts/word-lists.js";
 import type { QuestionSet } from "./question-set.js";
 import { readHotpotqa, readSquad } from "./read-question-set.js";

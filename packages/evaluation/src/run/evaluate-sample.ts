@@ -107,14 +107,9 @@ async function read(task: LikelihoodTask, sample: EvaluationSample, tokens: Int3
     prefillSeconds,
     decodeSeconds: 0,
     keyValueBytes,
-    fullKeyValueBytes: fullBytes(engine, tokens.length),
+    fullKeyValueBytes: engine.pretrained.decoder.fullKeyValueBytes(tokens.length),
     positions: Array.from(positions, (range) => ({ ...range })),
   };
-}
-
-function fullBytes({ model }: LocalEngine, tokens: number): number {
-  const { numLayers, numKeyValueHeads, headDim, dtype } = model;
-  return tokens * numLayers * numKeyValueHeads * headDim * 2 * (dtype === "f32" ? 4 : 2);
 }
 
 function sum<Item>(items: readonly Item[], value: (item: Item) => number): number {

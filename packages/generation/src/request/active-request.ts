@@ -2,8 +2,10 @@ import type { SequenceCache } from "@elastic-attention/attention";
 import { type PrefillSequence, type SequenceRouting, TokenSampler } from "@elastic-attention/transformer";
 import type { EngineContext } from "../engine-context.js";
 import type { RequestView } from "../schedule/decide-step.js";
+import { giveBack } from "../give-back.js";
 import { SessionTurn } from "../session/session-turn.js";
 import { Answer, type FinishReason } from "./answer.js";
+import { BatchFaults } from "./batch-faults.js";
 import { type CheckedRequest, checkRequest } from "./checked-request.js";
 import { EventQueue } from "./event-queue.js";
 import type { GenerationEvent, GenerationRequest } from "./generation-request.js";
@@ -26,8 +28,7 @@ export class ActiveRequest implements RequestView {
   readonly memory: RequestMemory;
   state: "queued" | "prefill" | "decode" | "done" = "queued";
   arrival = 0;
-  /** Prefills with others that ended before their time: because of it, or of one of them. */
-  brokenPrefills = 0;
+  readonly faults = new BatchFaults();
   waitsForMemory = false;
   /** Whether nobody else held memory when it was started: what it lacks then it will always lack. */
   startedAlone = false;
@@ -65,10 +66,6 @@ export class ActiveRequest implements RequestView {
 
   get session(): string | undefined {
     return this.request.session;
-  }
-
-  get readsAlone(): boolean {
-    return this.brokenPrefills > 1;
   }
 
   get keepsUp(): boolean {
@@ -134,6 +131,7 @@ export class ActiveRequest implements RequestView {
   /** Takes a token that the model gave, in a decode step or in none. @returns why the answer ends with it, if it does */
   takeToken(token: number, step?: DecodeStep): FinishReason | undefined {
     if (step !== undefined) this.#measured.addStep(step);
+    this.faults.tokenGiven();
     const taken = this.#answer.take(token);
     if (taken !== undefined) this.events.push(taken.event);
     return taken?.reason;
@@ -143,7 +141,7 @@ export class ActiveRequest implements RequestView {
   finish(reason: FinishReason): void {
     const { text, numTokens } = this.#answer;
     const cache = this.state === "decode" ? this.#cache : undefined;
-    const report = routingReport(this.#measured, numTokens, this.#routing, this.#routed, cache);
+    const report = routingReport(this.#measured, numTokens, this.#routing, this.#routed, cache && this.memory.held(cache));
     const kept = cache === undefined ? undefined : this.turn.stateAfter(this.#answer, cache, this.#routed!.assignment);
     if (kept !== undefined) this.#cache = undefined;
     this.#release("done");
@@ -168,9 +166,9 @@ export class ActiveRequest implements RequestView {
 
   #release(state: "queued" | "done"): void {
     this.state = state;
-    this.#cache?.dispose();
+    giveBack(this.#cache);
     this.#cache = undefined;
-    this.#sampler?.[Symbol.dispose]();
+    giveBack(this.#sampler);
     this.#sampler = undefined;
   }
 }

@@ -1,5 +1,7 @@
 /** A decode step as its requests see it. */
 export interface DecodeStep {
+  /** A time of `performance.now()`. */
+  readonly begun: number;
   readonly seconds: number;
   readonly requests: number;
 }

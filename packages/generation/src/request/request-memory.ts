@@ -1,7 +1,9 @@
 import { OutOfMemoryError } from "@elastic-attention/core";
+import type { SequenceCache } from "@elastic-attention/attention";
 import type { DecoderModel, MemoryPrediction } from "@elastic-attention/transformer";
 import type { CheckedRequest } from "./checked-request.js";
 import type { ExpectedSparsity } from "./expected-sparsity.js";
+import type { RoutingReport } from "./generation-request.js";
 import type { RequestRouting } from "./request-routing.js";
 
 /** Room for new tokens that is made at once; a longer answer grows the cache. */
@@ -34,6 +36,11 @@ export class RequestMemory {
   /** The same if its router makes every head sparse. */
   get leastBytes(): number {
     return this.#predict(1).requestBytes;
+  }
+
+  /** Bytes of the keys and values of its cache, and what they would be with every head full. */
+  held(cache: SequenceCache): Pick<RoutingReport, "keyValueBytes" | "fullKeyValueBytes"> {
+    return { keyValueBytes: cache.byteLength, fullKeyValueBytes: this.decoder.fullKeyValueBytes(cache.capacity) };
   }
 
   /** The router has decided. @param assignment [layer][kvHead]: 0 is the retrieval mode */

@@ -1,5 +1,4 @@
-import { effectiveSparsity, modelSparsity, type SequenceCache } from "@elastic-attention/attention";
-import { dtypeByteSize } from "@elastic-attention/tensor";
+import { effectiveSparsity, modelSparsity } from "@elastic-attention/attention";
 import type { SequenceRouting } from "@elastic-attention/transformer";
 import type { RoutingReport } from "./generation-request.js";
 import { Measurements } from "./measurements.js";
@@ -7,7 +6,7 @@ import type { RequestRouting } from "./request-routing.js";
 
 /** Of a request that was aborted before anything was done for it, its prompt not even read. */
 export function emptyReport(): RoutingReport {
-  return routingReport(new Measurements(0), 0, { modeLabels: [], kind: "none" }, undefined, undefined);
+  return routingReport(new Measurements(0), 0, { modeLabels: [], kind: "none" }, undefined);
 }
 
 /** Report of a run that got as far as `routing` (undefined: the prefill did not end). */
@@ -16,7 +15,7 @@ export function routingReport(
   newTokens: number,
   { modeLabels, kind }: Pick<RequestRouting, "modeLabels" | "kind">,
   routing: Pick<SequenceRouting, "assignment" | "blocks"> | undefined,
-  cache: SequenceCache | undefined,
+  memory: Pick<RoutingReport, "keyValueBytes" | "fullKeyValueBytes"> = { keyValueBytes: 0, fullKeyValueBytes: 0 },
 ): RoutingReport {
   const { promptTokens, reusedTokens, prefillSeconds, decodeSteps, decodeSeconds, decodeShareSeconds } = measured;
   const assignment = routing?.assignment ?? [];
@@ -33,20 +32,8 @@ export function routingReport(
     prefillTokensPerSecond: routing === undefined ? 0 : rate(promptTokens - reusedTokens, prefillSeconds),
     decodeTokensPerSecond: rate(decodeSteps, decodeSeconds),
     decodeShareSeconds,
-    keyValueBytes: cache?.byteLength ?? 0,
-    fullKeyValueBytes: cache === undefined || cache.byteLength === 0 ? 0 : fullKeyValueBytes(cache),
+    ...memory,
   };
-}
-
-/** Bytes of this cache if every head had the room of one that keeps everything, room for tokens to come included. */
-function fullKeyValueBytes(cache: SequenceCache): number {
-  const layers = Array.from({ length: cache.numLayers }, (_, layer) => cache.layer(layer));
-  const slots = layers.map(({ heads }) => Math.max(0, ...heads.map((store) => (store.type === "all" ? store.numSlots : 0))));
-  const longest = Math.max(cache.length, ...slots);
-  return layers.reduce((sum, { keys, headDim, numKeyValueHeads }, layer) => {
-    const bytesPerSlot = 2 * headDim * dtypeByteSize(keys.dtype);
-    return sum + (slots[layer] || longest) * numKeyValueHeads * bytesPerSlot;
-  }, 0);
 }
 
 function rate(count: number, seconds: number): number {

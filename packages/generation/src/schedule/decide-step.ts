@@ -6,8 +6,8 @@ export interface RequestView {
   readonly keepsUp: boolean;
   /** Tokens of its prompt, those in its session's cache included: what it would cost to read it again. */
   readonly promptTokens: number;
-  /** Whether it must not share a prefill: with others one has failed. */
-  readonly readsAlone: boolean;
+  /** Whether it must not share a prefill, or its next decode step: with others one has failed. */
+  readonly faults: { readonly readsAlone: boolean; readonly decodesAlone: boolean };
   /** Whether it gave its memory up and waits until somebody has ended. */
   readonly waitsForMemory: boolean;
   /** Its session, whose cache becomes its own when it starts. */
@@ -54,8 +54,8 @@ export interface StepDecision<Request extends RequestView> {
   readonly preempt: Request | undefined;
   /** Requests whose prompts are read in one prefill from now on. */
   readonly admit: readonly Request[];
-  /** Requests that get a token, in one batch. */
-  readonly decode: readonly Request[];
+  /** Requests that get a token, in batches. */
+  readonly decode: readonly (readonly Request[])[];
   readonly read: Reading;
 }
 
@@ -63,9 +63,12 @@ type Admission<Request extends RequestView> = Pick<StepDecision<Request>, "evict
 
 /** Decides a step: who is admitted, who decodes, how far prompts are read, who makes room. */
 export function decideStep<Request extends RequestView>(view: ScheduleView<Request>): StepDecision<Request> {
-  const decode = view.decoding.filter(({ keepsUp }) => keepsUp);
+  const ready = view.decoding.filter(({ keepsUp }) => keepsUp);
+  const together = ready.filter(({ faults }) => !faults.decodesAlone);
+  const alone = ready.filter(({ faults }) => faults.decodesAlone).map((request) => [request]);
+  const decode = together.length > 0 ? [together, ...alone] : alone;
   const shared = view.prefillBudgetMilliseconds < Infinity ? "budget" : "whole";
-  return { ...decideAdmission(view), decode, read: decode.length === 0 ? "slice" : shared };
+  return { ...decideAdmission(view), decode, read: ready.length === 0 ? "slice" : shared };
 }
 
 /** Who is admitted: the first of the queue, and those behind it whose prompts are read in the same prefill. */
@@ -82,7 +85,7 @@ function decideAdmission<Request extends RequestView>(view: ScheduleView<Request
   }
   // With nobody else it may try in any case: more heads may become sparse than expected.
   const evict = sessionsInTheWay(view, first, canFit(view, first) ? first.memory.expectedBytes : first.memory.leastBytes);
-  return { ...none, evict, admit: evict.length > 0 || first.readsAlone ? [first] : [first, ...companions(view, first, others)] };
+  return { ...none, evict, admit: evict.length > 0 || first.faults.readsAlone ? [first] : [first, ...companions(view, first, others)] };
 }
 
 /** Those behind the first of the queue that fit into its prefill: its tokens, the batch's places, and memory that is free. */
@@ -94,7 +97,7 @@ function companions<Request extends RequestView>(view: ScheduleView<Request>, fi
     tokens += request.promptTokens;
     bytes += ownNeed(view, request, request.memory.expectedBytes);
     const places = view.maximumBatch - view.decoding.length - joined.length - 1;
-    if (request.readsAlone || request.waitsForMemory || places < 1 || tokens > view.batchTokens || bytes > view.freeBytes) break;
+    if (request.faults.readsAlone || request.waitsForMemory || places < 1 || tokens > view.batchTokens || bytes > view.freeBytes) break;
     joined.push(request);
   }
   return joined;

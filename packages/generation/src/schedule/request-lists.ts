@@ -1,3 +1,4 @@
+import { giveBack } from "../give-back.js";
 import type { ActiveRequest } from "../request/active-request.js";
 import type { PrefillBatch } from "./prefill-batch.js";
 
@@ -33,7 +34,7 @@ export class RequestLists {
     this.endPrefill();
     for (const other of together) {
       if (other === request) continue;
-      other.brokenPrefills += 1;
+      other.faults.prefillInterrupted();
       this.requeue(other);
     }
   }
@@ -53,7 +54,7 @@ export class RequestLists {
 
   /** The prefill is over; before its end it empties the caches of its requests. */
   endPrefill(): void {
-    this.prefill?.[Symbol.dispose]();
+    giveBack(this.prefill);
     this.prefill = undefined;
   }
 }

@@ -1,10 +1,10 @@
-import { OutOfMemoryError } from "@elastic-attention/core";
+import { firstError, OutOfMemoryError } from "@elastic-attention/core";
 import type { EngineContext } from "../engine-context.js";
 import type { CheckedSettings } from "../engine-settings.js";
 import type { ActiveRequest } from "../request/active-request.js";
 import type { DecodeStep } from "../request/measurements.js";
 import { decideStep, type Reading, type StepDecision } from "./decide-step.js";
-import { decodeBatch, isWritten } from "./decode-batch.js";
+import { decodeBatch } from "./decode-batch.js";
 import type { DrawnTokens } from "./drawn-tokens.js";
 import { MemoryShares } from "./memory-shares.js";
 import { PrefillBatch, type PrefillEnd } from "./prefill-batch.js";
@@ -140,33 +140,28 @@ export class Scheduler {
     this.#requests.endPrefill();
     if (requests.length === 1) this.#failed(requests[0]!, error);
     for (const request of requests) {
-      if (requests.length > 1) request.brokenPrefills = Infinity;
+      if (requests.length > 1) request.faults.prefillFailed();
       if (request.state === "prefill") this.#requests.requeue(request);
     }
   }
 
   /** One token for every running answer whose reader keeps up. @returns whether there was one to decode */
-  #decode(ready: readonly ActiveRequest[]): boolean {
-    for (const request of ready) this.#makeRoom(request);
-    const batch = ready.filter(({ state }) => state === "decode");
-    if (batch.length === 0) {
-      this.#counters.pause();
-      return ready.length > 0;
-    }
-    const begun = performance.now();
-    const lengths = batch.map(({ cache }) => cache.length);
-    let drawn: DrawnTokens;
-    try {
-      drawn = decodeBatch(this.#decoder, batch);
-    } catch (error) {
-      this.#decodeFailed(batch, lengths, error);
-      return true;
-    }
-    this.#counters.countStep(begun, batch.length);
-    const step = { seconds: (performance.now() - begun) / 1000, requests: batch.length };
+  #decode(batches: readonly (readonly ActiveRequest[])[]): boolean {
+    for (const request of batches.flat()) this.#makeRoom(request);
+    if (!batches.flat().some(isDecoding)) this.#counters.pause();
+    // Whoever gives its memory up to others in between is no longer among them.
+    for (const batch of batches) this.#decodeTogether(batch.filter(isDecoding));
+    return batches.length > 0;
+  }
+
+  #decodeTogether(batch: readonly ActiveRequest[]): void {
+    if (batch.length === 0) return;
+    const outcome = decodeBatch(this.#decoder, batch);
+    if ("error" in outcome) return this.#decodeFailed(batch, outcome.error, outcome.restart);
+    const { drawn, step } = outcome;
+    this.#counters.countStep(step);
     this.#requests.prefill?.interrupt(step.seconds);
     for (const [row, request] of batch.entries()) this.#take(request, drawn, row, step);
-    return true;
   }
 
   #makeRoom(request: ActiveRequest): void {
@@ -179,17 +174,21 @@ export class Scheduler {
     }
   }
 
-  /** A step that lacked memory is tried again with fewer; those whose caches it has written to begin again. */
-  #decodeFailed(batch: readonly ActiveRequest[], lengths: readonly number[], error: unknown): void {
-    if (!OutOfMemoryError.isInstance(error)) return batch.forEach((request) => this.#fail(request, error));
-    const written = batch.filter(({ cache }, row) => isWritten(cache, lengths[row]!));
-    // The first of all: everybody else gives way to it.
-    this.#failed(batch.reduce((first, each) => (each.arrival < first.arrival ? each : first)), error);
-    for (const request of written) if (request.state === "decode") this.#requests.requeue(request);
+  /**
+   * A step that failed is taken again: with fewer requests where it lacked memory, else by each of them alone, so that nobody
+   * suffers from another. Who fails alone has failed.
+   */
+  #decodeFailed(batch: readonly ActiveRequest[], error: unknown, restart: readonly ActiveRequest[]): void {
+    // The first of all: where memory is lacking everybody else gives way to it.
+    const first = batch.reduce((earlier, each) => (each.arrival < earlier.arrival ? each : earlier));
+    if (batch.length === 1 || OutOfMemoryError.isInstance(error)) this.#failed(first, error);
+    else for (const { faults } of batch) faults.stepFailed();
+    for (const request of restart.filter(isDecoding)) this.#requests.requeue(request);
   }
 
   /** A request cannot go on. Where memory is lacking it may be given some, and goes on later. */
-  #failed(request: ActiveRequest, error: unknown): void {
+  #failed(request: ActiveRequest, thrown: unknown): void {
+    const error = firstError(thrown);
     if (!OutOfMemoryError.isInstance(error) || !this.#memory.giveTo(request, error)) this.#fail(request, error);
   }
 
@@ -204,11 +203,11 @@ export class Scheduler {
   }
 
   #fail(request: ActiveRequest, error: unknown): void {
-    this.#end(request, () => request.fail(error));
+    this.#end(request, () => request.fail(firstError(error)));
   }
 
   #failAll(error: unknown): void {
-    for (const request of this.#requests.all) this.#fail(request, error);
+    this.#requests.all.forEach((request) => this.#fail(request, error));
   }
 
   #end(request: ActiveRequest, end: () => void): void {
@@ -220,4 +219,8 @@ export class Scheduler {
   get #decoder() {
     return this.context.choice.model.decoder;
   }
+}
+
+function isDecoding({ state }: ActiveRequest): boolean {
+  return state === "decode";
 }

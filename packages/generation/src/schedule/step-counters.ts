@@ -1,3 +1,5 @@
+import type { DecodeStep } from "../request/measurements.js";
+
 /** What a scheduler is doing. */
 export interface SchedulerReport {
   readonly queued: number;
@@ -23,12 +25,12 @@ export class StepCounters {
   longestStallMilliseconds = 0;
   #lastStep: number | undefined;
 
-  /** A decode step has ended, begun at a time of `performance.now()`. */
-  countStep(begun: number, tokens: number): void {
+  /** A decode step has ended, with a token for each of its requests. */
+  countStep({ begun, requests }: DecodeStep): void {
     const stall = this.#lastStep === undefined ? 0 : begun - this.#lastStep;
     this.#lastStep = performance.now();
     this.decodeSteps += 1;
-    this.decodedTokens += tokens;
+    this.decodedTokens += requests;
     this.longestStallMilliseconds = Math.max(this.longestStallMilliseconds, stall);
   }
 

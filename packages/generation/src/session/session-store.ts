@@ -1,5 +1,6 @@
 import { InvalidRequestError } from "@elastic-attention/core";
 import type { SequenceCache } from "@elastic-attention/attention";
+import { giveBack } from "../give-back.js";
 
 /** What a session's turns left behind. */
 export interface SessionState {
@@ -69,7 +70,7 @@ export class SessionStore implements Disposable {
 
   /** Forgets a session that is between two turns. */
   close(name: string): void {
-    this.take(name)?.cache.dispose();
+    giveBack(this.take(name)?.cache);
   }
 
   [Symbol.dispose](): void {

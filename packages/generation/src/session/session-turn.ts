@@ -1,4 +1,5 @@
 import type { SequenceCache } from "@elastic-attention/attention";
+import { giveBack } from "../give-back.js";
 import type { Answer } from "../request/answer.js";
 import type { GenerationRequest } from "../request/generation-request.js";
 import type { Tokenizer } from "../tokenizer/tokenizer.js";
@@ -45,7 +46,7 @@ export class SessionTurn {
       prompt = mayContinue ? tokenizing(() => continuedPrompt(this.text, held, tokenizer)) : undefined;
       if (prompt !== undefined && prompt.tokens.length > mostTokens) prompt = undefined;
     } finally {
-      if (prompt === undefined) held?.cache.dispose();
+      if (prompt === undefined) giveBack(held?.cache);
     }
     this.#prompt = prompt ?? freshPrompt(this.text);
     return prompt?.held?.cache;

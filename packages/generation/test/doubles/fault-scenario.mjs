@@ -45,11 +45,18 @@ export function runNext(engine) {
 }
 
 /**
- * What is wrong with a run in which one call failed; empty when all is well.
+ * What is wrong with a run in which one call failed; empty when all is well: of requests that compute together none suffers
+ * from another, so that one fails at most.
  *
  * @param isTyped whether an error is one of this project's
  */
 export function problemsOf(outcomes, expected, isTyped) {
+  const failed = Object.keys(outcomes).filter((name) => outcomes[name].error !== undefined);
+  const several = failed.length > 1 ? [`${failed.join(", ")} fail by one call`] : [];
+  return several.concat(differences(outcomes, expected, isTyped));
+}
+
+function differences(outcomes, expected, isTyped) {
   return Object.entries(outcomes).flatMap(([name, outcome]) => {
     if (outcome.error !== undefined) return isTyped(outcome.error) ? [] : [`${name}: ${String(outcome.error)}`];
     const [found, wanted] = [outcome, expected[name]].map((each) => JSON.stringify(each));

@@ -1,5 +1,5 @@
 import { DeviceError } from "@elastic-attention/core";
-import { type DType, type Fence, type MemoryReport, type PendingDownload, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { type DType, type Fence, type MemoryReport, type PendingDownload, ReferenceBackend, type Storage, Tensor } from "@elastic-attention/tensor";
 import { Tokenizer } from "../../src/index.js";
 
 /** Counts calls and lets one of them fail. */
@@ -10,18 +10,49 @@ export class Fault {
   /** What was called then. */
   hit: string | undefined;
 
+  /** Whether every call after that one fails too. */
+  lasts = false;
+
   /** Counts from here. */
-  arm(at: number | undefined): void {
+  arm(at: number | undefined, lasts = false): void {
     this.calls = 0;
     this.at = at;
     this.hit = undefined;
+    this.lasts = lasts;
   }
 
   /** @throws what `make` gives, at the call that fails */
   count(operation: string, make: () => Error): void {
-    if (this.calls++ !== this.at) return;
-    this.hit = operation;
+    const call = this.calls++;
+    if (this.at === undefined || call < this.at || (call > this.at && !this.lasts)) return;
+    this.hit ??= operation;
     throw make();
+  }
+}
+
+/** Memory whose release can fail: it is gone all the same. */
+class FaultyStorage implements Storage {
+  constructor(
+    private readonly storage: Storage,
+    private readonly released: () => void,
+  ) {}
+
+  get handle(): unknown {
+    return this.storage.handle;
+  }
+
+  get byteLength(): number {
+    return this.storage.byteLength;
+  }
+
+  get disposed(): boolean {
+    return this.storage.disposed;
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.storage.dispose();
+    this.released();
   }
 }
 
@@ -39,7 +70,8 @@ export class FaultyBackend extends ReferenceBackend {
 
   override allocate(shape: readonly number[], dtype: DType): Tensor {
     this.#count("allocate");
-    return super.allocate(shape, dtype);
+    const { storage } = super.allocate(shape, dtype);
+    return new Tensor(this, new FaultyStorage(storage, () => this.#count("release")), shape, dtype);
   }
 
   override write(tensor: Tensor, data: ArrayBufferView): void {

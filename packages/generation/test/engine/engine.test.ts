@@ -2,6 +2,7 @@ import { ConstantRouter } from "@elastic-attention/router";
 import { ReferenceBackend, referenceProvider, registerBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { type Engine, type GenerationEvent, type GenerationRequest, LocalEngine } from "../../src/index.js";
+import { withRunningEngine } from "../doubles/running-engine.js";
 import { type TinyModelOptions, writeTinyModel } from "../doubles/tiny-model.js";
 
 registerBackend(referenceProvider);
@@ -80,6 +81,17 @@ describe("a request", () => {
       const kept = await finish(engine, { tokens, maxNewTokens: 2, sparsity: 1, decode: "full" });
       expect(kept.report.keyValueBytes).toBe(kept.report.fullKeyValueBytes);
     });
+  });
+
+  test.each([["tensors of their own", false], ["pages", true]])("keeps no more of a short prompt with sparse heads than with full ones, in %s", async (_, isPaged) => {
+    await withRunningEngine({ heads }, {}, async (running) => {
+      // The window holds twelve tokens.
+      const of = (sparsity: number) => finish(running, { tokens: [400, 500, 600], maxNewTokens: 3, sparsity });
+      const [full, sparse] = [(await of(0)).report, (await of(1)).report];
+      expect([sparse.keyValueBytes, sparse.fullKeyValueBytes]).toEqual([full.keyValueBytes, full.fullKeyValueBytes]);
+      expect(full.keyValueBytes).toBe(full.fullKeyValueBytes);
+      expect(full.keyValueBytes).toBe(running.pretrained.decoder.fullKeyValueBytes(isPaged ? 128 : 6));
+    }, isPaged);
   });
 
   test("follows a trained router, dialled or not", async () => {

@@ -2,7 +2,7 @@
 // starts it shares three numbers: calls so far, the call that fails (-1: none), live allocations.
 import { getEnvironmentData } from "node:worker_threads";
 import { DeviceError } from "@elastic-attention/core";
-import { ReferenceBackend, referenceProvider, registerBackend } from "@elastic-attention/tensor";
+import { ReferenceBackend, referenceProvider, registerBackend, Tensor } from "@elastic-attention/tensor";
 import { Tokenizer } from "@elastic-attention/generation";
 
 const shared = new Int32Array(getEnvironmentData("faults"));
@@ -27,13 +27,34 @@ class FaultyBackend extends ReferenceBackend {
     shared[2] = super.memory().liveAllocations;
   }
 
+  allocate(shape, dtype) {
+    this.#count("allocate");
+    const { storage } = super.allocate(shape, dtype);
+    const released = () => this.#count("release");
+    const faulty = {
+      get handle() {
+        return storage.handle;
+      },
+      byteLength: storage.byteLength,
+      get disposed() {
+        return storage.disposed;
+      },
+      dispose() {
+        if (storage.disposed) return;
+        storage.dispose();
+        released();
+      },
+    };
+    return new Tensor(this, faulty, shape, dtype);
+  }
+
   fence() {
     this.#count("fence");
     return { wait: async () => this.#count("fence.wait") };
   }
 
   static {
-    for (const name of ["allocate", "write", "download", "startDownload", "memory"]) {
+    for (const name of ["write", "download", "startDownload", "memory"]) {
       const original = ReferenceBackend.prototype[name];
       this.prototype[name] = function (...values) {
         this.#count(name);

@@ -25,7 +25,7 @@ describe.each<[string, TinyModelOptions]>([
   ["a model whose heads are full", {}],
   ["a model with learned routers", { router: true }],
 ])("a fault at any call, %s", (_, options) => {
-  test("ends the requests that it hits with a typed error; others give their text, memory is back and the next one works", async () => {
+  test("ends one request at most, with a typed error; others give their text, memory is back and the next one works", async () => {
     using folder = writeTinyModel({ ...options, contextLength: 64 });
     const fault = new Fault();
     using backend = new FaultyBackend(fault);
@@ -60,5 +60,5 @@ describe.each<[string, TinyModelOptions]>([
     // The faults were there to be seen.
     expect(failed).toBeGreaterThan(Math.min(calls, mostCalls) / 4);
     expect(backend.memory().liveAllocations).toBe(0);
-  }, 300_000);
+  }, 900_000);
 });

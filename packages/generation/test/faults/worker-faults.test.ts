@@ -12,7 +12,7 @@ const here = (path: string) => JSON.stringify(new URL(path, import.meta.url).hre
 const mostCalls = process.env["ELASTIC_ATTENTION_EVERY_FAULT"] === "1" ? "Infinity" : "40";
 
 // `pnpm test` builds first; a bare vitest run in a fresh clone has no worker program yet.
-test.skipIf(!built)("a fault at any call ends the requests that it hits with a typed error, in a worker thread too", async () => {
+test.skipIf(!built)("a fault at any call ends one request at most, with a typed error, in a worker thread too", async () => {
   using folder = writeTinyModel({ contextLength: 64 });
   const qwen = join(folder.path, "qwen.mjs");
   writeFileSync(qwen, `export { registerQwen as default } from ${here("../../../model-qwen/dist/index.js")};`);

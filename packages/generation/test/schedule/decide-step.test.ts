@@ -6,7 +6,7 @@ const request = (more: Partial<RequestView> = {}): RequestView => ({
   arrival: arrivals++,
   keepsUp: true,
   promptTokens: 100,
-  readsAlone: false,
+  faults: { readsAlone: false, decodesAlone: false },
   waitsForMemory: false,
   session: undefined,
   memory: { expectedBytes: 1000, leastBytes: 600 },
@@ -44,7 +44,7 @@ describe("a step", () => {
   });
 
   test("keeps one that failed with others by itself, first or behind", () => {
-    const [one, alone, other] = [request(), request({ readsAlone: true }), request()];
+    const [one, alone, other] = [request(), request({ faults: { readsAlone: true, decodesAlone: false } }), request()];
     expect(decideStep(view({ queued: [one, alone, other] })).admit).toEqual([one]);
     expect(decideStep(view({ queued: [alone, one, other] })).admit).toEqual([alone]);
   });
@@ -68,9 +68,17 @@ describe("a step", () => {
 
   test("decodes for readers that keep up, and reads prompts as far as these can wait", () => {
     const [quick, lazy] = [request(), request({ keepsUp: false })];
-    expect(decideStep(view({ decoding: [quick, lazy] }))).toMatchObject({ decode: [quick], read: "budget" });
+    expect(decideStep(view({ decoding: [quick, lazy] }))).toMatchObject({ decode: [[quick]], read: "budget" });
     expect(decideStep(view({ decoding: [quick], prefillBudgetMilliseconds: Infinity })).read).toBe("whole");
     expect(decideStep(view({ decoding: [lazy] })).read).toBe("slice");
+  });
+
+  test("decodes for one whose step with others failed by itself, after the others", () => {
+    const faults = { readsAlone: false, decodesAlone: true };
+    const [one, alone, other, second] = [request(), request({ faults }), request(), request({ faults })];
+    expect(decideStep(view({ decoding: [one, alone, other, second] })).decode).toEqual([[one, other], [alone], [second]]);
+    expect(decideStep(view({ decoding: [alone] })).decode).toEqual([[alone]]);
+    expect(decideStep(view({ decoding: [] })).decode).toEqual([]);
   });
 
   test("takes the memory of one that nobody reads when the first of the queue waits for it", () => {

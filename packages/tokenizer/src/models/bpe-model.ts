@@ -119,7 +119,7 @@ export class BpeModel implements TokenModel {
     const id = this.vocabulary.id(token);
     if (id !== undefined) return id;
     throw new TokenizerError(`The text has characters that the vocabulary has no token for, nor has it the unknown token ${JSON.stringify(token)}.`, {
-      hint: "Leave the characters out, or mend unk_token in tokenizer.json.",
+      hint: "Leave the characters out, or fix unk_token in tokenizer.json.",
     });
   }
 }

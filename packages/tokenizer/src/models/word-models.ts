@@ -76,6 +76,6 @@ function unknownId(vocabulary: MapVocabulary, token: string): number {
   const id = vocabulary.id(token);
   if (id !== undefined) return id;
   throw new TokenizerError(`The text has words that the vocabulary has no token for, nor has it the unknown token ${JSON.stringify(token)}.`, {
-    hint: "Leave the words out, or mend unk_token in tokenizer.json.",
+    hint: "Leave the words out, or fix unk_token in tokenizer.json.",
   });
 }

@@ -1,3 +1,4 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { cast, linear, rmsNorm, type Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model/model-spec.js";
 import type { RowRange, Runner } from "./decoder-layer.js";
@@ -23,18 +24,17 @@ export function lastRows({ batch: { caches, offsets } }: ForwardPass, rowsPerSeq
 /** Logits of ranges of rows, one after another: f32 [rows, vocabulary]; the caller disposes them. */
 export function logitsOf({ backend, spec, dtype, weights, workspace }: ForwardPass, ranges: readonly RowRange[]): Tensor {
   const numRows = ranges.reduce((sum, [start, end]) => sum + end - start, 0);
-  using normed = backend.allocate([numRows, spec.hiddenSize], dtype);
-  let at = 0;
-  for (const [start, end] of ranges) {
-    backend.kernels.run(cast, { input: workspace.hidden.rows(start, end), output: normed.rows(at, at + end - start) });
-    at += end - start;
-  }
-  const logits = backend.allocate([numRows, spec.vocabularySize], "f32");
-  try {
+  using owned = new MemoryScope();
+  const logits = owned.track(backend.allocate([numRows, spec.vocabularySize], "f32"));
+  {
+    using normed = backend.allocate([numRows, spec.hiddenSize], dtype);
+    let at = 0;
+    for (const [start, end] of ranges) {
+      backend.kernels.run(cast, { input: workspace.hidden.rows(start, end), output: normed.rows(at, at + end - start) });
+      at += end - start;
+    }
     projectLogits(backend.kernels, spec, weights, { hidden: normed, normed, logits });
-    return logits;
-  } catch (error) {
-    logits.dispose();
-    throw error;
   }
+  owned.move();
+  return logits;
 }

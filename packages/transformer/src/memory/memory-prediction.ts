@@ -23,6 +23,8 @@ export interface MemoryQuestion {
   readonly sequences: readonly SequenceQuestion[];
   /** Rows of logits for each sequence at the end. Default 1. */
   readonly logitsRows?: number;
+  /** Tokens of a page, where keys and values lie in pages: each is taken whole. */
+  readonly pageTokens?: number | undefined;
   /** Bytes of the packed weights where the backend's own figure is known; default: from the spec. */
   readonly weightBytes?: number;
 }
@@ -65,7 +67,7 @@ export interface MemoryPrediction {
 
 /** Predicts the memory of a prefill of new sequences that are read together. */
 export function predictMemory(spec: ModelSpec, question: MemoryQuestion): MemoryPrediction {
-  const { dtype, chunkRows, sequences, logitsRows = 1 } = question;
+  const { dtype, chunkRows, sequences, logitsRows = 1, pageTokens = 1 } = question;
   const { hiddenSize, intermediateSize, headDim, numQueryHeads, numKeyValueHeads, vocabularySize } = spec;
   const size = dtypeByteSize(dtype);
   const rows = sum(sequences, ({ tokens }) => tokens);
@@ -76,7 +78,7 @@ export function predictMemory(spec: ModelSpec, question: MemoryQuestion): Memory
   const perRow = hiddenSize + (numQueryHeads + 2 * numKeyValueHeads) * headDim;
   const positionBytes = rows * 8;
   const activationBytes = size * (rows * perRow + chunk * (hiddenSize + 2 * intermediateSize)) + positionBytes;
-  const { keyValueBytes, mostBytes } = predictKeyValues(spec, dtype, sequences);
+  const { keyValueBytes, mostBytes } = predictKeyValues(spec, question);
   const numLogitsRows = sum(sequences, ({ tokens }) => Math.min(logitsRows, tokens));
   const logitsBytes = numLogitsRows * (size * hiddenSize + 4 * vocabularySize);
   const requestBytes = activationBytes + Math.max(mostBytes, keyValueBytes + logitsBytes);
@@ -85,16 +87,18 @@ export function predictMemory(spec: ModelSpec, question: MemoryQuestion): Memory
     tableBytes,
     activationBytes,
     keyValueBytes,
-    fullKeyValueBytes: sum(sequences, ({ tokens, reserveTokens = 0 }) => fullKeyValueBytes({ ...spec, dtype }, tokens + reserveTokens)),
+    fullKeyValueBytes: sum(sequences, ({ tokens, reserveTokens = 0 }) => {
+      return fullKeyValueBytes({ ...spec, dtype }, Math.ceil((tokens + reserveTokens) / pageTokens) * pageTokens);
+    }),
     requestBytes,
     peakBytes: weightBytes + tableBytes + requestBytes,
   };
 }
 
 /** Keys and values after the prefill, and the most during it, chosen blocks included. */
-function predictKeyValues(spec: ModelSpec, dtype: FloatDType, sequences: readonly SequenceQuestion[]) {
+function predictKeyValues(spec: ModelSpec, { dtype, sequences, pageTokens }: MemoryQuestion) {
   const perSlot = slotBytes({ ...spec, dtype });
-  const layers = sequences.map((sequence) => layerSlots(spec, sequence));
+  const layers = sequences.map((sequence) => layerSlots(spec, sequence, pageTokens));
   const masks = sum(sequences, (sequence) => maskBytes(spec, sequence));
   let [settled, most] = [0, 0];
   for (let layer = 0; layer < spec.numLayers; layer++) {
@@ -108,13 +112,13 @@ function predictKeyValues(spec: ModelSpec, dtype: FloatDType, sequences: readonl
 }
 
 /** Slots of a sequence in each layer: with all tokens, and once it has dropped what its sparse heads do not need. */
-function layerSlots({ numLayers, numKeyValueHeads }: ModelSpec, sequence: SequenceQuestion) {
+function layerSlots({ numLayers, numKeyValueHeads }: ModelSpec, sequence: SequenceQuestion, pageTokens: number | undefined) {
   const { tokens, reserveTokens = 0, sparseMode, sparsity = 0, decode = "routed" } = sequence;
   const all: Retention = { type: "all" };
   const sparse = decode === "full" || sparseMode === undefined ? all : attentionModeDefinition(sparseMode).retention(sparseMode);
   const slots = (sparseHeads: number) => {
     const retentions = Array.from({ length: numKeyValueHeads }, (_, head) => (head < sparseHeads ? sparse : all));
-    return predictSlots(retentions, tokens, reserveTokens);
+    return predictSlots(retentions, tokens, reserveTokens, pageTokens);
   };
   const full = slots(0);
   const counts = sequence.sparseHeads ?? layerQuotas({ target: sparsity, numLayers }, numKeyValueHeads);

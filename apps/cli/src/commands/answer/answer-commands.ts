@@ -17,7 +17,7 @@ const chatOptions = optionSchema({
 
 const demoOptions = optionSchema({
   ...answerOptions,
-  tokens: { type: wholeNumber({ minimum: 1 }), placeholder: "n", description: "about how long the document is", default: 7600 },
+  tokens: { type: wholeNumber({ minimum: 1 }), placeholder: "n", description: "about how long the document is (default: what this machine reads in 20 s, 7600 at most)" },
 });
 
 export type RunOptions = OptionValues<typeof runOptions>;

@@ -1,5 +1,5 @@
 import { mobyDick, runningText } from "@elastic-attention/evaluation";
-import type { Engine } from "@elastic-attention/generation";
+import type { Engine, GenerationRequest } from "@elastic-attention/generation";
 import { cutToTokens, hideNeedle, needlePrompt } from "../../prompt/needle-document.js";
 import { codePrompt, ownSource } from "../../prompt/own-source.js";
 import { promptInput } from "../../prompt/read-prompt.js";
@@ -9,7 +9,13 @@ import { formatBytes, percent, routingReportText } from "../../report/routing-re
 import type { CommandFunction } from "../../program/command-definition.js";
 import { exitCodes } from "../../program/exit-codes.js";
 import type { DemoOptions } from "./answer-commands.js";
+import { affordableTokens, timeReading } from "./demo-length.js";
 import { type Finish, streamAnswer } from "./stream-answer.js";
+
+/** Length of the document on a machine that is fast enough. */
+const usualTokens = 7600;
+/** How long the document may take to be read, sparse, full and for the other prompts together. */
+const budgetSeconds = 20;
 
 /**
  * `demo`: a real book with one sentence hidden in it; the answer, what sparsity saved, and the same with full attention;
@@ -17,15 +23,21 @@ import { type Finish, streamAnswer } from "./stream-answer.js";
  */
 export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) => {
   await using engine = await openEngine(options, signal);
-  const book = await cutToTokens(runningText(mobyDick()), options.tokens, async (text) => (await engine.tokenize({ prompt: text })).length);
+  const settings = { maxNewTokens: 48, ...requestSettings(options), signal };
+  const wholeBook = runningText(mobyDick());
+  const tokens = options.tokens ?? (await fittingTokens(engine, settings, wholeBook));
+  if (signal.aborted) return exitCodes.interrupted;
+  const book = await cutToTokens(wholeBook, tokens, async (text) => (await engine.tokenize({ prompt: text })).length);
   const document = hideNeedle(book, 0.35, "whale-watcher", "7305961");
   if (!options.json) {
     console.error(`Model:     ${engine.model.name}, ${(engine.model.parameters / 1e6).toFixed(1)} M parameters, ${engine.model.routerDescription}`);
     console.error(`Document:  the beginning of Moby-Dick, with one sentence hidden in it:\n           "${document.needle.trim()}"`);
+    if (options.tokens === undefined && tokens < usualTokens) {
+      console.error(`           ${tokens} tokens of it are what this machine reads in about ${budgetSeconds} s (--tokens ${usualTokens} reads more)`);
+    }
     console.error(`Question:  ${document.question}\n`);
   }
-  const settings = { maxNewTokens: 48, ...requestSettings(options) };
-  const request = { ...settings, ...promptInput(needlePrompt(document), engine.model.hasChatTemplate), signal };
+  const request = { ...settings, ...promptInput(needlePrompt(document), engine.model.hasChatTemplate) };
   const write = (text: string) => {
     if (!options.json) process.stdout.write(text);
   };
@@ -48,6 +60,12 @@ export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) =>
   }
   return found ? 0 : 1;
 };
+
+/** As much of the document as this machine reads in the time that a newcomer waits. */
+async function fittingTokens(engine: Engine, request: GenerationRequest, text: string): Promise<number> {
+  const readings = await timeReading(engine, request, text);
+  return readings.length === 0 ? usualTokens : affordableTokens(readings, budgetSeconds, usualTokens);
+}
 
 async function fullAttention(engine: Engine, request: Parameters<Engine["generate"]>[0]): Promise<Finish> {
   const { sparsity: _, router: __, ...rest } = request;

@@ -9,8 +9,9 @@ export async function streamAnswer(
   engine: Engine,
   request: GenerationRequest,
   write: (text: string) => void,
+  label = "Reading the prompt",
 ): Promise<Finish> {
-  using progress = new Progress("Reading the prompt", layersOf);
+  using progress = new Progress(label, layersOf);
   for await (const event of engine.generate(request)) {
     if (event.type === "progress") {
       progress.update(event.layersDone, event.layersTotal);

@@ -1,4 +1,4 @@
-import { OutOfMemoryError, ShapeError } from "@elastic-attention/core";
+import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { type Backend, dtypeByteSize, type FloatDType, type GrowableTensor, growableTensor, type Tensor } from "@elastic-attention/tensor";
 import { FreePages } from "./free-pages.js";
 import type { PageTable } from "../layer-cache.js";
@@ -118,10 +118,15 @@ export class PagePool implements PageTable, Disposable {
     this.#spans.set(at, page);
   }
 
-  /** Brings changed entries to the backend, in its order of work. */
+  /** Brings changed entries to the backend, in its order of work. After a failure the next call brings all of them. */
   flush(): void {
-    for (const [start, end] of this.#spans.changes()) {
-      this.options.backend.write(this.entries.rows(start, end), this.#spans.entries.subarray(start, end));
+    try {
+      for (const [start, end] of this.#spans.changes()) {
+        this.options.backend.write(this.entries.rows(start, end), this.#spans.entries.subarray(start, end));
+      }
+    } catch (error) {
+      this.#spans.changeAll();
+      throw error;
     }
   }
 
@@ -130,7 +135,9 @@ export class PagePool implements PageTable, Disposable {
     this.#memory = undefined;
     this.#free.clear();
     this.#pagesInUse = this.#pagesAllocated = 0;
-    for (const tensor of [memory?.keys, memory?.values, memory?.entries]) tensor?.[Symbol.dispose]();
+    const scope = new MemoryScope();
+    if (memory !== undefined) for (const tensor of Object.values(memory)) scope.track(tensor);
+    scope.dispose();
   }
 
   /** The rows that there are pages of: one of both may have grown where there was no memory for the other. */
@@ -196,8 +203,11 @@ export class PagePool implements PageTable, Disposable {
   /** Addresses stay, where the backend keeps them: graphs may have been captured. */
   #releaseWhenEmpty(): void {
     if (this.#pagesInUse > 0 || !this.#spans.isEmpty) return;
-    for (const tensor of [this.#memory?.keys, this.#memory?.values, this.#memory?.entries]) tensor?.clear();
+    // First, as clearing may fail: no page may be taken whose memory is gone.
     this.#free.clear();
     this.#pagesAllocated = 0;
+    const scope = new MemoryScope();
+    for (const tensor of Object.values(this.#memory ?? {})) scope.track({ [Symbol.dispose]: () => tensor.clear() });
+    scope.dispose();
   }
 }

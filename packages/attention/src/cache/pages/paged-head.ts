@@ -40,6 +40,12 @@ export function pageLayout(retention: Retention, pageTokens: number, extraTokens
   return { type: "sink-ring", sinkPages: pages(retention.sinkTokens), ringPages: ring * rings };
 }
 
+/** Pages of a settled head that holds `tokens`. */
+export function pagesOf({ type, sinkPages, ringPages }: PageLayout, tokens: number, pageTokens: number): number {
+  const all = Math.ceil(tokens / pageTokens);
+  return type === "all" ? all : Math.min(all, sinkPages + ringPages);
+}
+
 /** Place in the table of the page of positions `positionPage`. */
 export function placeOf({ type, sinkPages, ringPages }: PageLayout, positionPage: number): number {
   return type === "all" || positionPage < sinkPages ? positionPage : sinkPages + (positionPage % ringPages);

@@ -85,9 +85,9 @@ export class PagedLayer implements LayerStorage {
   dispose(): void {
     const heads = this.#heads;
     this.#heads = [];
-    // Spans first: the pool lets its memory go with the last page.
+    // Spans first, then all pages at once: with the last one the pool lets its memory go, which may fail.
     for (const { firstEntry, spanPlaces } of heads) if (spanPlaces > 0) this.pool.freeSpan(firstEntry, spanPlaces);
-    for (const { pages } of heads) this.pool.freePages(pages.filter((page) => page !== undefined));
+    this.pool.freePages(heads.flatMap(({ pages }) => pages.filter((page) => page !== undefined)));
   }
 
   #relayout(layouts: readonly PageLayout[]): void {

@@ -1,0 +1,61 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../esbuild.mjs";
+import { buildAddon } from "./addon.mjs";
+import { fingerprint, readStamps, writeStamp } from "./fingerprint.mjs";
+import { buildJavaScript } from "./javascript.mjs";
+import { packagesOf } from "./workspace-packages.mjs";
+
+const cli = "@elastic-attention/cli";
+const at = (...path) => join(root, ...path);
+
+/** Addons by the words that the screen shows; CUDA is built only for those who ask, because it takes minutes. */
+const addons = {
+  cpu: { package: "@elastic-attention/cpu", title: "kernels for the processor (C++)", environment: {} },
+  cuda: { package: "@elastic-attention/cuda", title: "kernels for the GPU (CUDA)", environment: { ELASTIC_ATTENTION_CUDA: "1" } },
+};
+
+/** The steps that are out of date, in order; each builds itself and says whether that went well. */
+export function dueSteps({ cuda }) {
+  const packages = packagesOf(cli);
+  const steps = [javaScriptStep(packages), addonStep(packages, "cpu"), ...(cuda ? [addonStep(packages, "cuda")] : [])];
+  const stamps = readStamps();
+  return steps.filter((step) => stamps[step.name] !== step.stamp || !step.outputs.every((path) => existsSync(path)));
+}
+
+function javaScriptStep(packages) {
+  const sources = packages.flatMap(({ folder }) => ["src", "package.json", "tsup.config.ts"].map((name) => join(folder, name)));
+  return step("javascript", "JavaScript", {
+    inputs: [...sources, at("tooling/tsup"), at("tooling/run"), at("pnpm-lock.yaml")],
+    outputs: packages.filter(({ folder }) => existsSync(join(folder, "tsup.config.ts"))).map(({ folder, main }) => join(folder, "dist", main)),
+    build: async () => {
+      await buildJavaScript(packages);
+      return { status: 0, output: "" };
+    },
+  });
+}
+
+function addonStep(packages, name) {
+  const { package: packageName, title, environment } = addons[name];
+  const { folder } = packages.find((one) => one.name === packageName);
+  return step(name, title, {
+    inputs: [join(folder, "native"), join(folder, "CMakeLists.txt"), at("packages/addon/native"), at("tooling/native")],
+    outputs: [join(folder, "build", "Release", `elastic_attention_${name}.node`)],
+    build: (onProgress) => buildAddon(folder, environment, onProgress),
+  });
+}
+
+function step(name, title, { inputs, outputs, build }) {
+  const stamp = fingerprint(inputs);
+  return {
+    name,
+    title,
+    stamp,
+    outputs,
+    async run(onProgress) {
+      const result = await build(onProgress).catch((error) => ({ status: 1, output: `${error.message}\n` }));
+      if (result.status === 0) writeStamp(name, stamp);
+      return result;
+    },
+  };
+}
