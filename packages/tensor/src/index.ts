@@ -32,6 +32,7 @@ export * from "./operations/norm/head-norm-backward.js";
 export * from "./operations/linear/linear.js";
 export * from "./operations/linear/linear-input-gradient.js";
 export * from "./operations/linear/linear-weight.js";
+export * from "./operations/linear/pack-blocks.js";
 export * from "./operations/norm/rms-norm.js";
 export * from "./operations/norm/rms-norm-backward.js";
 export * from "./operations/rotary/rotary.js";

@@ -11,6 +11,8 @@ constexpr int64_t kPanel = 32;
 /** Inputs of a bf16 panel are padded to a multiple of this: one AMX tile row is 32 bf16 values. */
 constexpr int64_t kTileDepth = 32;
 
+struct BlockLayout;
+
 /**
  * Float kernels of one instruction set. They work on one thread and one piece; callers split the work. Pointers named
  * `x`, `out` and the like address elements of the dtype given beside them (F32 or BF16); everything is computed in
@@ -46,6 +48,10 @@ struct FloatKernels {
   int64_t widening_rows;
   /** A bf16 panel in tile layout as floats [depth][32]; `depth` is a multiple of 32. */
   void (*widen_panel_bf16)(const uint16_t* panel, int64_t depth, float* out);
+
+  /** A panel of weights in blocks as floats [32 · blocks][32], or as bf16 in tile layout. */
+  void (*widen_blocks)(const char* panel, const BlockLayout& layout, int64_t blocks, char* out);
+  void (*widen_blocks_bf16)(const char* panel, const BlockLayout& layout, int64_t blocks, char* out);
 
   /** out = sums (+ bias) (+ out) for n outputs of one row; `bias` may be null. */
   void (*finish_row)(const float* sums, const float* bias, char* out, DType dtype, bool accumulate, int64_t n);

@@ -83,7 +83,8 @@ static float softmax_step(float* scores, int64_t n, int64_t low, int64_t high, f
   const FloatKernels& function() {                                                                               \
     static constexpr FloatKernels kernels = {                                                                    \
         label,   convert,    rms_norm,     add,          rotate,     swiglu, softmax, dot, multiply_panel_f32,   \
-        multiply_panels_bf16, kWideningRows, widen_panel_bf16, finish_row, softmax_step, scale, score_rows, mix_rows}; \
+        multiply_panels_bf16, kWideningRows, widen_panel_bf16, widen_blocks, widen_blocks_bf16, finish_row,      \
+        softmax_step, scale, score_rows, mix_rows};                                                              \
     return kernels;                                                                                              \
   }                                                                                                              \
   }
