@@ -1,12 +1,14 @@
 export { InvalidModeError } from "@elastic-attention/core";
 import { fullModeDefinition } from "./modes/full.js";
 import { registerAttentionMode } from "./modes/mode-registry.js";
+import { slidingModeDefinition } from "./modes/sliding.js";
 import { streamingModeDefinition } from "./modes/streaming.js";
 import { xattentionModeDefinition } from "./modes/xattention.js";
 
 registerAttentionMode(fullModeDefinition);
 registerAttentionMode(streamingModeDefinition);
 registerAttentionMode(xattentionModeDefinition);
+registerAttentionMode(slidingModeDefinition);
 
 export * from "./cache/head-slots.js";
 export * from "./cache/head-stores.js";
@@ -27,8 +29,10 @@ export * from "./modes/attention-mode.js";
 export * from "./modes/choose-blocks.js";
 export * from "./modes/full.js";
 export * from "./modes/mode-registry.js";
+export * from "./modes/sliding.js";
 export * from "./modes/streaming.js";
 export * from "./modes/xattention.js";
+export * from "./operations/attention-scores.js";
 export * from "./operations/cache-append.js";
 export * from "./operations/cache-gather.js";
 export * from "./operations/count-visited-blocks.js";

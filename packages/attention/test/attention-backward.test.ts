@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   attentionBackward,
   type AttentionBackwardCall,
+  type AttentionScores,
   type AttentionSequence,
   blockMaskFromHost,
   type BlockPattern,
@@ -18,6 +19,7 @@ import { randomFloats, seededRandom } from "./seeded-random.js";
 const backend = new ReferenceBackend({ precision: "f64" });
 const full: BlockPattern = { type: "full" };
 const streaming: BlockPattern = { type: "streaming", sinkBlocks: 1, localBlocks: 2, blockSize: 4 };
+const sliding = (windowTokens: number): BlockPattern => ({ type: "sliding", windowTokens });
 const selected: BlockPattern = { type: "selected", blockSize: 4 };
 
 interface Case {
@@ -27,6 +29,9 @@ interface Case {
   readonly group: number;
   readonly headDim?: number;
   readonly density?: number;
+  readonly softCap?: number;
+  /** One for each query head. */
+  readonly sinkLogits?: readonly number[];
 }
 
 /** Random tensors of a case, its forward pass, and its gradients of the loss `sum(outputGradient * output)`. */
@@ -38,9 +43,9 @@ class Pass {
   readonly queryGradient: Tensor;
   readonly cacheGradients: CacheGradients[];
   readonly sequences: AttentionSequence[] = [];
-  readonly scale: number;
+  readonly scores: AttentionScores;
 
-  constructor({ lengths, patterns, group, headDim = 8, density = 0.5 }: Case) {
+  constructor({ lengths, patterns, group, headDim = 8, density = 0.5, softCap, sinkLogits }: Case) {
     const numQueryHeads = patterns.length * group;
     const tokens = lengths.reduce((sum, [queries]) => sum + queries, 0);
     const shape = [tokens, numQueryHeads, headDim];
@@ -67,12 +72,13 @@ class Pass {
       keys: poisoned(backend, cache.keys.shape),
       values: poisoned(backend, cache.values.shape),
     }));
-    this.scale = 0.7;
+    const sinks = sinkLogits === undefined ? undefined : floats(backend, sinkLogits, [numQueryHeads]);
+    this.scores = { scale: 0.7, softCap, sinkLogits: sinks };
   }
 
   loss(): number {
-    const { query, output, logSumExp, sequences, scale } = this;
-    backend.kernels.run(hybridAttention, { query, output, logSumExp, sequences, scale });
+    const { query, output, logSumExp, sequences, scores } = this;
+    backend.kernels.run(hybridAttention, { query, output, logSumExp, sequences, ...scores });
     const [o, g] = [numbers(output), numbers(this.outputGradient)];
     return o.reduce((sum, value, i) => sum + value * g[i]!, 0);
   }
@@ -83,8 +89,8 @@ class Pass {
   }
 
   call(): AttentionBackwardCall {
-    const { query, output, logSumExp, outputGradient, sequences, scale, queryGradient, cacheGradients } = this;
-    return { query, output, logSumExp, outputGradient, sequences, scale, queryGradient, cacheGradients };
+    const { query, output, logSumExp, outputGradient, sequences, scores, queryGradient, cacheGradients } = this;
+    return { query, output, logSumExp, outputGradient, sequences, ...scores, queryGradient, cacheGradients };
   }
 
   /** Every input with its gradient, and which of its elements stand for tokens. */
@@ -146,6 +152,19 @@ describe("attention backward against finite differences in float64", () => {
 
   test.each([[1, 1], [1, 13], [5, 12], [8, 8], [9, 33]] as const)("%i queries at the end of %i keys", (queries, keys) => {
     expectFiniteDifferences({ lengths: [[queries, keys]], patterns: [full, streaming, selected], group: 2 });
+  });
+
+  test.each([0.4, 3, 50])("scores capped at %d", (softCap) => {
+    expectFiniteDifferences({ lengths: [[13, 13], [4, 21]], patterns: [full, streaming, selected], group: 2, softCap });
+  });
+
+  test("sinks below, among and far above the scores, and of no weight", () => {
+    expectFiniteDifferences({ lengths: [[13, 13], [4, 21]], patterns: [full, sliding(5)], group: 2, sinkLogits: [-4, 1, 12, -Infinity] });
+  });
+
+  test.each([1, 2, 5, 100])("sliding windows of %i tokens with a cap and sinks", (windowTokens) => {
+    const patterns = [sliding(windowTokens), full];
+    expectFiniteDifferences({ lengths: [[13, 13], [4, 21]], patterns, group: 2, softCap: 2, sinkLogits: [0, 1, 2, -1] });
   });
 
   test("a ragged batch", () => {

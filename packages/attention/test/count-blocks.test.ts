@@ -1,7 +1,7 @@
 import { ReferenceBackend } from "@elastic-attention/tensor";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { blockMaskFromHost, type BlockPattern, countBlocks, countVisitedBlocks, visitsBlock } from "../src/index.js";
+import { blockMaskFromHost, type BlockPattern, countBlocks, countVisitedBlocks, visitedRanges, visitsBlock } from "../src/index.js";
 
 test("streaming blocks are counted as if one walked over them", () => {
   const sizes = fc.tuple(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 0, max: 6 }), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 16 }));
@@ -16,6 +16,25 @@ test("streaming blocks are counted as if one walked over them", () => {
       expect(count.visited).toBeCloseTo(visited, 6);
     }),
     { numRuns: 300, seed: 1 },
+  );
+});
+
+test("a sliding window counts the blocks that any of its queries sees something of", () => {
+  const sizes = fc.tuple(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 16 }));
+  fc.assert(
+    fc.property(sizes, ([tokens, windowTokens, blockSize]) => {
+      const pattern: BlockPattern = { type: "sliding", windowTokens };
+      const rows = Math.ceil(tokens / blockSize);
+      const visited = new Set<number>();
+      // A last block that is not full counts as a whole one, as everywhere.
+      for (let position = 0; position < rows * blockSize; position++) {
+        for (const [start, end] of visitedRanges(pattern, position)) {
+          for (let key = start; key < end; key++) visited.add(Math.floor(position / blockSize) * rows + Math.floor(key / blockSize));
+        }
+      }
+      expect(countBlocks(pattern, tokens, blockSize)).toEqual({ visited: visited.size, causal: (rows * (rows + 1)) / 2 });
+    }),
+    { numRuns: 200, seed: 1 },
   );
 });
 

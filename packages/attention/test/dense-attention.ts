@@ -11,6 +11,9 @@ export interface DenseSequence {
   readonly numKeyValueHeads: number;
   readonly headDim: number;
   readonly scale: number;
+  readonly softCap?: number | undefined;
+  /** [numQueryHeads]: the logit of one more column that has no value. */
+  readonly sinkLogits?: ArrayLike<number> | undefined;
   /** Whether a query head at an absolute position may see a key, apart from causality. */
   readonly sees: (queryHead: number, position: number, key: number) => boolean;
 }
@@ -20,7 +23,7 @@ export interface DenseSequence {
  * Written without anything of the package under test.
  */
 export function denseAttention(sequence: DenseSequence): { output: Float64Array; logSumExp: Float64Array } {
-  const { query, keys, values, numQueries, numKeys, numQueryHeads, numKeyValueHeads, headDim, scale, sees } = sequence;
+  const { query, keys, values, numQueries, numKeys, numQueryHeads, numKeyValueHeads, headDim, scale, softCap, sinkLogits, sees } = sequence;
   const output = new Float64Array(numQueries * numQueryHeads * headDim);
   const logSumExp = new Float64Array(numQueries * numQueryHeads);
   for (let row = 0; row < numQueries; row++) {
@@ -28,18 +31,19 @@ export function denseAttention(sequence: DenseSequence): { output: Float64Array;
     for (let head = 0; head < numQueryHeads; head++) {
       const keyValueHead = Math.floor((head * numKeyValueHeads) / numQueryHeads);
       const at = (row * numQueryHeads + head) * headDim;
-      const scores = new Float64Array(numKeys).fill(-Infinity);
+      const scores = new Float64Array(numKeys + 1).fill(-Infinity);
+      scores[numKeys] = sinkLogits?.[head] ?? -Infinity;
       for (let key = 0; key < numKeys; key++) {
         if (key > position || !sees(head, position, key)) continue;
         let dot = 0;
         for (let i = 0; i < headDim; i++) dot += query[at + i]! * keys[(key * numKeyValueHeads + keyValueHead) * headDim + i]!;
-        scores[key] = dot * scale;
+        scores[key] = softCap === undefined ? dot * scale : Math.tanh((dot * scale) / softCap) * softCap;
       }
-      const maximum = scores.reduce((a, b) => Math.max(a, b), -Infinity);
-      if (maximum === -Infinity) {
+      if (scores.subarray(0, numKeys).every((score) => score === -Infinity)) {
         logSumExp[row * numQueryHeads + head] = Infinity;
         continue;
       }
+      const maximum = scores.reduce((a, b) => Math.max(a, b), -Infinity);
       const weights = scores.map((score) => Math.exp(score - maximum));
       const sum = weights.reduce((a, b) => a + b, 0);
       logSumExp[row * numQueryHeads + head] = maximum + Math.log(sum);

@@ -2,7 +2,7 @@ import { ShapeError } from "@elastic-attention/core";
 import { type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type AttentionSequence, type BlockMask, blockMaskFromHost, type BlockPattern, hybridAttention, knownPatterns } from "../src/index.js";
+import { type AttentionScores, type AttentionSequence, type BlockMask, blockMaskFromHost, type BlockPattern, hybridAttention, knownPatterns } from "../src/index.js";
 import { denseAttention, largestDifference } from "./dense-attention.js";
 import { filledCache, floats, poisoned } from "./filled-cache.js";
 import { randomFloats, seededRandom } from "./seeded-random.js";
@@ -17,6 +17,8 @@ const streaming = (sinkBlocks: number, localBlocks: number, blockSize: number): 
   blockSize,
 });
 
+const sliding = (windowTokens: number): BlockPattern => ({ type: "sliding", windowTokens });
+
 interface Case {
   readonly seed: number;
   /** (queries, keys) of each sequence. */
@@ -28,6 +30,10 @@ interface Case {
   readonly patterns: readonly BlockPattern[];
   readonly magnitude?: number;
   readonly dtype?: FloatDType;
+  readonly softCap?: number;
+  /** One for each query head. */
+  readonly sinkLogits?: readonly number[];
+  readonly scale?: number;
   readonly on?: ReferenceBackend;
 }
 
@@ -35,6 +41,7 @@ interface Case {
 function sees(pattern: BlockPattern, chosen: (head: number, row: number, column: number) => boolean) {
   return (head: number, position: number, key: number): boolean => {
     if (pattern.type === "full") return true;
+    if (pattern.type === "sliding") return key > position - pattern.windowTokens;
     const [row, column] = [Math.floor(position / pattern.blockSize), Math.floor(key / pattern.blockSize)];
     if (pattern.type === "selected") return chosen(head, row, column);
     return column < pattern.sinkBlocks || column > row - pattern.localBlocks;
@@ -45,7 +52,7 @@ function sees(pattern: BlockPattern, chosen: (head: number, row: number, column:
 function compare(options: Case): { output: number; logSumExp: number } {
   const { seed, lengths, numKeyValueHeads, group, headDim, patterns, magnitude = 1, dtype = "f32", on = backend } = options;
   const numQueryHeads = numKeyValueHeads * group;
-  const scale = headDim ** -0.5;
+  const { scale = headDim ** -0.5, softCap, sinkLogits } = options;
   const total = lengths.reduce((sum, [queries]) => sum + queries, 0);
   const round = (values: Float32Array, shape: number[]): Float32Array => {
     using tensor = floats(backend, values, shape, dtype);
@@ -78,7 +85,7 @@ function compare(options: Case): { output: number; logSumExp: number } {
     }
     const slice = query.subarray(start * numQueryHeads * headDim, (start + queries) * numQueryHeads * headDim);
     const expected = denseAttention({
-      query: slice, keys: kv[0]!, values: kv[1]!, numQueries: queries, numKeys: keys, numQueryHeads, numKeyValueHeads, headDim, scale,
+      query: slice, keys: kv[0]!, values: kv[1]!, numQueries: queries, numKeys: keys, numQueryHeads, numKeyValueHeads, headDim, scale, softCap, sinkLogits,
       sees: (head, position, key) => sees(patterns[Math.floor(head / group)]!, chosen)(head, position, key),
     });
     for (const value of expected.output) expectedOutput.push(value);
@@ -89,7 +96,9 @@ function compare(options: Case): { output: number; logSumExp: number } {
   using queryTensor = floats(on, query, [total, numQueryHeads, headDim], dtype);
   using output = poisoned(on, [total, numQueryHeads, headDim]);
   using logSumExp = poisoned(on, [total, numQueryHeads]);
-  on.kernels.run(hybridAttention, { query: queryTensor, output, sequences, scale, logSumExp });
+  const sinks = sinkLogits === undefined ? undefined : floats(on, sinkLogits, [numQueryHeads]);
+  if (sinks !== undefined) owned.push(sinks);
+  on.kernels.run(hybridAttention, { query: queryTensor, output, sequences, scale, softCap, sinkLogits: sinks, logSumExp });
   const result = {
     output: largestDifference(output.toFloat32(), on === doubleBackend ? Float32Array.from(expectedOutput) : expectedOutput),
     logSumExp: largestDifference(logSumExp.toFloat32(), on === doubleBackend ? Float32Array.from(expectedLse) : expectedLse),
@@ -121,6 +130,25 @@ describe("hybrid attention against a dense float64 softmax", () => {
       }
     },
   );
+
+  test.each([80, 160, 256])("head_dim %i and a scale of its own", (headDim) => {
+    expectClose({ seed: headDim, lengths: [[21, 21]], numKeyValueHeads: 2, group: 2, headDim, patterns: [streaming(1, 1, 8), full], scale: 0.011 });
+  });
+
+  test.each([1, 2, 16, 40, 50, 51, 1000])("sliding windows of %i tokens, of prompts, chunks and single tokens", (windowTokens) => {
+    expectClose({ seed: windowTokens, lengths: [[50, 50], [13, 50], [1, 50]], numKeyValueHeads: 2, group: 2, headDim: 32, patterns: [sliding(windowTokens), full] });
+  });
+
+  test.each([0.01, 1, 50, 1e4])("scores capped at %d", (softCap) => {
+    const patterns = [full, streaming(1, 2, 8), sliding(9), { type: "selected", blockSize: 8 } as const];
+    expectClose({ seed: 6, lengths: [[29, 29], [3, 50]], numKeyValueHeads: 4, group: 2, headDim: 32, patterns, softCap, scale: 2 });
+  });
+
+  test("sinks below, among and far above the scores, and of no weight", () => {
+    const patterns = [full, streaming(1, 2, 8), sliding(9), { type: "selected", blockSize: 8 } as const];
+    const sinkLogits = [-90, -1, 0, 2.5, 40, 300, -Infinity, 1];
+    expectClose({ seed: 7, lengths: [[29, 29], [3, 50]], numKeyValueHeads: 4, group: 2, headDim: 32, patterns, sinkLogits, softCap: 3, magnitude: 2 }, 4e-6);
+  });
 
   test("a batch of sequences of different lengths and caches", () => {
     const patterns = [streaming(1, 2, 8), { type: "selected", blockSize: 8 } as const, full, streaming(2, 1, 4)];
@@ -226,6 +254,34 @@ describe("hybrid attention", () => {
     });
     expect(largestDifference(merged, whole.output)).toBeLessThan(1e-6);
     expect(largestDifference(first.output, whole.output)).toBeGreaterThan(1e-3);
+  });
+
+  test("sinks of no weight, a window longer than the sequence: the same bits as without them", () => {
+    using cache = filledCache(backend, randomFloats(1, 20 * 32), randomFloats(2, 20 * 32), shape);
+    using query = floats(backend, randomFloats(3, 20 * 32), [20, 1, 32]);
+    using sinkLogits = floats(backend, [-Infinity], [1]);
+    const run = (pattern: BlockPattern, scores: Partial<AttentionScores>): Uint8Array => {
+      using output = poisoned(backend, query.shape);
+      const sequences = [{ start: 0, length: 20, cache, routing: knownPatterns([pattern]) }];
+      backend.kernels.run(hybridAttention, { query, output, scale: 0.2, sequences, ...scores });
+      return output.download();
+    };
+    expect(run(sliding(20), { sinkLogits })).toEqual(run(full, {}));
+    expect(run(sliding(19), { sinkLogits })).not.toEqual(run(full, {}));
+  });
+
+  test("caps that are no positive number and sinks that are not one f32 a query head are refused", () => {
+    using cache = filledCache(backend, randomFloats(1, 8 * 32), randomFloats(2, 8 * 32), shape);
+    using query = floats(backend, randomFloats(3, 8 * 64), [8, 2, 32]);
+    using output = poisoned(backend, query.shape);
+    const run = (scores: Partial<AttentionScores>) => () =>
+      backend.kernels.run(hybridAttention, { query, output, scale: 1, sequences: [{ start: 0, length: 8, cache, routing: knownPatterns([full]) }], ...scores });
+    for (const softCap of [0, -1, NaN, Infinity]) expect(run({ softCap })).toThrow(/softCap must be a positive number/);
+    expect(run({ scale: NaN })).toThrow(/scale must be a number/);
+    using one = floats(backend, [1], [1]);
+    using half = floats(backend, [1, 1], [2], "bf16");
+    expect(run({ sinkLogits: one })).toThrow(/sinkLogits must be/);
+    expect(run({ sinkLogits: half })).toThrow(/sinkLogits are f32, found bf16/);
   });
 
   test("calls that contradict themselves are refused", () => {

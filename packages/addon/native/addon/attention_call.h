@@ -13,9 +13,15 @@ struct HeadPattern {
   using Type = PatternType;
   Type type;
   int64_t sink_blocks;
+  /** Of a sliding window: its tokens. */
   int64_t local_blocks;
-  /** Tokens; 1 for Full. */
+  /** Tokens; 1 for Full and Sliding. */
   int64_t block_size;
+
+  /** Keys that a query sees at the most, its own included, where that is told row by row. */
+  int64_t window() const { return type == Type::Sliding ? local_blocks : kNoWindow; }
+  /** Larger than any position, and small enough to be added to one. */
+  static constexpr int64_t kNoWindow = int64_t{1} << 62;
 };
 
 /** Where the slots of a cache lie; mirrors `PageTable`. Without pages, slot s is row s. */
@@ -102,7 +108,15 @@ struct AttentionCall {
   int64_t num_query_heads;
   int64_t head_dim;
   float scale;
+  /** Cap of the scaled scores: s becomes soft_cap · tanh(s / soft_cap); 0 for none. */
+  float soft_cap;
+  /** F32 [1, num_query_heads]: a logit of each head's softmax that has no value; or no data. */
+  Matrix sink_logits;
   std::vector<AttentionSequence> sequences;
+
+  bool same_scores(const AttentionCall& other) const {
+    return scale == other.scale && soft_cap == other.soft_cap && sink_logits.data == other.sink_logits.data;
+  }
 
   /** Reads and checks the arguments; `decisions`: whether a kernel ahead may choose patterns. */
   static AttentionCall read(Call& call, bool decisions = false);

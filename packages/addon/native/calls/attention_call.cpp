@@ -1,6 +1,7 @@
 #include "addon/attention_call.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "addon/backend.h"
 
@@ -53,6 +54,9 @@ HeadPattern read_pattern(Call& call, const AttentionSequence& sequence, int64_t 
   const bool sensible = pattern.block_size > 0 && pattern.block_size < kLargest && pattern.sink_blocks >= 0 &&
                         pattern.sink_blocks < kLargest && pattern.local_blocks >= 0 && pattern.local_blocks < kLargest;
   call.require(sensible, "a pattern has impossible sizes");
+  const bool slides = pattern.type == HeadPattern::Type::Sliding;
+  call.require(!slides || (pattern.block_size == 1 && pattern.sink_blocks == 0 && pattern.local_blocks > 0),
+               "a sliding window has impossible sizes");
   if (pattern.type == HeadPattern::Type::Selected) {
     call.require(sequence.mask.data != nullptr, "a \"selected\" pattern needs a mask");
     const int64_t key_blocks = (sequence.cache_length + pattern.block_size - 1) / pattern.block_size;
@@ -85,7 +89,7 @@ void require_retained(const Call& call, const AttentionSequence& sequence, int64
   const int64_t lost_from = store.sink_tokens, lost_to = sequence.cache_length - store.ring_tokens;
   if (lost_from >= lost_to || sequence.length == 0) return;
   bool kept = false;
-  if (pattern.type == HeadPattern::Type::Streaming) {
+  if (pattern.type == HeadPattern::Type::Streaming || pattern.type == HeadPattern::Type::Sliding) {
     const int64_t block = sequence.position(0) / pattern.block_size;
     const int64_t local_start = (block - pattern.local_blocks + 1) * pattern.block_size;
     kept = pattern.sink_blocks * pattern.block_size <= lost_from && local_start >= lost_to;
@@ -115,6 +119,8 @@ AttentionCall AttentionCall::read(Call& call, bool decisions) {
   result.num_query_heads = call.integer("query heads");
   result.head_dim = call.integer("head dimension");
   result.scale = static_cast<float>(call.number("scale"));
+  result.soft_cap = static_cast<float>(call.number("soft cap"));
+  result.sink_logits = call.optional_tensor("sinkLogits");
   const int64_t num_sequences = call.integer("sequences");
   call.require_float(result.query, "query");
   call.require_float(result.output, "output");
@@ -126,6 +132,12 @@ AttentionCall AttentionCall::read(Call& call, bool decisions) {
     call.require_dtype(result.log_sum_exp, DType::F32, "logSumExp");
     call.require(result.log_sum_exp.rows == result.query.rows && result.log_sum_exp.columns == result.num_query_heads,
                  "logSumExp does not fit the heads");
+  }
+  call.require(std::isfinite(result.scale) && std::isfinite(result.soft_cap) && result.soft_cap >= 0, "impossible scores");
+  if (result.sink_logits.data != nullptr) {
+    call.require_dtype(result.sink_logits, DType::F32, "sinkLogits");
+    call.require(result.sink_logits.rows == 1 && result.sink_logits.columns == result.num_query_heads,
+                 "sinkLogits do not fit the heads");
   }
   for (int64_t index = 0; index < num_sequences; ++index) {
     AttentionSequence sequence;

@@ -12,7 +12,7 @@ void dual_attention(Call& call) {
     return a.data == b.data && a.rows == b.rows && a.columns == b.columns && a.row_stride == b.row_stride && a.dtype == b.dtype;
   };
   call.require(same(full.query, sparse.query) && full.num_query_heads == sparse.num_query_heads &&
-                   full.head_dim == sparse.head_dim && full.scale == sparse.scale &&
+                   full.head_dim == sparse.head_dim && full.same_scores(sparse) &&
                    full.sequences.size() == sparse.sequences.size(),
                "the two sides have other queries");
   for (std::size_t i = 0; i < full.sequences.size(); ++i) {

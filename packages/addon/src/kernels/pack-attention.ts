@@ -3,6 +3,7 @@ import {
   type AttentionSequence,
   type BlockMask,
   type BlockPattern,
+  expectAttentionScores,
   type HybridAttentionCall,
   numPatternHeads,
   patternNumbers,
@@ -18,7 +19,7 @@ import type { CallArguments } from "../call-arguments.js";
  * @throws ShapeError in the operation's name
  */
 export function pushAttention(operation: string, call: CallArguments, attention: HybridAttentionCall, decisions = false): CallArguments {
-  const { query, output, sequences, scale, logSumExp } = attention;
+  const { query, output, sequences, scale, softCap, sinkLogits, logSumExp } = attention;
   const [tokens, numQueryHeads, headDim] = [query.shape[0]!, query.shape[1] ?? -1, query.shape[2] ?? -1];
   expectShape(operation, "query", query, [tokens, numQueryHeads, headDim]);
   expectShape(operation, "output", output, query.shape);
@@ -29,7 +30,11 @@ export function pushAttention(operation: string, call: CallArguments, attention:
     expectShape(operation, "logSumExp", logSumExp, [tokens, numQueryHeads]);
     call.tensor(logSumExp);
   }
-  call.number(numQueryHeads, headDim, scale, sequences.length);
+  expectAttentionScores(operation, attention, numQueryHeads);
+  call.number(numQueryHeads, headDim, scale, softCap ?? 0);
+  if (sinkLogits === undefined) call.missing();
+  else call.vector(sinkLogits);
+  call.number(sequences.length);
   for (const sequence of sequences) pushSequence(operation, call, sequence, numQueryHeads, decisions);
   return call;
 }

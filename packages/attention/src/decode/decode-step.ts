@@ -2,6 +2,7 @@ import { defineOperation, headNorm, rotary, type Tensor } from "@elastic-attenti
 import type { DecodeBatch } from "./decode-batch.js";
 import type { LayerCache } from "../cache/layer-cache.js";
 import { cacheAppend } from "../operations/cache-append.js";
+import type { AttentionScores } from "../operations/attention-scores.js";
 import { hybridAttention } from "../operations/hybrid-attention.js";
 
 export interface DecodePlanBytesCall {
@@ -57,22 +58,21 @@ export const prepareDecode = defineOperation<PrepareDecodeCall>("prepareDecode",
   }
 });
 
-export interface DecodeAttentionCall {
+export interface DecodeAttentionCall extends AttentionScores {
   readonly batch: DecodeBatch;
   readonly layer: number;
   /** [slots, numQueryHeads, headDim], prepared. */
   readonly query: Tensor;
   /** Shape of `query`; rows of empty slots are left alone. */
   readonly output: Tensor;
-  readonly scale: number;
 }
 
 /** Attention of one token of each sequence, each head by its cache's decode pattern. */
-export const decodeAttention = defineOperation<DecodeAttentionCall>("decodeAttention", ({ batch, layer, query, output, scale }, backend) => {
+export const decodeAttention = defineOperation<DecodeAttentionCall>("decodeAttention", ({ batch, layer, query, output, ...scores }, backend) => {
   const sequences = batch.caches.map((cache, start) => {
     const { numKeyValueHeads, headDim, length, keys, values, heads, pages } = cache.layer(layer);
     const grown: LayerCache = { numKeyValueHeads, headDim, length: length + 1, keys, values, heads, pages };
     return { start, length: 1, cache: grown, routing: cache.decodePatterns(layer) };
   });
-  backend.kernels.run(hybridAttention, { query, output, sequences, scale });
+  backend.kernels.run(hybridAttention, { query, output, sequences, ...scores });
 });

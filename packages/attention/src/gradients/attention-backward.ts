@@ -1,9 +1,10 @@
 import { defineOperation, type Tensor } from "@elastic-attention/tensor";
 import type { CacheGradients } from "./cache-gradients.js";
+import type { AttentionScores } from "../operations/attention-scores.js";
 import type { AttentionSequence } from "../operations/hybrid-attention.js";
 import { referenceAttentionBackward } from "./reference-attention-backward.js";
 
-export interface AttentionBackwardCall {
+export interface AttentionBackwardCall extends AttentionScores {
   /** [tokens, numQueryHeads, headDim], as the forward call read it. */
   readonly query: Tensor;
   /** Shape of `query`: what the forward call wrote. */
@@ -14,7 +15,6 @@ export interface AttentionBackwardCall {
   readonly outputGradient: Tensor;
   /** As in the forward call; every head keeps all its tokens (store type "all"). */
   readonly sequences: readonly AttentionSequence[];
-  readonly scale: number;
   /** Shape of `query`, any float dtype; rows outside the sequences are left alone. */
   readonly queryGradient: Tensor;
   /** One for each sequence, any float dtype; slots without a token are left alone. */
@@ -28,7 +28,8 @@ export interface AttentionBackwardCall {
 /**
  * Gradients of query, keys and values of a {@link hybridAttention} call, each head by its own pattern: with
  * P = exp(scale · Q Kᵀ − logSumExp) over what the pattern reads, dV = Pᵀ dO, dS = P ∘ (dO Vᵀ − rowsum(dO ∘ O)),
- * dQ = scale · dS K and dK = scale · dSᵀ Q. Keys and values get the sum over the query heads of their group. Blocks
+ * dQ = scale · dS K and dK = scale · dSᵀ Q. A soft cap multiplies dS by its slope, 1 − (s / softCap)² of the capped score
+ * s; sinks are in logSumExp and change nothing else. Keys and values get the sum over the query heads of their group. Blocks
  * that a pattern skips are not touched.
  */
 export const attentionBackward = defineOperation<AttentionBackwardCall>("attentionBackward", referenceAttentionBackward);

@@ -1,6 +1,7 @@
 import { TapeError } from "@elastic-attention/core";
 import type { Gradients, Tensor } from "@elastic-attention/tensor";
 import { attentionBackward } from "./attention-backward.js";
+import type { AttentionScores } from "../operations/attention-scores.js";
 import type { AttentionSequence } from "../operations/hybrid-attention.js";
 
 /** What a gradient may flow to in an attention call: queries, then keys and values of each sequence. */
@@ -9,13 +10,12 @@ export function attentionInputs(query: Tensor, sequences: readonly AttentionSequ
 }
 
 /** One attention that was computed, as its gradient needs it. */
-export interface ComputedAttention {
+export interface ComputedAttention extends AttentionScores {
   readonly query: Tensor;
   readonly output: Tensor;
   readonly logSumExp: Tensor;
   readonly outputGradient: Tensor;
   readonly sequences: readonly AttentionSequence[];
-  readonly scale: number;
   readonly deterministic?: boolean;
 }
 

@@ -1,9 +1,10 @@
 import { defineOperation, type GradientRule, type Tensor } from "@elastic-attention/tensor";
+import { type AttentionScores, attentionScoresOf } from "../operations/attention-scores.js";
 import { addAttentionGradients, attentionInputs } from "./attention-gradient.js";
 import { type DualAttentionSequence, retrievalSide } from "./dual-sequence.js";
 import { referenceDualAttention } from "./reference-dual-attention.js";
 
-export interface DualAttentionCall {
+export interface DualAttentionCall extends AttentionScores {
   /** [tokens, numQueryHeads, headDim], rotated. */
   readonly query: Tensor;
   /** Shape of `query`, any float dtype: every head by its retrieval pattern. Rows outside the sequences are left alone. */
@@ -14,8 +15,6 @@ export interface DualAttentionCall {
   readonly fullLogSumExp: Tensor;
   readonly sparseLogSumExp: Tensor;
   readonly sequences: readonly DualAttentionSequence[];
-  /** Multiplies q · k. */
-  readonly scale: number;
 }
 
 const dualAttentionGradient: GradientRule<DualAttentionCall> = {
@@ -28,14 +27,15 @@ const dualAttentionGradient: GradientRule<DualAttentionCall> = {
   ],
   keepsInputs: ({ query, sequences }) => attentionInputs(query, sequences),
   keepsResults: (call) => dualAttentionGradient.outputs(call),
-  backward({ query, sequences, scale, ...results }, gradients) {
+  backward({ query, sequences, ...results }, gradients) {
+    const scores = attentionScoresOf(results);
     const [full, sparse] = [gradients.incoming(results.fullOutput), gradients.incoming(results.sparseOutput)];
     if (full !== undefined) {
-      const computed = { query, sequences: sequences.map(retrievalSide), scale, outputGradient: full };
+      const computed = { query, sequences: sequences.map(retrievalSide), ...scores, outputGradient: full };
       addAttentionGradients(gradients, { ...computed, output: results.fullOutput, logSumExp: results.fullLogSumExp });
     }
     if (sparse !== undefined) {
-      const computed = { query, sequences, scale, outputGradient: sparse };
+      const computed = { query, sequences, ...scores, outputGradient: sparse };
       addAttentionGradients(gradients, { ...computed, output: results.sparseOutput, logSumExp: results.sparseLogSumExp });
     }
   },

@@ -2,6 +2,7 @@ import { expectShape, readFloats, type Tensor, writeFloats } from "@elastic-atte
 import type { LayerCache } from "../cache/layer-cache.js";
 import type { AttentionBackwardCall } from "./attention-backward.js";
 import { attentionRows } from "../operations/attention-rows.js";
+import { cappedScore, expectAttentionScores } from "../operations/attention-scores.js";
 import { type CacheGradients, expectCacheGradients } from "./cache-gradients.js";
 import type { AttentionSequence } from "../operations/hybrid-attention.js";
 
@@ -14,12 +15,13 @@ export function referenceAttentionBackward(call: AttentionBackwardCall): void {
     expectShape("attentionBackward", name, tensor, query.shape);
   }
   expectShape("attentionBackward", "logSumExp", logSumExp, [tokens, numQueryHeads]);
+  expectAttentionScores("attentionBackward", call, numQueryHeads);
   expectCacheGradients(sequences, cacheGradients);
   for (const [index, sequence] of sequences.entries()) backwardSequence(call, sequence, cacheGradients[index]!);
 }
 
 function backwardSequence(call: AttentionBackwardCall, sequence: AttentionSequence, gradients: CacheGradients): void {
-  const { scale, accumulate = false } = call;
+  const { scale, softCap, accumulate = false } = call;
   const { start, length, cache } = sequence;
   const [numQueryHeads, headDim] = [call.query.shape[1]!, call.query.shape[2]!];
   const rowsOf = (tensor: Tensor) => tensor.rows(start, start + length);
@@ -38,8 +40,10 @@ function backwardSequence(call: AttentionBackwardCall, sequence: AttentionSequen
     const delta = dot(dO!, at, o!, at);
     for (const slot of slots) {
       const kt = slot * headDim;
-      const probability = Math.exp(dot(q!, at, keys, kt) * scale - lse![index]!);
-      const scoreGradient = probability * (dot(dO!, at, values, kt) - delta) * scale;
+      const score = cappedScore(dot(q!, at, keys, kt) * scale, softCap);
+      const slope = softCap === undefined ? 1 : 1 - (score / softCap) ** 2;
+      const probability = Math.exp(score - lse![index]!);
+      const scoreGradient = probability * (dot(dO!, at, values, kt) - delta) * slope * scale;
       for (let i = 0; i < headDim; i++) {
         dV[kt + i]! += probability * dO![at + i]!;
         dQ[at + i]! += scoreGradient * keys[kt + i]!;

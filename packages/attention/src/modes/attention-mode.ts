@@ -14,6 +14,16 @@ export interface StreamingMode {
   readonly blockSize: number;
 }
 
+/**
+ * Sliding window attention (SWA), exact by row: position i sees j with i - windowTokens < j <= i. What a model was trained
+ * with in some layers, not a choice of a router.
+ */
+export interface SlidingMode {
+  readonly kind: "sliding";
+  /** Tokens that a query sees, its own included. */
+  readonly windowTokens: number;
+}
+
 /** Blocks chosen per query head from antidiagonal scores (XA). */
 export interface XAttentionMode {
   readonly kind: "xattention";
@@ -32,4 +42,4 @@ export interface CustomMode {
 }
 
 /** How a key-value head attends. Plain data: it can be stored, compared and sent to a worker. */
-export type AttentionMode = FullMode | StreamingMode | XAttentionMode | CustomMode;
+export type AttentionMode = FullMode | StreamingMode | SlidingMode | XAttentionMode | CustomMode;

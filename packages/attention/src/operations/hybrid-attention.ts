@@ -3,6 +3,7 @@ import { defineOperation, type GradientRule, type Tensor } from "@elastic-attent
 import type { LayerCache } from "../cache/layer-cache.js";
 import type { HeadPatterns } from "../patterns/head-patterns.js";
 import { addAttentionGradients, attentionInputs } from "../gradients/attention-gradient.js";
+import type { AttentionScores } from "./attention-scores.js";
 import { referenceHybridAttention } from "./reference-hybrid-attention.js";
 
 /** The part of one sequence in an attention call. */
@@ -17,15 +18,13 @@ export interface AttentionSequence {
   readonly routing: HeadPatterns;
 }
 
-export interface HybridAttentionCall {
+export interface HybridAttentionCall extends AttentionScores {
   /** [tokens, numQueryHeads, headDim], rotated; query head h reads key-value head h div (numQueryHeads / numKeyValueHeads). */
   readonly query: Tensor;
   /** Shape of `query`, any float dtype; rows outside the sequences are left alone. */
   readonly output: Tensor;
   readonly sequences: readonly AttentionSequence[];
-  /** Multiplies q · k; exactly headDim^-0.5 unless a parity mode asks otherwise. */
-  readonly scale: number;
-  /** f32 [tokens, numQueryHeads], natural logarithm; +Infinity for a row that sees nothing. */
+  /** f32 [tokens, numQueryHeads], natural logarithm, with the sink's share; +Infinity for a row that sees nothing. */
   readonly logSumExp?: Tensor;
 }
 
@@ -38,10 +37,10 @@ const hybridAttentionGradient: GradientRule<HybridAttentionCall> = {
   save({ logSumExp }) {
     if (logSumExp === undefined) throw new TapeError("hybridAttention: its gradient needs logSumExp.", "Give the call one.");
   },
-  backward({ query, output, logSumExp, sequences, scale }, gradients) {
+  backward({ query, output, logSumExp, sequences, ...scores }, gradients) {
     const outputGradient = gradients.incoming(output);
     if (outputGradient === undefined || logSumExp === undefined) return;
-    addAttentionGradients(gradients, { query, output, logSumExp, outputGradient, sequences, scale });
+    addAttentionGradients(gradients, { query, output, logSumExp, outputGradient, sequences, ...scores });
   },
 };
 

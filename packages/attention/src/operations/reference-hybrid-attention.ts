@@ -1,5 +1,6 @@
 import { expectShape, newFloats, readFloats, writeFloats } from "@elastic-attention/tensor";
 import { attentionRows } from "./attention-rows.js";
+import { cappedScore, expectAttentionScores } from "./attention-scores.js";
 import type { AttentionSequence, HybridAttentionCall } from "./hybrid-attention.js";
 
 /** The specification of hybrid attention: one query row at a time, every key it may see, softmax in one pass. */
@@ -8,6 +9,7 @@ export function referenceHybridAttention(call: HybridAttentionCall): void {
   const [tokens, numQueryHeads, headDim] = [query.shape[0]!, query.shape[1] ?? -1, query.shape[2] ?? -1];
   expectShape("hybridAttention", "query", query, [tokens, numQueryHeads, headDim]);
   expectShape("hybridAttention", "output", output, query.shape);
+  expectAttentionScores("hybridAttention", call, numQueryHeads);
   if (logSumExp !== undefined) expectShape("hybridAttention", "logSumExp", logSumExp, [tokens, numQueryHeads]);
   for (const sequence of sequences) attendSequence(call, sequence);
 }
@@ -19,9 +21,11 @@ function attendSequence(call: HybridAttentionCall, sequence: AttentionSequence):
   const out = newFloats(call.query, q.length);
   const lse = newFloats(call.query, length * numQueryHeads);
   const [keys, values] = [readFloats(cache.keys), readFloats(cache.values)];
+  const sinks = call.sinkLogits === undefined ? undefined : readFloats(call.sinkLogits);
   for (const { queryHead, row, slots } of attentionRows("hybridAttention", call.query, sequence)) {
     const index = row * numQueryHeads + queryHead;
-    lse[index] = attendRow(q, index * headDim, slots, keys, values, headDim, call.scale, out);
+    const scores = { scale: call.scale, softCap: call.softCap, sinkLogit: sinks?.[queryHead] ?? -Infinity };
+    lse[index] = attendRow(q, index * headDim, slots, keys, values, headDim, scores, out);
   }
   writeFloats(call.output.rows(start, start + length), out);
   if (call.logSumExp !== undefined) writeFloats(call.logSumExp.rows(start, start + length), lse);
@@ -37,18 +41,19 @@ function attendRow(
   keys: Floats,
   values: Floats,
   headDim: number,
-  scale: number,
+  { scale, softCap, sinkLogit }: { readonly scale: number; readonly softCap: number | undefined; readonly sinkLogit: number },
   out: Floats,
 ): number {
   if (slots.length === 0) return Infinity;
   const scores = slots.map((slot) => {
     let dot = 0;
     for (let i = 0, k = slot * headDim; i < headDim; i++) dot += q[at + i]! * keys[k + i]!;
-    return dot * scale;
+    return cappedScore(dot * scale, softCap);
   });
-  let maximum = -Infinity;
+  let maximum = sinkLogit;
   for (const score of scores) maximum = Math.max(maximum, score);
-  let sum = 0;
+  // The sink's weight is counted, and its value is nothing.
+  let sum = Math.exp(sinkLogit - maximum);
   const mixed = new Float64Array(headDim);
   for (const [index, slot] of slots.entries()) {
     const weight = Math.exp(scores[index]! - maximum);

@@ -3,10 +3,12 @@ import type { Tensor } from "@elastic-attention/tensor";
 /**
  * What the attention call understands; every mode comes down to one of these. With q queries at the end of k keys,
  * query row i is at position k - q + i, blocks are counted from position 0, and the diagonal block is masked causally.
+ * "sliding" knows no blocks: position i sees the `windowTokens` positions that end with its own.
  */
 export type BlockPattern =
   | { readonly type: "full" }
   | { readonly type: "streaming"; readonly sinkBlocks: number; readonly localBlocks: number; readonly blockSize: number }
+  | { readonly type: "sliding"; readonly windowTokens: number }
   | { readonly type: "selected"; readonly blockSize: number };
 
 /** What a head must keep in the cache to decode: everything, or the sink tokens and a ring of local blocks. */

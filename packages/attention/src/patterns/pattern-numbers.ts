@@ -2,10 +2,18 @@ import type { BlockPattern } from "./block-pattern.js";
 import { patternBlockSize } from "./visited-blocks.js";
 
 /** Mirrors `PatternType` of the native kernels. */
-const patternCodes: Record<BlockPattern["type"], number> = { full: 0, streaming: 1, selected: 2 };
+const patternCodes: Record<BlockPattern["type"], number> = { full: 0, streaming: 1, selected: 2, sliding: 3 };
 
-/** A pattern as native kernels read it: its kind, sink and local blocks, and tokens of a block. */
+/**
+ * A pattern as native kernels read it: its kind, sink and local blocks, and tokens of a block. A sliding window is counted
+ * in blocks of one token.
+ */
 export function patternNumbers(pattern: BlockPattern): readonly [kind: number, sinkBlocks: number, localBlocks: number, blockSize: number] {
-  const { sinkBlocks, localBlocks } = pattern.type === "streaming" ? pattern : { sinkBlocks: 0, localBlocks: 0 };
+  const [sinkBlocks, localBlocks] = windowBlocks(pattern);
   return [patternCodes[pattern.type], sinkBlocks, localBlocks, patternBlockSize(pattern)];
+}
+
+function windowBlocks(pattern: BlockPattern): readonly [sink: number, local: number] {
+  if (pattern.type === "streaming") return [pattern.sinkBlocks, pattern.localBlocks];
+  return [0, pattern.type === "sliding" ? pattern.windowTokens : 0];
 }

@@ -1,8 +1,8 @@
 import type { BlockMask, BlockPattern } from "./block-pattern.js";
 
-/** Tokens a block pattern counts in; "full" has no blocks of its own and counts in single tokens. */
+/** Tokens a block pattern counts in; "full" and "sliding" have no blocks of their own and count in single tokens. */
 export function patternBlockSize(pattern: BlockPattern): number {
-  return pattern.type === "full" ? 1 : pattern.blockSize;
+  return pattern.type === "full" || pattern.type === "sliding" ? 1 : pattern.blockSize;
 }
 
 /**
@@ -23,6 +23,8 @@ export function visitsBlock(
       return true;
     case "streaming":
       return keyBlock < pattern.sinkBlocks || keyBlock > queryBlock - pattern.localBlocks;
+    case "sliding":
+      return keyBlock > queryBlock - pattern.windowTokens;
     case "selected":
       return maskRow?.[keyBlock] === 1;
   }
@@ -39,6 +41,7 @@ export function visitedRanges(
   maskRow?: ArrayLike<number>,
 ): (readonly [start: number, end: number])[] {
   if (pattern.type === "full") return [[0, position + 1]];
+  if (pattern.type === "sliding") return [[Math.max(0, position + 1 - pattern.windowTokens), position + 1]];
   const { blockSize } = pattern;
   const queryBlock = Math.floor(position / blockSize);
   const ranges: [number, number][] = [];

@@ -38,13 +38,22 @@ export function countBlocks(pattern: BlockPattern, tokens: number, blockSize: nu
   if (pattern.type === "selected" && selectedBlocks === undefined) {
     throw new ShapeError('countBlocks: a "selected" pattern is counted from the blocks that were selected.');
   }
+  if (pattern.type === "sliding") return { visited: windowBlocks(Math.ceil(tokens / blockSize), slidingBlocks(pattern.windowTokens, blockSize)), causal };
   const ownBlocks = Math.ceil(tokens / pattern.blockSize);
-  const visited = pattern.type === "selected" ? selectedBlocks! : streamingBlocks(ownBlocks, pattern.sinkBlocks + pattern.localBlocks);
+  const visited = pattern.type === "selected" ? selectedBlocks! : windowBlocks(ownBlocks, pattern.sinkBlocks + pattern.localBlocks);
   return { visited: ownBlocks === 0 ? 0 : (visited / triangle(ownBlocks)) * causal, causal };
 }
 
-/** Row i of a streaming pattern visits min(i + 1, sink + local) blocks: where the two overlap, they cover everything. */
-function streamingBlocks(rows: number, window: number): number {
+/** Blocks that the first query of a block sees something of: its own, and those that the window reaches back into. */
+function slidingBlocks(windowTokens: number, blockSize: number): number {
+  return 1 + Math.ceil((windowTokens - 1) / blockSize);
+}
+
+/**
+ * Row i visits min(i + 1, window) blocks. The window of a streaming pattern is sink + local: where the two overlap, they
+ * cover everything.
+ */
+function windowBlocks(rows: number, window: number): number {
   const growing = Math.min(rows, window);
   return triangle(growing) + (rows - growing) * window;
 }

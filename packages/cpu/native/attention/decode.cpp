@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "attention/softmax_scores.h"
 #include "attention/visited_ranges.h"
 #include "attention/write_result.h"
 #include "core/scratch.h"
@@ -119,6 +120,7 @@ void attend_piece(const AttentionCall& call, const Unit& unit, const Piece& piec
   const HeadStore& store = sequence.stores[static_cast<std::size_t>(unit.head)];
   const int64_t head_dim = call.head_dim, heads = unit.num_query_heads;
   const DType dtype = sequence.keys.dtype;
+  const float factor = logit_factor(call);
   Scratch scratch;
   float* scores = scratch.take<float>(heads * kPieceKeys);
   float* query = scratch.take<float>(heads * head_dim);
@@ -139,9 +141,11 @@ void attend_piece(const AttentionCall& call, const Unit& unit, const Piece& piec
                          head_dim, scores, kPieceKeys);
       for (int64_t member = 0; member < heads; ++member) {
         float* state = results + member * (head_dim + 2) + head_dim;
+        float* row = scores + member * kPieceKeys;
+        const int64_t padded = (keys + 15) / 16 * 16;
+        cap_scores(call, row, padded);
         float rescale = 1;
-        state[0] = kernels.softmax_step(scores + member * kPieceKeys, (keys + 15) / 16 * 16, 0, keys,
-                                        call.scale * 1.44269504f, state[0], &state[1], &rescale);
+        state[0] = kernels.softmax_step(row, padded, 0, keys, factor, state[0], &state[1], &rescale);
         if (rescale != 1.0f) kernels.scale(out + member * head_dim, rescale, head_dim);
       }
       kernels.mix_rows(scores, heads, kPieceKeys, sequence.values.row(slot),

@@ -11,6 +11,10 @@ void visited_ranges(const AttentionSequence& sequence, int64_t query_head, int64
     ranges.push_back({0, end});
     return;
   }
+  if (pattern.type == HeadPattern::Type::Sliding) {
+    ranges.push_back({std::max<int64_t>(0, position - pattern.window() + 1), end});
+    return;
+  }
   const int64_t size = pattern.block_size, block = position / size;
   if (pattern.type == HeadPattern::Type::Streaming) {
     const int64_t sink_end = std::min(pattern.sink_blocks * size, end);

@@ -12,7 +12,10 @@ struct Range {
   int64_t end;
 };
 
-/** Appends what the query block of `position` reads, up to `end` (exclusive), ascending and merged. */
+/**
+ * Appends what the query block of `position` reads, up to `end` (exclusive), ascending and merged. Of a sliding window: what
+ * the queries from `position` to `end` read together.
+ */
 void visited_ranges(const AttentionSequence& sequence, int64_t query_head, int64_t head, int64_t position, int64_t end,
                     std::vector<Range>& ranges);
 

@@ -76,6 +76,14 @@ static float softmax_step(float* scores, int64_t n, int64_t low, int64_t high, f
   return top;
 }
 
+static void cap_scores(float* x, int64_t n, float scale, float cap) {
+  const float inner = scale / cap;
+  for (int64_t i = 0; i < n; i += kLanes) {
+    Vector* score = reinterpret_cast<Vector*>(x + i);
+    *score = tanh_of(*score * inner) * cap;
+  }
+}
+
 }  // namespace
 
 #define ELASTIC_DEFINE_FLOAT_KERNELS(function, label)                                                            \
@@ -84,7 +92,7 @@ static float softmax_step(float* scores, int64_t n, int64_t low, int64_t high, f
     static constexpr FloatKernels kernels = {                                                                    \
         label,   convert,    rms_norm,     add,          rotate,     swiglu, softmax, dot, multiply_panel_f32,   \
         multiply_panels_bf16, kWideningRows, widen_panel_bf16, widen_blocks, widen_blocks_bf16, finish_row,      \
-        softmax_step, scale, score_rows, mix_rows};                                                              \
+        softmax_step, cap_scores, scale, score_rows, mix_rows};                                                  \
     return kernels;                                                                                              \
   }                                                                                                              \
   }

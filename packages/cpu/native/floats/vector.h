@@ -174,6 +174,22 @@ ELASTIC_INLINE Vector exp2_of(Vector x) {
   return exp2_up_to_128(x > high ? high : x);
 }
 
+/** tanh(x), relative error below 3e-7. */
+ELASTIC_INLINE Vector tanh_of(Vector x) {
+  const BitVector sign = floats_as_bits(x) & 0x80000000u;
+  const Vector size = bits_as_floats(floats_as_bits(x) ^ sign);
+  // (1 - t) / (1 + t) with t = e^(-2 |x|) loses digits near 0: there, Taylor's polynomial.
+  const Vector t = exp2_of(size * -2.88539008f);
+  const Vector far = (1.0f - t) / (1.0f + t);
+  const Vector square = x * x;
+  Vector near = broadcast(2.1869488e-2f);
+  near = near * square - 5.3968254e-2f;
+  near = near * square + 1.3333333e-1f;
+  near = near * square - 3.3333333e-1f;
+  near = near * square * size + size;
+  return bits_as_floats(floats_as_bits(size < 0.3f ? near : far) | sign);
+}
+
 constexpr float kLog2E = 1.44269504f;
 
 }  // namespace

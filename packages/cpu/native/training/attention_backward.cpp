@@ -56,6 +56,11 @@ const BackwardKernel& choose(const AttentionBackward& backward, const AttentionS
   return generic_backward_kernel();
 }
 
+ScoreFactors score_factors(const AttentionCall& call) {
+  if (call.soft_cap > 0) return {call.soft_cap * kLog2E, call.scale / call.soft_cap};
+  return {call.scale * kLog2E, 0};
+}
+
 /** The backward of one sequence. */
 class SequenceBackward {
  public:
@@ -64,6 +69,7 @@ class SequenceBackward {
         sequence_(backward.forward.sequences[index]),
         gradients_(backward.cache_gradients[index]),
         kernel_(choose(backward, sequence_)),
+        factors_(score_factors(backward.forward)),
         width_((backward.forward.head_dim + kPanel - 1) / kPanel * kPanel),
         groups_((sequence_.cache_length + kBackwardKeys - 1) / kBackwardKeys),
         chunk_(chunk_keys(width_)),
@@ -178,7 +184,7 @@ class SequenceBackward {
           const int64_t first = std::max(group, low) / kKeyBlock * kKeyBlock;
           const int64_t last = (std::min(group + kBackwardKeys, high) + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
           const int64_t at = (first - start) * width_;
-          kernel_.step(tile, work.keys, backward_.forward.scale,
+          kernel_.step(tile, work.keys, factors_,
                        {first, last - first, low, high, key_gradients + at, value_gradients + at, query_gradient});
         }
       }
@@ -221,6 +227,7 @@ class SequenceBackward {
   const AttentionSequence& sequence_;
   const CacheGradients& gradients_;
   const BackwardKernel& kernel_;
+  ScoreFactors factors_;
   int64_t width_;
   int64_t groups_;
   int64_t chunk_;

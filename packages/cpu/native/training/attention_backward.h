@@ -1,6 +1,7 @@
 // Attention's backward in tiles of query rows by groups of keys.
 #pragma once
 #include "attention/prefill/query_tiles.h"
+#include "floats/gradients/gradient_table.h"
 #include "training/training_attention.h"
 
 namespace elastic {
@@ -51,7 +52,7 @@ struct BackwardKernel {
   void (*pack_keys)(const CacheRows& keys, const CacheRows& values, int64_t block, int64_t head_dim, const BackwardKeys& packed);
   int64_t (*tile_bytes)(int64_t padded_rows, int64_t width);
   void (*pack_tile)(const AttentionBackward& backward, const BackwardTile& tile);
-  void (*step)(const BackwardTile& tile, const BackwardKeys& keys, float scale, const BackwardStep& step);
+  void (*step)(const BackwardTile& tile, const BackwardKeys& keys, const ScoreFactors& factors, const BackwardStep& step);
 };
 
 /** What every tile holds first: log-sum-exp in units of log2 (infinity behind the last row), and rowsum(dO · O). */

@@ -103,9 +103,9 @@ void square_gradients(const StepBuffers<uint16_t>& work, uint16_t* panel, const 
 #pragma GCC unroll 2
       for (int64_t i = 0; i < 2; ++i) {
         const int64_t at = (key + i) * kBackwardRows + row + half;
-        const int64_t seen = key + i < square.low || key + i >= square.high ? kLanes : key + i - square.diagonal - half;
         const RowGradients result = row_gradients(*reinterpret_cast<const UnalignedVector*>(work.scores + at),
-                                                  *reinterpret_cast<const UnalignedVector*>(work.products + at), lse, delta, square.factor, seen);
+                                                  *reinterpret_cast<const UnalignedVector*>(work.products + at), lse, delta, square.factors,
+                                                  square.mask.from(key + i, half), square.mask.until(key + i, half));
         gradients[i] = rounded(result.gradients);
         *reinterpret_cast<UnalignedHalves*>(work.weights + at) = rounded(result.weights);
         *reinterpret_cast<UnalignedHalves*>(work.gradients + at) = gradients[i];
@@ -115,10 +115,10 @@ void square_gradients(const StepBuffers<uint16_t>& work, uint16_t* panel, const 
   }
 }
 
-void step(const BackwardTile& tile, const BackwardKeys& keys, float scale, const BackwardStep& step) {
+void step(const BackwardTile& tile, const BackwardKeys& keys, const ScoreFactors& factors, const BackwardStep& step) {
   const PanelProduct multiply = instruction_set() == InstructionSet::Amx ? multiply_panel_tiles : multiply_panel_dot;
   Scratch scratch;
-  backward_step(tile, keys, scale * kLog2E, step, step_buffers(step.keys, scratch), multiply, square_gradients);
+  backward_step(tile, keys, factors, step, step_buffers(step.keys, scratch), multiply, square_gradients);
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 namespace elastic {
 namespace {
 
-constexpr float kLog2E = 1.44269504f;
 static_assert(kKeyBlock == kPanel && kKeyBlock == kGradientSquare);
 
 float* floats(char* data) { return reinterpret_cast<float*>(data); }
@@ -58,18 +57,18 @@ void pack_tile(const AttentionBackward& backward, const BackwardTile& tile) {
   pack_rows(backward.output_gradient, tile, head_dim, packed.gradient_panels, packed.gradient_rows);
 }
 
-void step(const BackwardTile& tile, const BackwardKeys& keys, float scale, const BackwardStep& step) {
+void step(const BackwardTile& tile, const BackwardKeys& keys, const ScoreFactors& factors, const BackwardStep& step) {
   // Scores and products of 32 keys [32][rows], and score gradients of the whole step [squares][keys][32].
   Scratch scratch;
   float* scores = scratch.take<float>(kPanel * kBackwardRows);
   float* products = scratch.take<float>(kPanel * kBackwardRows);
   // Weights replace the scores, and their gradients the products.
   const StepBuffers<float> buffers{scores, products, scores, products, scratch.take<float>(step.keys * kBackwardRows)};
-  backward_step(tile, keys, scale * kLog2E, step, buffers, float_kernels().multiply_panel_f32,
+  backward_step(tile, keys, factors, step, buffers, float_kernels().multiply_panel_f32,
                 [](const StepBuffers<float>& work, float* panel, const RowStatistics& statistics, const SquareOfKeys& square) {
                   gradient_kernels().attention(work.scores + square.row, work.products + square.row, kBackwardRows, panel,
-                                               statistics.log_sum_exp + square.row, statistics.delta + square.row, square.factor,
-                                               square.low, square.high, square.diagonal);
+                                               statistics.log_sum_exp + square.row, statistics.delta + square.row, square.factors,
+                                               square.mask);
                 });
 }
 

@@ -41,21 +41,19 @@ struct StepBuffers {
   Element* panels;
 };
 
-/** Of one square of scores and products: where its keys start to count, stop to, and lie behind the rows. */
+/** One square of scores and products: its first row in the tile, and who sees what. */
 struct SquareOfKeys {
   int64_t row;
-  float factor;
-  int64_t low;
-  int64_t high;
-  int64_t diagonal;
+  const ScoreFactors& factors;
+  SquareMask mask;
 };
 
 /**
- * `factor` is the scale times log2(e); `multiply` is a panel product; `square_gradients(buffers, panel, statistics, square)` turns scores and products of a square
- * into weights and score gradients, and writes the latter to `panel` too.
+ * `multiply` is a panel product; `square_gradients(buffers, panel, statistics, square)` turns scores and products of a
+ * square into weights and score gradients, and writes the latter to `panel` too.
  */
 template <typename Element, typename Multiply, typename SquareGradients>
-void backward_step(const BackwardTile& tile, const BackwardKeys& keys, float factor, const BackwardStep& step,
+void backward_step(const BackwardTile& tile, const BackwardKeys& keys, const ScoreFactors& factors, const BackwardStep& step,
                    const StepBuffers<Element>& buffers, const Multiply& multiply, const SquareGradients& square_gradients) {
   constexpr int64_t kSide = kKeyBlock, kSquare = kSide * kSide;
   const int64_t width = tile.width, padded = tile.padded_rows, squares = padded / kSide, key_squares = step.keys / kSide;
@@ -70,7 +68,7 @@ void backward_step(const BackwardTile& tile, const BackwardKeys& keys, float fac
       multiply(key_rows, width, kSide, packed.query_panels + row * width, width, buffers.scores + row, kBackwardRows, false);
       multiply(value_rows, width, kSide, packed.gradient_panels + row * width, width, buffers.products + row, kBackwardRows, false);
       square_gradients(buffers, buffers.panels + (square * key_squares + block) * kSquare, statistics,
-                       SquareOfKeys{row, factor, step.low - key, step.high - key, tile.tile->position + row - key});
+                       SquareOfKeys{row, factors, {step.low - key, step.high - key, tile.tile->position + row - key, tile.tile->window}});
     }
     const int64_t row = first * kSide, depth = padded - row;
     if (depth <= 0) continue;

@@ -55,5 +55,6 @@ function pairsOf({ cache, length }: AttentionSequence, patterns: readonly BlockP
 }
 
 function windowOf(pattern: BlockPattern): number {
+  if (pattern.type === "sliding") return pattern.windowTokens;
   return pattern.type === "streaming" ? (pattern.sinkBlocks + pattern.localBlocks) * pattern.blockSize : Infinity;
 }

@@ -53,6 +53,6 @@ export class VisitedBlockCount implements Disposable {
 
 /** The unit that blocks are counted in: the plan's block size, 128 where nothing has blocks. */
 function blockSizeOf(patterns: readonly BlockPattern[]): number {
-  for (const pattern of patterns) if (pattern.type !== "full") return pattern.blockSize;
+  for (const pattern of patterns) if ("blockSize" in pattern) return pattern.blockSize;
   return 128;
 }

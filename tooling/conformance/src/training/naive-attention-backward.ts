@@ -1,6 +1,7 @@
 import {
   type AttentionBackwardCall,
   type AttentionSequence,
+  cappedScore,
   maskRow,
   patternBlockSize,
   visitedRanges,
@@ -46,6 +47,8 @@ function backwardSequence(
   const [numQueryHeads, headDim] = [call.query.shape[1]!, call.query.shape[2]!];
   const [keys, values] = [cache.keys.toFloat32(), cache.values.toFloat32()];
   const { patterns, mask } = waitForPatterns(routing);
+  const sinks = call.sinkLogits?.toFloat32();
+  const { softCap } = call;
   const visited = mask?.visited.download();
   const [keyGradient, valueGradient] = [keys, values].map((rows) => new Float32Array(rows.length).fill(NaN));
   for (const { firstSlot } of cache.heads) {
@@ -66,15 +69,17 @@ function backwardSequence(
       const slots = visitedRanges(pattern, position, chosen).flatMap(([first, end]) => Array.from({ length: end - first }, (_, i) => firstSlot + first + i));
       const at = ((start + row) * numQueryHeads + head) * headDim;
       queryGradient.fill(0, at, at + headDim);
-      const scores = slots.map((slot) => round(dot(query, at, keys, slot * headDim) * call.scale));
-      const largest = Math.max(...scores);
+      const scores = slots.map((slot) => round(cappedScore(round(dot(query, at, keys, slot * headDim) * call.scale), softCap)));
+      const sink = sinks?.[head] ?? -Infinity;
+      const largest = Math.max(sink, ...scores);
       const weights = scores.map((score) => round(Math.exp(score - largest)));
-      const sum = round(weights.reduce((total, weight) => Math.fround(total + weight), 0));
+      const sum = round(weights.reduce((total, weight) => Math.fround(total + weight), Math.exp(sink - largest)));
       const delta = dot(outputGradient, at, output, at);
       for (const [index, slot] of slots.entries()) {
         const kt = slot * headDim;
         const weight = round(weights[index]! / sum);
-        const gradient = round(round(weight * round(dot(outputGradient, at, values, kt) - delta)) * call.scale);
+        const slope = softCap === undefined ? 1 : round(1 - (scores[index]! / softCap) ** 2);
+        const gradient = round(round(weight * round(dot(outputGradient, at, values, kt) - delta) * slope) * call.scale);
         for (let i = 0; i < headDim; i++) {
           valueGradient![kt + i] = Math.fround(valueGradient![kt + i]! + weight * outputGradient[at + i]!);
           keyGradient![kt + i] = Math.fround(keyGradient![kt + i]! + gradient * query[at + i]!);

@@ -1,5 +1,5 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { attentionBackward, type BlockPattern, dualAttention, fullPatterns, hybridAttention, knownPatterns } from "@elastic-attention/attention";
+import { attentionBackward, attentionScoresOf, type BlockPattern, dualAttention, fullPatterns, hybridAttention, knownPatterns } from "@elastic-attention/attention";
 import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { expectAgreement, sameBits } from "../agreement.js";
@@ -11,6 +11,7 @@ import { type TrainingCase, type TrainingOperands, trainingOperands } from "./tr
 const full: BlockPattern = { type: "full" };
 const streaming: BlockPattern = { type: "streaming", sinkBlocks: 1, localBlocks: 2, blockSize: 16 };
 const wide: BlockPattern = { type: "streaming", sinkBlocks: 1, localBlocks: 1, blockSize: 128 };
+const sliding = (windowTokens: number): BlockPattern => ({ type: "sliding", windowTokens });
 const selected: BlockPattern = { type: "selected", blockSize: 32 };
 
 const cases: readonly TrainingCase[] = [
@@ -21,6 +22,11 @@ const cases: readonly TrainingCase[] = [
   { lengths: [[129, 129], [70, 90]], patterns: [selected, wide], group: 3, headDim: 96 },
   { lengths: [[65, 128]], patterns: [streaming], group: 8, headDim: 64, scale: 30 },
   { lengths: [[47, 50]], patterns: [full, selected], group: 5, headDim: 40 },
+  { lengths: [[113, 203], [1, 1], [40, 40]], patterns: [full, sliding(37), wide], group: 2, headDim: 64, softCap: 0.5 },
+  { lengths: [[300, 300], [5, 200]], patterns: [sliding(1), sliding(100), sliding(129)], group: 1, headDim: 64 },
+  { lengths: [[129, 129], [70, 90]], patterns: [sliding(64), full], group: 3, headDim: 96, sinkLogits: [-3, 1, 5, -Infinity], softCap: 20, scale: 20 },
+  { lengths: [[70, 90]], patterns: [sliding(33), full], group: 2, headDim: 80, sinkLogits: [0, 2, -1], softCap: 2 },
+  { lengths: [[65, 65]], patterns: [sliding(33), full], group: 2, headDim: 256, softCap: 5, scale: 4 },
 ];
 /** More keys than one task holds at a time, in few heads. */
 const long: TrainingCase = { lengths: [[700, 1100]], patterns: [full], group: 1, headDim: 32 };
@@ -41,7 +47,7 @@ function host({ queryGradient, cacheGradients }: TrainingOperands): HostGradient
 const oracles = new Map<string, { readonly right: HostGradients; readonly naive: HostGradients }>();
 
 function oracle(shape: TrainingCase, dtype: FloatDType) {
-  const key = `${JSON.stringify(shape)} ${dtype}`;
+  const key = `${JSON.stringify(shape)} ${String(shape.sinkLogits)} ${dtype}`;
   const known = oracles.get(key);
   if (known !== undefined) return known;
   const reference = new ReferenceBackend();
@@ -141,13 +147,13 @@ export function describeDualAttention(subject: BackendUnderTest): void {
       for (const dtype of subject.dtypes) {
         // Weights and results are rounded once each.
         expectAgreement(subject, dtype === "f32" ? 2e-5 : 2 ** -7, (backend, scope) => {
-          const { query, sequences, scale, logSumExp } = trainingOperands(backend, scope, shape, dtype);
+          const { query, sequences, logSumExp, ...operands } = trainingOperands(backend, scope, shape, dtype);
           const outputs = [0, 1].map(() => scope.track(poisoned(backend, query.shape, dtype)));
           const sums = [0, 1].map(() => scope.track(poisoned(backend, logSumExp.shape, "f32")));
           const [fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp] = [outputs[0]!, outputs[1]!, sums[0]!, sums[1]!];
-          backend.kernels.run(dualAttention, { query, fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp, sequences, scale });
+          backend.kernels.run(dualAttention, { query, fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp, sequences, ...attentionScoresOf(operands) });
           return [fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp];
-        }, `dual ${JSON.stringify(shape)} ${dtype}`);
+        }, `dual ${JSON.stringify(shape)} ${String(shape.sinkLogits)} ${dtype}`);
       }
     });
 

@@ -1,5 +1,6 @@
 import type { MemoryScope } from "@elastic-attention/core";
 import {
+  type AttentionScores,
   type AttentionSequence,
   blockMaskFromHost,
   type BlockPattern,
@@ -24,16 +25,18 @@ export interface TrainingCase {
   readonly headDim: number;
   /** Magnitude of keys. */
   readonly scale?: number;
+  readonly softCap?: number;
+  /** Repeated over the query heads. */
+  readonly sinkLogits?: readonly number[];
 }
 
 /** The tensors of a case after its forward pass, the same numbers on every backend; freed with the scope. */
-export interface TrainingOperands {
+export interface TrainingOperands extends AttentionScores {
   readonly query: Tensor;
   readonly output: Tensor;
   readonly logSumExp: Tensor;
   readonly outputGradient: Tensor;
   readonly sequences: readonly AttentionSequence[];
-  readonly scale: number;
   /** Poisoned: rows behind the last sequence, and slots behind the last token, stay so. */
   readonly queryGradient: Tensor;
   readonly cacheGradients: readonly CacheGradients[];
@@ -46,7 +49,7 @@ const spareRows = 3;
 export function trainingOperands(
   backend: Backend,
   scope: MemoryScope,
-  { lengths, patterns, group, headDim, scale = 1 }: TrainingCase,
+  { lengths, patterns, group, headDim, scale = 1, softCap, sinkLogits }: TrainingCase,
   dtype: FloatDType,
   gradientDType: FloatDType = dtype,
 ): TrainingOperands {
@@ -76,15 +79,20 @@ export function trainingOperands(
   const query = scope.track(randomTensor(backend, shape, dtype, 1));
   const output = scope.track(poisoned(backend, shape, dtype));
   const logSumExp = scope.track(poisoned(backend, [rows, numQueryHeads], "f32"));
-  const softmaxScale = headDim ** -0.5;
-  backend.kernels.run(hybridAttention, { query, output, logSumExp, sequences, scale: softmaxScale });
+  const sinks = sinkLogits === undefined ? undefined : Float32Array.from({ length: numQueryHeads }, (_, head) => sinkLogits[head % sinkLogits.length]!);
+  const scores: AttentionScores = {
+    scale: headDim ** -0.5,
+    softCap,
+    sinkLogits: sinks === undefined ? undefined : scope.track(backend.upload(sinks, [numQueryHeads], "f32")),
+  };
+  backend.kernels.run(hybridAttention, { query, output, logSumExp, sequences, ...scores });
   return {
     query,
     output,
     logSumExp,
     outputGradient: scope.track(randomTensor(backend, shape, dtype, 2)),
     sequences,
-    scale: softmaxScale,
+    ...scores,
     queryGradient: scope.track(poisoned(backend, shape, gradientDType)),
     cacheGradients: sequences.map(({ cache }) => ({
       keys: scope.track(poisoned(backend, cache.keys.shape, gradientDType)),

@@ -30,7 +30,7 @@ struct Job {
 };
 
 bool same_keys(const HeadTiles& a, const QueryTile& x, const HeadTiles& b, const QueryTile& y) {
-  return x.row == y.row && x.rows == y.rows && x.query_head == y.query_head &&
+  return x.row == y.row && x.rows == y.rows && x.query_head == y.query_head && x.window == y.window &&
          std::equal(a.ranges.begin() + static_cast<std::ptrdiff_t>(x.first_range),
                     a.ranges.begin() + static_cast<std::ptrdiff_t>(x.last_range),
                     b.ranges.begin() + static_cast<std::ptrdiff_t>(y.first_range),

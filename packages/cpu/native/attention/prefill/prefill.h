@@ -35,9 +35,14 @@ template <typename Step>
 static inline void for_each_step(const QueryTile& tile, const Range* ranges, const Step& step) {
   for (std::size_t index = tile.first_range; index < tile.last_range; ++index) {
     const Range& range = ranges[index];
-    for (int64_t start = range.start / kKeyBlock * kKeyBlock; start < range.end; start += kStepKeys) {
-      const int64_t left = (range.end - start + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
-      step(range, start, left < kStepKeys ? left : kStepKeys);
+    const int64_t last = (range.end + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
+    for (int64_t start = range.start / kKeyBlock * kKeyBlock; start < last;) {
+      // A sliding window begins at another key in each tile: steps that end at multiples of their size sum each row in the
+      // same order, however a prompt is cut into chunks.
+      const int64_t in_step = tile.window == HeadPattern::kNoWindow ? 0 : start % kStepKeys;
+      const int64_t stop = start + kStepKeys - in_step < last ? start + kStepKeys - in_step : last;
+      step(range, start, stop - start);
+      start = stop;
     }
   }
 }

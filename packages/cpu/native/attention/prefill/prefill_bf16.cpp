@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include "attention/prefill/softmax_weights.h"
+#include "attention/softmax_scores.h"
 #include "attention/write_result.h"
 #include "core/instruction_set.h"
 #include "core/scratch.h"
@@ -97,13 +98,17 @@ void step(const AttentionCall& call, const QueryTile& tile, const PackedHead& he
     state.multiply(state.query, head_dim, tile.rows, key_panel(head, first + key / kKeyBlock), head_dim,
                    state.scores + key, kStepKeys, false);
   }
-  const int64_t low = range.start > start ? range.start - start : 0;
+  const float factor = logit_factor(call);
   for (int64_t row = 0; row < tile.rows; ++row) {
     const int64_t causal = tile.position + row + 1, end = causal < range.end ? causal : range.end;
     const int64_t high = end - start < 0 ? 0 : (end - start < keys ? end - start : keys);
+    const int64_t seen = tile.first_seen(row), first_key = seen > range.start ? seen : range.start;
+    const int64_t low = first_key > start ? first_key - start : 0;
+    float* scores = state.scores + row * kStepKeys;
+    cap_scores(call, scores, keys);
     float rescale = 1;
-    state.maximum[row] = softmax_weights(state.scores + row * kStepKeys, keys, low, high, call.scale * kLog2E,
-                                         state.maximum[row], &state.sum[row], &rescale, state.weights + row * kStepKeys);
+    state.maximum[row] = softmax_weights(scores, keys, low, high, factor, state.maximum[row], &state.sum[row], &rescale,
+                                         state.weights + row * kStepKeys);
     if (rescale != 1.0f) kernels.scale(state.out + row * head_dim, rescale, head_dim);
   }
   for (int64_t i = 0; i < head_dim; i += kPanel) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "attention/prefill/prefill.h"
+#include "attention/softmax_scores.h"
 #include "attention/write_result.h"
 #include "core/scratch.h"
 #include "floats/kernel_table.h"
@@ -91,12 +92,14 @@ void step(const AttentionCall& call, const QueryTile& tile, const PackedHead& he
     kernels.multiply_panel_f32(state.query, head_dim, tile.rows, key_panel(head, (start + key) / kKeyBlock), head_dim,
                                state.scores + key, kStepKeys, false);
   }
-  const int64_t low = std::max<int64_t>(0, range.start - start);
+  const float factor = logit_factor(call);
   for (int64_t row = 0; row < tile.rows; ++row) {
+    const int64_t low = std::max<int64_t>(0, std::max(range.start, tile.first_seen(row)) - start);
     const int64_t high = std::clamp<int64_t>(std::min(range.end, tile.position + row + 1) - start, 0, keys);
+    float* scores = state.scores + row * kStepKeys;
+    cap_scores(call, scores, keys);
     float rescale = 1;
-    state.maximum[row] = kernels.softmax_step(state.scores + row * kStepKeys, keys, low, high, call.scale * 1.44269504f,
-                                              state.maximum[row], &state.sum[row], &rescale);
+    state.maximum[row] = kernels.softmax_step(scores, keys, low, high, factor, state.maximum[row], &state.sum[row], &rescale);
     if (rescale != 1.0f) kernels.scale(state.out + row * width, rescale, width);
   }
   for (int64_t i = 0; i < width; i += kPanel) {

@@ -8,11 +8,14 @@ HeadTiles head_tiles(const AttentionSequence& sequence, int64_t head, int64_t gr
   HeadTiles result;
   const HeadPattern& pattern = sequence.patterns[static_cast<std::size_t>(head)];
   const bool shared = pattern.type != HeadPattern::Type::Selected;
-  const int64_t block = pattern.type == HeadPattern::Type::Full ? tile_rows : pattern.block_size;
+  const bool by_blocks = pattern.type == HeadPattern::Type::Streaming || pattern.type == HeadPattern::Type::Selected;
+  const int64_t block = by_blocks ? pattern.block_size : tile_rows;
   for (int64_t row = 0; row < sequence.length;) {
     const int64_t position = sequence.position(row), in_block = position % block;
     const int64_t until = std::min((in_block / tile_rows + 1) * tile_rows, block) - in_block;
     const int64_t rows = std::min(until, sequence.length - row);
+    // Where every row sees all earlier keys, the tile is that of a full head.
+    const int64_t window = pattern.window() < position + rows ? pattern.window() : HeadPattern::kNoWindow;
     std::size_t first = result.ranges.size();
     for (int64_t member = 0; member < group; ++member) {
       const int64_t query_head = head * group + member;
@@ -22,7 +25,7 @@ HeadTiles head_tiles(const AttentionSequence& sequence, int64_t head, int64_t gr
       }
       int64_t cost = 0;
       for (std::size_t i = first; i < result.ranges.size(); ++i) cost += result.ranges[i].end - result.ranges[i].start;
-      result.tiles.push_back({query_head, sequence.start + row, position, rows, first, result.ranges.size(), cost});
+      result.tiles.push_back({query_head, sequence.start + row, position, rows, window, first, result.ranges.size(), cost});
     }
     row += rows;
   }

@@ -10,18 +10,26 @@ namespace elastic {
 /** Keys that are packed together; key positions of a step start at a multiple of it. */
 constexpr int64_t kKeyBlock = 32;
 
-/** Consecutive query rows of one head that read the same blocks: they never cross a block boundary of the pattern. */
+/**
+ * Consecutive query rows of one head that read the same blocks: they never cross a block boundary of the pattern. Rows of a
+ * sliding window see their own part of what the tile reads.
+ */
 struct QueryTile {
   int64_t query_head;
   /** Row in the query tensor, and position of that row. */
   int64_t row;
   int64_t position;
   int64_t rows;
+  /** Keys that each row sees at the most, its own included: of a sliding window, where rows of a tile see different keys. */
+  int64_t window;
   /** Indices into the ranges of the head. */
   std::size_t first_range;
   std::size_t last_range;
   /** Keys to read. */
   int64_t cost;
+
+  /** First position that a row of the tile sees of those that the tile reads. */
+  int64_t first_seen(int64_t row) const { return position + row + 1 - window; }
 };
 
 /** The tiles of the query heads of one key-value head. */

@@ -9,6 +9,27 @@ namespace elastic {
 /** Keys and query rows of one square of attention's backward. */
 constexpr int64_t kGradientSquare = 32;
 
+/** What brings q · k to logits in units of log2: q · k · logit, or tanh(q · k · cap_input) · logit under a soft cap. */
+struct ScoreFactors {
+  float logit;
+  /** 0 without a cap. */
+  float cap_input;
+};
+
+/** Which rows of a square of 32 see which of its keys: key k of [low, high), rows from k - diagonal on, `window` of them. */
+struct SquareMask {
+  int64_t low;
+  int64_t high;
+  int64_t diagonal;
+  int64_t window;
+
+  /** Rows [from, until) of those from `row` on that see a key. */
+  int64_t from(int64_t key, int64_t row) const {
+    return key < low || key >= high ? kGradientSquare : key - diagonal - row;
+  }
+  int64_t until(int64_t key, int64_t row) const { return key - diagonal - row + window; }
+};
+
 /**
  * Kernels of the way back, of one instruction set; like `FloatKernels` they work on one thread and one row, elements are
  * F32 or BF16, everything is computed in float32 and rounded once.
@@ -35,12 +56,11 @@ struct GradientKernels {
   void (*add_floats)(const float* addend, char* x, DType dtype, int64_t n);
   /**
    * 32 keys by 32 query rows of attention's backward, one key a row of `stride` floats: scores q · k become weights
-   * p = exp2(score · factor - log_sum_exp), products dO · v become p · (product - delta), which also goes to `panel`
-   * [32][32]. Log-sum-exps are in units of log2. Keys outside [low, high) count as masked, and key k for the rows below
-   * k - diagonal.
+   * p = exp2(logit - log_sum_exp), products dO · v become p · (product - delta) · (slope of the cap), which also goes to
+   * `panel` [32][32]. Log-sum-exps are in units of log2.
    */
   void (*attention)(float* scores, float* products, int64_t stride, float* panel, const float* log_sum_exp,
-                    const float* delta, float factor, int64_t low, int64_t high, int64_t diagonal);
+                    const float* delta, const ScoreFactors& factors, const SquareMask& mask);
 };
 
 /** The kernels of the call that this thread works for. */

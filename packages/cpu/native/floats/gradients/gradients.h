@@ -158,7 +158,7 @@ static void add_floats(const float* addend, char* x, DType dtype, int64_t n) {
 }
 
 static void attention_gradients(float* scores, float* products, int64_t stride, float* panel, const float* log_sum_exp,
-                                const float* delta, float factor, int64_t low, int64_t high, int64_t diagonal) {
+                                const float* delta, const ScoreFactors& factors, const SquareMask& mask) {
   const char* l = reinterpret_cast<const char*>(log_sum_exp);
   const char* d = reinterpret_cast<const char*>(delta);
   for (int64_t half = 0; half < kGradientSquare; half += kLanes) {
@@ -166,8 +166,8 @@ static void attention_gradients(float* scores, float* products, int64_t stride, 
     for (int64_t key = 0; key < kGradientSquare; ++key) {
       char* score = reinterpret_cast<char*>(scores + key * stride + half);
       char* product = reinterpret_cast<char*>(products + key * stride + half);
-      const int64_t seen = key < low || key >= high ? kLanes : key - diagonal - half;
-      const RowGradients result = row_gradients(load<DType::F32>(score, 0), load<DType::F32>(product, 0), lse, deltas, factor, seen);
+      const RowGradients result = row_gradients(load<DType::F32>(score, 0), load<DType::F32>(product, 0), lse, deltas, factors,
+                                                mask.from(key, half), mask.until(key, half));
       store<DType::F32>(score, 0, result.weights);
       store<DType::F32>(product, 0, result.gradients);
       store<DType::F32>(reinterpret_cast<char*>(panel + key * kGradientSquare + half), 0, result.gradients);
