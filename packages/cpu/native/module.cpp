@@ -6,6 +6,7 @@
 #include "core/execution.h"
 #include "core/instruction_set.h"
 #include "core/thread_pool.h"
+#include "operations/block_operations.h"
 #include "training/training_attention.h"
 #include "training/training_operations.h"
 
@@ -16,6 +17,7 @@ void export_all(Napi::Env env, Napi::Object exports, const Execution& execution)
   export_operations(env, exports, &execution);
   export_training_operations(env, exports, &execution);
   export_training_attention(env, exports, &execution);
+  export_block_operations(env, exports, &execution);
 }
 
 Napi::Value detected_level(const Napi::CallbackInfo& info) {

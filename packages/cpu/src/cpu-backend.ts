@@ -1,7 +1,8 @@
 import { totalmem } from "node:os";
-import { guardCall, NativeBackend } from "@elastic-attention/addon";
+import { guardCall, type NativeAddon, NativeBackend } from "@elastic-attention/addon";
 import { hostWorkSizes } from "@elastic-attention/tensor";
 import { type InstructionSet, instructionSetName, usableLevel } from "./instruction-set.js";
+import { type BlockAddon, registerBlockKernels } from "./block-kernels.js";
 import type { CpuAddon } from "./cpu-addon.js";
 
 /** Settings of a cpu backend. Threads and instruction set are its own, whatever other backends of the process use. */
@@ -13,11 +14,12 @@ export interface CpuBackendOptions {
 }
 
 /** Native kernels on the host's processor; f32 and bf16, sums in float32. */
-export class CpuBackend extends NativeBackend {
+export class CpuBackend extends NativeBackend<NativeAddon & BlockAddon> {
   constructor(addon: CpuAddon, options: { readonly threads: number; readonly instructionSet?: InstructionSet }) {
     const { threads } = options;
     const { code, level } = usableLevel(addon, options.instructionSet ?? "amx");
-    super(guardCall("cpu", "createContext", () => addon.createContext(Float64Array.of(threads, code))), {
+    const context = guardCall("cpu", "createContext", () => addon.createContext(Float64Array.of(threads, code)));
+    super(context, {
       name: "cpu",
       device: {
         description: `${instructionSetName(level)} kernels on ${threads} thread${threads === 1 ? "" : "s"}`,
@@ -29,6 +31,7 @@ export class CpuBackend extends NativeBackend {
       attentionTerms: true,
       packedDTypes: ["f32", "bf16"],
     });
+    registerBlockKernels(this, this.addon);
   }
 }
 

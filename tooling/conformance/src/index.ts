@@ -3,6 +3,7 @@ export * from "./attention-grid/backward-grid.js";
 export * from "./attention-grid/forward-grid.js";
 export type { GridSize } from "./attention-grid/grid-case.js";
 export * from "./kernels/attention-kernels.js";
+export * from "./kernels/block-kernels.js";
 export * from "./kernels/attention-terms.js";
 export * from "./backend-under-test.js";
 export * from "./models/batch-invariance.js";

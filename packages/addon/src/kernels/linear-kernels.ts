@@ -2,7 +2,7 @@ import { ShapeError } from "@elastic-attention/core";
 import { expectShape, linear, LinearWeight, packLinear } from "@elastic-attention/tensor";
 import { CallArguments, dtypeCode } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
-import { computeFloats, requireFloats } from "./requirements.js";
+import { computeFloats, requireFloats, requirePlainWeight } from "./requirements.js";
 
 /** Matrix products over weights packed in panels. */
 export function registerLinearKernels(backend: NativeBackend): void {
@@ -39,7 +39,11 @@ export function registerLinearKernels(backend: NativeBackend): void {
 
   kernels.register(linear, {
     name: "panels",
-    supports: ({ input, bias, output }) => [...requireComputeFloats({ input, output }), ...requireFloats({ bias })],
+    supports: ({ input, weight, bias, output }) => [
+      ...requireComputeFloats({ input, output }),
+      ...requireFloats({ bias }),
+      ...requirePlainWeight(weight),
+    ],
     run({ input, weight, bias, output, accumulate = false }) {
       expectShape("linear", "input", input, [-1, weight.inFeatures]);
       expectShape("linear", "output", output, [input.numRows, weight.outFeatures]);

@@ -1,5 +1,5 @@
 import type { AttentionScores, HeadPatterns, LayerCache } from "@elastic-attention/attention";
-import type { DType, Tensor } from "@elastic-attention/tensor";
+import type { DType, LinearWeight, Tensor } from "@elastic-attention/tensor";
 
 /** Operands by name; undefined ones are not there. */
 export type Operands = Readonly<Record<string, Tensor | undefined>>;
@@ -31,6 +31,11 @@ export function requireFloats(operands: Operands): readonly string[] {
 /** Reasons against caches whose slots are not rows. */
 export function requireRows(caches: readonly LayerCache[]): readonly string[] {
   return caches.some(({ pages }) => pages !== undefined) ? ["the cache lies in pages, the kernel reads rows"] : [];
+}
+
+/** A weight in blocks is read by kernels of its own. */
+export function requirePlainWeight(weight: LinearWeight): readonly string[] {
+  return weight.blockLayout === undefined ? [] : ["the weight is in blocks: load it unpacked, as bf16 or f32"];
 }
 
 /** Makes a check: reasons against attention with terms that the kernels do not have, where they do not have them. */

@@ -13,7 +13,7 @@ import {
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
 import { registerPacked } from "./packed-kernel.js";
-import { computeFloats, requireFloats, requireSameDType } from "./requirements.js";
+import { computeFloats, requireFloats, requirePlainWeight, requireSameDType } from "./requirements.js";
 
 /** Gradients of products, norms and activations, and the loss, where the addon has them. */
 export function registerTrainingFloatKernels(backend: NativeBackend): void {
@@ -23,7 +23,10 @@ export function registerTrainingFloatKernels(backend: NativeBackend): void {
 
   registerPacked(backend, linearInputGradient, addon.linearInputGradient, {
     name: "panels",
-    supports: ({ outputGradient, inputGradient }) => requireComputeFloats({ outputGradient, inputGradient }),
+    supports: ({ outputGradient, weight, inputGradient }) => [
+      ...requireComputeFloats({ outputGradient, inputGradient }),
+      ...requirePlainWeight(weight),
+    ],
     pack({ outputGradient, weight, inputGradient, accumulate = false }) {
       expectShape("linearInputGradient", "outputGradient", outputGradient, [-1, weight.outFeatures]);
       expectShape("linearInputGradient", "inputGradient", inputGradient, [outputGradient.numRows, weight.inFeatures]);

@@ -1,48 +1,86 @@
 #pragma once
 // Attention over rows of keys and values as they lie in the cache, for few queries: every row is read once for a group
 // of query heads. bf16 rows are widened 32 elements at a time into the even and the odd ones; queries and results use
-// the same order (see split order in attention/decode.cpp).
+// the same order at every level (see split order in attention/decode.cpp).
 #include "floats/kernel_table.h"
 #include "floats/vector.h"
 
 namespace elastic {
 namespace {
 
+/** Elements of one step of a row, and the vectors that hold them: first the even ones, then the odd ones. */
+constexpr int64_t kRowStep = 32;
+constexpr int kRowVectors = static_cast<int>(kRowStep / kLanes);
+
+/** The two vectors that come from the same part of a step; the second belongs `kRowStep / 2` elements behind the first. */
 template <DType dtype>
-ELASTIC_INLINE void load_row(const char* row, int64_t index, Vector* first, Vector* second) {
+ELASTIC_INLINE void load_row(const char* row, int64_t index, int part, Vector* first, Vector* second) {
   if constexpr (dtype == DType::F32) {
-    *first = load<DType::F32>(row, index);
-    *second = load<DType::F32>(row, index + kLanes);
+    *first = load<DType::F32>(row, index + part * kLanes);
+    *second = load<DType::F32>(row, index + part * kLanes + kRowStep / 2);
   } else {
-    const BitVector pairs = *reinterpret_cast<const UnalignedBits*>(row + 2 * index);
+    const BitVector pairs = *reinterpret_cast<const UnalignedBits*>(row + 2 * index + 4 * part * kLanes);
     *first = bits_as_floats(pairs << 16);
     *second = bits_as_floats(pairs & 0xffff0000u);
   }
 }
 
-/** Sums of 16 vectors, one a lane: four rounds that each merge two vectors into one of half-finished sums. */
-ELASTIC_INLINE Vector sums_of(Vector* v) {
-  const IntVector low1 = {0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30};
-  const IntVector high1 = low1 + 1;
-  const IntVector low2 = {0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29};
-  const IntVector high2 = low2 + 2;
-  const IntVector low4 = {0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27};
-  const IntVector high4 = low4 + 4;
-  const IntVector low8 = {0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23};
-  const IntVector high8 = low8 + 8;
+/** Where a lane of a merged vector comes from, first and then `width` behind: lanes with bit `width` from the second vector. */
+template <int width>
+constexpr int merged_lane(int lane) {
+  return (lane & width) == 0 ? lane : static_cast<int>(kLanes) + lane - width;
+}
+template <int width>
+constexpr int merged_lane_behind(int lane) {
+  return merged_lane<width>(lane) + width;
+}
+
+/** One round of `sums_of`: neighbouring vectors merge into one of half-finished sums. */
+template <int width>
+ELASTIC_INLINE void merge_sums(Vector* v, int count) {
 #pragma GCC unroll 8
-  for (int i = 0; i < 8; ++i) {
-    v[i] = __builtin_shuffle(v[2 * i], v[2 * i + 1], low1) + __builtin_shuffle(v[2 * i], v[2 * i + 1], high1);
+  for (int i = 0; i < count; ++i) {
+    const Vector a = v[2 * i], b = v[2 * i + 1];
+    v[i] = ELASTIC_SHUFFLE(a, b, merged_lane<width>) + ELASTIC_SHUFFLE(a, b, merged_lane_behind<width>);
   }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    v[i] = __builtin_shuffle(v[2 * i], v[2 * i + 1], low2) + __builtin_shuffle(v[2 * i], v[2 * i + 1], high2);
+}
+
+/** Sums of kLanes vectors, one a lane, in rounds that each merge two vectors into one of half-finished sums. */
+ELASTIC_INLINE Vector sums_of(Vector* v) {
+  constexpr int kCount = static_cast<int>(kLanes);
+  merge_sums<1>(v, kCount / 2);
+  merge_sums<2>(v, kCount / 4);
+  if constexpr (kLanes >= 8) merge_sums<4>(v, kCount / 8);
+  if constexpr (kLanes >= 16) merge_sums<8>(v, kCount / 16);
+  return v[0];
+}
+
+/** Rows whose sums and addresses stay in registers. */
+constexpr int kScoredRows = kLanes < 8 ? 4 : 8;
+
+/** sums[row] += lanes of q · row, for rows from `first` on; those behind the last are that row again. */
+template <DType dtype>
+ELASTIC_INLINE void score_group(const char* q, const char* keys, int64_t stride, int64_t first, int64_t last, int64_t head_dim,
+                                Vector* sums) {
+  const char* rows[kScoredRows];
+#pragma GCC unroll 8
+  for (int row = 0; row < kScoredRows; ++row) rows[row] = keys + (first + row < last ? first + row : last) * stride;
+#pragma GCC unroll 8
+  for (int row = 0; row < kScoredRows; ++row) sums[row] = Vector{};
+#pragma GCC unroll 1
+  for (int64_t i = 0; i < head_dim; i += kRowStep) {
+#pragma GCC unroll 1
+    for (int part = 0; part < kRowVectors / 2; ++part) {
+      const Vector q0 = load<DType::F32>(q, i + part * kLanes), q1 = load<DType::F32>(q, i + part * kLanes + kRowStep / 2);
+#pragma GCC unroll 8
+      for (int row = 0; row < kScoredRows; ++row) {
+        Vector even, odd;
+        load_row<dtype>(rows[row], i, part, &even, &odd);
+        sums[row] += even * q0;
+        sums[row] += odd * q1;
+      }
+    }
   }
-#pragma GCC unroll 2
-  for (int i = 0; i < 2; ++i) {
-    v[i] = __builtin_shuffle(v[2 * i], v[2 * i + 1], low4) + __builtin_shuffle(v[2 * i], v[2 * i + 1], high4);
-  }
-  return __builtin_shuffle(v[0], v[1], low8) + __builtin_shuffle(v[0], v[1], high8);
 }
 
 template <DType dtype>
@@ -52,14 +90,10 @@ static void score_typed(const float* query, int64_t heads, const char* keys, int
     const int64_t count = n - j < kLanes ? n - j : kLanes;
     for (int64_t head = 0; head < heads; ++head) {
       const char* q = reinterpret_cast<const char*>(query + head * head_dim);
-      Vector sums[kLanes] = {};
-      for (int64_t i = 0; i < head_dim; i += 2 * kLanes) {
-        const Vector q0 = load<DType::F32>(q, i), q1 = load<DType::F32>(q, i + kLanes);
-        for (int64_t row = 0; row < count; ++row) {
-          Vector first, second;
-          load_row<dtype>(keys + (j + row) * stride, i, &first, &second);
-          sums[row] += first * q0 + second * q1;
-        }
+      Vector sums[kLanes];
+#pragma GCC unroll 2
+      for (int first = 0; first < kLanes; first += kScoredRows) {
+        score_group<dtype>(q, keys, stride, j + first, n - 1, head_dim, sums + first);
       }
       char* out = reinterpret_cast<char*>(scores + head * score_stride);
       if (count == kLanes) {
@@ -83,30 +117,34 @@ static void score_rows(const float* query, int64_t heads, const char* keys, int6
 template <DType dtype, int heads>
 ELASTIC_INLINE void mix_heads(const float* weights, int64_t weight_stride, const char* values, int64_t stride, int64_t n,
                               int64_t head_dim, float* out) {
-  // 64 elements of a row for `heads` heads fit in the registers.
-  for (int64_t i = 0; i < head_dim; i += 2 * kLanes) {
-    Vector first_sum[heads], second_sum[heads];
-#pragma GCC unroll 8
-    for (int head = 0; head < heads; ++head) {
-      const char* o = reinterpret_cast<const char*>(out + head * head_dim);
-      first_sum[head] = load<DType::F32>(o, i);
-      second_sum[head] = load<DType::F32>(o, i + kLanes);
-    }
-    for (int64_t j = 0; j < n; ++j) {
-      Vector first, second;
-      load_row<dtype>(values + j * stride, i, &first, &second);
+  // Two vectors of a row for `heads` heads fit in the registers.
+  for (int64_t i = 0; i < head_dim; i += kRowStep) {
+    for (int part = 0; part < kRowVectors / 2; ++part) {
+      const int64_t at = i + part * kLanes;
+      Vector first_sum[heads], second_sum[heads];
 #pragma GCC unroll 8
       for (int head = 0; head < heads; ++head) {
-        const float weight = weights[head * weight_stride + j];
-        first_sum[head] += first * weight;
-        second_sum[head] += second * weight;
+        const char* o = reinterpret_cast<const char*>(out + head * head_dim);
+        first_sum[head] = load<DType::F32>(o, at);
+        second_sum[head] = load<DType::F32>(o, at + kRowStep / 2);
       }
-    }
+#pragma GCC unroll 1
+      for (int64_t j = 0; j < n; ++j) {
+        Vector first, second;
+        load_row<dtype>(values + j * stride, i, part, &first, &second);
 #pragma GCC unroll 8
-    for (int head = 0; head < heads; ++head) {
-      char* o = reinterpret_cast<char*>(out + head * head_dim);
-      store<DType::F32>(o, i, first_sum[head]);
-      store<DType::F32>(o, i + kLanes, second_sum[head]);
+        for (int head = 0; head < heads; ++head) {
+          const float weight = weights[head * weight_stride + j];
+          first_sum[head] += first * weight;
+          second_sum[head] += second * weight;
+        }
+      }
+#pragma GCC unroll 8
+      for (int head = 0; head < heads; ++head) {
+        char* o = reinterpret_cast<char*>(out + head * head_dim);
+        store<DType::F32>(o, at, first_sum[head]);
+        store<DType::F32>(o, at + kRowStep / 2, second_sum[head]);
+      }
     }
   }
 }

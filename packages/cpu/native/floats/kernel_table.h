@@ -11,6 +11,8 @@ constexpr int64_t kPanel = 32;
 /** Inputs of a bf16 panel are padded to a multiple of this: one AMX tile row is 32 bf16 values. */
 constexpr int64_t kTileDepth = 32;
 
+struct BlockLayout;
+
 /**
  * Float kernels of one instruction set. They work on one thread and one piece; callers split the work. Pointers named
  * `x`, `out` and the like address elements of the dtype given beside them (F32 or BF16); everything is computed in
@@ -34,9 +36,20 @@ struct FloatKernels {
   /** c[r][0..32) (+)= Σ_k a[r][k] · panel[k][0..32) for `rows` rows, any number. */
   void (*multiply_panel_f32)(const float* a, int64_t a_stride, int64_t rows, const float* panel, int64_t depth, float* c,
                              int64_t c_stride, bool accumulate);
-  /** The same with a bf16 panel in tile layout; `depth` is a multiple of 32 and `a` is padded with zeros to it. */
-  void (*multiply_panel_bf16)(const float* a, int64_t a_stride, int64_t rows, const uint16_t* panel, int64_t depth,
-                              float* c, int64_t c_stride);
+  /**
+   * c[r][p · 32 + i] = Σ_k a[r][k] · bf16 panel p, output i, for panels in tile layout that lie `panel_stride` elements
+   * apart; `depth` is a multiple of 32 and `a` is padded with zeros to it.
+   */
+  void (*multiply_panels_bf16)(const float* a, int64_t a_stride, int64_t rows, const uint16_t* panel, int64_t panel_stride,
+                               int64_t panels, int64_t depth, float* c, int64_t c_stride);
+  /** Rows from which on a widened panel and `multiply_panel_f32` are faster, with the same sums. */
+  int64_t widening_rows;
+  /** A bf16 panel in tile layout as floats [depth][32]; `depth` is a multiple of 32. */
+  void (*widen_panel_bf16)(const uint16_t* panel, int64_t depth, float* out);
+
+  /** A panel of weights in blocks as floats [32 · blocks][32], or as bf16 in tile layout. */
+  void (*widen_blocks)(const char* panel, const BlockLayout& layout, int64_t blocks, char* out);
+  void (*widen_blocks_bf16)(const char* panel, const BlockLayout& layout, int64_t blocks, char* out);
 
   /** out = sums (+ bias) (+ out) for n outputs of one row; `bias` may be null. */
   void (*finish_row)(const float* sums, const float* bias, char* out, DType dtype, bool accumulate, int64_t n);

@@ -1,8 +1,17 @@
-// The float kernels compiled for AVX512; see the compile options in CMakeLists.txt.
-#define ELASTIC_PANEL_ROWS 12
+// The float kernels compiled for AVX-512; see the compile options in CMakeLists.txt.
+#include "floats/panel_shape.h"
+
+namespace elastic {
+namespace {
+constexpr PanelShape kPanelShape = {.rows = 12, .vectors = 2, .bf16_rows = 8, .shares_widened = false};
+}  // namespace
+}  // namespace elastic
+
 #include "floats/elementwise.h"
 #include "floats/decode_rows.h"
 #include "floats/multiply_panel.h"
+#include "floats/multiply_panel_bf16.h"
+#include "floats/widen_blocks.h"
 #include "floats/softmax.h"
 #include "floats/gradients/gradients.h"
 

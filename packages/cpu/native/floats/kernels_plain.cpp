@@ -1,8 +1,17 @@
-// The float kernels compiled for Plain; see the compile options in CMakeLists.txt.
-#define ELASTIC_PANEL_ROWS 2
+// The float kernels compiled for any processor; see the compile options in CMakeLists.txt.
+#include "floats/panel_shape.h"
+
+namespace elastic {
+namespace {
+constexpr PanelShape kPanelShape = {.rows = 4, .vectors = 2, .bf16_rows = 3, .shares_widened = true};
+}  // namespace
+}  // namespace elastic
+
 #include "floats/elementwise.h"
 #include "floats/decode_rows.h"
 #include "floats/multiply_panel.h"
+#include "floats/multiply_panel_bf16.h"
+#include "floats/widen_blocks.h"
 #include "floats/softmax.h"
 #include "floats/gradients/gradients.h"
 

@@ -1,109 +1,80 @@
 #pragma once
-// Matrix kernels over one panel of 32 outputs; ELASTIC_PANEL_ROWS rows are kept in registers.
+// Products with panels of 32 float32 outputs. How many rows and vectors are summed in registers at once belongs to the level:
+// each kernels_*.cpp defines `kPanelShape`. An output is one chain of additions in the order of the inputs, whatever the
+// number of rows, so that a row's result never depends on the rows beside it.
 #include "floats/kernel_table.h"
+#include "floats/panel_shape.h"
 #include "floats/vector.h"
 
 namespace elastic {
 namespace {
 
-template <int rows>
+/** rows × (vectors · kLanes) outputs, all sums in registers. */
+template <int rows, int vectors>
 ELASTIC_INLINE void panel_f32(const float* a, int64_t a_stride, const float* panel, int64_t depth, float* c,
                               int64_t c_stride, bool accumulate) {
-  Vector left[rows], right[rows];
+  Vector sums[rows][vectors];
 #pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r) {
-    char* out = reinterpret_cast<char*>(c + r * c_stride);
-    left[r] = accumulate ? load<DType::F32>(out, 0) : Vector{};
-    right[r] = accumulate ? load<DType::F32>(out, kLanes) : Vector{};
+  for (int row = 0; row < rows; ++row) {
+    const char* out = reinterpret_cast<const char*>(c + row * c_stride);
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v) sums[row][v] = accumulate ? load<DType::F32>(out, v * kLanes) : Vector{};
   }
-  for (int64_t k = 0; k < depth; ++k) {
-    const Vector b0 = *reinterpret_cast<const UnalignedVector*>(panel + k * kPanel);
-    const Vector b1 = *reinterpret_cast<const UnalignedVector*>(panel + k * kPanel + kLanes);
+#pragma GCC unroll 1
+  for (int64_t k = 0; k < depth; ++k, panel += kPanel) {
+    Vector b[vectors];
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; ++r) {
-      const float value = a[r * a_stride + k];
-      left[r] += b0 * value;
-      right[r] += b1 * value;
+    for (int v = 0; v < vectors; ++v) b[v] = load<DType::F32>(reinterpret_cast<const char*>(panel), v * kLanes);
+#pragma GCC unroll 16
+    for (int row = 0; row < rows; ++row) {
+      const float value = a[row * a_stride + k];
+#pragma GCC unroll 16
+      for (int v = 0; v < vectors; ++v) sums[row][v] += b[v] * value;
     }
   }
 #pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r) {
-    char* out = reinterpret_cast<char*>(c + r * c_stride);
-    store<DType::F32>(out, 0, left[r]);
-    store<DType::F32>(out, kLanes, right[r]);
+  for (int row = 0; row < rows; ++row) {
+    char* out = reinterpret_cast<char*>(c + row * c_stride);
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v) store<DType::F32>(out, v * kLanes, sums[row][v]);
+  }
+}
+
+/** Vectors of sums that so many rows leave room for; at most a whole panel. */
+constexpr int vectors_for(int rows) {
+  constexpr int kWhole = static_cast<int>(kPanel / kLanes);
+  int vectors = kPanelShape.vectors;
+  while (vectors < kWhole && 2 * vectors * rows <= kPanelShape.rows * kPanelShape.vectors) vectors *= 2;
+  return vectors;
+}
+
+/** All 32 outputs of `rows` rows. */
+template <int rows>
+static void panel_rows_f32(const float* a, int64_t a_stride, const float* panel, int64_t depth, float* c, int64_t c_stride,
+                           bool accumulate) {
+  constexpr int kVectors = vectors_for(rows);
+  for (int64_t first = 0; first < kPanel; first += kVectors * kLanes) {
+    panel_f32<rows, kVectors>(a, a_stride, panel + first, depth, c + first, c_stride, accumulate);
+  }
+}
+
+/** The kernel of the rows behind the last whole group, one for each number of them. */
+template <int rows>
+static void last_rows_f32(int64_t left, const float* a, int64_t a_stride, const float* panel, int64_t depth, float* c,
+                          int64_t c_stride, bool accumulate) {
+  if constexpr (rows > 0) {
+    if (left == rows) return panel_rows_f32<rows>(a, a_stride, panel, depth, c, c_stride, accumulate);
+    last_rows_f32<rows - 1>(left, a, a_stride, panel, depth, c, c_stride, accumulate);
   }
 }
 
 static void multiply_panel_f32(const float* a, int64_t a_stride, int64_t rows, const float* panel, int64_t depth,
                                float* c, int64_t c_stride, bool accumulate) {
-  int64_t r = 0;
-  for (; r + ELASTIC_PANEL_ROWS <= rows; r += ELASTIC_PANEL_ROWS) {
-    panel_f32<ELASTIC_PANEL_ROWS>(a + r * a_stride, a_stride, panel, depth, c + r * c_stride, c_stride, accumulate);
+  constexpr int kRows = kPanelShape.rows;
+  for (; rows >= kRows; rows -= kRows, a += kRows * a_stride, c += kRows * c_stride) {
+    panel_rows_f32<kRows>(a, a_stride, panel, depth, c, c_stride, accumulate);
   }
-  if constexpr (ELASTIC_PANEL_ROWS > 4) {
-    for (; r + 4 <= rows; r += 4) {
-      panel_f32<4>(a + r * a_stride, a_stride, panel, depth, c + r * c_stride, c_stride, accumulate);
-    }
-  }
-  for (; r < rows; ++r) panel_f32<1>(a + r * a_stride, a_stride, panel, depth, c + r * c_stride, c_stride, accumulate);
-}
-
-/** Each 32-bit word of a tile row holds two inputs of one output: the even one low, the odd one high. */
-ELASTIC_INLINE Vector even_of(BitVector pairs) { return bits_as_floats(pairs << 16); }
-ELASTIC_INLINE Vector odd_of(BitVector pairs) { return bits_as_floats(pairs & 0xffff0000u); }
-
-template <int rows>
-ELASTIC_INLINE void panel_bf16(const float* a, int64_t a_stride, const uint16_t* panel, int64_t depth, float* c,
-                               int64_t c_stride) {
-  Vector left[rows] = {}, right[rows] = {};
-  // With few rows a second set of sums hides the latency of the additions.
-  Vector left_odd[rows <= 2 ? rows : 1] = {}, right_odd[rows <= 2 ? rows : 1] = {};
-  for (int64_t k = 0; k < depth; k += kTileDepth, panel += 2 * 512) {
-    for (int64_t pair = 0; pair < 16; ++pair) {
-      const BitVector b0 = *reinterpret_cast<const UnalignedBits*>(panel + pair * 32);
-      const BitVector b1 = *reinterpret_cast<const UnalignedBits*>(panel + 512 + pair * 32);
-      const float* x = a + k + 2 * pair;
-#pragma GCC unroll 16
-      for (int r = 0; r < rows; ++r) {
-        const float even = x[r * a_stride], odd = x[r * a_stride + 1];
-        left[r] += even_of(b0) * even;
-        right[r] += even_of(b1) * even;
-        if constexpr (rows <= 2) {
-          left_odd[r] += odd_of(b0) * odd;
-          right_odd[r] += odd_of(b1) * odd;
-        } else {
-          left[r] += odd_of(b0) * odd;
-          right[r] += odd_of(b1) * odd;
-        }
-      }
-    }
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r) {
-    if constexpr (rows <= 2) {
-      left[r] += left_odd[r];
-      right[r] += right_odd[r];
-    }
-    char* out = reinterpret_cast<char*>(c + r * c_stride);
-    store<DType::F32>(out, 0, left[r]);
-    store<DType::F32>(out, kLanes, right[r]);
-  }
-}
-
-static void multiply_panel_bf16(const float* a, int64_t a_stride, int64_t rows, const uint16_t* panel, int64_t depth,
-                                float* c, int64_t c_stride) {
-  constexpr int kRows = ELASTIC_PANEL_ROWS > 8 ? 8 : ELASTIC_PANEL_ROWS;
-  int64_t r = 0;
-  for (; r + kRows <= rows; r += kRows) {
-    panel_bf16<kRows>(a + r * a_stride, a_stride, panel, depth, c + r * c_stride, c_stride);
-  }
-  if constexpr (kRows > 4) {
-    for (; r + 4 <= rows; r += 4) {
-      panel_bf16<4>(a + r * a_stride, a_stride, panel, depth, c + r * c_stride, c_stride);
-    }
-  }
-  for (; r + 2 <= rows; r += 2) panel_bf16<2>(a + r * a_stride, a_stride, panel, depth, c + r * c_stride, c_stride);
-  for (; r < rows; ++r) panel_bf16<1>(a + r * a_stride, a_stride, panel, depth, c + r * c_stride, c_stride);
+  last_rows_f32<kRows - 1>(rows, a, a_stride, panel, depth, c, c_stride, accumulate);
 }
 
 }  // namespace

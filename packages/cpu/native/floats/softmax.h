@@ -21,7 +21,7 @@ static void softmax(const char* x, DType from, char* out, DType to, int64_t n) {
     for (int64_t j = 0; j < n; j += kLanes) {
       const int64_t left = n - j < kLanes ? n - j : kLanes;
       const Vector value = left == kLanes ? load<kFrom>(x, j) : load_first<kFrom>(x, j, left);
-      const Vector weight = exp2_of((value - top) * kLog2E);
+      const Vector weight = exp2_up_to_128((value - top) * kLog2E);
       if (left == kLanes) {
         sum += sum_of(weight);
       } else {
@@ -33,7 +33,7 @@ static void softmax(const char* x, DType from, char* out, DType to, int64_t n) {
       for (int64_t j = 0; j < n; j += kLanes) {
         const int64_t left = n - j < kLanes ? n - j : kLanes;
         const Vector value = left == kLanes ? load<kFrom>(x, j) : load_first<kFrom>(x, j, left);
-        const Vector weight = exp2_of((value - top) * kLog2E) * inverse;
+        const Vector weight = exp2_up_to_128((value - top) * kLog2E) * inverse;
         if (left == kLanes) {
           store<kTo>(out, j, weight);
         } else {
@@ -49,7 +49,7 @@ static float softmax_step(float* scores, int64_t n, int64_t low, int64_t high, f
   const Vector nothing = broadcast(-__builtin_inff());
   const bool partial = low > 0 || high < n;
   if (partial) {
-    const IntVector lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const IntVector lanes = ELASTIC_LANE_INDICES;
     for (int64_t i = 0; i < n; i += kLanes) {
       if (i >= low && i + kLanes <= high) continue;
       const IntVector column = lanes + static_cast<int32_t>(i);
@@ -67,7 +67,7 @@ static float softmax_step(float* scores, int64_t n, int64_t low, int64_t high, f
   Vector total = {};
   for (int64_t i = 0; i < n; i += kLanes) {
     Vector* score = reinterpret_cast<Vector*>(scores + i);
-    const Vector weight = exp2_of(*score * factor - shift);
+    const Vector weight = exp2_up_to_128(*score * factor - shift);
     *score = weight;
     total += weight;
   }
@@ -90,8 +90,9 @@ static void cap_scores(float* x, int64_t n, float scale, float cap) {
   namespace elastic {                                                                                            \
   const FloatKernels& function() {                                                                               \
     static constexpr FloatKernels kernels = {                                                                    \
-        label,   convert,    rms_norm,     add,   rotate,     softmax, dot, multiply_panel_f32,         \
-        multiply_panel_bf16, finish_row,   softmax_step,      cap_scores, scale, score_rows, mix_rows};          \
+        label,   convert,    rms_norm,     add,          rotate,     softmax, dot, multiply_panel_f32,   \
+        multiply_panels_bf16, kWideningRows, widen_panel_bf16, widen_blocks, widen_blocks_bf16, finish_row,      \
+        softmax_step, cap_scores, scale, score_rows, mix_rows};                                                  \
     return kernels;                                                                                              \
   }                                                                                                              \
   }

@@ -1,7 +1,7 @@
 #pragma once
-// Vectors of 16 floats in the compiler's own notation: the same source becomes AVX-512, AVX2 or SSE2 code. Everything
-// here has internal linkage and uses no library template, so that no function compiled for a newer processor can be
-// picked by the linker for all.
+// Vectors of floats in the compiler's own notation, as wide as the registers of the instruction set that a file is compiled
+// for: 16 lanes with AVX-512, 8 with AVX2, 4 otherwise. Everything here has internal linkage and uses no library template,
+// so that no function compiled for a newer processor can be picked by the linker for all.
 #include <cstdint>
 #include <cstring>
 
@@ -10,15 +10,31 @@
 namespace elastic {
 namespace {
 
+#if defined(__AVX512F__)
+#define ELASTIC_LANE_INDICES {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+#define ELASTIC_SHUFFLE(a, b, index) \
+  __builtin_shufflevector(a, b, index(0), index(1), index(2), index(3), index(4), index(5), index(6), index(7), index(8), index(9), index(10), index(11), index(12), index(13), index(14), index(15))
 constexpr int64_t kLanes = 16;
+#elif defined(__AVX2__)
+#define ELASTIC_LANE_INDICES {0, 1, 2, 3, 4, 5, 6, 7}
+#define ELASTIC_SHUFFLE(a, b, index) \
+  __builtin_shufflevector(a, b, index(0), index(1), index(2), index(3), index(4), index(5), index(6), index(7))
+constexpr int64_t kLanes = 8;
+#else
+#define ELASTIC_LANE_INDICES {0, 1, 2, 3}
+#define ELASTIC_SHUFFLE(a, b, index) \
+  __builtin_shufflevector(a, b, index(0), index(1), index(2), index(3))
+constexpr int64_t kLanes = 4;
+#endif
 
-typedef float Vector __attribute__((vector_size(64)));
-typedef float UnalignedVector __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int32_t IntVector __attribute__((vector_size(64)));
-typedef uint32_t BitVector __attribute__((vector_size(64)));
-typedef uint32_t UnalignedBits __attribute__((vector_size(64), aligned(2), may_alias));
-typedef uint16_t HalfVector __attribute__((vector_size(32)));
-typedef uint16_t UnalignedHalves __attribute__((vector_size(32), aligned(2), may_alias));
+constexpr int64_t kVectorBytes = kLanes * 4;
+typedef float Vector __attribute__((vector_size(kVectorBytes)));
+typedef float UnalignedVector __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+typedef int32_t IntVector __attribute__((vector_size(kVectorBytes)));
+typedef uint32_t BitVector __attribute__((vector_size(kVectorBytes)));
+typedef uint32_t UnalignedBits __attribute__((vector_size(kVectorBytes), aligned(2), may_alias));
+typedef uint16_t HalfVector __attribute__((vector_size(kVectorBytes / 2)));
+typedef uint16_t UnalignedHalves __attribute__((vector_size(kVectorBytes / 2), aligned(2), may_alias));
 
 #define ELASTIC_INLINE static inline __attribute__((always_inline))
 
@@ -90,50 +106,58 @@ ELASTIC_INLINE void store(char* x, int64_t index, Vector value) {
   }
 }
 
-/** The last n < 16 elements, zeros behind them. */
+/** The last n < kLanes elements, zeros behind them. */
 template <DType dtype>
 ELASTIC_INLINE Vector load_first(const char* x, int64_t index, int64_t n) {
-  alignas(64) char buffer[64] = {};
+  alignas(64) char buffer[kVectorBytes] = {};
   std::memcpy(buffer, x + byte_size(dtype) * index, static_cast<std::size_t>(byte_size(dtype) * n));
   return load<dtype>(buffer, 0);
 }
 
 template <DType dtype>
 ELASTIC_INLINE void store_first(char* x, int64_t index, int64_t n, Vector value) {
-  alignas(64) char buffer[64];
+  alignas(64) char buffer[kVectorBytes];
   store<dtype>(buffer, 0, value);
   std::memcpy(x + byte_size(dtype) * index, buffer, static_cast<std::size_t>(byte_size(dtype) * n));
 }
 
-/** The lanes of a vector folded onto each other: half by half, so that the order never depends on the compiler. */
-ELASTIC_INLINE IntVector rotated_lanes(int32_t by) {
-  const IntVector lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  return (lanes + by) & 15;
+template <int distance>
+constexpr int swapped_lane(int lane) {
+  return lane ^ distance;
 }
 
+/** Two lanes that `distance` separates swap places; lanes meet in an order that never depends on the compiler. */
+template <int distance>
+ELASTIC_INLINE Vector swapped(Vector value) {
+  return ELASTIC_SHUFFLE(value, value, swapped_lane<distance>);
+}
+
+/** The lanes of a vector folded onto each other, half by half. */
 ELASTIC_INLINE float sum_of(Vector value) {
-  value += __builtin_shuffle(value, rotated_lanes(8));
-  value += __builtin_shuffle(value, rotated_lanes(4));
-  value += __builtin_shuffle(value, rotated_lanes(2));
-  value += __builtin_shuffle(value, rotated_lanes(1));
+  if constexpr (kLanes >= 16) value += swapped<8>(value);
+  if constexpr (kLanes >= 8) value += swapped<4>(value);
+  value += swapped<2>(value);
+  value += swapped<1>(value);
   return value[0];
 }
 
 ELASTIC_INLINE float largest_of(Vector value) {
-  value = maximum(__builtin_shuffle(value, rotated_lanes(8)), value);
-  value = maximum(__builtin_shuffle(value, rotated_lanes(4)), value);
-  value = maximum(__builtin_shuffle(value, rotated_lanes(2)), value);
-  value = maximum(__builtin_shuffle(value, rotated_lanes(1)), value);
+  if constexpr (kLanes >= 16) value = maximum(swapped<8>(value), value);
+  if constexpr (kLanes >= 8) value = maximum(swapped<4>(value), value);
+  value = maximum(swapped<2>(value), value);
+  value = maximum(swapped<1>(value), value);
   return value[0];
 }
 
-/** 2^x to about 2 units in the last place; 0 below -126, NaN stays NaN. */
-ELASTIC_INLINE Vector exp2_of(Vector x) {
-  const Vector low = broadcast(-126.0f), high = broadcast(128.0f);
-  const Vector clamped = x < low ? low : (x > high ? high : x);
-  // Adding 1.5 · 2^23 rounds to the nearest integer.
-  const Vector whole = (clamped + 12582912.0f) - 12582912.0f;
-  const Vector f = clamped - whole;
+/** 2^x for x up to 128, to about 2 units in the last place; 0 below -126.5, NaN stays NaN. */
+ELASTIC_INLINE Vector exp2_up_to_128(Vector x) {
+  // The scale of -127 is 0, which hides what is left of the fraction.
+  const Vector low = broadcast(-127.0f);
+  const Vector clamped = x < low ? low : x;
+  // Adding 1.5 · 2^23 rounds to the nearest integer and leaves it in the low bits; 127 more make it an exponent.
+  constexpr float kRounder = 12582912.0f + 127.0f;
+  const Vector shifted = clamped + kRounder;
+  const Vector f = clamped - (shifted - kRounder);
   Vector p = broadcast(1.5403530e-4f);
   p = p * f + 1.3333558e-3f;
   p = p * f + 9.6181291e-3f;
@@ -141,9 +165,13 @@ ELASTIC_INLINE Vector exp2_of(Vector x) {
   p = p * f + 2.4022651e-1f;
   p = p * f + 6.9314718e-1f;
   p = p * f + 1.0f;
-  const IntVector exponent = (__builtin_convertvector(whole, IntVector) + 127) << 23;
-  const Vector result = p * reinterpret_cast<Vector>(exponent);
-  return x < low ? Vector{} : result;
+  return p * bits_as_floats(floats_as_bits(shifted) << 23);
+}
+
+/** The same for any x: infinity from 128 on. Weights of a softmax, with exponents of at most 0, need no upper limit. */
+ELASTIC_INLINE Vector exp2_of(Vector x) {
+  const Vector high = broadcast(128.0f);
+  return exp2_up_to_128(x > high ? high : x);
 }
 
 /** tanh(x), relative error below 3e-7. */

@@ -36,14 +36,17 @@ static inline __attribute__((always_inline)) void panel_rows(const uint16_t* a, 
   }
   for (int64_t k = 0; k < depth; k += kStep, panel += 2 * kTileElements) {
 #pragma GCC unroll 2
-    for (int64_t pair = 0; pair < 16; ++pair) {
-      const __m512bh b0 = outputs(panel + pair * 32), b1 = outputs(panel + kTileElements + pair * 32);
-      const int set = kSets == 2 ? pair & 1 : 0;
+    for (int64_t pair = 0; pair < 16; pair += kSets) {
+#pragma GCC unroll 2
+      for (int set = 0; set < kSets; ++set) {
+        const uint16_t* tile_row = panel + (pair + set) * 32;
+        const __m512bh b0 = outputs(tile_row), b1 = outputs(tile_row + kTileElements);
 #pragma GCC unroll 16
-      for (int row = 0; row < rows; ++row) {
-        const __m512bh x = broadcast_pair(a + row * a_stride + k + 2 * pair);
-        left[set][row] = _mm512_dpbf16_ps(left[set][row], b0, x);
-        right[set][row] = _mm512_dpbf16_ps(right[set][row], b1, x);
+        for (int row = 0; row < rows; ++row) {
+          const __m512bh x = broadcast_pair(a + row * a_stride + k + 2 * (pair + set));
+          left[set][row] = _mm512_dpbf16_ps(left[set][row], b0, x);
+          right[set][row] = _mm512_dpbf16_ps(right[set][row], b1, x);
+        }
       }
     }
   }

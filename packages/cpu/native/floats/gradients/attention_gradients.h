@@ -1,18 +1,18 @@
 #pragma once
-// Weights and score gradients of attention's backward, 16 query rows at a time.
+// Weights and score gradients of attention's backward, a vector of query rows at a time.
 #include "floats/gradients/gradient_table.h"
 #include "floats/vector.h"
 
 namespace elastic {
 namespace {
 
-/** What 16 query rows of one key become: their weights, and the gradients of their scores. */
+/** What a vector of query rows of one key becomes: their weights, and the gradients of their scores. */
 struct RowGradients {
   Vector weights;
   Vector gradients;
 };
 
-/** Rows of [from, until) see the key, of 16; none where the two cross. */
+/** Rows of [from, until) see the key, of a vector of them; none where the two cross. */
 ELASTIC_INLINE RowGradients row_gradients(Vector scores, Vector products, Vector log_sum_exp, Vector delta,
                                           const ScoreFactors& factors, int64_t from, int64_t until) {
   RowGradients result;
@@ -23,7 +23,7 @@ ELASTIC_INLINE RowGradients row_gradients(Vector scores, Vector products, Vector
   }
   result.weights = exp2_of(scores * factors.logit - log_sum_exp);
   if (from > 0 || until < kLanes) {
-    const IntVector lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const IntVector lanes = ELASTIC_LANE_INDICES;
     const Vector seen = lanes >= static_cast<int32_t>(from < kLanes ? from : kLanes) ? result.weights : Vector{};
     result.weights = lanes < static_cast<int32_t>(until < 0 ? 0 : (until < kLanes ? until : kLanes)) ? seen : Vector{};
   }

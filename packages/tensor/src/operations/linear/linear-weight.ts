@@ -13,6 +13,8 @@ export class LinearWeight implements Disposable {
     readonly inFeatures: number,
     /** Type the products are computed from; sums are float32 at least. */
     readonly dtype: FloatDType,
+    /** The backend's own number for the order of a weight in blocks; undefined for plain weights. */
+    readonly blockLayout?: number,
   ) {}
 
   get byteLength(): number {

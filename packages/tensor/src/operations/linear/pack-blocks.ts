@@ -1,0 +1,54 @@
+import { ShapeError, UnsupportedWeightFormatError } from "@elastic-attention/core";
+import { defineOperation } from "../../operation.js";
+import { writeFloats } from "../../reference/floats.js";
+import { weightByteLength } from "../../weight-formats/weight-format.js";
+import { weightFormat } from "../../weight-formats/weight-formats.js";
+import { LinearWeight } from "./linear-weight.js";
+
+/** A matrix [rows, columns] as it lies in a file, in blocks along its rows. */
+export interface BlockMatrix {
+  /** As GGUF names it: Q8_0, Q4_K, … */
+  readonly format: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface PackBlocksCall {
+  /** Matrices of the same columns, joined along their rows (fused q, k, v or gate, up); formats may differ. */
+  readonly weights: readonly BlockMatrix[];
+}
+
+/**
+ * Packs matrices in blocks into one {@link LinearWeight} that is computed on as it is: a kernel may round the inputs of a
+ * product to int8 by blocks of 32. The reference computes in float32 on what the formats stand for.
+ * @throws ShapeError, UnsupportedWeightFormatError
+ */
+export const packBlocks = defineOperation<PackBlocksCall, LinearWeight>("packBlocks", ({ weights }, backend) => {
+  const { outFeatures, inFeatures } = joinedShape(weights);
+  const packed = backend.allocate([outFeatures, inFeatures], "f32");
+  let row = 0;
+  for (const { format, rows, columns, bytes } of weights) {
+    const values = new Float32Array(rows * columns);
+    weightFormat(format, "packBlocks").dequantize(bytes, values);
+    writeFloats(packed.rows(row, row + rows), values);
+    row += rows;
+  }
+  return new LinearWeight(backend, packed.storage, outFeatures, inFeatures, "f32");
+});
+
+/** Shape of matrices joined along their rows, whose bytes fit. @throws ShapeError, UnsupportedWeightFormatError */
+export function joinedShape(weights: readonly BlockMatrix[]): { readonly outFeatures: number; readonly inFeatures: number } {
+  const inFeatures = weights[0]?.columns;
+  if (inFeatures === undefined) throw new ShapeError("packBlocks: no weight given.");
+  for (const { format, rows, columns, bytes } of weights) {
+    const known = weightFormat(format, "packBlocks");
+    if (known.blockSize === 1) throw new UnsupportedWeightFormatError(format, "packBlocks takes formats in blocks", []);
+    if (columns !== inFeatures) throw new ShapeError(`packBlocks: weights of ${inFeatures} and of ${columns} columns cannot be joined.`);
+    if (columns % known.blockSize !== 0) throw new ShapeError(`packBlocks: ${columns} columns are not whole blocks of ${known.blockSize} (${format}).`);
+    if (bytes.length !== weightByteLength(known, rows * columns)) {
+      throw new ShapeError(`packBlocks: [${rows}, ${columns}] in ${format} is ${weightByteLength(known, rows * columns)} bytes, found ${bytes.length}.`);
+    }
+  }
+  return { outFeatures: weights.reduce((sum, { rows }) => sum + rows, 0), inFeatures };
+}
