@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { HeadListError, InvalidRequestError } from "@elastic-attention/core";
+import { HeadListError, InvalidRequestError, UnsupportedRouterError } from "@elastic-attention/core";
 import { type HeadList, parseHeadList } from "@elastic-attention/router";
 import { SafetensorsFile } from "@elastic-attention/tensor";
 import type { ModelSpec, PretrainedModel } from "@elastic-attention/transformer";
@@ -42,14 +42,16 @@ export function chooseRouter(model: PretrainedModel, given?: HeadList | string):
 
 /**
  * Whether router files that were named can be used at all, before a model is looked for.
- * @throws InvalidRequestError for two at once, HeadListError and the errors of `SafetensorsFile.open` for one that cannot be read
+ * @throws InvalidRequestError for two at once, UnsupportedRouterError for a file that is not there, HeadListError and the errors of `SafetensorsFile.open` for one that cannot be read
  */
 export function checkRouterFiles({ headList, routers }: { readonly headList?: HeadList | string; readonly routers?: string }): void {
   if (headList !== undefined && routers !== undefined) {
     throw new InvalidRequestError("Both a head list and routers were given.", "Give the one that is to decide.");
   }
   if (headList !== undefined) parseHeadList(typeof headList === "object" ? headList : readList(headList));
-  if (routers !== undefined) SafetensorsFile.open(routers).close();
+  if (routers === undefined) return;
+  if (!existsSync(routers)) throw new UnsupportedRouterError(`${routers} does not exist.`, "Name a file that `elastic-attention train` wrote.");
+  SafetensorsFile.open(routers).close();
 }
 
 /** The list of a model's folder. */
