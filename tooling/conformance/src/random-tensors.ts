@@ -25,10 +25,10 @@ export function relativeError(actual: Float32Array, expected: Float32Array): num
   if (actual.length !== expected.length) return Infinity;
   let [error, largest] = [0, 1e-30];
   for (let i = 0; i < expected.length; i++) {
+    if (Number.isFinite(expected[i])) largest = Math.max(largest, Math.abs(expected[i]!));
     if (Object.is(actual[i], expected[i])) continue;
     const difference = Math.abs(actual[i]! - expected[i]!);
     error = Number.isNaN(difference) ? Infinity : Math.max(error, difference);
-    if (Number.isFinite(expected[i])) largest = Math.max(largest, Math.abs(expected[i]!));
   }
   return error / largest;
 }

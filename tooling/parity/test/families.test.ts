@@ -1,7 +1,8 @@
 import type { AttentionMode } from "@elastic-attention/attention";
+import { MemoryScope } from "@elastic-attention/core";
 import { ConstantRouter, routerParameters, type RouterWeights, routerWeightsOf } from "@elastic-attention/router";
 import { type FloatArray, readFloats, ReferenceBackend, uploadFloats, writeFloats } from "@elastic-attention/tensor";
-import { forward, PretrainedModel, routedLayers, TrainingModel, type TrainingStepOptions } from "@elastic-attention/transformer";
+import { forward, type PrefillSequence, PretrainedModel, routedLayers, TrainingModel, type TrainingStepOptions } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
 import { relativeError } from "./fixture-cases.js";
 import { oracleLogits } from "./oracle/oracle-decoder.js";
@@ -38,6 +39,27 @@ describe.each(tinyFamilies)("a tiny %s", (_name, config) => {
     expect(backend.memory().liveAllocations).toBe(0);
   });
 
+  test("computes the same in a batch with a prompt of another length, and in two parts", async () => {
+    using folder = tinyModelFolder(config);
+    using backend = new ReferenceBackend();
+    using model = await PretrainedModel.open({ path: folder.path, backend, dtype: "f32" });
+    const short = ids.slice(0, 11);
+    using caches = new MemoryScope();
+    const [one, other] = [caches.track(model.decoder.createCache()), caches.track(model.decoder.createCache())];
+    const logitsOf = async (sequences: readonly PrefillSequence[]) => {
+      const { logits } = await model.decoder.prefill({ sequences, logitsRows: 30 });
+      using owned = logits;
+      return owned.toFloat32();
+    };
+    const [first, whole] = [oracleLogits(folder.model, folder.tensors, short), oracleLogits(folder.model, folder.tensors, ids)];
+    const batch = await logitsOf([{ tokens: short, cache: one }, { tokens: ids, cache: other }]);
+    expect(relativeError(batch, flat([...first, ...whole]))).toBeLessThan(2e-5);
+    // With dynamic scaling the first part has its own base, unless the length to come is told.
+    if (model.spec.layers.some(({ rope }) => rope?.type === "dynamic")) return;
+    const rest = await logitsOf([{ tokens: ids.slice(11), cache: one }]);
+    expect(relativeError(rest, flat(whole.slice(11)))).toBeLessThan(2e-5);
+  });
+
   test("is the same with every routed head in a streaming mode that is longer than the prompt", async () => {
     using folder = tinyModelFolder(config);
     using backend = new ReferenceBackend();
@@ -66,6 +88,26 @@ describe.each(tinyFamilies)("a tiny %s", (_name, config) => {
     }
     expect(backend.memory().liveAllocations).toBe(0);
   });
+});
+
+test("a layer with a sliding window keeps 128 positions or its window in whole 128s, and decodes by them as the oracle does", async () => {
+  const [, mistral] = tinyFamilies.find(([name]) => name === "Mistral")!;
+  using folder = tinyModelFolder({ ...mistral, max_position_embeddings: 1024, num_hidden_layers: 1, sliding_window: 9 });
+  using backend = new ReferenceBackend();
+  using model = await PretrainedModel.open({ path: folder.path, backend, dtype: "f32" });
+  const long = Array.from({ length: 270 }, (_, i) => (i * 7 + i * i * 3) % 40);
+  // The policy "full" is about routed heads: what the model fixes stays.
+  using cache = model.decoder.createCache({ decode: "full" });
+  const { logits } = await model.decoder.prefill({ sequences: [{ tokens: long.slice(0, 260), cache }] });
+  logits.dispose();
+  const bytesPerPosition = 2 * 2 * 8 * 4;
+  expect(cache.byteLength).toBe(128 * bytesPerPosition);
+  const expected = oracleLogits(folder.model, folder.tensors, long);
+  for (let at = 260; at < long.length; at++) {
+    using next = model.decoder.decode([long[at]!], [cache]);
+    expect(relativeError(next.toFloat32(), expected[at]!), `token ${at}`).toBeLessThan(2e-5);
+  }
+  expect(cache.byteLength).toBe(128 * bytesPerPosition);
 });
 
 /** Two segments, the second beyond the original context of the tiny scalings; gates between 0 and 1. */

@@ -6,7 +6,6 @@ import { caseNumbers, fixtureFolder, greedyTokens, relativeError } from "./fixtu
 import { huggingFaceCases } from "./huggingface-cases.js";
 import { testBackends } from "./test-backends.js";
 
-
 // transformers 5 models in float32: logits to 1e-4 of the largest, greedy text identical.
 describe.each(huggingFaceCases)("%s", (name) => {
   const folder = fixtureFolder(name);

@@ -42,6 +42,7 @@ export const tinyFamilies: readonly (readonly [name: string, config: OracleConfi
   ["SmolLM3", family("smollm3", "SmolLM3", { no_rope_layers: [1, 0, 1] })],
   ["OLMo 2", family("olmo2", "Olmo2", {})],
   ["Granite", family("granite", "Granite", { embedding_multiplier: 6, attention_multiplier: 0.2, residual_multiplier: 0.4, logits_scaling: 4 })],
+  ["GLM", family("glm", "Glm", { head_dim: 8, attention_bias: true, ...rope({ rope_type: "default", partial_rotary_factor: 0.5 }) })],
   ["GLM-4", family("glm4", "Glm4", { head_dim: 8, attention_bias: true, ...rope({ rope_type: "default", partial_rotary_factor: 0.5 }) })],
   ["EXAONE 4", family("exaone4", "Exaone4", { sliding_window: 6, ...types("SSF") })],
   ["Seed-OSS", family("seed_oss", "SeedOss", { head_dim: 12, attention_bias: true, attention_out_bias: false })],
