@@ -158,10 +158,9 @@ export class Scheduler {
     if (batch.length === 0) return;
     const outcome = decodeBatch(this.#decoder, batch);
     if ("error" in outcome) return this.#decodeFailed(batch, outcome.error, outcome.restart);
-    const { drawn, step } = outcome;
-    this.#counters.countStep(step);
-    this.#requests.prefill?.interrupt(step.seconds);
-    for (const [row, request] of batch.entries()) this.#take(request, drawn, row, step);
+    this.#counters.countStep(outcome.step);
+    this.#requests.prefill?.interrupt(outcome.step.seconds);
+    for (const [row, request] of batch.entries()) this.#take(request, outcome.drawn, row, outcome.step);
   }
 
   #makeRoom(request: ActiveRequest): void {

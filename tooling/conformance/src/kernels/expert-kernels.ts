@@ -1,3 +1,4 @@
+import { signedRandom } from "@elastic-attention/fixtures";
 import { MemoryScope } from "@elastic-attention/core";
 import {
   allocateExperts,
@@ -17,7 +18,7 @@ import {
 import { describe, expect, test } from "vitest";
 import { expectAgreement, sameBits } from "../agreement.js";
 import type { BackendUnderTest } from "../backend-under-test.js";
-import { poisoned, randomTensor, seededRandom, tolerances, uploadFloats } from "../random-tensors.js";
+import { poisoned, randomTensor, tolerances, uploadFloats } from "../random-tensors.js";
 
 /** Rows, choices and experts, and which experts can be chosen. */
 export interface ExpertCase {
@@ -44,7 +45,7 @@ const unwritten = -123;
 
 /** Groups of a case, the same on every backend; freed with the scope. */
 export function expertGroups(backend: Backend, scope: MemoryScope, { rows, choices, experts, among }: ExpertCase): ExpertGroups {
-  const random = seededRandom(3);
+  const random = signedRandom(3);
   const numbers = among ?? Array.from({ length: experts }, (_, expert) => expert);
   const chosen = Int32Array.from({ length: rows * choices }, () => 0);
   for (let row = 0; row < rows; row++) {
