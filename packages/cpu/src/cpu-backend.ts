@@ -26,7 +26,6 @@ export class CpuBackend extends NativeBackend {
         workSizes: hostWorkSizes,
       },
       computeDTypes: ["f32", "bf16"],
-      attentionTerms: true,
       packedDTypes: ["f32", "bf16"],
     });
   }

@@ -2,6 +2,7 @@ import { test } from "vitest";
 import {
   type BackendUnderTest,
   describeAttentionKernels,
+  describeAttentionTerms,
   describeDownloads,
   describeFloatKernels,
   describeLinearKernels,
@@ -22,6 +23,7 @@ if (problems.length > 0) {
   describeFloatKernels(subject);
   describeLinearKernels(subject);
   describeAttentionKernels(subject);
+  describeAttentionTerms(subject);
   describeRouterKernels(subject);
   describePreparationKernels(subject);
   describeDownloads(subject);
