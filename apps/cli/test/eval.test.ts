@@ -123,6 +123,7 @@ test.each<[what: string, args: string[], words: RegExp]>([
   ["missing data", ["longbench-e"], /longbench|LongBench/],
   ["a list of heads that is not there", ["ruler", "--mode", "list:none.json", "--limit", "1"], /Cannot read the head list none\.json[\s\S]*hint/],
   ["a file without a role", ["ruler", "--file", "essays.txt"], /role=path/],
+  ["a missing file whose role has a hyphen", ["longbench", "--tasks", "repobench-p", "--file", "repobench-p=absent.jsonl"], /absent\.jsonl does not exist/],
   ["a limit of no sweep", ["ruler", "--sweep-limit", "1"], /--sweep-limit does nothing without --sweep/],
   ["a head list beside routers", ["needle-grid", "--heads", "a", "--router", "b"], /Both a head list and routers/],
   ["a sweep beyond 1", ["ruler", "--sweep", "0.5,2"], /between 0 and 1/],

@@ -15,12 +15,7 @@ export const mistralAdapter: ModelAdapter = {
     if (config.has("sliding_window") && config.count("sliding_window") < config.count("max_position_embeddings")) {
       throw config.error("sliding_window", "null: windows of whole layers are not supported");
     }
-    return huggingFaceSpec(config, {
-      queryKeyValueBias: false,
-      attentionOutputBias: false,
-      mlpBias: false,
-      queryKeyNorm: false,
-    });
+    return huggingFaceSpec(config);
   },
   weightName: huggingFaceWeightName,
 };

@@ -1,3 +1,4 @@
+import type { GenerationDefaults } from "./defaults/generation-defaults.js";
 import type { ExpectedSparsity } from "./request/expected-sparsity.js";
 import type { RouterChoice } from "./request/router-choice.js";
 import type { SessionStore } from "./session/session-store.js";
@@ -7,6 +8,8 @@ import type { Tokenizer } from "./tokenizer/tokenizer.js";
 export interface EngineContext {
   readonly choice: RouterChoice;
   readonly tokenizer: Tokenizer;
+  /** What counts where a request says nothing. */
+  readonly defaults: GenerationDefaults;
   readonly endOfText: ReadonlySet<number>;
   readonly sessions: SessionStore;
   readonly sparsity: ExpectedSparsity;

@@ -1,4 +1,5 @@
 import type { FloatDType } from "@elastic-attention/tensor";
+import type { GenerationDefaults } from "./defaults/generation-defaults.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
 import type { RouterKind } from "./request/router-choice.js";
 import type { SchedulerReport } from "./schedule/step-counters.js";
@@ -17,6 +18,10 @@ export interface ModelDescription {
   readonly dtype: FloatDType;
   readonly backend: string;
   readonly hasChatTemplate: boolean;
+  /** Whether its chat template can be told to think or not: `chatTemplate: { thinking }`. */
+  readonly hasThinkingSwitch: boolean;
+  /** What a request's settings are where it says nothing: generation_config.json of its folder. */
+  readonly defaults: GenerationDefaults;
   readonly router: RouterKind;
   /** The same in words, with the file it came from and what it leaves unused. */
   readonly routerDescription: string;

@@ -1,8 +1,11 @@
 export { EngineWorkerError, InvalidRequestError, TokenizerError } from "@elastic-attention/core";
+export * from "./defaults/generation-defaults.js";
 export * from "./engine.js";
 export * from "./engine-settings.js";
 export * from "./local-engine.js";
 export * from "./request/generation-request.js";
+export type { GenerationSettings, SettingOrigin } from "./request/generation-settings.js";
+export * from "./request/read-prompt.js";
 export * from "./request/request-routing.js";
 export * from "./request/router-choice.js";
 export * from "./sampling/random-stream.js";

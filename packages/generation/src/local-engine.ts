@@ -3,20 +3,21 @@ import { type Backend, backendProvider, createBackend, type FloatDType } from "@
 import type { ModelProgress } from "@elastic-attention/hub";
 import type { HeadList } from "@elastic-attention/router";
 import { openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
+import { readGenerationConfig } from "./defaults/generation-config.js";
+import { type GenerationDefaults, noDefaults } from "./defaults/generation-defaults.js";
 import type { Engine, EngineReport, ModelDescription } from "./engine.js";
 import type { EngineContext } from "./engine-context.js";
 import { checkSettings, type CheckedSettings, type EngineSettings } from "./engine-settings.js";
 import { findModel } from "./find-model.js";
 import { describeModel } from "./model-description.js";
 import { ActiveRequest } from "./request/active-request.js";
-import { promptTokens } from "./request/checked-request.js";
 import { ExpectedSparsity } from "./request/expected-sparsity.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
+import { readPrompt } from "./request/read-prompt.js";
 import { chooseRouter, type RouterChoice } from "./request/router-choice.js";
 import { emptyReport } from "./request/routing-report.js";
 import { Scheduler } from "./schedule/scheduler.js";
 import { SessionStore } from "./session/session-store.js";
-import { endOfTextIds } from "./text/end-of-text.js";
 import { Tokenizer } from "./tokenizer/tokenizer.js";
 
 /** What is loaded, and where it computes. */
@@ -56,6 +57,7 @@ export interface LocalEngineOptions extends EngineSettings {
 interface EngineParts {
   readonly choice: RouterChoice;
   readonly tokenizer: Tokenizer;
+  readonly defaults: GenerationDefaults;
   readonly endOfText: ReadonlySet<number>;
   readonly model: ModelDescription;
   readonly ownsBackend: boolean;
@@ -72,7 +74,7 @@ export class LocalEngine implements Engine {
   readonly #owned = new MemoryScope();
   #disposed: Promise<void> | undefined;
 
-  private constructor({ choice, tokenizer, endOfText, model, ownsBackend }: EngineParts, settings: CheckedSettings) {
+  private constructor({ choice, tokenizer, defaults, endOfText, model, ownsBackend }: EngineParts, settings: CheckedSettings) {
     this.model = model;
     const { backend } = choice.model.decoder;
     const owned = this.#owned;
@@ -81,7 +83,7 @@ export class LocalEngine implements Engine {
     else if (settings.memoryLimitBytes !== undefined) owned.track({ [Symbol.dispose]: () => backend.setMemoryLimit(undefined) });
     owned.track(choice.model);
     const sessions = owned.track(new SessionStore(settings.maximumSessions));
-    this.#context = { choice, tokenizer, endOfText, sessions, sparsity: new ExpectedSparsity() };
+    this.#context = { choice, tokenizer, defaults, endOfText, sessions, sparsity: new ExpectedSparsity() };
     this.#scheduler = new Scheduler(this.#context, settings);
   }
 
@@ -115,10 +117,12 @@ export class LocalEngine implements Engine {
       const tokenizer = openTokenizer(found.path);
       model = await PretrainedModel.open({ ...options, path: found.path, backend });
       const choice = chooseRouter(model, options.headList);
-      const endOfText = model.ggufPath === undefined ? endOfTextIds(model.directory, model.spec) : new Set([...model.spec.endOfTextIds, ...tokenizer.endOfText]);
+      // A GGUF file is a model by itself, whatever lies beside it.
+      const { defaults, endOfTextIds } = model.ggufPath === undefined ? readGenerationConfig(model.directory) : { defaults: noDefaults, endOfTextIds: [] };
+      const endOfText = new Set([...model.spec.endOfTextIds, ...endOfTextIds, ...tokenizer.endOfText, ...tokenizer.endOfTurn]);
       const loadSeconds = (performance.now() - begun) / 1000;
-      const description = describeModel(choice, tokenizer, found.name, loadSeconds);
-      return new LocalEngine({ choice, tokenizer, endOfText, model: description, ownsBackend }, settings);
+      const description = describeModel(choice, tokenizer, defaults, found.name, loadSeconds);
+      return new LocalEngine({ choice, tokenizer, defaults, endOfText, model: description, ownsBackend }, settings);
     } catch (error) {
       model?.[Symbol.dispose]();
       if (ownsBackend) backend[Symbol.dispose]();
@@ -131,9 +135,10 @@ export class LocalEngine implements Engine {
   static over(model: PretrainedModel, tokenizer: Tokenizer, options: EngineSettings & { readonly name: string }): LocalEngine {
     const settings = checkSettings(options);
     const choice = chooseRouter(model);
-    const endOfText = new Set(model.spec.endOfTextIds);
+    const endOfText = new Set([...model.spec.endOfTextIds, ...tokenizer.endOfTurn]);
     if (settings.memoryLimitBytes !== undefined) model.decoder.backend.setMemoryLimit(settings.memoryLimitBytes);
-    return new LocalEngine({ choice, tokenizer, endOfText, model: describeModel(choice, tokenizer, options.name, 0), ownsBackend: false }, settings);
+    const description = describeModel(choice, tokenizer, noDefaults, options.name, 0);
+    return new LocalEngine({ choice, tokenizer, defaults: noDefaults, endOfText, model: description, ownsBackend: false }, settings);
   }
 
   async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
@@ -169,7 +174,7 @@ export class LocalEngine implements Engine {
 
   async tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array> {
     this.#requireAlive();
-    return promptTokens(input, this.tokenizer);
+    return readPrompt(input, this.tokenizer).tokens;
   }
 
   /** For memory reports; do not dispose it. */

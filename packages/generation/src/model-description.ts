@@ -1,10 +1,11 @@
 import { countParameters } from "@elastic-attention/transformer";
+import type { GenerationDefaults } from "./defaults/generation-defaults.js";
 import type { ModelDescription } from "./engine.js";
 import type { RouterChoice } from "./request/router-choice.js";
 import type { Tokenizer } from "./tokenizer/tokenizer.js";
 
 /** What callers are told of a loaded model. */
-export function describeModel({ model, router, description }: RouterChoice, tokenizer: Tokenizer, name: string, loadSeconds: number): ModelDescription {
+export function describeModel({ model, router, description }: RouterChoice, tokenizer: Tokenizer, defaults: GenerationDefaults, name: string, loadSeconds: number): ModelDescription {
   const { spec, decoder } = model;
   return {
     name,
@@ -19,6 +20,8 @@ export function describeModel({ model, router, description }: RouterChoice, toke
     dtype: decoder.dtype,
     backend: decoder.backend.name,
     hasChatTemplate: tokenizer.hasChatTemplate,
+    hasThinkingSwitch: tokenizer.hasThinkingSwitch,
+    defaults,
     router,
     routerDescription: description,
     loadSeconds,

@@ -15,12 +15,8 @@ export const llamaAdapter: ModelAdapter = {
   matches: (config: ModelConfig) => architectures.includes(config.architecture),
   spec: (config) => {
     const attentionBias = config.boolean("attention_bias", false);
-    return huggingFaceSpec(config, {
-      queryKeyValueBias: attentionBias,
-      attentionOutputBias: attentionBias,
-      mlpBias: config.boolean("mlp_bias", false),
-      queryKeyNorm: false,
-    });
+    const mlpBias = config.boolean("mlp_bias", false);
+    return huggingFaceSpec(config, { queryKeyValueBias: attentionBias, attentionOutputBias: attentionBias, mlpBias });
   },
   weightName: huggingFaceWeightName,
 };

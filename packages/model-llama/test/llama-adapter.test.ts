@@ -28,15 +28,15 @@ describe("the Llama adapter", () => {
       contextLength: 131072,
       tiedEmbeddings: false,
       queryKeyValueBias: false,
-      queryKeyNorm: false,
+      queryKeyNorm: "none",
       checkpointDType: "bf16",
-      rope: { type: "llama3", theta: 500000, factor: 8 },
+      layers: expect.arrayContaining([expect.objectContaining({ rope: expect.objectContaining({ type: "llama3", theta: 500000, factor: 8 }) })]),
       elastic: undefined,
     });
   });
 
   test("reads Llama 2 without grouped heads, and tied embeddings of Llama 3.2", () => {
-    expect(spec({ num_key_value_heads: undefined, rope_theta: undefined })).toMatchObject({ numKeyValueHeads: 32, rope: { theta: 10000 } });
+    expect(spec({ num_key_value_heads: undefined, rope_theta: undefined })).toMatchObject({ numKeyValueHeads: 32, layers: expect.arrayContaining([expect.objectContaining({ rope: expect.objectContaining({ theta: 10000 }) })]) });
     expect(spec({ tie_word_embeddings: true, head_dim: 64 })).toMatchObject({ tiedEmbeddings: true, headDim: 64 });
   });
 

@@ -1,26 +1,18 @@
-import {
-  huggingFaceSpec,
-  huggingFaceWeightName,
-  type ModelAdapter,
-  registerModelAdapter,
-} from "@elastic-attention/transformer";
+import { huggingFaceSpec, huggingFaceWeightName, type ModelAdapter, type ModelConfig, registerModelAdapter, usesWindows } from "@elastic-attention/transformer";
+
+/** Which layers slide where `layer_types` does not say: those from `max_window_layers` on. @throws ModelConfigError */
+function slidingLayers(config: ModelConfig): (layer: number) => boolean {
+  const firstSliding = config.number("max_window_layers", 28);
+  const slides = usesWindows(config);
+  return (layer) => slides && layer >= firstSliding;
+}
 
 /** Qwen2 and Qwen2.5: biases on query, key and value. */
 export const qwen2Adapter: ModelAdapter = {
   name: "qwen2",
   architectures: ["Qwen2ForCausalLM"],
   matches: (config) => config.architecture === "Qwen2ForCausalLM",
-  spec: (config) => {
-    if (config.boolean("use_sliding_window", false)) {
-      throw config.error("use_sliding_window", "false (sliding-window layers are not supported)");
-    }
-    return huggingFaceSpec(config, {
-      queryKeyValueBias: true,
-      attentionOutputBias: false,
-      mlpBias: false,
-      queryKeyNorm: false,
-    });
-  },
+  spec: (config) => huggingFaceSpec(config, { queryKeyValueBias: true, isSliding: slidingLayers(config) }),
   weightName: huggingFaceWeightName,
 };
 
@@ -33,12 +25,8 @@ export const qwen3Adapter: ModelAdapter = {
   matches: (config) => qwen3Architectures.includes(config.architecture),
   spec: (config) => {
     const attentionBias = config.boolean("attention_bias", false);
-    return huggingFaceSpec(config, {
-      queryKeyValueBias: attentionBias,
-      attentionOutputBias: attentionBias,
-      mlpBias: false,
-      queryKeyNorm: true,
-    });
+    const biases = { queryKeyValueBias: attentionBias, attentionOutputBias: attentionBias };
+    return huggingFaceSpec(config, { ...biases, queryKeyNorm: "head", isSliding: slidingLayers(config) });
   },
   weightName: huggingFaceWeightName,
 };

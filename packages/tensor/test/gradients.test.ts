@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
-  add, cast, checkGradients, crossEntropy, headNorm, linear, type LinearWeight, packLinear, readFloats, ReferenceBackend, rmsNorm, rotary, swiglu, type Tape, type Tensor, writeFloats,
+  add, cast, checkGradients, crossEntropy, gatedActivation, headNorm, linear, type LinearWeight, packLinear, readFloats, ReferenceBackend, rmsNorm, rotary, type Tape, type Tensor, writeFloats,
 } from "../src/index.js";
 import { seededRandom } from "./seeded-random.js";
 
@@ -101,7 +101,7 @@ describe("gradients by finite differences in float64", () => {
     const fused = random([3, 10], 1);
     expectRight([fused], (tape) => {
       const output = tape.allocate([3, 5], "f32");
-      tape.run(swiglu, { gate: fused.columns(0, 5), up: fused.columns(5, 10), output });
+      tape.run(gatedActivation, { gate: fused.columns(0, 5), up: fused.columns(5, 10), activation: "silu", output });
       return [output];
     });
   });
@@ -124,7 +124,7 @@ describe("gradients by finite differences in float64", () => {
       const [normed, output, gated] = [tape.allocate([3, 4], "f32"), tape.allocate([3, 4], "f32"), tape.allocate([3, 4], "f32")];
       tape.run(rmsNorm, { input, weight, epsilon: 1e-3, output: normed });
       tape.run(linear, { input, weight: square, output });
-      tape.run(swiglu, { gate: normed, up: input, output: gated });
+      tape.run(gatedActivation, { gate: normed, up: input, activation: "silu", output: gated });
       tape.run(add, { a: gated, b: output, output });
       return [output, normed];
     });

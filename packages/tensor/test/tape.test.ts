@@ -4,13 +4,13 @@ import {
   defineOperation,
   embedding,
   firstNotFinite,
+  gatedActivation,
   linear,
   type LinearWeight,
   packLinear,
   readFloats,
   ReferenceBackend,
   rmsNorm,
-  swiglu,
   Tape,
   type Tensor,
   writeFloats,
@@ -59,7 +59,7 @@ class Mlp {
     const gated = tape.allocate([2, 5], "f32");
     tape.run(rmsNorm, { input: from, weight: this.norm, epsilon: 1e-3, output: normed });
     tape.run(linear, { input: normed, weight: this.gateUp, output: fused });
-    tape.run(swiglu, { gate: fused.columns(0, 5), up: fused.columns(5, 10), output: gated });
+    tape.run(gatedActivation, { gate: fused.columns(0, 5), up: fused.columns(5, 10), activation: "silu", output: gated });
     tape.run(cast, { input: from, output: to });
     tape.run(linear, { input: gated, weight: this.down, output: to, accumulate: true });
   }

@@ -8,7 +8,7 @@ export * from "./baselines/static-gates.js";
 export * from "./baselines/train-baseline.js";
 export * from "./data/open-rows.js";
 export * from "./data/pack-stream.js";
-export * from "./data/row-source.js";
+export type { RowSource } from "@elastic-attention/data-files";
 export * from "./data/shuffled-order.js";
 export * from "./data/training-example.js";
 export * from "./data/training-row.js";

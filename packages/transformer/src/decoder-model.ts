@@ -9,19 +9,23 @@ import { DecodeGraphs } from "./decode/decode-graphs.js";
 import { sampleLogits } from "./decode/sample-logits.js";
 import type { TokenSampler } from "./decode/token-sampler.js";
 import { cachedPass } from "./layer/cached-pass.js";
+import { rotaryLengthOf } from "./layer/sequence-batch.js";
 import { checkTokens } from "./layer/check-tokens.js";
 import { runDecoderLayer } from "./layer/decoder-layer.js";
 import type { DecoderWeights } from "./layer/decoder-weights.js";
 import { beginForward, type DecoderCore } from "./layer/forward-pass.js";
 import { lastRows, logitsOf } from "./layer/logits.js";
-import { RotaryTable } from "./layer/rotary-table.js";
+import { ModelRotations } from "./layer/rotation/model-rotations.js";
+import { SequenceHistories } from "./layer/rotation/sequence-histories.js";
 import { loadWeights } from "./loading/load-weights.js";
 import { makeRandomWeights } from "./loading/random-weights.js";
 import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./memory/memory-prediction.js";
 import { weightBytes } from "./memory/weight-memory.js";
 import type { ModelAdapter } from "./model/model-adapter.js";
 import type { ModelSpec } from "./model/model-spec.js";
+import { slidingModes } from "./model/sliding-modes.js";
 import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill/prefill.js";
+import type { PrefillSequence } from "./prefill/prefill-pass.js";
 
 export interface LoadOptions {
   readonly backend: Backend;
@@ -87,8 +91,8 @@ export class DecoderModel implements Disposable {
     weights: DecoderWeights,
     private readonly scope: MemoryScope,
   ) {
-    const rotaryTable = scope.track(new RotaryTable(backend, spec.rope, spec.headDim, spec.contextLength));
-    this.core = { backend, spec, dtype, weights, rotaryTable };
+    const modelRotations = scope.track(new ModelRotations(backend, spec));
+    this.core = { backend, spec, dtype, weights, modelRotations, histories: new SequenceHistories(spec) };
     this.#graphs = scope.track(new DecodeGraphs(this.core));
   }
 
@@ -126,7 +130,7 @@ export class DecoderModel implements Disposable {
   createCache({ decode = "routed", reserveTokens = 0, paged = true }: CacheOptions = {}): SequenceCache {
     const { backend, dtype, spec } = this;
     const pool = paged ? this.pagePool : undefined;
-    return new SequenceCache({ ...keyValueShape(spec), backend, dtype, decode, reserveTokens, ...(pool === undefined ? {} : { pool }) });
+    return new SequenceCache({ ...keyValueShape(spec), fixedModes: slidingModes(spec), backend, dtype, decode, reserveTokens, ...(pool === undefined ? {} : { pool }) });
   }
 
   /** Bytes of the keys and values of so many tokens with every head full. */
@@ -180,8 +184,11 @@ export class DecoderModel implements Disposable {
    * @throws PromptError, OutOfMemoryError when it cannot fit whatever is routed
    */
   startPrefill(settings: PrefillSettings): Prefill {
-    this.#admit(settings);
-    return new Prefill(this.core, settings);
+    checkTokens(this.spec, settings.sequences);
+    const sequences = settings.sequences.map((sequence) => this.#withReadAgain(sequence));
+    this.#admit({ ...settings, sequences });
+    for (const { cache, readAgain } of sequences) if (readAgain !== undefined) cache.forgetTokens();
+    return new Prefill(this.core, { ...settings, sequences });
   }
 
   /**
@@ -193,6 +200,7 @@ export class DecoderModel implements Disposable {
     if (graph !== undefined) return this.#stepAndCopy(graph, tokens, caches);
     const sequences = caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
     checkTokens(this.spec, sequences);
+    for (const cache of caches) if (this.core.histories.mustReadAgain(cache, cache.length + 1)) this.#readAgain(cache);
     // A step that cannot have its memory fails before it changes a cache.
     for (const cache of caches) if (cache.length > 0) cache.makeRoom(1);
     using owned = new MemoryScope();
@@ -200,7 +208,10 @@ export class DecoderModel implements Disposable {
     const pass = beginForward(this.core, sequences, scope);
     const layers = cachedPass(pass, (layer) => cachedDecodeAttention(pass, layer));
     for (const [layer, weights] of this.core.weights.layers.entries()) runDecoderLayer(layers, weights, layer);
-    for (const cache of caches) cache.advance(1);
+    for (const { cache, tokens: added } of sequences) {
+      cache.advance(1);
+      this.core.histories.add(cache, added, cache.length);
+    }
     const logits = owned.track(logitsOf(pass, lastRows(pass, 1)));
     scope.dispose();
     owned.move();
@@ -252,9 +263,28 @@ export class DecoderModel implements Disposable {
     };
   }
 
+  /** A sequence, with the tokens in front that its cache holds where these are to be read again. */
+  #withReadAgain(sequence: PrefillSequence): PrefillSequence {
+    const { tokens, cache } = sequence;
+    const { histories } = this.core;
+    if (!histories.mustReadAgain(cache, rotaryLengthOf(sequence))) return sequence;
+    const held = histories.tokensOf(cache);
+    return { ...sequence, tokens: [...held, ...Array.from(tokens)], readAgain: held.length };
+  }
+
+  /** Reads what a cache holds again, by the angles of a sequence of one token more. @throws OutOfMemoryError */
+  #readAgain(cache: SequenceCache): void {
+    const tokens = this.core.histories.tokensOf(cache);
+    const sequences = [{ tokens, cache, rotaryLength: tokens.length + 1 }];
+    this.#admit({ sequences });
+    cache.forgetTokens();
+    using prefill = new Prefill(this.core, { sequences });
+    while (prefill.step());
+    prefill.result.logits.dispose();
+  }
+
   /** Refuses what can be known to fail before any work. */
   #admit({ sequences, logitsRows = 1 }: PrefillSettings): void {
-    checkTokens(this.spec, sequences);
     const prompts = sequences.map(({ tokens, cache, router }) => ({ tokens: tokens.length, decode: cache.decode, router }));
     const { requestBytes } = this.predictMemory({ sequences: prompts, logitsRows });
     const { liveBytes, limitBytes } = this.backend.memory();

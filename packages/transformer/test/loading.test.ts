@@ -97,7 +97,7 @@ describe("config.json", () => {
     ["num_hidden_layers", 2.5],
     ["num_key_value_heads", 3],
     ["rope_scaling", { rope_type: "unknown" }],
-    ["hidden_act", "gelu"],
+    ["hidden_act", "quick_gelu"],
     ["toggle_type", "sliding"],
     ["retrieval_mode", 5],
     ["architectures", []],

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { inverseFrequencies, ModelConfig, parseRope } from "../src/index.js";
 
 const frequencies = (values: Record<string, unknown>, headDim = 8) =>
-  Array.from(inverseFrequencies(parseRope(new ModelConfig({ max_position_embeddings: 4096, rope_theta: 10000, ...values })), headDim));
+  Array.from(inverseFrequencies(parseRope(new ModelConfig({ max_position_embeddings: 4096, rope_theta: 10000, ...values }), headDim)));
 
 describe("rotary frequencies", () => {
   test("without scaling are powers of theta", () => {
@@ -32,7 +32,7 @@ describe("rotary frequencies", () => {
     const [plain, scaled] = [frequencies({}, 64), frequencies({ rope_scaling }, 64)];
     expect(scaled[0]).toBeCloseTo(plain[0]!, 7);
     expect(scaled[31]).toBeCloseTo(plain[31]! / 4, 9);
-    const rope = parseRope(new ModelConfig({ max_position_embeddings: 4096, rope_scaling }));
+    const rope = parseRope(new ModelConfig({ max_position_embeddings: 4096, rope_scaling }), 64);
     expect(rope).toMatchObject({ type: "yarn", attentionFactor: 0.1 * Math.log(4) + 1, betaFast: 32, betaSlow: 1 });
   });
 

@@ -10,7 +10,7 @@ export const tinyAdapter: ModelAdapter = {
   architectures: ["TinyForCausalLM"],
   matches: (config) => config.architecture === "TinyForCausalLM",
   spec: (config) =>
-    huggingFaceSpec(config, { queryKeyValueBias: config.boolean("bias", false), attentionOutputBias: false, mlpBias: false, queryKeyNorm: config.boolean("query_key_norm", true) }),
+    huggingFaceSpec(config, { queryKeyValueBias: config.boolean("bias", false), queryKeyNorm: config.boolean("query_key_norm", true) ? "head" : "none" }),
   weightName: huggingFaceWeightName,
 };
 

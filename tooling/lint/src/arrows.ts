@@ -24,14 +24,16 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   transformer: ["core", "tensor", "attention", "router"],
   "model-llama": engineBelowGeneration,
   "model-qwen": engineBelowGeneration,
+  "model-families": engineBelowGeneration,
   hub: ["core"],
   tokenizer: ["core"],
+  "data-files": ["core"],
   // A model's name is looked up on the hub.
   generation: [...engineBelowGeneration, "hub", "chat-template", "tokenizer"],
   distributed: ["core", "tensor", "addon"],
-  training: [...engineBelowGeneration, "generation", "distributed"],
+  training: [...engineBelowGeneration, "data-files", "generation", "distributed"],
   "demo-model": [],
-  evaluation: [...engineBelowGeneration, "generation", "distributed"],
+  evaluation: [...engineBelowGeneration, "data-files", "generation", "distributed"],
 };
 
 /**
@@ -44,6 +46,7 @@ const testArrows: Readonly<Record<string, readonly string[]>> = {
   transformer: ["cpu", "cuda"],
   "model-llama": ["cpu", "cuda"],
   "model-qwen": ["cpu", "cuda"],
+  "model-families": ["cpu", "cuda"],
   generation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
   training: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
   evaluation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import type { SequenceCache } from "@elastic-attention/attention";
+import { registerModelFamilies } from "@elastic-attention/model-families";
 import { registerLlama } from "@elastic-attention/model-llama";
 import { registerQwen } from "@elastic-attention/model-qwen";
 import type { SafetensorsFile } from "@elastic-attention/tensor";
@@ -9,6 +10,7 @@ import type { PretrainedModel } from "@elastic-attention/transformer";
 
 registerLlama();
 registerQwen();
+registerModelFamilies();
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const shared = process.env["ELASTIC_ATTENTION_SHARED"] ?? join(root, "../shared");

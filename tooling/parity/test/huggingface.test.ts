@@ -5,8 +5,35 @@ import { describe, expect, test } from "vitest";
 import { caseNumbers, fixtureFolder, greedyTokens, relativeError } from "./fixture-cases.js";
 import { testBackends } from "./test-backends.js";
 
-// transformers 5.17 models in float32: logits to 1e-4 of the largest, greedy text identical.
-describe.each(["hf-llama3", "hf-qwen2", "hf-qwen3"])("%s", (name) => {
+const cases = [
+  "hf-cohere2",
+  "hf-exaone4",
+  "hf-gemma2",
+  "hf-gemma3-text",
+  "hf-glm4",
+  "hf-granite",
+  "hf-llama3",
+  "hf-llama-biased",
+  "hf-llama-dynamic",
+  "hf-llama-linear",
+  "hf-llama-yarn",
+  "hf-ministral",
+  "hf-ministral3",
+  "hf-mistral-sliding",
+  "hf-nemotron",
+  "hf-olmo2",
+  "hf-phi3",
+  "hf-phi3-longrope",
+  "hf-qwen2",
+  "hf-qwen2-sliding",
+  "hf-qwen3",
+  "hf-qwen3-sliding",
+  "hf-seed-oss",
+  "hf-smollm3",
+];
+
+// transformers 5 models in float32: logits to 1e-4 of the largest, greedy text identical.
+describe.each(cases)("%s", (name) => {
   const folder = fixtureFolder(name);
   test.skipIf(folder === undefined).each(testBackends)("agrees in float32 on $name", async ({ create }) => {
     using backend = await create();
@@ -25,7 +52,14 @@ describe.each(["hf-llama3", "hf-qwen2", "hf-qwen3"])("%s", (name) => {
       expect(relativeError(early, caseNumbers(golden, "logits_at_0_99_349"))).toBeLessThan(1e-4);
     }
     const greedy = Array.from(caseNumbers(golden, "greedy"));
-    using cache = newCache();
-    expect(await greedyTokens(model, cache, greedy.slice(0, 64), greedy.length - 64)).toEqual(greedy.slice(64));
+    const texts: readonly (readonly [prompt: ArrayLike<number>, tokens: readonly number[]])[] = [
+      [greedy.slice(0, 64), greedy.slice(64)],
+      ...(golden.tensors.has("greedy_after_all") ? [[ids, Array.from(caseNumbers(golden, "greedy_after_all"))] as const] : []),
+      ...(golden.tensors.has("greedy_across") ? [[ids.subarray(0, 250), Array.from(caseNumbers(golden, "greedy_across"))] as const] : []),
+    ];
+    for (const [prompt, tokens] of texts) {
+      using cache = newCache();
+      expect(await greedyTokens(model, cache, prompt, tokens.length)).toEqual(tokens);
+    }
   });
 });

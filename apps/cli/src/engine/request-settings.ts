@@ -22,14 +22,15 @@ export function requestRouting(options: RoutingOptions): Pick<GenerationRequest,
 
 /** The part of a request that options decide. */
 export function requestSettings(options: RoutingOptions & GenerationOptions): GenerationRequest {
-  const { decode, maxNewTokens, stop, temperature, topK, topP, minP, repetitionPenalty, seed } = options;
+  const { decode, maxNewTokens, stop, greedy, temperature, topK, topP, minP, repetitionPenalty, seed } = options;
   return {
     decode,
     ...requestRouting(options),
     ...(maxNewTokens === undefined ? {} : { maxNewTokens }),
     ...(stop === undefined ? {} : { stop }),
     sampling: {
-      temperature,
+      ...(greedy === true ? { temperature: 0, repetitionPenalty: 1 } : {}),
+      ...(temperature === undefined ? {} : { temperature }),
       ...(topK === undefined ? {} : { topK }),
       ...(topP === undefined ? {} : { topP }),
       ...(minP === undefined ? {} : { minP }),

@@ -33,6 +33,8 @@ function addCommand(parent: Command, definition: CommandDefinition): void {
 /** Takes texts as they are: the schema reads them. */
 function commanderOption({ syntax, help, option: { type } }: Flag): Option {
   const option = new Option(syntax, help);
+  // "--no-thinking" is an option like any other, with a key and conflicts of its own.
+  option.negate = false;
   if (type.form !== "flag") option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
   return option;
 }

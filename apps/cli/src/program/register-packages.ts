@@ -1,5 +1,6 @@
 import { cpuProvider } from "@elastic-attention/cpu";
 import { cudaProvider } from "@elastic-attention/cuda";
+import { registerModelFamilies } from "@elastic-attention/model-families";
 import { registerLlama } from "@elastic-attention/model-llama";
 import { registerQwen } from "@elastic-attention/model-qwen";
 import { referenceProvider, registerBackend } from "@elastic-attention/tensor";
@@ -18,4 +19,5 @@ export default function registerPackages(): void {
   registerBackend(referenceProvider);
   registerLlama();
   registerQwen();
+  registerModelFamilies();
 }

@@ -1,3 +1,4 @@
+import { samplingText } from "./sampling-text.js";
 import type { ModelDescription, RoutingReport } from "@elastic-attention/generation";
 
 /** Bytes as people read them. */
@@ -24,6 +25,20 @@ export function headMapText({ headMap, modes }: Pick<RoutingReport, "headMap" | 
   return [`Head map (${legend}):`, ...lines].join("\n");
 }
 
+/** A report of a request whose heads were all full because nothing decided otherwise. */
+export function nothingRouted({ router, headMap }: Pick<RoutingReport, "router" | "headMap">): boolean {
+  return router === "none" && headMap.every((heads) => heads.every((mode) => mode === 0));
+}
+
+/** Why nothing was routed and what changes that, in one line; for {@link nothingRouted}. */
+export function unroutedText({ router }: Pick<ModelDescription, "router">): string {
+  if (router !== "none") return "Routing:   none, as --mode full asks; without it the model's heads are routed.";
+  return (
+    "Routing:   nothing was routed: the model has no routers, and every head is full. `elastic-attention heads` makes a head list, " +
+    "`elastic-attention train` trains routers, and --mode says what sparse heads do."
+  );
+}
+
 /** A share as people read it: "83%". */
 export function percent(share: number): string {
   return `${(100 * share).toFixed(0)}%`;
@@ -45,12 +60,11 @@ export function routerText({ router }: Pick<RoutingReport, "router">, { routerDe
  *
  * @param routerName the router that the request named
  */
-export function routingReportText(report: RoutingReport, model: Pick<ModelDescription, "routerDescription">, routerName?: string): string {
+export function routingReportText(report: RoutingReport, model: Pick<ModelDescription, "router" | "routerDescription">, routerName?: string): string {
   const { promptTokens, newTokens } = report;
   return [
-    headMapText(report),
-    `Router:    ${routerText(report, model, routerName)}`,
-    `Sparsity:  ${sparsityText(report)}`,
+    ...(nothingRouted(report) ? [unroutedText(model)] : [headMapText(report), `Router:    ${routerText(report, model, routerName)}`, `Sparsity:  ${sparsityText(report)}`]),
+    ...(report.settings === undefined ? [] : [`Sampling:  ${samplingText(report.settings)}`]),
     `Prefill:   ${promptTokens} tokens in ${report.prefillSeconds.toFixed(2)} s, ${report.prefillTokensPerSecond.toFixed(0)} tokens/s`,
     `Decode:    ${newTokens} tokens, ${report.decodeTokensPerSecond.toFixed(1)} tokens/s`,
     `KV memory: ${keyValueText(report)}`,

@@ -3,10 +3,10 @@ import {
   cast,
   embedding,
   expectShape,
+  gatedActivation,
   headNorm,
   rmsNorm,
   rotary,
-  swiglu,
 } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
@@ -41,7 +41,10 @@ export function registerFloatKernels(backend: NativeBackend): void {
 
   kernels.register(rotary, {
     name,
-    supports: ({ heads }) => requireComputeFloats({ heads }),
+    supports: ({ heads, cosine, pairs }) => [
+      ...requireComputeFloats({ heads }),
+      ...(pairs === "neighbours" || 2 * cosine.rowLength !== heads.shape[2] ? ["the kernel turns the halves of whole heads"] : []),
+    ],
     run({ heads, positions, cosine, sine, inverse = false }) {
       const half = (heads.shape[2] ?? -2) / 2;
       expectShape("rotary", "heads", heads, [-1, -1, 2 * half]);
@@ -53,19 +56,23 @@ export function registerFloatKernels(backend: NativeBackend): void {
     },
   });
 
-  kernels.register(swiglu, {
+  kernels.register(gatedActivation, {
     name,
-    supports: ({ gate, up, output }) => [...requireComputeFloats({ gate }), ...requireSameDType({ gate, up, output })],
+    supports: ({ gate, up, activation, output }) => [
+      ...(activation === "silu" ? [] : ["the kernel computes silu only"]),
+      ...requireComputeFloats({ gate }),
+      ...requireSameDType({ gate, up, output }),
+    ],
     run({ gate, up, output }) {
-      expectShape("swiglu", "up", up, gate.shape);
-      expectShape("swiglu", "output", output, gate.shape);
-      backend.call("swiglu", addon.swiglu, new CallArguments().tensor(gate).tensor(up).tensor(output));
+      expectShape("gatedActivation", "up", up, gate.shape);
+      expectShape("gatedActivation", "output", output, gate.shape);
+      backend.call("gatedActivation", addon.swiglu, new CallArguments().tensor(gate).tensor(up).tensor(output));
     },
   });
 
   kernels.register(embedding, {
     name,
-    supports: ({ table, output }) => requireFloats({ table, output }),
+    supports: ({ table, scale = 1, output }) => [...requireFloats({ table, output }), ...(scale === 1 ? [] : ["the kernel does not scale"])],
     run({ ids, table, output }) {
       expectShape("embedding", "ids", ids, [-1]);
       expectShape("embedding", "output", output, [ids.numRows, table.rowLength]);
@@ -75,7 +82,7 @@ export function registerFloatKernels(backend: NativeBackend): void {
 
   kernels.register(add, {
     name,
-    supports: ({ a, b, output }) => [...requireComputeFloats({ a }), ...requireSameDType({ a, b, output })],
+    supports: ({ a, b, scale = 1, output }) => [...(scale === 1 ? [] : ["the kernel does not scale"]), ...requireComputeFloats({ a }), ...requireSameDType({ a, b, output })],
     run({ a, b, output }) {
       expectShape("add", "b", b, a.shape);
       expectShape("add", "output", output, a.shape);

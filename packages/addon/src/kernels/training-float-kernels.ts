@@ -1,10 +1,10 @@
 import {
   crossEntropy,
   expectShape,
+  gatedActivationBackward,
   headNormBackward,
   linearInputGradient,
   rmsNormBackward,
-  swigluBackward,
 } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
@@ -58,16 +58,17 @@ export function registerTrainingFloatKernels(backend: NativeBackend): void {
     },
   });
 
-  registerPacked(backend, swigluBackward, addon.swigluBackward, {
+  registerPacked(backend, gatedActivationBackward, addon.swigluBackward, {
     name,
-    supports: ({ gate, up, outputGradient, gateGradient, upGradient }) => [
+    supports: ({ gate, up, activation, outputGradient, gateGradient, upGradient }) => [
+      ...(activation === "silu" ? [] : ["the kernel computes silu only"]),
       ...requireComputeFloats({ gate }),
       ...requireSameDType({ gate, up, outputGradient, gateGradient, upGradient }),
     ],
     pack({ gate, up, outputGradient, gateGradient, upGradient }) {
       const call = new CallArguments().tensor(gate);
       for (const [operand, tensor] of Object.entries({ up, outputGradient, gateGradient, upGradient })) {
-        expectShape("swigluBackward", operand, tensor, gate.shape);
+        expectShape("gatedActivationBackward", operand, tensor, gate.shape);
         call.tensor(tensor);
       }
       return call;

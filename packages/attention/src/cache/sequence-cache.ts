@@ -20,6 +20,8 @@ export interface SequenceCacheOptions extends KeyValueShape {
   readonly decode?: DecodePolicy;
   /** Tokens that will follow the prefill: room made once, so that decoding does not grow the cache. Default 0; pages need none. */
   readonly reserveTokens?: number;
+  /** Modes that the model fixes for all heads of a layer, whatever the decode policy; undefined: a router decides. */
+  readonly fixedModes?: readonly (AttentionMode | undefined)[];
   /** Where keys and values are kept in pages, with those of other sequences. Without one, each layer has tensors of its own. */
   readonly pool?: PagePool;
 }
@@ -37,6 +39,8 @@ interface Layer {
 export class SequenceCache implements Disposable {
   readonly decode: DecodePolicy;
   readonly #layers: (Layer | undefined)[];
+  /** Of layers whose tokens were forgotten. */
+  readonly #keptModes = new Map<number, readonly AttentionMode[]>();
   #length = 0;
 
   constructor(private readonly options: SequenceCacheOptions) {
@@ -87,15 +91,17 @@ export class SequenceCache implements Disposable {
     return this.#layer(index).storage;
   }
 
-  /** The mode of each key-value head, decided at the first prefill; undefined before. */
+  /** The mode of each key-value head: as the model fixes it, or as decided at the first prefill; undefined before. */
   modes(layer: number): readonly AttentionMode[] | undefined {
-    return this.#layers[layer]?.modes;
+    const fixed = this.options.fixedModes?.[layer];
+    if (fixed === undefined) return this.#layers[layer]?.modes ?? this.#keptModes.get(layer);
+    return Array.from({ length: this.options.numKeyValueHeads }, () => fixed);
   }
 
   /** Patterns of a layer's heads after the first prefill, by the decode policy. */
   decodePatterns(layer: number): KnownPatterns {
     const modes = this.modes(layer);
-    if (modes === undefined || this.decode === "full") return fullPatterns(this.options.numKeyValueHeads);
+    if (modes === undefined || this.#keepsAll(layer)) return fullPatterns(this.options.numKeyValueHeads);
     return knownPatterns(modes.map((mode) => attentionModeDefinition(mode).decodePattern(mode)));
   }
 
@@ -107,7 +113,7 @@ export class SequenceCache implements Disposable {
     const tokens = keys.shape[0]!;
     const layer = this.#layers[index] ?? { storage: this.#newStorage(tokens), modes: undefined };
     try {
-      layer.storage.makeRoom(this.#retentions(layer.modes), tokens);
+      layer.storage.makeRoom(this.#retentions(index, layer.modes), tokens);
       keys.backend.kernels.run(cacheAppend, { keys, values, cache: layer.storage });
     } catch (error) {
       if (this.#layers[index] === undefined) layer.storage.dispose();
@@ -124,7 +130,7 @@ export class SequenceCache implements Disposable {
   makeRoom(tokens: number): void {
     for (const index of this.#layers.keys()) {
       const { storage, modes } = this.#layer(index);
-      storage.makeRoom(this.#retentions(modes), tokens);
+      storage.makeRoom(this.#retentions(index, modes), tokens);
     }
   }
 
@@ -141,13 +147,22 @@ export class SequenceCache implements Disposable {
   settle(index: number, modes?: readonly AttentionMode[]): void {
     const layer = this.#layer(index);
     layer.modes ??= modes;
-    if (this.decode === "full") return;
-    layer.storage.settle(this.#retentions(layer.modes));
+    if (this.#keepsAll(index)) return;
+    layer.storage.settle(this.#retentions(index, layer.modes));
   }
 
   /** Counts tokens as completed once every layer has them. */
   advance(tokens: number): void {
     this.#length += tokens;
+  }
+
+  /** Gives all memory back and keeps the modes: the sequence is to be read again under them. */
+  forgetTokens(): void {
+    for (const index of this.#layers.keys()) {
+      const modes = this.modes(index);
+      if (modes !== undefined) this.#keptModes.set(index, modes);
+    }
+    this.#disposeStorage();
   }
 
   /**
@@ -163,6 +178,11 @@ export class SequenceCache implements Disposable {
 
   /** Frees all layers, also when the backend fails at one; its first error is thrown at the end. */
   dispose(): void {
+    this.#keptModes.clear();
+    this.#disposeStorage();
+  }
+
+  #disposeStorage(): void {
     using scope = new MemoryScope();
     for (const layer of this.#layers) if (layer !== undefined) scope.track({ [Symbol.dispose]: () => layer.storage.dispose() });
     this.#layers.fill(undefined);
@@ -185,10 +205,16 @@ export class SequenceCache implements Disposable {
     return new ContiguousLayer(backend, numKeyValueHeads, headDim, dtype, tokens + reserveTokens);
   }
 
-  #retentions(modes: readonly AttentionMode[] | undefined) {
+  /** Whether the decode policy has all heads of a layer read everything. */
+  #keepsAll(layer: number): boolean {
+    return this.decode === "full" && this.options.fixedModes?.[layer] === undefined;
+  }
+
+  /** What the heads keep: everything until the first prefill's attention has run. */
+  #retentions(layer: number, modes: readonly AttentionMode[] | undefined) {
     return Array.from({ length: this.options.numKeyValueHeads }, (_, head) => {
       const mode = modes?.[head];
-      if (mode === undefined || this.decode === "full") return { type: "all" } as const;
+      if (mode === undefined || this.#keepsAll(layer)) return { type: "all" } as const;
       return attentionModeDefinition(mode).retention(mode);
     });
   }

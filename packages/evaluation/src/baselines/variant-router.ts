@@ -1,7 +1,7 @@
 import { EvaluationError } from "@elastic-attention/core";
 import { type LocalEngine, routeRequest } from "@elastic-attention/generation";
 import { ConstantRouter, type HeadList, randomHeadList, type Router, StaticRouter } from "@elastic-attention/router";
-import { elasticModeSettings } from "@elastic-attention/transformer";
+import { elasticModeSettings, routedLayers } from "@elastic-attention/transformer";
 import { readHeadScores, requireShape } from "./head-scores-file.js";
 import type { Variant } from "./variant.js";
 
@@ -17,7 +17,7 @@ export function variantRouter(variant: Variant, engine: LocalEngine, seed: numbe
   const { sizes, spec } = engine.pretrained;
   const { full, streaming, xattention } = elasticModeSettings(sizes);
   const fixed = (list: HeadList, sparsity = list.sparsity) =>
-    new StaticRouter({ list, retrievalMode: full, sparseMode: streaming, sparsity });
+    new StaticRouter({ list, retrievalMode: full, sparseMode: streaming, sparsity, routedLayers: routedLayers(spec) });
   switch (variant.kind) {
     case "full":
       return undefined;

@@ -1,17 +1,19 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ZodType } from "zod";
-import { DatasetError, nearestName, UnknownNameError } from "@elastic-attention/core";
+import { DatasetError, decodeText, nearestName, TextEncodingError, UnknownNameError } from "@elastic-attention/core";
+import { readBytes } from "@elastic-attention/data-files";
 import type { SuiteOptions } from "../suite.js";
 
 const again = "The file is damaged or was cut short while downloading; download it again.";
 
-/** @throws DatasetError for a file that is missing, empty or not readable */
+/** The text of a file, decompressed, in UTF-8 or with a byte order mark. @throws DatasetError for a file that is missing, empty or not readable */
 export function readDataText(path: string): string {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = decodeText(readBytes(path), path);
   } catch (cause) {
+    if (TextEncodingError.isInstance(cause)) throw new DatasetError(`Cannot read ${path}: ${cause.message.split("\n")[0]!}`, { hint: cause.hint ?? again, cause });
     const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
     throw new DatasetError(missing ? `${path} does not exist.` : `Cannot read ${path}: ${(cause as Error).message}.`, {
       hint: missing ? "Check the name, or leave the option out for the data that come with the package." : "Check that it is a file that you may read.",
@@ -19,7 +21,7 @@ export function readDataText(path: string): string {
     });
   }
   if (text.trim() === "") throw new DatasetError(`${path} is empty.`, { hint: again });
-  return text.replace(/^\ufeff/, "");
+  return text;
 }
 
 /** @throws DatasetError for a file that is missing or not JSON */
@@ -35,7 +37,7 @@ export function readDataJson(path: string): unknown {
  */
 export function readDataRows(path: string): readonly unknown[] {
   const text = readDataText(path);
-  if (path.endsWith(".jsonl")) return readLines(text, path);
+  if (/\.jsonl(?:\.(?:gz|zst|br))?$/.test(path)) return readLines(text, path);
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -78,6 +78,8 @@ async function answer(sample: EvaluationSample, tokens: Int32Array, { engine, ro
   const request = {
     tokens,
     maxNewTokens: sample.maxNewTokens,
+    // Answers that are compared are greedy, whatever a model's folder asks for.
+    defaults: "none" as const,
     decode,
     signal,
     ...(sample.stop === undefined ? {} : { stop: sample.stop }),

@@ -34,7 +34,6 @@ export class ActiveRequest implements RequestView {
   startedAlone = false;
   readonly #checked: CheckedRequest;
   readonly #routing: RequestRouting;
-  readonly #seed: number;
   readonly #answer: Answer;
   readonly #measured: Measurements;
   #parts: Int32Array[] = [];
@@ -49,10 +48,9 @@ export class ActiveRequest implements RequestView {
     readonly request: GenerationRequest,
     onRead: () => void,
   ) {
-    const { choice, tokenizer, endOfText, sessions, sparsity } = context;
+    const { choice, tokenizer, defaults, endOfText, sessions, sparsity } = context;
     this.#routing = routeRequest(choice, request);
-    this.#checked = checkRequest(request, tokenizer, choice.model.spec.contextLength);
-    this.#seed = this.#checked.sampling.seed ?? Math.floor(Math.random() * 2 ** 32);
+    this.#checked = checkRequest(request, tokenizer, choice.model.spec, defaults);
     this.#answer = new Answer(this.#checked, endOfText, tokenizer);
     this.events = new EventQueue(onRead);
     this.turn = new SessionTurn(request, this.#checked, sessions);
@@ -93,7 +91,7 @@ export class ActiveRequest implements RequestView {
   start(alone: boolean): void {
     const { choice, tokenizer } = this.context;
     const { decoder } = choice.model;
-    const { tokens, decode, maxNewTokens, sampling } = this.#checked;
+    const { tokens, decode, maxNewTokens, settings } = this.#checked;
     this.state = "prefill";
     this.startedAlone = alone;
     this.waitsForMemory = false;
@@ -101,14 +99,16 @@ export class ActiveRequest implements RequestView {
     this.#cache = held ?? decoder.createCache({ decode, reserveTokens: this.memory.reserveTokens });
     this.#parts = this.turn.parts;
     this.#measured.reusedTokens = this.turn.reusedTokens;
-    this.#sampler = new TokenSampler(decoder.backend, decoder.spec.vocabularySize, { ...sampling, seed: this.#seed }, tokens);
+    this.#sampler = new TokenSampler(decoder.backend, decoder.spec.vocabularySize, settings, tokens);
   }
 
   /** The next part of the prompt for a prefill; undefined when all has been read. */
   nextPart(): PrefillSequence | undefined {
     const tokens = this.#parts.shift();
     const { router } = this.#routing;
-    return tokens === undefined ? undefined : { tokens, cache: this.cache, ...(router === undefined ? {} : { router }) };
+    if (tokens === undefined) return undefined;
+    const rotaryLength = this.cache.length + tokens.length + this.#parts.reduce((sum, { length }) => sum + length, 0);
+    return { tokens, cache: this.cache, rotaryLength, ...(router === undefined ? {} : { router }) };
   }
 
   /** Tells how far the prefill is, each layer once. */
@@ -141,7 +141,7 @@ export class ActiveRequest implements RequestView {
   finish(reason: FinishReason): void {
     const { text, numTokens } = this.#answer;
     const cache = this.state === "decode" ? this.#cache : undefined;
-    const report = routingReport(this.#measured, numTokens, this.#routing, this.#routed, cache && this.memory.held(cache));
+    const report = routingReport(this.#measured, numTokens, this.#checked.settings, this.#routing, this.#routed, cache && this.memory.held(cache));
     const kept = cache === undefined ? undefined : this.turn.stateAfter(this.#answer, cache, this.#routed!.assignment);
     if (kept !== undefined) this.#cache = undefined;
     this.#release("done");

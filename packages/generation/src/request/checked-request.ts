@@ -1,9 +1,11 @@
 import { InvalidRequestError } from "@elastic-attention/core";
 import { TokenLimitError } from "@elastic-attention/tokenizer";
-import { checkSampling, type CheckedSampling } from "../sampling/checked-sampling.js";
+import type { ModelSpec } from "@elastic-attention/transformer";
+import type { GenerationDefaults } from "../defaults/generation-defaults.js";
 import type { Tokenizer } from "../tokenizer/tokenizer.js";
-import { tokenizing } from "../tokenizer/tokenizing.js";
 import type { GenerationRequest } from "./generation-request.js";
+import { type GenerationSettings, resolveSettings } from "./generation-settings.js";
+import { type PromptInput, readPrompt, type ReadPrompt } from "./read-prompt.js";
 
 /** A request that was checked against its model: what is left is to compute. */
 export interface CheckedRequest {
@@ -15,16 +17,18 @@ export interface CheckedRequest {
   /** Tokens that the answer's text goes on from; empty for an answer in a conversation. */
   readonly textBefore: Int32Array;
   readonly decode: "routed" | "full";
-  readonly sampling: CheckedSampling;
+  readonly settings: GenerationSettings;
 }
 
-/** New tokens where a request does not say how many. */
-export const defaultMaxNewTokens = 512;
-
-/** Checks a request against the model. @throws InvalidRequestError, TokenizerError */
-export function checkRequest(request: GenerationRequest, tokenizer: Tokenizer, contextLength: number): CheckedRequest {
+/** Checks a request against the model, whose defaults count where it says nothing. @throws InvalidRequestError, TokenizerError */
+export function checkRequest(
+  request: GenerationRequest,
+  tokenizer: Tokenizer,
+  { contextLength, vocabularySize }: Pick<ModelSpec, "contextLength" | "vocabularySize">,
+  defaults: GenerationDefaults,
+): CheckedRequest {
   // What needs no tokenizer comes first: it is refused at once, however long the text is.
-  const { stop = [], decode = "routed", maxNewTokens: asked } = request;
+  const { stop = [], decode = "routed", maxNewTokens: asked, defaults: which = "model" } = request;
   if (asked !== undefined && !(Number.isSafeInteger(asked) && asked >= 0)) {
     throw new InvalidRequestError(`maxNewTokens must be a whole number, 0 or more, found ${String(asked)}.`);
   }
@@ -34,10 +38,12 @@ export function checkRequest(request: GenerationRequest, tokenizer: Tokenizer, c
   if (decode !== "routed" && decode !== "full") {
     throw new InvalidRequestError(`decode must be "routed" or "full", found ${JSON.stringify(decode)}.`);
   }
+  if (which !== "model" && which !== "none") throw new InvalidRequestError(`defaults must be "model" or "none", found ${JSON.stringify(which)}.`);
   checkSession(request);
-  const sampling = checkSampling(request.sampling);
-  const { tokens, text } = tokenizing(() => promptWithin(request, tokenizer, contextLength));
+  const settings = resolveSettings(request, defaults);
+  const { tokens, text } = promptWithin(request, tokenizer, contextLength);
   if (tokens.length === 0) throw new InvalidRequestError("The prompt has no tokens.", "Give a text that is not empty.");
+  if (request.tokens !== undefined) checkVocabulary(tokens, vocabularySize);
   const room = contextLength - tokens.length;
   if (room < 1) {
     throw new InvalidRequestError(
@@ -45,23 +51,17 @@ export function checkRequest(request: GenerationRequest, tokenizer: Tokenizer, c
       "Shorten the prompt or choose a model with a longer context.",
     );
   }
-  const maxNewTokens = asked ?? Math.min(defaultMaxNewTokens, room);
+  const maxNewTokens = asked ?? Math.min(settings.maxNewTokens, room);
   if (maxNewTokens > room) {
     throw new InvalidRequestError(
       `${tokens.length} prompt tokens and ${maxNewTokens} new ones exceed the model's context of ${contextLength}.`,
       `Ask for at most ${room} new tokens.`,
     );
   }
-  const textBefore = request.messages === undefined ? tokens : new Int32Array(0);
-  return { tokens, text, maxNewTokens, stop, textBefore, decode, sampling };
+  const goesOn = request.messages === undefined || request.chatTemplate?.continueFinalMessage === true;
+  const textBefore = goesOn ? tokens : new Int32Array(0);
+  return { tokens, text, maxNewTokens, stop: settings.stop, textBefore, decode, settings: { ...settings, maxNewTokens } };
 }
-
-/** Token ids of a request's prompt, messages or tokens. @throws InvalidRequestError unless exactly one is given, TokenizerError */
-export function promptTokens(input: PromptInput, tokenizer: Tokenizer): Int32Array {
-  return tokenizing(() => readPrompt(input, tokenizer)).tokens;
-}
-
-type PromptInput = Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate" | "tokens">;
 
 function checkSession({ session, reroute = false }: GenerationRequest): void {
   if (session !== undefined && (typeof session !== "string" || session === "")) {
@@ -71,7 +71,7 @@ function checkSession({ session, reroute = false }: GenerationRequest): void {
 }
 
 /** A prompt of many times the context is refused before all of it is tokenized. @throws InvalidRequestError, TokenizerError */
-function promptWithin(input: PromptInput, tokenizer: Tokenizer, contextLength: number): ReturnType<typeof readPrompt> {
+function promptWithin(input: PromptInput, tokenizer: Tokenizer, contextLength: number): ReadPrompt {
   try {
     return readPrompt(input, tokenizer, contextLength);
   } catch (error) {
@@ -83,26 +83,8 @@ function promptWithin(input: PromptInput, tokenizer: Tokenizer, contextLength: n
   }
 }
 
-/** @param limit how many tokens can be used. */
-function readPrompt(input: PromptInput, tokenizer: Tokenizer, limit = Infinity): { readonly tokens: Int32Array; readonly text: string | undefined } {
-  const given = (["prompt", "messages", "tokens"] as const).filter((key) => input[key] !== undefined);
-  if (given.length !== 1) {
-    throw new InvalidRequestError(`Give exactly one of prompt, messages and tokens; found ${given.join(" and ") || "none"}.`);
-  }
-  if (input.tokens !== undefined) return { tokens: checkedIds(input.tokens), text: undefined };
-  if (input.messages !== undefined) {
-    if (input.messages.length === 0) throw new InvalidRequestError("A conversation needs at least one message.");
-    const text = tokenizer.applyChatTemplate(input.messages, input.chatTemplate);
-    return { tokens: tokenizer.encode(text, { addSpecialTokens: false, limit }), text };
-  }
-  if (typeof input.prompt !== "string") throw new InvalidRequestError("prompt must be a text.");
-  return { tokens: tokenizer.encode(input.prompt, { limit }), text: input.prompt };
-}
-
-/** Checked before the copy, which would cut 1.5 to 1. */
-function checkedIds(ids: ArrayLike<number>): Int32Array {
-  const list = Array.from(ids);
-  const bad = list.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < 2 ** 31));
-  if (bad >= 0) throw new InvalidRequestError(`tokens[${bad}] is ${String(list[bad])}; token ids are whole numbers from 0.`);
-  return Int32Array.from(list);
+/** Tokens that a tokenizer gave are its own. @throws InvalidRequestError */
+function checkVocabulary(tokens: Int32Array, vocabularySize: number): void {
+  const bad = tokens.findIndex((id) => id >= vocabularySize);
+  if (bad >= 0) throw new InvalidRequestError(`tokens[${bad}] is ${tokens[bad]}; the model's vocabulary has ${vocabularySize} tokens.`, "Use the ids of this model's tokenizer.");
 }

@@ -1,6 +1,7 @@
 import type { ChatTemplateOptions } from "../tokenizer/chat-template.js";
 import type { Router } from "@elastic-attention/router";
 import type { ElasticModeName } from "@elastic-attention/transformer";
+import type { GenerationSettings } from "./generation-settings.js";
 import type { RequestRouting } from "./request-routing.js";
 
 /** One message of a conversation, in the form chat templates expect. */
@@ -13,9 +14,12 @@ export interface ChatMessage {
   readonly [key: string]: unknown;
 }
 
-/** How the next token is drawn. All fields optional; the default is greedy. */
+/**
+ * How the next token is drawn. What is left out is as the model's generation_config.json says, where the model has one, else
+ * greedy.
+ */
 export interface SamplingParameters {
-  /** 0 (default) is greedy. */
+  /** 0 is greedy. */
   readonly temperature?: number;
   /** Keep the k most likely tokens; 0 keeps all. */
   readonly topK?: number;
@@ -41,9 +45,15 @@ export interface GenerationRequest {
   /** What the messages are rendered with: tools, documents, variables such as `enable_thinking`, or a message to continue. */
   readonly chatTemplate?: ChatTemplateOptions;
   readonly tokens?: ArrayLike<number>;
+  /** Default: as the model's generation_config.json says, else 512, and at most what the context has room for. */
   readonly maxNewTokens?: number;
   readonly sampling?: SamplingParameters;
-  /** Generation ends before the first of these texts; none of it is emitted. */
+  /**
+   * What counts where `sampling`, `maxNewTokens` and `stop` say nothing: "model" (default) is generation_config.json of the
+   * model's folder, then the engine's defaults; "none" is the engine's defaults alone: greedy, 512 tokens, no stop text.
+   */
+  readonly defaults?: "model" | "none";
+  /** Generation ends before the first of these texts; none of it is emitted. Default: as the model's generation_config.json says. */
   readonly stop?: readonly string[];
   /** Default: the model's own elastic modes, "full" for a plain checkpoint. */
   readonly mode?: ModeName;
@@ -73,6 +83,8 @@ export interface RoutingReport {
   /** Of the prompt's tokens, those that the session's cache held already. */
   readonly reusedTokens: number;
   readonly newTokens: number;
+  /** What the answer was drawn with, and where each setting comes from; undefined for a request that was aborted before it was looked at. */
+  readonly settings: GenerationSettings | undefined;
   /** What decided: the model's learned routers, a head list, nothing, or a router of the caller's own. */
   readonly router: RequestRouting["kind"];
   /** Share of key-value heads in the sparse mode over all layers (paper eq. 4). */

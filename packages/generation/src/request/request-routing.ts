@@ -1,7 +1,7 @@
 import { InvalidRequestError } from "@elastic-attention/core";
 import { type AttentionMode, attentionModeDefinition } from "@elastic-attention/attention";
 import { ConstantRouter, makeRouter, type Router, type ScoringRouter, SparsityDial, StaticRouter } from "@elastic-attention/router";
-import { elasticModeNames, elasticModes, type ElasticSpec, findElasticModes, type PretrainedModel } from "@elastic-attention/transformer";
+import { elasticModeNames, elasticModes, type ElasticSpec, findElasticModes, type PretrainedModel, routedLayers } from "@elastic-attention/transformer";
 import type { GenerationRequest, ModeName } from "./generation-request.js";
 import type { RouterChoice, RouterKind } from "./router-choice.js";
 
@@ -57,7 +57,7 @@ function namedRouter({ model }: RoutingSource, name: string, mode: ModeName | un
   if (!isScoring(router)) {
     throw new InvalidRequestError(`Router "${name}" does not score heads, so that sparsity cannot be set.`, "Leave sparsity out.");
   }
-  return new SparsityDial({ router, target: sparsity, numLayers });
+  return new SparsityDial({ router, target: sparsity, numLayers, routedLayers: routedLayers(model.spec) });
 }
 
 function isScoring(router: Router): router is ScoringRouter {
@@ -77,11 +77,11 @@ function modelRouter(source: RoutingSource, mode: ModeName | undefined, sparsity
   const learned = source.router === "learned" ? model.learnedRouter(retrievalMode, sparseMode) : undefined;
   if (learned !== undefined) {
     if (sparsity === undefined) return learned;
-    return new SparsityDial({ router: learned, target: sparsity, numLayers: model.spec.numLayers });
+    return new SparsityDial({ router: learned, target: sparsity, numLayers: model.spec.numLayers, routedLayers: routedLayers(model.spec) });
   }
   if (headList !== undefined) {
     // The list ranks all heads of the model, so any share is met to within one head without a dial.
-    return new StaticRouter({ list: headList, retrievalMode, sparseMode, ...(sparsity === undefined ? {} : { sparsity }) });
+    return new StaticRouter({ list: headList, retrievalMode, sparseMode, routedLayers: routedLayers(model.spec), ...(sparsity === undefined ? {} : { sparsity }) });
   }
   // Nothing is to be chosen at the two ends.
   if (sparsity === 0) return new ConstantRouter(retrievalMode);

@@ -1,18 +1,20 @@
 import { effectiveSparsity, modelSparsity } from "@elastic-attention/attention";
 import type { SequenceRouting } from "@elastic-attention/transformer";
 import type { RoutingReport } from "./generation-request.js";
+import type { GenerationSettings } from "./generation-settings.js";
 import { Measurements } from "./measurements.js";
 import type { RequestRouting } from "./request-routing.js";
 
 /** Of a request that was aborted before anything was done for it, its prompt not even read. */
 export function emptyReport(): RoutingReport {
-  return routingReport(new Measurements(0), 0, { modeLabels: [], kind: "none" }, undefined);
+  return routingReport(new Measurements(0), 0, undefined, { modeLabels: [], kind: "none" }, undefined);
 }
 
 /** Report of a run that got as far as `routing` (undefined: the prefill did not end). */
 export function routingReport(
   measured: Measurements,
   newTokens: number,
+  settings: GenerationSettings | undefined,
   { modeLabels, kind }: Pick<RequestRouting, "modeLabels" | "kind">,
   routing: Pick<SequenceRouting, "assignment" | "blocks"> | undefined,
   memory: Pick<RoutingReport, "keyValueBytes" | "fullKeyValueBytes"> = { keyValueBytes: 0, fullKeyValueBytes: 0 },
@@ -23,6 +25,7 @@ export function routingReport(
     promptTokens,
     reusedTokens,
     newTokens,
+    settings,
     router: kind,
     modelSparsity: modelSparsity({ modes: [], assignment }),
     effectiveSparsity: effectiveSparsity(routing?.blocks ?? []),

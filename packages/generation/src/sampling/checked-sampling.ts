@@ -4,9 +4,17 @@ import type { SamplingParameters } from "../request/generation-request.js";
 /** Sampling parameters with every default filled in but the seed's. */
 export type CheckedSampling = Required<Omit<SamplingParameters, "seed">> & Pick<SamplingParameters, "seed">;
 
-/** @throws InvalidRequestError for values out of range, naming the parameter */
-export function checkSampling(parameters: SamplingParameters = {}): CheckedSampling {
-  const { temperature = 0, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, seed } = parameters;
+/** What counts where neither a request nor the model says anything: greedy. */
+export const engineSampling: Required<Omit<SamplingParameters, "seed">> = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 };
+
+/**
+ * @param defaults what counts where the parameters say nothing, before {@link engineSampling}
+ * @throws InvalidRequestError for values out of range, naming the parameter
+ */
+export function checkSampling(parameters: SamplingParameters = {}, defaults: Omit<SamplingParameters, "seed"> = {}): CheckedSampling {
+  const of = (name: keyof typeof engineSampling): number => parameters[name] ?? defaults[name] ?? engineSampling[name];
+  const [temperature, topK, topP, minP, repetitionPenalty] = [of("temperature"), of("topK"), of("topP"), of("minP"), of("repetitionPenalty")];
+  const { seed } = parameters;
   requireRange("temperature", temperature, temperature >= 0, "0 or more");
   requireRange("topK", topK, Number.isInteger(topK) && topK >= 0, "a whole number, 0 or more");
   requireRange("topP", topP, topP > 0 && topP <= 1, "above 0, at most 1");
@@ -17,5 +25,5 @@ export function checkSampling(parameters: SamplingParameters = {}): CheckedSampl
 }
 
 function requireRange(name: string, value: number, valid: boolean, expected: string): void {
-  if (!valid) throw new InvalidRequestError(`${name} must be ${expected}, found ${value}.`);
+  if (typeof value !== "number" || !valid) throw new InvalidRequestError(`${name} must be ${expected}, found ${String(value)}.`);
 }

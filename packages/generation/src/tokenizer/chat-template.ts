@@ -13,17 +13,28 @@ export interface ChatTemplateOptions extends Omit<ChatRenderOptions, "addGenerat
    * with the answer instead.
    */
   readonly addGenerationPrompt?: boolean | undefined;
+  /**
+   * Whether the model is to think before it answers, for templates that have a switch for it (the variable `enable_thinking`,
+   * in some `thinking`); default: as the template does without being told.
+   */
+  readonly thinking?: boolean | undefined;
 }
+
+/** Variables by which templates are told whether to think. */
+const thinkingVariables = ["enable_thinking", "thinking"];
 
 /** A model's Jinja template for conversations. */
 export class ChatTemplate {
   readonly #template: Template;
+  /** Those of {@link thinkingVariables} that the template reads. */
+  readonly #thinkingVariables: readonly string[];
 
   /**
    * @param config tokenizer_config.json, which names the special tokens that templates use.
    * @throws TokenizerError when the template cannot be parsed
    */
   constructor(source: string, config: Readonly<Record<string, unknown>> = {}) {
+    this.#thinkingVariables = thinkingVariables.filter((name) => readsVariable(source, name));
     try {
       this.#template = new Template(source, { variables: specialTokens(config) });
     } catch (cause) {
@@ -35,9 +46,16 @@ export class ChatTemplate {
     }
   }
 
+  /** Whether the template has a switch for thinking. */
+  get hasThinkingSwitch(): boolean {
+    return this.#thinkingVariables.length > 0;
+  }
+
   /** The conversation, by default followed by the opening of the assistant's turn. @throws ChatTemplateError */
   render(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
-    const complete = { ...options, addGenerationPrompt: options.addGenerationPrompt ?? options.continueFinalMessage !== true };
+    const { thinking, ...rest } = options;
+    const variables = { ...this.#thinkingSwitch(thinking), ...options.variables };
+    const complete = { ...rest, variables, addGenerationPrompt: options.addGenerationPrompt ?? options.continueFinalMessage !== true };
     try {
       return this.#template.render(messages, complete);
     } catch (error) {
@@ -50,6 +68,15 @@ export class ChatTemplate {
       const hint = "Most templates want user and assistant to take turns, and at most one system message, in front.";
       throw new ChatTemplateError(`The model's chat template refuses ${which}: ${error.message}`, hint, error);
     }
+  }
+
+  /** The switch as variables of the template. */
+  #thinkingSwitch(thinking: boolean | undefined): Record<string, boolean> {
+    if (thinking === undefined) return {};
+    if (!this.hasThinkingSwitch) {
+      throw new ChatTemplateError("The model's chat template has no switch for thinking.", `It reads neither ${thinkingVariables.join(" nor ")}: leave the option out.`);
+    }
+    return Object.fromEntries(this.#thinkingVariables.map((name) => [name, thinking]));
   }
 
   /** The first message with which the conversation up to there is refused; undefined when it is not the messages' doing. */
@@ -67,6 +94,11 @@ export class ChatTemplate {
     for (let count = 1; count <= messages.length && performance.now() < end; count++) if (raises(count)) return count - 1;
     return undefined;
   }
+}
+
+/** As a variable: not as a part of something, nor as a text. */
+function readsVariable(source: string, name: string): boolean {
+  return new RegExp(`(?<![.\\w'"])${name}(?![\\w'"])`).test(source);
 }
 
 function place({ line, column }: TemplateError): string {

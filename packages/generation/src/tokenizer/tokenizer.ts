@@ -7,6 +7,7 @@ import { ChatTemplate, type ChatTemplateOptions } from "./chat-template.js";
 import { Detokenizer } from "../text/detokenizer.js";
 import type { ChatMessage } from "../request/generation-request.js";
 import { readGgufTokenizer } from "./gguf/gguf-tokenizer.js";
+import { endOfTurnTokens } from "./end-of-turn.js";
 import type { TokenCodec, TokenizerParts } from "./token-codec.js";
 import { readTokenizerFiles, type TokenizerFiles } from "./tokenizer-files.js";
 
@@ -14,6 +15,7 @@ import { readTokenizerFiles, type TokenizerFiles } from "./tokenizer-files.js";
 export class Tokenizer {
   readonly #codec: TokenCodec;
   readonly #template: ChatTemplate | undefined;
+  #endOfTurn: readonly number[] | undefined;
 
   /** Ids at which an answer ends, where the tokenizer's own file says so; a folder says it elsewhere. */
   readonly endOfText: readonly number[];
@@ -37,6 +39,22 @@ export class Tokenizer {
 
   get hasChatTemplate(): boolean {
     return this.#template !== undefined;
+  }
+
+  /** Whether the chat template can be told to think or not: the option `thinking`. */
+  get hasThinkingSwitch(): boolean {
+    return this.#template?.hasThinkingSwitch ?? false;
+  }
+
+  /** Ids that the chat template ends an answer with; none without a template. */
+  get endOfTurn(): readonly number[] {
+    this.#endOfTurn ??= endOfTurnTokens((messages) => this.#rendered(messages), this.#codec);
+    return this.#endOfTurn;
+  }
+
+  /** The token of an id as it stands in the vocabulary, such as `Ġsea`; undefined for ids outside it. */
+  token(id: number): string | undefined {
+    return this.#codec.token(id);
   }
 
   /** Whether an id marks structure (begin of text, end of a turn) rather than text. */
@@ -108,5 +126,14 @@ export class Tokenizer {
   /** Token ids of a conversation. @throws InvalidRequestError */
   encodeChat(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): Int32Array {
     return this.encode(this.applyChatTemplate(messages, options), { addSpecialTokens: false });
+  }
+
+  /** A conversation without the opening of an answer; undefined where there is no template, and for what it refuses. */
+  #rendered(messages: readonly ChatMessage[]): string | undefined {
+    try {
+      return this.#template?.render(messages, { addGenerationPrompt: false });
+    } catch {
+      return undefined;
+    }
   }
 }

@@ -6,6 +6,6 @@ registerModelAdapter({
   architectures: ["Qwen3ForCausalLM", "PawQwen3ForCausalLM"],
   matches: (config) => config.architecture.endsWith("Qwen3ForCausalLM"),
   spec: (config) =>
-    huggingFaceSpec(config, { queryKeyValueBias: false, attentionOutputBias: false, mlpBias: false, queryKeyNorm: true }),
+    huggingFaceSpec(config, { queryKeyNorm: "head" }),
   weightName: huggingFaceWeightName,
 });

@@ -98,6 +98,21 @@ describe("chat templates", () => {
     expect(template.render([parts, { role: "assistant", content: "Hello," }], { ...options, continueFinalMessage: true })).toBe("2TFalse<Hi><Hello,");
   });
 
+  it("are told whether to think by the variable that they read, or refuse to be told", () => {
+    const qwen = new ChatTemplate("{{ 'think' if enable_thinking is not defined or enable_thinking else 'answer' }}");
+    expect([undefined, true, false].map((thinking) => qwen.render(user, { thinking }))).toEqual(["think", "think", "answer"]);
+    const granite = new ChatTemplate("{% if thinking %}think{% endif %}{{ messages[0].thinking }}");
+    expect([granite.render(user, { thinking: true }), granite.hasThinkingSwitch]).toEqual(["think", true]);
+    const neither = new ChatTemplate("{{ messages[0].thinking }}{% if 'thinking' in messages[0] %}x{% endif %}");
+    expect(neither.hasThinkingSwitch).toBe(false);
+    expect(() => neither.render(user, { thinking: false })).toThrow(/no switch for thinking/);
+  });
+
+  it("render half characters, which become replacement characters when they are encoded", () => {
+    const text = tokenizer.applyChatTemplate([{ role: "user", content: "a\uD83Cb" }]);
+    expect(tokenizer.decode(tokenizer.encode(text), { skipSpecialTokens: false })).toContain("a\uFFFDb");
+  });
+
   it("that would run without end are refused within a second, and the next rendering works", () => {
     const template = new ChatTemplate("{% for m in messages if m.content == 'loop' %}{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}{% endfor %}ok");
     expect(() => template.render([{ role: "user", content: "loop" }])).toThrow(InvalidRequestError);
@@ -135,6 +150,16 @@ describe("tokenizer files", () => {
       expect(load(files)).toThrow(words);
       expect(load(files)).toThrow(expect.objectContaining({ code: "TOKENIZER", hint: expect.any(String) }));
     }
+  });
+
+  it("whose vocabulary has holes give no text for them", () => {
+    const holes = { ...minimal, model: { ...minimal.model, vocab: { a: 0, b: 5, ab: 9 } } };
+    const { encode, decode } = inFolder({ "tokenizer.json": JSON.stringify(holes) }, (path) => {
+      const loaded = Tokenizer.load(path);
+      return { encode: (text: string) => Array.from(loaded.encode(text)), decode: (ids: number[]) => loaded.decode(ids) };
+    });
+    expect(encode("abb")).toEqual([9, 5]);
+    expect(decode([9, 3, 100, 5])).toBe(decode([9, 5]));
   });
 
   it("whose vocabulary lacks a character fail instead of naming another token", () => {

@@ -7,8 +7,8 @@ import type { PendingScores, RouterInput, ScoringRouter } from "../router.js";
 import type { RouterWeights } from "./router-weights.js";
 
 export interface LearnedRouterOptions {
-  /** One for each layer; they stay their owner's, as several routers may share them. */
-  readonly layers: readonly RouterWeights[];
+  /** By layer, undefined where it is never asked; they stay their owner's, as several routers may share them. */
+  readonly layers: readonly (RouterWeights | undefined)[];
   readonly retrievalMode: AttentionMode;
   readonly sparseMode: AttentionMode;
   /** Default: first and last 100 tokens (paper D.1). */
@@ -31,7 +31,7 @@ export class LearnedRouter implements ScoringRouter {
 
   /** Parameters of all layers. */
   get parameters(): number {
-    return this.options.layers.reduce((sum, layer) => sum + layer.parameters, 0);
+    return this.options.layers.reduce((sum, layer) => sum + (layer?.parameters ?? 0), 0);
   }
 
   /** The kernel decides; attention can take the decision from the device. */

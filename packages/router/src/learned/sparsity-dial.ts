@@ -7,6 +7,8 @@ export interface SparsityDialOptions {
   /** Share of heads in the sparse mode over the whole model, 0 to 1. */
   readonly target: number;
   readonly numLayers: number;
+  /** Layers that it is asked about, which the share is of. Default all. */
+  readonly routedLayers?: readonly number[];
 }
 
 /**
@@ -28,7 +30,7 @@ export class SparsityDial implements Router {
   route(input: RouterInput): HeadPlan {
     const { layer, keys, offsets } = input;
     const [sequences, heads] = [offsets.length - 1, keys.shape[1]!];
-    const quota = layerQuotas(this.options, heads)[layer] ?? 0;
+    const quota = this.expectedSparseHeads(this.options.numLayers, heads)[layer] ?? 0;
     using scope = new MemoryScope();
     const source = scope.track(startScore(this.options.router, input));
     const decide = () => {
@@ -41,7 +43,10 @@ export class SparsityDial implements Router {
   }
 
   expectedSparseHeads(_numLayers: number, numKeyValueHeads: number): readonly number[] {
-    return layerQuotas(this.options, numKeyValueHeads);
+    const { target, numLayers, routedLayers } = this.options;
+    if (routedLayers === undefined) return layerQuotas(this.options, numKeyValueHeads);
+    const quotas = layerQuotas({ target, numLayers: routedLayers.length }, numKeyValueHeads);
+    return Array.from({ length: numLayers }, (_, layer) => quotas[routedLayers.indexOf(layer)] ?? 0);
   }
 
   /** The wrapped router stays its owner's. */

@@ -9,11 +9,13 @@ export interface StaticRouterOptions {
   readonly sparseMode: AttentionMode;
   /** Share of sparse heads over the model; default: the list's own. */
   readonly sparsity?: number;
+  /** Layers that it is asked about, which the share is of. Default all. */
+  readonly routedLayers?: readonly number[];
 }
 
 /**
  * The same heads for every input: the best k = floor((1 - MSR) · layers · heads) by score keep the retrieval mode
- * (paper appendix C). Meets any sparsity to within one head.
+ * (paper appendix C), over the layers that it is asked about. Meets any sparsity to within one head.
  */
 export class StaticRouter implements ScoringRouter {
   readonly name = "static";
@@ -24,10 +26,10 @@ export class StaticRouter implements ScoringRouter {
   readonly #scores: readonly Float32Array[];
 
   /** @throws ShapeError for a sparsity outside 0 to 1. */
-  constructor({ list, retrievalMode, sparseMode, sparsity = list.sparsity }: StaticRouterOptions) {
+  constructor({ list, retrievalMode, sparseMode, sparsity = list.sparsity, routedLayers }: StaticRouterOptions) {
     this.modes = [retrievalMode, sparseMode];
-    this.assignment = bestHeads(list.scores, sparsity);
-    const order = bestFirst(list.scores);
+    this.assignment = bestHeads(list.scores, sparsity, routedLayers);
+    const order = bestFirst(list.scores, routedLayers);
     const kept = keptHeads(order.length, sparsity);
     const scores = list.scores.map((row) => new Float32Array(row.length));
     for (const [rank, { layer, head }] of order.entries()) scores[layer]![head] = kept - rank - 0.5;
@@ -64,16 +66,19 @@ export class StaticRouter implements ScoringRouter {
   }
 }
 
-/** 0 for the k best heads over all layers, 1 for the rest; equal scores by layer, then head. @throws ShapeError */
-export function bestHeads(scores: readonly (readonly number[])[], sparsity: number): Uint8Array[] {
-  const order = bestFirst(scores);
-  const assignment = scores.map((row) => new Uint8Array(row.length).fill(1));
-  for (const { layer, head } of order.slice(0, keptHeads(order.length, sparsity))) assignment[layer]![head] = 0;
+/**
+ * 0 for the k best heads over all layers, 1 for the rest; equal scores by layer, then head. Layers that are not among
+ * `routedLayers` (default all) stand aside, with 0. @throws ShapeError
+ */
+export function bestHeads(scores: readonly (readonly number[])[], sparsity: number, routedLayers?: readonly number[]): Uint8Array[] {
+  const order = bestFirst(scores, routedLayers);
+  const assignment = scores.map((row) => new Uint8Array(row.length));
+  for (const { layer, head } of order.slice(keptHeads(order.length, sparsity))) assignment[layer]![head] = 1;
   return assignment;
 }
 
-function bestFirst(scores: readonly (readonly number[])[]): { layer: number; head: number; score: number }[] {
-  const heads = scores.flatMap((row, layer) => row.map((score, head) => ({ layer, head, score })));
+function bestFirst(scores: readonly (readonly number[])[], routedLayers?: readonly number[]): { layer: number; head: number; score: number }[] {
+  const heads = scores.flatMap((row, layer) => (routedLayers?.includes(layer) === false ? [] : row.map((score, head) => ({ layer, head, score }))));
   return heads.sort((a, b) => b.score - a.score || a.layer - b.layer || a.head - b.head);
 }
 

@@ -1,3 +1,4 @@
+import { StepLimit } from "../models/step-limit.js";
 import { TextTrie } from "../models/text-trie.js";
 import { spaceClass } from "../pattern/class-source.js";
 import { wordCharacters } from "../unicode/bert-characters.js";
@@ -34,6 +35,7 @@ export class TokenFinder {
   find(text: string, sink: AddedTokenSink): void {
     let done = 0;
     if (this.#size > 0) {
+      const steps = new StepLimit(text.length);
       for (let index = 0; index < text.length; ) {
         if (this.#begins[text.charCodeAt(index)] === 0) {
           index++;
@@ -41,7 +43,7 @@ export class TokenFinder {
         }
         let end = -1;
         let id = -1;
-        this.#trie.beginnings(text, index, (place, value) => ([end, id] = [place, value]));
+        steps.add(this.#trie.beginnings(text, index, (place, value) => ([end, id] = [place, value])));
         if (end < 0) {
           index++;
           continue;

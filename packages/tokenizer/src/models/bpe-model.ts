@@ -1,6 +1,7 @@
 import { TokenizerError } from "@elastic-attention/core";
 import type { TokenBuffer } from "../token-buffer.js";
 import { asByteTokens, type ByteTokens, byteTokens } from "./byte-tokens.js";
+import { CharacterPairs } from "./character-pairs.js";
 import type { MapVocabulary } from "./map-vocabulary.js";
 import type { MergeTable } from "./merge-table.js";
 import { SymbolRow } from "./symbol-row.js";
@@ -22,15 +23,18 @@ export interface BpeOptions {
 
 const cachedPieces = 20_000;
 const longestCachedPiece = 256;
+/** Pieces longer than this are cut where no merge can cross. */
+const longestUncutPiece = 32;
 
 /** Byte pair encoding: the characters of a piece merge pair by pair, the earliest rule first. */
 export class BpeModel implements TokenModel {
   readonly #row = new SymbolRow();
   readonly #cache = new Map<string, number | Int32Array>();
   readonly #bytes: ByteTokens | undefined;
-  readonly #asciiIds = new Int32Array(128).fill(-1);
+  /** Ids of tokens of one UTF-16 unit, by the unit; -1 where there is none. */
+  readonly #characterIds = new Int32Array(0x1_0000).fill(-1);
   readonly #decorated: boolean;
-  readonly #longest: number;
+  #pairs: CharacterPairs | undefined;
 
   constructor(
     readonly vocabulary: MapVocabulary,
@@ -38,24 +42,56 @@ export class BpeModel implements TokenModel {
     private readonly options: BpeOptions,
   ) {
     this.#bytes = options.byteFallback ? byteTokens((token) => vocabulary.id(token)) : undefined;
-    this.#longest = Math.max(1, vocabulary.longest());
     this.#decorated = options.continuingSubwordPrefix !== "" || options.endOfWordSuffix !== "";
-    for (let code = 0; code < 128; code++) this.#asciiIds[code] = vocabulary.id(String.fromCharCode(code)) ?? -1;
+    vocabulary.forEach((token, id) => {
+      if (token.length === 1) this.#characterIds[token.charCodeAt(0)] = id;
+    });
   }
 
   encode(piece: string, ids: TokenBuffer): void {
+    if (this.#encodeCached(piece, ids)) return;
+    if (this.options.ignoreMerges) {
+      const whole = this.vocabulary.id(piece);
+      if (whole !== undefined) {
+        this.#remember(piece, whole);
+        ids.push(whole);
+        return;
+      }
+    } else if (piece.length > longestUncutPiece && !this.#decorated) {
+      this.#encodeCut(piece, ids);
+      return;
+    }
+    this.#encodeWhole(piece, ids);
+  }
+
+  #encodeCached(piece: string, ids: TokenBuffer): boolean {
     const known = this.#cache.get(piece);
-    if (known !== undefined) {
-      if (typeof known === "number") ids.push(known);
-      else ids.pushAll(known);
-      return;
+    if (known === undefined) return false;
+    if (typeof known === "number") ids.push(known);
+    else ids.pushAll(known);
+    return true;
+  }
+
+  /** Encodes the parts of a piece that no merge can join, one by one. */
+  #encodeCut(piece: string, ids: TokenBuffer): void {
+    const pairs = (this.#pairs ??= this.#readPairs());
+    const characters = this.#characterIds;
+    let start = 0;
+    let before = piece.charCodeAt(0);
+    for (let index = 1; index <= piece.length; index++) {
+      const code = piece.charCodeAt(index);
+      // Unknown characters are left together: what becomes of one depends on its neighbours.
+      const cut = index === piece.length || (!pairs.mayHave(before, code) && characters[before] !== -1 && characters[code] !== -1);
+      if (cut) {
+        const part = piece.slice(start, index);
+        if (!this.#encodeCached(part, ids)) this.#encodeWhole(part, ids);
+        start = index;
+      }
+      before = code;
     }
-    const whole = this.options.ignoreMerges ? this.vocabulary.id(piece) : undefined;
-    if (whole !== undefined) {
-      this.#remember(piece, whole);
-      ids.push(whole);
-      return;
-    }
+  }
+
+  #encodeWhole(piece: string, ids: TokenBuffer): void {
     this.#addSymbols(piece, ids);
     this.#row.merge(this.merges);
     if (piece.length <= longestCachedPiece) {
@@ -64,6 +100,12 @@ export class BpeModel implements TokenModel {
       ids.pushAll(found);
     } else this.#row.appendTo(ids);
     this.#row.clear();
+  }
+
+  #readPairs(): CharacterPairs {
+    const pairs = new CharacterPairs();
+    this.vocabulary.forEach((token) => pairs.add(token));
+    return pairs;
   }
 
   #remember(piece: string, ids: number | Int32Array): void {
@@ -77,42 +119,42 @@ export class BpeModel implements TokenModel {
     const row = this.#row;
     row.clear();
     // No token has more symbols than characters: a piece of too many tokens is known before it is merged.
-    const most = (ids.room + 1) * this.#longest;
-    const { fuseUnknown, continuingSubwordPrefix, endOfWordSuffix } = this.options;
+    const most = (ids.room + 1) * Math.max(1, this.vocabulary.longest);
+    const { fuseUnknown } = this.options;
     let unknown = -1;
     for (let index = 0; index < piece.length; ) {
       const code = piece.codePointAt(index)!;
       const end = index + (code > 0xffff ? 2 : 1);
-      let id: number | undefined;
-      let symbol = "";
-      if (code < 128 && !this.#decorated) {
-        id = this.#asciiIds[code]!;
-        if (id < 0) id = undefined;
-        if (id === undefined) symbol = String.fromCharCode(code);
-      } else {
-        symbol = String.fromCodePoint(code);
-        if (index > 0) symbol = continuingSubwordPrefix + symbol;
-        if (end === piece.length) symbol += endOfWordSuffix;
-        id = this.vocabulary.id(symbol);
-      }
-      index = end;
+      const id = this.#symbolId(piece, code, index, end);
       if (row.length >= most) ids.refuse();
-      if (id !== undefined) {
+      if (id >= 0) {
         if (unknown >= 0) row.add(unknown);
         unknown = -1;
         row.add(id);
-        continue;
+      } else {
+        const bytes = this.#bytes === undefined ? undefined : asByteTokens(this.#symbol(piece, index, end), this.#bytes);
+        if (bytes !== undefined) {
+          // An unknown token that waits is added behind them, as the reference does.
+          for (const byte of bytes) row.add(byte);
+        } else if (this.options.unknownToken !== undefined) {
+          if (unknown >= 0 && !fuseUnknown) row.add(unknown);
+          if (unknown < 0 || !fuseUnknown) unknown = this.#unknownId(this.options.unknownToken);
+        }
       }
-      const bytes = this.#bytes === undefined ? undefined : asByteTokens(symbol, this.#bytes);
-      if (bytes !== undefined) {
-        // An unknown token that waits is added behind them, as the reference does.
-        for (const byte of bytes) row.add(byte);
-      } else if (this.options.unknownToken !== undefined) {
-        if (unknown >= 0 && !fuseUnknown) row.add(unknown);
-        if (unknown < 0 || !fuseUnknown) unknown = this.#unknownId(this.options.unknownToken);
-      }
+      index = end;
     }
     if (unknown >= 0) row.add(unknown);
+  }
+
+  #symbolId(piece: string, code: number, start: number, end: number): number {
+    if (code <= 0xffff && !this.#decorated) return this.#characterIds[code]!;
+    return this.vocabulary.id(this.#symbol(piece, start, end)) ?? -1;
+  }
+
+  /** A character as the vocabulary has it at its place. */
+  #symbol(piece: string, start: number, end: number): string {
+    const { continuingSubwordPrefix, endOfWordSuffix } = this.options;
+    return (start > 0 ? continuingSubwordPrefix : "") + piece.slice(start, end) + (end === piece.length ? endOfWordSuffix : "");
   }
 
   #unknownId(token: string): number {

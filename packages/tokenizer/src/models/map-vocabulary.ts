@@ -1,44 +1,61 @@
 import type { Description } from "../description/description.js";
+import { Stretch, TokenTable } from "./token-table.js";
 import type { Vocabulary } from "./token-model.js";
 
 const highestId = 0x7fff_fffe;
+const sought = new Stretch();
 
 /** A vocabulary as most models have it: an object of ids by token. */
 export class MapVocabulary implements Vocabulary {
+  readonly size: number;
+  /** Units of the longest token. */
+  readonly longest: number;
+  readonly #table: TokenTable;
+  /** By the place of the token in the file. */
+  readonly #ids: Int32Array;
   /** By id; ids far above the number of tokens are kept apart. */
   readonly #tokens: (string | undefined)[];
   readonly #farTokens = new Map<number, string>();
 
-  constructor(private readonly ids: ReadonlyMap<string, number>) {
-    const near = 2 * ids.size + 1024;
-    const tokens: (string | undefined)[] = Array.from({ length: ids.size });
-    for (const [token, id] of ids) {
-      if (id >= near) this.#farTokens.set(id, token);
+  constructor(tokens: readonly string[], ids: Int32Array) {
+    this.size = tokens.length;
+    this.#table = new TokenTable(tokens);
+    this.longest = this.#table.longest;
+    this.#ids = ids;
+    const near = 2 * tokens.length + 1024;
+    const byId: (string | undefined)[] = Array.from({ length: tokens.length });
+    for (let place = 0; place < tokens.length; place++) {
+      const id = ids[place]!;
+      if (id >= near) this.#farTokens.set(id, tokens[place]!);
       else {
-        while (tokens.length < id) tokens.push(undefined);
-        tokens[id] = token;
+        while (byId.length < id) byId.push(undefined);
+        byId[id] = tokens[place];
       }
     }
-    this.#tokens = tokens;
-  }
-
-  get size(): number {
-    return this.ids.size;
+    this.#tokens = byId;
   }
 
   id(token: string): number | undefined {
-    return this.ids.get(token);
+    const id = this.find(sought.set(token));
+    return id < 0 ? undefined : id;
+  }
+
+  /** The id of the token of two stretches, one behind the other; -1 when there is none. */
+  find(first: Stretch, second?: Stretch): number {
+    const place = this.#table.find(first, second);
+    return place < 0 ? -1 : this.#ids[place]!;
   }
 
   token(id: number): string | undefined {
     return this.#tokens[id] ?? this.#farTokens.get(id);
   }
 
-  /** Units of the longest token. */
-  longest(): number {
-    let longest = 0;
-    for (const token of this.ids.keys()) if (token.length > longest) longest = token.length;
-    return longest;
+  /** Every token with its id. */
+  forEach(visit: (token: string, id: number) => void): void {
+    this.#tokens.forEach((token, id) => {
+      if (token !== undefined) visit(token, id);
+    });
+    this.#farTokens.forEach(visit);
   }
 }
 
@@ -48,15 +65,17 @@ export function readVocabulary(part: Description): MapVocabulary {
   if (typeof vocabulary !== "object" || vocabulary === null || Array.isArray(vocabulary)) {
     throw part.wrong("vocab", vocabulary === undefined ? "is missing" : "is not an object");
   }
-  const ids = new Map<string, number>();
   const entries = vocabulary as Readonly<Record<string, unknown>>;
-  for (const token of Object.keys(entries)) {
+  const tokens = Object.keys(entries);
+  const ids = new Int32Array(tokens.length);
+  for (let place = 0; place < tokens.length; place++) {
+    const token = tokens[place]!;
     const id = entries[token];
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id > highestId) throw part.wrong("vocab", `gives the token ${quoted(token)} an id that is none`);
     if (!token.isWellFormed()) throw part.wrong("vocab", `has a token with half a character (a lone surrogate), id ${id}`);
-    ids.set(token, id);
+    ids[place] = id;
   }
-  return new MapVocabulary(ids);
+  return new MapVocabulary(tokens, ids);
 }
 
 export function quoted(token: string): string {

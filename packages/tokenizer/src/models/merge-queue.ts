@@ -1,70 +1,61 @@
-/** Merges that wait, the earliest rank first and of equal ranks the leftmost: a binary heap over typed arrays. */
+/** Positions in the longest string that JavaScript engines make. Ranks stand above them in one exact number. */
+const positions = 2 ** 29;
+const children = 4;
+
+/** How many ranks there can be. */
+export const mostRanks = 2 ** 53 / positions;
+
+/** Merges that wait, the earliest rank first and of equal ranks the leftmost: a heap of numbers that hold both. */
 export class MergeQueue {
-  #ranks = new Int32Array(64);
-  #positions = new Int32Array(64);
-  #merged = new Int32Array(64);
+  #keys = new Float64Array(64);
   #length = 0;
 
   /** What the last `pop` took out. */
+  rank = 0;
   position = 0;
-  token = 0;
 
   clear(): void {
     this.#length = 0;
   }
 
-  push(rank: number, position: number, merged: number): void {
-    if (this.#length === this.#ranks.length) this.#grow();
-    const [ranks, positions] = [this.#ranks, this.#positions];
+  push(rank: number, position: number): void {
+    if (this.#length === this.#keys.length) {
+      const grown = new Float64Array(2 * this.#length);
+      grown.set(this.#keys);
+      this.#keys = grown;
+    }
+    const keys = this.#keys;
+    const key = rank * positions + position;
     let place = this.#length++;
     while (place > 0) {
-      const parent = (place - 1) >> 1;
-      if (ranks[parent]! < rank || (ranks[parent] === rank && positions[parent]! <= position)) break;
-      this.#move(parent, place);
+      const parent = Math.floor((place - 1) / children);
+      if (keys[parent]! <= key) break;
+      keys[place] = keys[parent]!;
       place = parent;
     }
-    ranks[place] = rank;
-    positions[place] = position;
-    this.#merged[place] = merged;
+    keys[place] = key;
   }
 
   /** Takes the first merge out; false when none waits. */
   pop(): boolean {
     if (this.#length === 0) return false;
-    this.position = this.#positions[0]!;
-    this.token = this.#merged[0]!;
+    const keys = this.#keys;
+    const first = keys[0]!;
+    this.rank = Math.floor(first / positions);
+    this.position = first - this.rank * positions;
     const last = --this.#length;
-    const [ranks, positions] = [this.#ranks, this.#positions];
-    const [rank, position, merged] = [ranks[last]!, positions[last]!, this.#merged[last]!];
+    const key = keys[last]!;
     let place = 0;
     for (;;) {
-      let child = 2 * place + 1;
-      if (child >= last) break;
-      if (child + 1 < last && (ranks[child + 1]! < ranks[child]! || (ranks[child + 1] === ranks[child] && positions[child + 1]! < positions[child]!))) child++;
-      if (rank < ranks[child]! || (rank === ranks[child] && position <= positions[child]!)) break;
-      this.#move(child, place);
-      place = child;
+      const begin = children * place + 1;
+      if (begin >= last) break;
+      let least = begin;
+      for (let child = begin + 1, end = Math.min(begin + children, last); child < end; child++) if (keys[child]! < keys[least]!) least = child;
+      if (key <= keys[least]!) break;
+      keys[place] = keys[least]!;
+      place = least;
     }
-    ranks[place] = rank;
-    positions[place] = position;
-    this.#merged[place] = merged;
+    keys[place] = key;
     return true;
-  }
-
-  #move(from: number, to: number): void {
-    this.#ranks[to] = this.#ranks[from]!;
-    this.#positions[to] = this.#positions[from]!;
-    this.#merged[to] = this.#merged[from]!;
-  }
-
-  #grow(): void {
-    const grown = (old: Int32Array): Int32Array<ArrayBuffer> => {
-      const wider = new Int32Array(2 * old.length);
-      wider.set(old);
-      return wider;
-    };
-    this.#ranks = grown(this.#ranks);
-    this.#positions = grown(this.#positions);
-    this.#merged = grown(this.#merged);
   }
 }

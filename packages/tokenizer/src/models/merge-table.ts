@@ -1,49 +1,59 @@
+/** Numbers of one slot: the left and the right token, the rank, the merged token. */
+const slotSize = 4;
+
 /** Which pairs of tokens become one, and how early: a hash table over typed arrays. */
 export class MergeTable {
-  readonly #left: Int32Array;
-  readonly #right: Int32Array;
-  readonly #rank: Int32Array;
-  readonly #merged: Int32Array;
+  readonly #slots: Int32Array;
   readonly #mask: number;
+  /** What the rule of each rank makes. */
+  readonly #mergedByRank: Int32Array;
 
-  /** @param pairs how many pairs there will be at most. */
-  constructor(pairs: number) {
+  /** @param rules how many rules there will be; ranks are below it. */
+  constructor(rules: number) {
     let slots = 16;
-    while (slots < 2 * pairs) slots *= 2;
-    this.#left = new Int32Array(slots).fill(-1);
-    this.#right = new Int32Array(slots);
-    this.#rank = new Int32Array(slots);
-    this.#merged = new Int32Array(slots);
+    while (2 * slots < 3 * rules) slots *= 2;
+    this.#slots = new Int32Array(slotSize * slots).fill(-1);
     this.#mask = slots - 1;
+    this.#mergedByRank = new Int32Array(rules);
   }
 
   /** A pair that is there already gets the new rank. */
   set(left: number, right: number, rank: number, merged: number): void {
+    const slots = this.#slots;
     let slot = hash(left, right) & this.#mask;
-    while (this.#left[slot] !== -1 && !(this.#left[slot] === left && this.#right[slot] === right)) slot = (slot + 1) & this.#mask;
-    this.#left[slot] = left;
-    this.#right[slot] = right;
-    this.#rank[slot] = rank;
-    this.#merged[slot] = merged;
+    let place = slotSize * slot;
+    while (slots[place] !== -1 && !(slots[place] === left && slots[place + 1] === right)) {
+      slot = (slot + 1) & this.#mask;
+      place = slotSize * slot;
+    }
+    slots[place] = left;
+    slots[place + 1] = right;
+    slots[place + 2] = rank;
+    slots[place + 3] = merged;
+    this.#mergedByRank[rank] = merged;
   }
 
   /** The place of a pair, or -1. */
   find(left: number, right: number): number {
-    let slot = hash(left, right) & this.#mask;
-    for (;;) {
-      const found = this.#left[slot]!;
+    const slots = this.#slots;
+    for (let slot = hash(left, right) & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const place = slotSize * slot;
+      const found = slots[place]!;
       if (found === -1) return -1;
-      if (found === left && this.#right[slot] === right) return slot;
-      slot = (slot + 1) & this.#mask;
+      if (found === left && slots[place + 1] === right) return place;
     }
   }
 
   rank(place: number): number {
-    return this.#rank[place]!;
+    return this.#slots[place + 2]!;
   }
 
   merged(place: number): number {
-    return this.#merged[place]!;
+    return this.#slots[place + 3]!;
+  }
+
+  mergedByRank(rank: number): number {
+    return this.#mergedByRank[rank]!;
   }
 }
 

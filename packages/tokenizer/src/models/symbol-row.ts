@@ -47,7 +47,8 @@ export class SymbolRow {
       if (index + 1 < length) this.#propose(table, index, index + 1);
     }
     while (queue.pop()) {
-      const { position, token } = queue;
+      const { position } = queue;
+      const token = table.mergedByRank(queue.rank);
       const right = next[position]!;
       if (tokens[position] === -1 || right === -1) continue;
       // An entry of the queue may be out of date: what counts is that the pair still gives the same token.
@@ -74,6 +75,6 @@ export class SymbolRow {
 
   #propose(table: MergeTable, left: number, right: number): void {
     const place = table.find(this.#tokens[left]!, this.#tokens[right]!);
-    if (place >= 0) this.#queue.push(table.rank(place), left, table.merged(place));
+    if (place >= 0) this.#queue.push(table.rank(place), left);
   }
 }

@@ -20,15 +20,17 @@ export class TextTrie {
     return node < 0 || this.#values[node]! < 0 ? undefined : this.#values[node];
   }
 
-  /** Every text that stands at this place, the shortest first. */
-  beginnings(text: string, start: number, found: (end: number, value: number) => void): void {
+  /** Every text that stands at this place, the shortest first. Returns how many characters were looked at. */
+  beginnings(text: string, start: number, found: (end: number, value: number) => void): number {
     let node = 0;
-    for (let index = start; index < text.length; ) {
+    let index = start;
+    while (index < text.length) {
       node = this.#child(node, text.charCodeAt(index++));
-      if (node < 0) return;
+      if (node < 0) break;
       const value = this.#values[node]!;
       if (value >= 0) found(index, value);
     }
+    return index - start;
   }
 
   #child(parent: number, code: number): number {

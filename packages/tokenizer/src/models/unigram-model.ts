@@ -1,6 +1,7 @@
 import { TokenizerError } from "@elastic-attention/core";
 import type { TokenBuffer } from "../token-buffer.js";
 import { asByteTokens, type ByteTokens, byteTokens } from "./byte-tokens.js";
+import { StepLimit } from "./step-limit.js";
 import { TextTrie } from "./text-trie.js";
 import type { TokenModel, Vocabulary } from "./token-model.js";
 
@@ -55,14 +56,16 @@ export class UnigramModel implements TokenModel {
       startOf[end] = start;
       unknown[end] = isUnknown ? 1 : 0;
     };
+    const steps = new StepLimit(size);
     for (let start = 0; start < size; ) {
       const here = best[start]!;
       const next = start + (piece.codePointAt(start)! > 0xffff ? 2 : 1);
       let single = false;
-      this.#trie.beginnings(piece, start, (end, id) => {
+      const looked = this.#trie.beginnings(piece, start, (end, id) => {
         offer(start, end, this.options.scores[id]! + here, id === this.options.unknownId);
         single ||= end === next;
       });
+      steps.add(looked);
       if (!single) {
         this.#unknownId();
         offer(start, next, this.#unknownScore + here, true);

@@ -1,6 +1,8 @@
 import { TokenizerError } from "@elastic-attention/core";
 import type { TokenBuffer } from "../token-buffer.js";
 import type { MapVocabulary } from "./map-vocabulary.js";
+import { StepLimit } from "./step-limit.js";
+import { TextTrie } from "./text-trie.js";
 import type { TokenModel } from "./token-model.js";
 
 /** Every piece is a token or unknown. */
@@ -25,13 +27,20 @@ export interface WordPieceOptions {
 
 /** The longest token that a piece begins with, then the longest of the rest; unknown as a whole when it does not come out. */
 export class WordPieceModel implements TokenModel {
-  readonly #longest: number;
+  /** Tokens that can begin a piece. */
+  readonly #first = new TextTrie();
+  /** Tokens that can stand further inside, without their prefix. */
+  readonly #continuing = new TextTrie();
 
   constructor(
     readonly vocabulary: MapVocabulary,
     private readonly options: WordPieceOptions,
   ) {
-    this.#longest = vocabulary.longest();
+    const prefix = options.continuingSubwordPrefix;
+    vocabulary.forEach((token, id) => {
+      this.#first.add(token, id);
+      if (token.startsWith(prefix)) this.#continuing.add(token.slice(prefix.length), id);
+    });
   }
 
   encode(piece: string, ids: TokenBuffer): void {
@@ -43,17 +52,12 @@ export class WordPieceModel implements TokenModel {
   #parts(piece: string): number[] | undefined {
     if (hasMoreCharacters(piece, this.options.maxInputCharsPerWord)) return undefined;
     const found: number[] = [];
-    let start = 0;
-    while (start < piece.length) {
-      const prefix = start > 0 ? this.options.continuingSubwordPrefix : "";
-      let end = Math.min(piece.length, start + this.#longest - prefix.length);
-      let id: number | undefined;
-      for (; end > start; end--) {
-        if (isInsideCharacter(piece, end)) continue;
-        id = this.vocabulary.id(prefix + piece.slice(start, end));
-        if (id !== undefined) break;
-      }
-      if (id === undefined) return undefined;
+    const steps = new StepLimit(piece.length);
+    for (let start = 0; start < piece.length; ) {
+      const trie = start === 0 ? this.#first : this.#continuing;
+      let [end, id] = [-1, -1];
+      steps.add(trie.beginnings(piece, start, (place, value) => ([end, id] = [place, value])));
+      if (end < 0) return undefined;
       found.push(id);
       start = end;
     }
@@ -65,11 +69,6 @@ function hasMoreCharacters(text: string, count: number): boolean {
   if (text.length <= count) return false;
   if (text.length > 2 * count) return true;
   return Array.from(text).length > count;
-}
-
-function isInsideCharacter(text: string, index: number): boolean {
-  const code = text.charCodeAt(index);
-  return code >= 0xdc00 && code <= 0xdfff;
 }
 
 function unknownId(vocabulary: MapVocabulary, token: string): number {

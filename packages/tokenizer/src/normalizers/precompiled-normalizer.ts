@@ -1,3 +1,4 @@
+import { separates } from "../unicode/plain-characters.js";
 import type { Normalizer, Origin } from "./normalizer.js";
 
 /** Longest run of bytes that is looked up as a whole. */
@@ -10,7 +11,6 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export class PrecompiledNormalizer implements Normalizer {
   readonly #units: Uint32Array;
   readonly #texts: Uint8Array;
-  readonly #graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
   readonly #known = new Map<string, string | undefined>();
 
   /**
@@ -27,16 +27,24 @@ export class PrecompiledNormalizer implements Normalizer {
 
   normalize(text: string, origin: Origin): string {
     let result = "";
-    for (const { segment, index } of this.#graphemes.segment(text)) {
-      const replaced = this.#replaced(segment);
-      if (index === 0 && replaced === "") origin.atStart = false;
-      result += replaced;
+    for (let start = 0; start < text.length; ) {
+      let end = start + 1;
+      while (end < text.length && !separates(text, end)) end++;
+      const part = text.slice(start, end);
+      // Finding graphemes takes far longer than looking them up.
+      for (const grapheme of part.length === 1 ? part : graphemesOf(part)) {
+        const replaced = this.#replaced(grapheme);
+        if (start === 0 && result === "" && replaced === "") origin.atStart = false;
+        result += replaced;
+      }
+      start = end;
     }
     return result;
   }
 
   #replaced(grapheme: string): string {
-    const whole = encoder.encode(grapheme).length < longestGrapheme ? this.#found(grapheme) : undefined;
+    const short = grapheme.length === 1 || encoder.encode(grapheme).length < longestGrapheme;
+    const whole = short ? this.#found(grapheme) : undefined;
     if (whole !== undefined) return whole;
     let result = "";
     for (const character of grapheme) result += this.#found(character) ?? character;
@@ -71,6 +79,12 @@ export class PrecompiledNormalizer implements Normalizer {
     const end = this.#texts.indexOf(0, start);
     return decoder.decode(this.#texts.subarray(start, end < 0 ? this.#texts.length : end));
   }
+}
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+function graphemesOf(text: string): string[] {
+  return Array.from(graphemes.segment(text), ({ segment }) => segment);
 }
 
 function offsetOf(unit: number): number {

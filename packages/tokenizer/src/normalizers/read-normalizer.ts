@@ -2,6 +2,7 @@ import type { Description } from "../description/description.js";
 import { readPattern } from "../description/read-pattern.js";
 import { combiningMarks } from "../unicode/bert-characters.js";
 import { BertNormalizer } from "./bert-normalizer.js";
+import { ChunkedNormalizer } from "./chunked-normalizer.js";
 import { CharacterFilter, type Normalizer, NormalizerSequence } from "./normalizer.js";
 import { PrecompiledNormalizer } from "./precompiled-normalizer.js";
 import { ByteLevelNormalizer, LowercaseNormalizer, NmtNormalizer, PrependNormalizer, ReplaceNormalizer, StripNormalizer } from "./simple-normalizers.js";
@@ -17,30 +18,28 @@ export function readNormalizer(part: Description): Normalizer {
     case "NFD":
     case "NFKC":
     case "NFKD":
-      return new UnicodeFormNormalizer(kind);
+      return new ChunkedNormalizer(new UnicodeFormNormalizer(kind));
     case "BertNormalizer": {
       const lowercase = part.boolean("lowercase");
-      return new BertNormalizer({
-        cleanText: part.boolean("clean_text"),
-        handleChineseChars: part.boolean("handle_chinese_chars"),
-        stripAccents: part.boolean("strip_accents", lowercase),
-        lowercase,
-      });
+      const cleanText = part.boolean("clean_text");
+      const handleChineseChars = part.boolean("handle_chinese_chars");
+      const stripAccents = part.boolean("strip_accents", lowercase);
+      return new ChunkedNormalizer(new BertNormalizer({ cleanText, handleChineseChars, stripAccents, lowercase }));
     }
     case "Lowercase":
-      return new LowercaseNormalizer();
+      return new ChunkedNormalizer(new LowercaseNormalizer());
     case "Strip":
       return new StripNormalizer(part.boolean("strip_left"), part.boolean("strip_right"));
     case "StripAccents":
-      return new CharacterFilter(combiningMarks);
+      return new ChunkedNormalizer(new CharacterFilter(combiningMarks));
     case "Prepend":
       return new PrependNormalizer(part.string("prepend"));
     case "Replace":
       return new ReplaceNormalizer(readPattern(part), part.string("content"));
     case "ByteLevel":
-      return new ByteLevelNormalizer();
+      return new ChunkedNormalizer(new ByteLevelNormalizer());
     case "Nmt":
-      return new NmtNormalizer();
+      return new ChunkedNormalizer(new NmtNormalizer());
     case "Precompiled":
       return readPrecompiled(part);
     default:
@@ -50,7 +49,7 @@ export function readNormalizer(part: Description): Normalizer {
 
 function readPrecompiled(part: Description): Normalizer {
   try {
-    return new PrecompiledNormalizer(new Uint8Array(Buffer.from(part.string("precompiled_charsmap"), "base64")));
+    return new ChunkedNormalizer(new PrecompiledNormalizer(new Uint8Array(Buffer.from(part.string("precompiled_charsmap"), "base64"))));
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw part.wrong("precompiled_charsmap", "is cut off");

@@ -54,12 +54,9 @@ export class ReplaceNormalizer implements Normalizer {
   normalize(text: string, origin: Origin): string {
     if (text === "") return "";
     const { content } = this;
-    let result = "";
-    this.pattern.spans(text, (start, end, matched) => {
-      if (matched && start === 0 && end > 0 && (content === "" || end > String.fromCodePoint(text.codePointAt(0)!).length)) origin.atStart = false;
-      result += matched ? content : text.slice(start, end);
+    return this.pattern.replace(text, content, (end) => {
+      if (content === "" || end > String.fromCodePoint(text.codePointAt(0)!).length) origin.atStart = false;
     });
-    return result;
   }
 }
 

@@ -1,6 +1,7 @@
 import { TokenizerError } from "@elastic-attention/core";
+import { replaceUnit } from "../unicode/replace-unit.js";
 import { type PatternSource, translatePattern } from "./pattern-source.js";
-import { withinTime } from "./time-limit.js";
+import { searchInTime } from "./time-limit.js";
 import { shortened } from "./unsupported-pattern.js";
 
 /** Receives what a pattern finds: the place of a match, or of what lies between two matches. */
@@ -30,6 +31,9 @@ export class Pattern {
         cause,
       });
     }
+    // The engine compiles late: what is too large for it must be known now, for both kinds of its strings.
+    for (const sample of source === undefined ? [] : ["", "\u0100"]) searchInTime(() => this.#expression.exec(sample), text, 0, true);
+    this.#expression.lastIndex = 0;
   }
 
   /** @throws TokenizerError for an expression that has no equal in JavaScript */
@@ -54,7 +58,7 @@ export class Pattern {
     while (from >= 0) {
       const start = from;
       const search = (): { count: number; next: number } => this.#search(text, start, before, places);
-      const { count, next } = watched ? withinTime(search, this.#text) : search();
+      const { count, next } = searchInTime(search, this.#text, text.length, watched);
       for (let index = 0; index < count; index++) {
         const [begin, end] = [places[2 * index]!, places[2 * index + 1]!];
         if (before !== begin) found(before, begin, false);
@@ -66,10 +70,20 @@ export class Pattern {
     if (before !== text.length) found(before, text.length, false);
   }
 
-  /** A text with every match replaced. */
-  replace(text: string, content: string): string {
+  /**
+   * A text with every match replaced.
+   * @param atStart is told where a match ends that the text begins with.
+   */
+  replace(text: string, content: string, atStart: (end: number) => void = () => undefined): string {
+    if (this.#source === undefined && this.#text !== "") {
+      if (text.startsWith(this.#text)) atStart(this.#text.length);
+      return this.#text.length === 1 && content.length === 1 ? replaceUnit(text, this.#text, content) : text.replaceAll(this.#text, content.replaceAll("$", "$$$$"));
+    }
     let result = "";
-    this.spans(text, (start, end, matched) => (result += matched ? content : text.slice(start, end)));
+    this.spans(text, (start, end, matched) => {
+      if (matched && start === 0 && end > 0) atStart(end);
+      result += matched ? content : text.slice(start, end);
+    });
     return result;
   }
 

@@ -1,5 +1,6 @@
 import type { Description } from "../description/description.js";
 import { Pattern } from "../pattern/pattern.js";
+import { replaceUnit } from "../unicode/replace-unit.js";
 import { type PieceSink, type PreTokenizer, SplitPreTokenizer } from "./pre-tokenizer.js";
 
 /** Where a replacement goes in front: of every piece, of the text's first one only, or nowhere. */
@@ -30,7 +31,7 @@ export class MetaspacePreTokenizer implements PreTokenizer {
 
   split(text: string, atStart: boolean, emit: PieceSink): void {
     const { replacement, prependScheme } = this.options;
-    let whole = text.replaceAll(" ", () => replacement);
+    let whole = replacement.length === 1 ? replaceUnit(text, " ", replacement) : text.replaceAll(" ", replacement);
     if ((prependScheme === "always" || (prependScheme === "first" && atStart)) && !whole.startsWith(replacement)) whole = replacement + whole;
     if (this.#words === undefined) emit(whole, atStart);
     else this.#words.split(whole, atStart, emit);

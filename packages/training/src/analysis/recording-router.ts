@@ -23,6 +23,8 @@ export class RecordingRouter implements Router {
     private readonly router: LearnedRouter,
     private readonly parameters: RouterParameters,
     private readonly pooling: RouterPooling,
+    /** Layers that have routers, in the order of the parameters. */
+    private readonly routedLayers: readonly number[],
   ) {}
 
   get modes() {
@@ -56,7 +58,7 @@ export class RecordingRouter implements Router {
   }
 
   #taskMlp(layer: number, vector: Float64Array): Float64Array {
-    const [inWeight, inBias, outWeight, outBias] = this.parameters.tensors(layer).map(({ values }) => values);
+    const [inWeight, inBias, outWeight, outBias] = this.parameters.tensors(this.routedLayers.indexOf(layer)).map(({ values }) => values);
     const hidden = applyLinear({ weight: inWeight!, bias: inBias! }, vector).map((value) => value / (1 + Math.exp(-value)));
     return applyLinear({ weight: outWeight!, bias: outBias! }, hidden);
   }

@@ -1,5 +1,5 @@
 import type { RouterPooling } from "@elastic-attention/router";
-import type { PretrainedModel } from "@elastic-attention/transformer";
+import { type PretrainedModel, routedLayers } from "@elastic-attention/transformer";
 import type { TrainingExample } from "../data/training-example.js";
 import { escapeXml } from "../report/line-chart-svg.js";
 import type { RouterParameters } from "../routers/router-parameters.js";
@@ -14,7 +14,7 @@ export interface RouterAnalysis {
   /** [task][task], mean over layers: similarity of the averaged keys, and of what the task MLPs make of them. */
   readonly before: readonly (readonly number[])[];
   readonly after: readonly (readonly number[])[];
-  /** [task][layer][kvHead]: share of prompts in which the head is sparse (Figure 6). */
+  /** [task][layer with a router][kvHead]: share of prompts in which the head is sparse (Figure 6). */
   readonly sparse: readonly (readonly (readonly number[])[])[];
 }
 
@@ -33,11 +33,13 @@ export interface RouterAnalysisOptions {
 /** Routes every example and compares the tasks. */
 export async function analyzeRouters({ model, parameters, pooling, tasks, examples, onProgress, signal }: RouterAnalysisOptions): Promise<RouterAnalysis> {
   const { spec, decoder } = model;
-  const { numLayers, numKeyValueHeads } = spec;
+  const { numKeyValueHeads } = spec;
+  const layersWithRouters = routedLayers(spec);
+  const numLayers = layersWithRouters.length;
   const { retrievalMode, sparseMode } = spec.elastic!;
   const byTask = tasks.map(() => [] as RoutedLayer[][]);
   for (const [index, { tokens, answerStart, task }] of examples.entries()) {
-    const router = new RecordingRouter(model.learnedRouter(retrievalMode, sparseMode)!, parameters, pooling);
+    const router = new RecordingRouter(model.learnedRouter(retrievalMode, sparseMode)!, parameters, pooling, layersWithRouters);
     using cache = decoder.createCache({ paged: false });
     const result = await decoder.prefill({ sequences: [{ tokens: tokens.slice(0, answerStart), cache, router }], ...(signal === undefined ? {} : { signal }) });
     result.logits.dispose();

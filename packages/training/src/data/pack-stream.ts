@@ -1,7 +1,7 @@
 import { TrainingDataError } from "@elastic-attention/core";
+import type { RowSource } from "@elastic-attention/data-files";
 import { pooledRanges, type RouterPooling } from "@elastic-attention/router";
 import type { TrainingPack } from "@elastic-attention/transformer";
-import type { RowSource } from "./row-source.js";
 import { ShuffledOrder } from "./shuffled-order.js";
 import type { TrainingExample } from "./training-example.js";
 

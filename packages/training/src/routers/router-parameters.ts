@@ -5,6 +5,7 @@ import { counterNormal } from "../relaxation/counter-noise.js";
 
 /** Sizes of a model's routers. */
 export interface RouterShape {
+  /** Layers that have one. */
   readonly numLayers: number;
   readonly headDim: number;
   /** Hidden units of both MLPs; 4 · headDim in the paper. */

@@ -19,6 +19,8 @@ export interface RouterModes {
 export interface SaveRoutersOptions extends RouterModes {
   readonly parameters: RouterParameters;
   readonly adapter: Pick<ModelAdapter, "weightName">;
+  /** The layers that the routers belong to, in order. Default the first ones. */
+  readonly layers?: readonly number[];
   /** Default "f32". */
   readonly dtype?: "f32" | "bf16";
 }
@@ -124,10 +126,10 @@ function modeKey({ kind }: AttentionMode, names: Readonly<Record<string, string>
   return name;
 }
 
-function routerTensors({ parameters, adapter, dtype = "f32" }: SaveRoutersOptions): Map<string, TensorSource> {
+function routerTensors({ parameters, adapter, layers, dtype = "f32" }: SaveRoutersOptions): Map<string, TensorSource> {
   const tensors = new Map<string, TensorSource>();
-  for (let layer = 0; layer < parameters.shape.numLayers; layer++) {
-    for (const { name, shape, values } of inferenceTensors(parameters, layer)) {
+  for (const [index, layer] of (layers ?? [...parameters.layers.keys()]).entries()) {
+    for (const { name, shape, values } of inferenceTensors(parameters, index)) {
       const bits = () => (dtype === "f32" ? Float32Array.from(values) : Uint16Array.from(values, toBFloat16));
       tensors.set(`${adapter.weightName("router", layer)}${name}`, { type: dtype === "f32" ? "F32" : "BF16", shape, bytes: () => bytesOf(bits()) });
     }

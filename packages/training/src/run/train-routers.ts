@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { FileWriteError, TrainingConfigError, TrainingDataError, writeFileWhole } from "@elastic-attention/core";
+import type { RowSource } from "@elastic-attention/data-files";
 import type { Communicator } from "@elastic-attention/distributed";
 import { Tokenizer } from "@elastic-attention/generation";
 import type { Backend } from "@elastic-attention/tensor";
-import { elasticModes, type ElasticSizes, type ElasticSpec, type ModelAdapter, type ModelSpec, routerFileName } from "@elastic-attention/transformer";
+import { elasticModes, type ElasticSizes, type ElasticSpec, type ModelAdapter, type ModelSpec, routedLayers, routerFileName } from "@elastic-attention/transformer";
 import { openRows } from "../data/open-rows.js";
 import { PackStream } from "../data/pack-stream.js";
-import type { RowSource } from "../data/row-source.js";
 import { buildExample, type TrainingExample } from "../data/training-example.js";
 import { parseTrainingRow } from "../data/training-row.js";
 import { SparsityObjective } from "../objective/sparsity-objective.js";
@@ -81,8 +81,8 @@ export function trainingModes({ mode, sizes }: Pick<TrainingConfig, "mode" | "si
 export async function trainRouters(options: TrainRoutersOptions): Promise<StepReport | undefined> {
   const { config, model } = options;
   if (config.save !== "routers") checkPawBase(model.directory);
-  const { numLayers, headDim } = model.spec;
-  const shape = { numLayers, headDim, width: config.router.width * headDim, classes: relaxationClasses(config.router.relaxation) };
+  const { headDim } = model.spec;
+  const shape = { numLayers: routedLayers(model.spec).length, headDim, width: config.router.width * headDim, classes: relaxationClasses(config.router.relaxation) };
   const parameters = RouterParameters.initialize(shape, config.seed, config.router.initializerRange);
   using policy = new RouterPolicy(model.backend, parameters, config.router.relaxation);
   return await trainPolicy(options, policy, (objective, isLast) => saveResult(options, parameters, objective, isLast));
@@ -230,7 +230,7 @@ function courseOf(config: TrainingConfig, rows: RowSource): Record<string, unkno
 
 function saveResult({ config, model }: TrainRoutersOptions, parameters: RouterParameters, objective: SparsityObjective, isLast: boolean): void {
   const files = trainingFiles(config.output);
-  const options = { ...trainingModes(config, model), parameters, adapter: model.adapter, pooling: poolingOf(config), dtype: config.routerDType };
+  const options = { ...trainingModes(config, model), parameters, adapter: model.adapter, layers: routedLayers(model.spec), pooling: poolingOf(config), dtype: config.routerDType };
   if (config.save !== "paw") saveRouterFile(files.routers, options, `${basename(model.directory)}, ${config.optimizer.steps} steps, seed ${config.seed}`);
   if (config.save !== "routers" && isLast) savePawCheckpoint(files.paw, { ...options, base: model.directory, objective, replace: true });
 }

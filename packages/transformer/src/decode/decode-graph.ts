@@ -1,5 +1,6 @@
 import { MemoryScope } from "@elastic-attention/core";
 import {
+  type AttentionScores,
   decodeAttention,
   DecodeBatch,
   decodePlanBytes,
@@ -8,13 +9,17 @@ import {
   prepareDecode,
   type SequenceCache,
 } from "@elastic-attention/attention";
-import { type Backend, embedding, type FloatDType, type Graph, type Tensor } from "@elastic-attention/tensor";
-import { attentionScale } from "../layer/attend-heads.js";
+import type { Backend, FloatDType, Graph, Tensor } from "@elastic-attention/tensor";
+import { attentionScores } from "../layer/attend-heads.js";
 import { type LayerPass, runDecoderLayer } from "../layer/decoder-layer.js";
+import { embedTokens } from "../layer/embed-tokens.js";
 import type { DecoderCore } from "../layer/forward-pass.js";
 import { projectLogits } from "../layer/logits.js";
+import type { RotaryTables } from "../layer/rotation/rotary-table.js";
 import { Workspace } from "../memory/workspace.js";
+import type { LayerSpec } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
+import { lengthDependsBeyond } from "../model/rope/rope-spec.js";
 
 /** What decode steps of one model share. */
 export interface DecodeGraphContext extends DecoderCore {
@@ -32,7 +37,7 @@ export class DecodeGraph implements Disposable {
   readonly #logits: Tensor;
   #graph: Graph | undefined;
   /** The rotary tables that the graph reads; they are other tensors when they have grown, also where they lie: rows are recorded. */
-  #tables: { readonly cosine: Tensor; readonly sine: Tensor } | undefined;
+  #tables: readonly RotaryTables[] | undefined;
 
   /** @throws OutOfMemoryError */
   constructor(
@@ -58,23 +63,23 @@ export class DecodeGraph implements Disposable {
    * @throws OutOfMemoryError before the step; the caches are as they were then
    */
   step(tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
-    const { backend, rotaryTable } = this.context;
-    const longest = caches.reduce((most, { length }) => Math.max(most, length + 1), 1);
-    const { cosine, sine } = rotaryTable.tables(longest);
+    const { backend } = this.context;
+    const tables = this.#rotaryTables(caches.reduce((most, { length }) => Math.max(most, length + 1), 1));
     this.#batch.update(tokens, caches);
     if (this.#tables === undefined) {
       // The first step loads kernels and chooses algorithms, which cannot be recorded.
-      this.#run(cosine, sine);
+      this.#run(tables);
     } else {
-      if (this.#graph === undefined || this.#tables.cosine !== cosine || this.#tables.sine !== sine) {
+      const grown = tables.some(({ cosine, sine }, layer) => cosine !== this.#tables![layer]!.cosine || sine !== this.#tables![layer]!.sine);
+      if (this.#graph === undefined || grown) {
         this.#graph?.[Symbol.dispose]();
         this.#graph = undefined;
-        this.#graph = backend.capture?.(() => this.#run(cosine, sine));
+        this.#graph = backend.capture?.(() => this.#run(tables));
       }
-      if (this.#graph === undefined) this.#run(cosine, sine);
+      if (this.#graph === undefined) this.#run(tables);
       else this.#graph.replay();
     }
-    this.#tables = { cosine, sine };
+    this.#tables = tables;
     for (const cache of caches) cache.countWritten(1);
     return this.#logits.rows(0, caches.length);
   }
@@ -85,21 +90,28 @@ export class DecodeGraph implements Disposable {
     this.#scope.dispose();
   }
 
-  #run(cosine: Tensor, sine: Tensor): void {
+  /** Of each layer. */
+  #rotaryTables(longest: number): RotaryTables[] {
+    const { modelRotations, spec } = this.context;
+    return spec.layers.map(({ rope }) => modelRotations.table(rope!, "key").tables(longest));
+  }
+
+  #run(tables: readonly RotaryTables[]): void {
     const { backend, spec, weights } = this.context;
     const { kernels } = backend;
     const { hidden } = this.#workspace;
     kernels.run(planDecode, { batch: this.#batch });
-    kernels.run(embedding, { ids: this.#batch.ids, table: weights.embedding, output: hidden });
-    const pass = this.#pass(cosine, sine);
+    embedTokens(kernels, this.context, this.#batch.ids, hidden);
+    const pass = this.#pass(tables);
     for (const [layer, layerWeights] of weights.layers.entries()) runDecoderLayer(pass, layerWeights, layer);
     projectLogits(kernels, spec, weights, { hidden, normed: this.#workspace.normed(this.slots), logits: this.#logits });
   }
 
   /** Layers whose heads are prepared and attend by two kernels, which read what changes from step to step from the batch. */
-  #pass(cosine: Tensor, sine: Tensor): LayerPass {
+  #pass(tables: readonly RotaryTables[]): LayerPass {
     const { backend, spec } = this.context;
-    const { numQueryHeads, headDim, rmsNormEpsilon: epsilon } = spec;
+    const { numQueryHeads, headDim } = spec;
+    const { epsilon } = spec.norm;
     const { kernels } = backend;
     const { hidden, queryKeyValue, attention, chunks } = this.#workspace;
     const [batch, slots, scratch] = [this.#batch, this.slots, this.#workspace];
@@ -110,11 +122,12 @@ export class DecodeGraph implements Disposable {
       stream: { before: hidden, between: hidden, after: hidden },
       chunks,
       queryKeyValue,
-      part: (_input, _output, body) => body(kernels, scratch),
-      *attend({ queryNorm, keyNorm }, layer) {
-        kernels.run(prepareDecode, { batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, cosine, sine });
+      part: (_inputs, _output, body) => body(kernels, scratch),
+      *attend(weights, layer) {
+        const { queryNorm, keyNorm } = weights;
+        kernels.run(prepareDecode, { batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, ...tables[layer]! });
         const query = queryKeyValue.columns(0, numQueryHeads * headDim).reshape([slots, numQueryHeads, headDim]);
-        kernels.run(decodeAttention, { batch, layer, query, output: attention.reshape(query.shape), scale: attentionScale(spec) });
+        kernels.run(decodeAttention, { batch, layer, query, output: attention.reshape(query.shape), ...attentionScores(spec, weights) });
         yield "attention";
         return attention;
       },
@@ -129,14 +142,32 @@ export function slotsFor(sequences: number): number {
   return Math.ceil(sequences / unit) * unit;
 }
 
+/** What the kernel that prepares the heads of a step does not know. */
+function preparationProblems({ layers, headDim, queryKeyNorm, queryScaling }: ModelSpec): readonly string[] {
+  const isKnown = ({ rope }: LayerSpec) => rope !== undefined && rope.pairs === "halves" && rope.rotatedDim === headDim && lengthDependsBeyond(rope) === undefined;
+  return [
+    ...(layers.every(isKnown) ? [] : ["a layer does not rotate whole heads, halves together, by angles of the position alone"]),
+    ...(queryKeyNorm === "projection" ? ["the norms of queries and keys span several heads"] : []),
+    ...(queryScaling === undefined ? [] : ["queries are scaled by their position"]),
+  ];
+}
+
 /** Why decode steps on these caches cannot run as graphs; empty when they can. */
 export function decodeGraphProblems(backend: Backend, pool: PagePool | undefined, spec: ModelSpec, dtype: FloatDType): readonly string[] {
   if (backend.capture === undefined) return [`the ${backend.name} backend captures no graphs`];
   if (pool === undefined) return ["there is no page pool"];
+  const preparation = preparationProblems(spec);
+  if (preparation.length > 0) return preparation;
   const { numQueryHeads, numKeyValueHeads, headDim } = spec;
   // Kernels ask for shapes and types only.
   const shapes = { shape: [1, numQueryHeads, headDim], dtype } as unknown as Tensor;
   const batch = { options: { pool, numKeyValueHeads } } as unknown as DecodeBatch;
-  const refusals = backend.kernels.explain(decodeAttention, { batch, layer: 0, query: shapes, output: shapes, scale: 1 });
+  const refusals = backend.kernels.explain(decodeAttention, { batch, layer: 0, query: shapes, output: shapes, ...graphScores(spec) });
   return refusals.some(({ reasons }) => reasons.length === 0) ? [] : refusals.flatMap(({ reasons }) => reasons);
+}
+
+/** Scores as the layers have them, for kernels that look at shapes and types only. */
+function graphScores({ attentionScale, attentionSoftCap, attentionSinks, numQueryHeads }: ModelSpec): AttentionScores {
+  const sinkLogits = attentionSinks ? ({ shape: [numQueryHeads], dtype: "f32" } as unknown as Tensor) : undefined;
+  return { scale: attentionScale, softCap: attentionSoftCap, sinkLogits };
 }

@@ -1,19 +1,17 @@
+import type { AttentionScores } from "@elastic-attention/attention";
 import { headNorm, rotary, type Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model/model-spec.js";
 import type { LayerSteps, Runner } from "./decoder-layer.js";
 import type { LayerWeights } from "./decoder-weights.js";
 import { splitHeads } from "./fused-heads.js";
-import type { RotaryTable } from "./rotary-table.js";
+import type { Rotation } from "./rotation/batch-rotations.js";
 
 /** The heads of one layer in one pass: what it keeps of them, and how it attends. */
 export interface HeadPass {
   readonly spec: ModelSpec;
   readonly runner: Runner;
-  readonly rotaryTable: RotaryTable;
-  /** i32 [rows]: position of each row in its sequence. */
-  readonly positions: Tensor;
-  /** One past the largest position. */
-  readonly longest: number;
+  /** Asked for when queries and keys are there; undefined in a layer without positions. */
+  rotation(): Rotation | undefined;
   /** Sees the keys before RoPE (a router's input) and gives those to rotate: the same, or a copy where these are read again. */
   beforeRotation?(key: Tensor): Tensor;
   /** Takes rotated keys and values, [rows, keyValueHeads, headDim]. */
@@ -27,22 +25,31 @@ export interface HeadPass {
  * decides: a device that computes it has work while the host waits.
  */
 export function* attendHeads(pass: HeadPass, { queryNorm, keyNorm }: LayerWeights, queryKeyValue: Tensor): LayerSteps<Tensor> {
-  const { runner, spec, positions } = pass;
+  const { runner, spec } = pass;
   const { query, key: plain, value } = splitHeads(queryKeyValue, spec);
-  const epsilon = spec.rmsNormEpsilon;
-  if (keyNorm !== undefined) runner.run(headNorm, { heads: plain, weight: keyNorm, epsilon });
+  normalizeHeads(runner, spec, plain, keyNorm);
   const key = pass.beforeRotation?.(plain) ?? plain;
-  if (queryNorm !== undefined) runner.run(headNorm, { heads: query, weight: queryNorm, epsilon });
-  // Asked for in every layer: between two slices another prefill may have grown the tables.
-  const { cosine, sine } = pass.rotaryTable.tables(pass.longest);
-  runner.run(rotary, { heads: query, positions, cosine, sine });
-  runner.run(rotary, { heads: key, positions, cosine, sine });
+  normalizeHeads(runner, spec, query, queryNorm);
+  const rotation = pass.rotation();
+  if (rotation !== undefined) {
+    const { rope, positions } = rotation;
+    runner.run(rotary, { heads: query, positions, ...rotation.query, pairs: rope.pairs });
+    runner.run(rotary, { heads: key, positions, ...rotation.key, pairs: rope.pairs });
+  }
   pass.store(key, value);
   yield "cache";
   return yield* pass.attend(query);
 }
 
-/** What multiplies q · k. */
-export function attentionScale({ headDim }: ModelSpec): number {
-  return headDim ** -0.5;
+/** How a layer's scores become the logits of its softmax. */
+export function attentionScores({ attentionScale, attentionSoftCap }: ModelSpec, { sinks }: LayerWeights): AttentionScores {
+  return { scale: attentionScale, softCap: attentionSoftCap, sinkLogits: sinks };
+}
+
+/** The norm of queries or keys: of each head's vector, or of all heads' as one. */
+function normalizeHeads(runner: Runner, spec: ModelSpec, heads: Tensor, weight: Tensor | undefined): void {
+  if (weight === undefined) return;
+  const [rows, numHeads, headDim] = heads.shape as [number, number, number];
+  const vectors = spec.queryKeyNorm === "head" ? heads : heads.reshape([rows, 1, numHeads * headDim]);
+  runner.run(headNorm, { heads: vectors, weight, epsilon: spec.norm.epsilon });
 }

@@ -1,5 +1,6 @@
+import type { AttentionScores } from "@elastic-attention/attention";
 import type { Tensor } from "@elastic-attention/tensor";
-import { attendHeads } from "./attend-heads.js";
+import { attendHeads, attentionScores } from "./attend-heads.js";
 import type { LayerPass, LayerSteps } from "./decoder-layer.js";
 import type { ForwardPass } from "./forward-pass.js";
 
@@ -8,11 +9,11 @@ export interface CachedAttention extends Disposable {
   /** Sees the keys before RoPE, [rows, keyValueHeads, headDim]; they are rotated in place when it returns. */
   beforeRotation?(key: Tensor): void;
   /** Attention of rotated queries into `output`, [rows, queryHeads, headDim] each; the caches hold the new tokens. */
-  attend(query: Tensor, output: Tensor): LayerSteps;
+  attend(query: Tensor, output: Tensor, scores: AttentionScores): LayerSteps;
 }
 
 /** Prefill and decode: activations in one workspace, the residual stream updated in place, keys and values in the caches. */
-export function cachedPass({ backend, spec, batch, workspace, rotaryTable }: ForwardPass, attentionOf: (layer: number) => CachedAttention): LayerPass {
+export function cachedPass({ backend, spec, batch, workspace, rotations }: ForwardPass, attentionOf: (layer: number) => CachedAttention): LayerPass {
   const { hidden, queryKeyValue } = workspace;
   return {
     spec,
@@ -21,15 +22,13 @@ export function cachedPass({ backend, spec, batch, workspace, rotaryTable }: For
     stream: { before: hidden, between: hidden, after: hidden },
     chunks: workspace.chunks,
     queryKeyValue,
-    part: (_input, _output, body) => body(backend.kernels, workspace),
+    part: (_inputs, _output, body) => body(backend.kernels, workspace),
     *attend(weights, layer) {
       using attention = attentionOf(layer);
       const heads = {
         spec,
         runner: backend.kernels,
-        rotaryTable,
-        positions: batch.positions,
-        longest: batch.longest,
+        rotation: () => rotations.of(layer),
         beforeRotation(key: Tensor) {
           attention.beforeRotation?.(key);
           return key;
@@ -41,7 +40,7 @@ export function cachedPass({ backend, spec, batch, workspace, rotaryTable }: For
           }
         },
         *attend(query: Tensor): LayerSteps<Tensor> {
-          yield* attention.attend(query, workspace.attention.reshape(query.shape));
+          yield* attention.attend(query, workspace.attention.reshape(query.shape), attentionScores(spec, weights));
           return workspace.attention;
         },
       };

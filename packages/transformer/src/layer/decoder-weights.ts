@@ -6,16 +6,37 @@ export interface Projection {
   readonly bias?: Tensor;
 }
 
+/** Gain and bias of a norm, f32; the gain is what multiplies, also where a checkpoint keeps it less 1. */
+export interface NormWeights {
+  readonly gain: Tensor;
+  readonly bias?: Tensor;
+}
+
 /** Weights of one decoder layer, fused as they are multiplied. Norms and biases are f32. */
 export interface LayerWeights {
-  readonly attentionNorm: Tensor;
+  /** Missing where a part has no norm on its input. */
+  readonly attentionNorm?: NormWeights;
   /** Outputs: all query heads, then all key heads, then all value heads. */
   readonly queryKeyValue: Projection;
+  /** [headDim], or [heads · headDim] where all heads are one vector. */
   readonly queryNorm?: Tensor;
   readonly keyNorm?: Tensor;
+  /** [queryHeads]: logits that enter the softmax's sum alone. */
+  readonly sinks?: Tensor;
   readonly attentionOutput: Projection;
-  readonly mlpNorm: Tensor;
-  /** Outputs: gate, then up. */
+  readonly attentionOutputNorm?: NormWeights;
+  readonly mlpNorm?: NormWeights;
+  readonly feedForward: FeedForwardWeights;
+  readonly mlpOutputNorm?: NormWeights;
+}
+
+/** Weights of the part behind the attention; their kind is that of the layer's spec. */
+export type FeedForwardWeights = DenseWeights;
+
+/** One MLP. */
+export interface DenseWeights {
+  readonly kind: "dense";
+  /** Outputs: gate, then up; up alone without a gate. */
   readonly gateUp: Projection;
   readonly down: Projection;
 }
@@ -25,6 +46,6 @@ export interface DecoderWeights {
   /** [vocabulary, hidden] in the compute dtype. */
   readonly embedding: Tensor;
   readonly layers: readonly LayerWeights[];
-  readonly finalNorm: Tensor;
+  readonly finalNorm: NormWeights;
   readonly output: Projection;
 }

@@ -1,9 +1,12 @@
 import type { MemoryScope } from "@elastic-attention/core";
-import { type Backend, embedding, type FloatDType } from "@elastic-attention/tensor";
+import type { Backend, FloatDType } from "@elastic-attention/tensor";
 import { Workspace } from "../memory/workspace.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import type { DecoderWeights } from "./decoder-weights.js";
-import type { RotaryTable } from "./rotary-table.js";
+import { embedTokens } from "./embed-tokens.js";
+import { BatchRotations } from "./rotation/batch-rotations.js";
+import type { ModelRotations } from "./rotation/model-rotations.js";
+import type { SequenceHistories } from "./rotation/sequence-histories.js";
 import { layOut, type SequenceBatch, type SequenceTokens } from "./sequence-batch.js";
 
 /** What every forward pass of a model shares. */
@@ -12,13 +15,15 @@ export interface DecoderCore {
   readonly spec: ModelSpec;
   readonly dtype: FloatDType;
   readonly weights: DecoderWeights;
-  readonly rotaryTable: RotaryTable;
+  readonly modelRotations: ModelRotations;
+  readonly histories: SequenceHistories;
 }
 
 /** One forward pass over sequences with caches: its tokens and its activations. */
 export interface ForwardPass extends DecoderCore {
   readonly batch: SequenceBatch;
   readonly workspace: Workspace;
+  readonly rotations: BatchRotations;
 }
 
 /** Tokens, positions and activations of one pass, owned by `scope`; the residual stream holds the embeddings. */
@@ -28,6 +33,7 @@ export function beginForward(core: DecoderCore, sequences: readonly SequenceToke
   scope.track(batch.ids);
   scope.track(batch.positions);
   const workspace = scope.track(new Workspace(backend, spec, dtype, batch.numTokens, backend.device.workSizes.chunkRows, keepQueries));
-  backend.kernels.run(embedding, { ids: batch.ids, table: weights.embedding, output: workspace.hidden });
-  return { ...core, batch, workspace };
+  const rotations = scope.track(new BatchRotations(core.modelRotations, batch));
+  embedTokens(backend.kernels, core, batch.ids, workspace.hidden);
+  return { ...core, batch, workspace, rotations };
 }

@@ -1,19 +1,47 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { cast, linear, rmsNorm, type Tensor } from "@elastic-attention/tensor";
+import { cast, linear, scale, scaleBackward, type Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model/model-spec.js";
 import type { RowRange, Runner } from "./decoder-layer.js";
 import type { DecoderWeights } from "./decoder-weights.js";
 import type { ForwardPass } from "./forward-pass.js";
+import { normalize } from "./normalize.js";
 
-/** Final norm and output projection: `hidden` [rows, hidden] to f32 `logits` [rows, vocabulary], by way of `normed`. */
-export function projectLogits(
+/** Rows on their way from the residual stream to the logits. */
+export interface LogitsRows {
+  /** [rows, hidden]: after the last layer. */
+  readonly hidden: Tensor;
+  /** [rows, hidden]: for the final norm; may be `hidden`. */
+  readonly normed: Tensor;
+  /** f32 [rows, vocabulary]. */
+  readonly logits: Tensor;
+}
+
+/** Final norm, output projection, and the scale and cap of the logits. */
+export function projectLogits(runner: Runner, spec: ModelSpec, weights: Pick<DecoderWeights, "finalNorm" | "output">, rows: LogitsRows): void {
+  projectUncappedLogits(runner, spec, weights, rows);
+  capLogits(runner, spec, rows.logits, rows.logits);
+}
+
+/** The same without scale and cap. */
+export function projectUncappedLogits(
   runner: Runner,
   spec: ModelSpec,
   { finalNorm, output }: Pick<DecoderWeights, "finalNorm" | "output">,
-  { hidden, normed, logits }: { readonly hidden: Tensor; readonly normed: Tensor; readonly logits: Tensor },
+  { hidden, normed, logits }: LogitsRows,
 ): void {
-  runner.run(rmsNorm, { input: hidden, weight: finalNorm, epsilon: spec.rmsNormEpsilon, output: normed });
+  normalize(runner, spec.norm, finalNorm, hidden, normed);
   runner.run(linear, { input: normed, ...output, output: logits });
+}
+
+/** Scales and caps f32 logits [rows, vocabulary] as the model does; `output` may be `input`. */
+export function capLogits(runner: Runner, { logitsScale: factor, logitsSoftCap: softCap }: ModelSpec, input: Tensor, output: Tensor): void {
+  if (factor !== 1 || softCap !== undefined) runner.run(scale, { input, factor, ...(softCap === undefined ? {} : { softCap }), output });
+}
+
+/** Gradient of {@link capLogits} in place, from what it read. */
+export function capLogitsBackward(runner: Runner, { logitsScale: factor, logitsSoftCap: softCap }: ModelSpec, input: Tensor, gradient: Tensor): void {
+  if (softCap !== undefined) runner.run(scaleBackward, { input, factor, softCap, outputGradient: gradient, inputGradient: gradient });
+  else if (factor !== 1) runner.run(scale, { input: gradient, factor, output: gradient });
 }
 
 /** The last rows of each sequence, at most as many as it has. */

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { MemoryScope, ModelConfigError, ShapeError } from "@elastic-attention/core";
+import { MemoryScope, ModelConfigError } from "@elastic-attention/core";
 import {
   type Backend,
   cast,
@@ -13,9 +13,11 @@ import {
   type Tensor,
   weightFormats,
 } from "@elastic-attention/tensor";
-import type { DecoderWeights, LayerWeights, Projection } from "../layer/decoder-weights.js";
+import type { DecoderWeights, FeedForwardWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
+import { biasName, checkWeights } from "./check-weights.js";
+import { layerNorms } from "./expected-tensors.js";
 import { findNotFinite, hostFloats } from "./host-floats.js";
-import type { ModelAdapter, WeightRole } from "../model/model-adapter.js";
+import type { FusedRole, ModelAdapter, WeightRole } from "../model/model-adapter.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { notFinite, unpackRows } from "./unpack-rows.js";
 
@@ -39,7 +41,7 @@ export async function loadWeights(options: LoadWeightsOptions, scope: MemoryScop
   const { spec, onProgress, signal } = options;
   using loading = new MemoryScope();
   const reader = new WeightReader(options, scope, loading);
-  checkShapes(options, reader);
+  checkWeights(options.checkpoint, options.adapter, spec);
   const embedding = reader.table("embedding", [spec.vocabularySize, spec.hiddenSize]);
   const layers: LayerWeights[] = [];
   for (let layer = 0; layer < spec.numLayers; layer++) {
@@ -48,54 +50,35 @@ export async function loadWeights(options: LoadWeightsOptions, scope: MemoryScop
     onProgress?.(layer + 1, spec.numLayers);
     await setImmediate();
   }
-  const finalNorm = reader.vector("finalNorm", 0, spec.hiddenSize);
+  const finalNorm = reader.norm("finalNorm", 0);
   const output = spec.tiedEmbeddings ? { weight: reader.packed(embedding) } : reader.projection(["output"], 0, false);
   reader.finish();
   return { embedding, layers, finalNorm, output };
 }
 
 function loadLayer(reader: WeightReader, spec: ModelSpec, layer: number): LayerWeights {
-  const norms = spec.queryKeyNorm
-    ? { queryNorm: reader.vector("queryNorm", layer, spec.headDim), keyNorm: reader.vector("keyNorm", layer, spec.headDim) }
-    : {};
+  const { queryKeyValueBias, attentionOutputBias, attentionSinks, queryKeyNorm } = spec;
+  const norms = Object.fromEntries(layerNorms(spec).map((role) => [role, reader.norm(role, layer)]));
+  const headNorms = queryKeyNorm === "none" ? {} : { queryNorm: reader.gain("queryNorm", layer), keyNorm: reader.gain("keyNorm", layer) };
   return {
     ...norms,
-    attentionNorm: reader.vector("attentionNorm", layer, spec.hiddenSize),
-    queryKeyValue: reader.projection(["query", "key", "value"], layer, spec.queryKeyValueBias),
-    attentionOutput: reader.projection(["attentionOutput"], layer, spec.attentionOutputBias),
-    mlpNorm: reader.vector("mlpNorm", layer, spec.hiddenSize),
-    gateUp: reader.projection(["gate", "up"], layer, spec.mlpBias),
-    down: reader.projection(["down"], layer, spec.mlpBias),
+    ...headNorms,
+    ...(attentionSinks ? { sinks: reader.vector("sinks", layer) } : {}),
+    queryKeyValue: reader.projection(reader.fused("queryKeyValue") ?? ["query", "key", "value"], layer, queryKeyValueBias),
+    attentionOutput: reader.projection(["attentionOutput"], layer, attentionOutputBias),
+    feedForward: loadFeedForward(reader, spec, layer),
   };
 }
 
-/** Shape [out, in] of every matrix of a layer. */
-function matrixShapes(spec: ModelSpec): Partial<Record<WeightRole, readonly [number, number]>> {
-  const { hiddenSize, intermediateSize, headDim } = spec;
-  const [queries, keys] = [spec.numQueryHeads * headDim, spec.numKeyValueHeads * headDim];
+function loadFeedForward(reader: WeightReader, spec: ModelSpec, layer: number): FeedForwardWeights {
+  const { feedForward } = spec.layers[layer]!;
+  if (feedForward.kind === "experts") throw new ModelConfigError("Layers of experts are not supported.");
+  const { gated, bias } = feedForward;
   return {
-    query: [queries, hiddenSize],
-    key: [keys, hiddenSize],
-    value: [keys, hiddenSize],
-    attentionOutput: [hiddenSize, queries],
-    gate: [intermediateSize, hiddenSize],
-    up: [intermediateSize, hiddenSize],
-    down: [hiddenSize, intermediateSize],
+    kind: "dense",
+    gateUp: reader.projection(gated ? (reader.fused("gateUp") ?? ["gate", "up"]) : ["up"], layer, bias),
+    down: reader.projection(["down"], layer, bias),
   };
-}
-
-/** Before anything is uploaded: every tensor is there and as large as the config says. */
-function checkShapes({ spec }: LoadWeightsOptions, reader: WeightReader): void {
-  const table = [spec.vocabularySize, spec.hiddenSize];
-  reader.check("embedding", 0, table);
-  if (!spec.tiedEmbeddings) reader.check("output", 0, table);
-  reader.check("finalNorm", 0, [spec.hiddenSize]);
-  for (let layer = 0; layer < spec.numLayers; layer++) {
-    reader.check("attentionNorm", layer, [spec.hiddenSize]);
-    reader.check("mlpNorm", layer, [spec.hiddenSize]);
-    if (spec.queryKeyNorm) for (const role of ["queryNorm", "keyNorm"] as const) reader.check(role, layer, [spec.headDim]);
-    for (const [role, shape] of Object.entries(matrixShapes(spec))) reader.check(role as WeightRole, layer, shape);
-  }
 }
 
 /** Reads weights by role from a checkpoint onto a backend. */
@@ -109,17 +92,6 @@ class WeightReader {
     /** Lives as long as the loading. */
     private readonly loading: MemoryScope,
   ) {}
-
-  check(role: WeightRole, layer: number, expected: readonly number[]): void {
-    const name = this.options.adapter.weightName(role, layer);
-    const { shape } = this.options.checkpoint.entry(name);
-    if (shape.length !== expected.length || shape.some((size, i) => size !== expected[i])) {
-      throw new ShapeError(
-        `${name} is [${shape.join(", ")}], but config.json asks for [${expected.join(", ")}].`,
-        "The config does not belong to these weights.",
-      );
-    }
-  }
 
   /** A matrix that is looked up in, in the compute dtype. */
   table(role: WeightRole, shape: readonly number[]): Tensor {
@@ -138,12 +110,27 @@ class WeightReader {
     return empty.weight;
   }
 
-  /** A norm weight or bias as f32. */
-  vector(role: WeightRole, layer: number, length: number, suffix = ".weight"): Tensor {
-    const name = this.options.adapter.weightName(role, layer).replace(/\.weight$/, suffix);
-    const values = this.#floats(name);
-    if (values.length !== length) throw new ShapeError(`${name} has ${values.length} values, expected ${length}.`);
-    return this.scope.track(this.options.backend.upload(values, [length], "f32"));
+  /** The one tensor in which checkpoints of this family keep several matrices, as the only role to read; undefined otherwise. */
+  fused(role: FusedRole): readonly WeightRole[] | undefined {
+    return this.options.adapter.fused?.includes(role) === true ? [role] : undefined;
+  }
+
+  /** A norm over the hidden size. */
+  norm(role: WeightRole, layer: number): NormWeights {
+    const gain = this.gain(role, layer);
+    if (!this.options.spec.norm.bias) return { gain };
+    return { gain, bias: this.#upload(this.#floats(biasName(this.options.adapter.weightName(role, layer)))) };
+  }
+
+  /** What a norm multiplies with, f32. */
+  gain(role: WeightRole, layer: number): Tensor {
+    const weight = this.#floats(this.options.adapter.weightName(role, layer));
+    return this.#upload(this.options.spec.norm.gainFromOne ? weight.map((value) => 1 + value) : weight);
+  }
+
+  /** A vector as f32. */
+  vector(role: WeightRole, layer: number): Tensor {
+    return this.#upload(this.#floats(this.options.adapter.weightName(role, layer)));
   }
 
   /** Matrices joined along their outputs, packed, with their biases joined the same way. */
@@ -151,9 +138,8 @@ class WeightReader {
     const names = roles.map((role) => this.options.adapter.weightName(role, layer));
     const weight = this.#weight(names);
     if (!withBias) return { weight };
-    const values = names.map((name) => this.#floats(name.replace(/\.weight$/, ".bias")));
-    const joined = Float32Array.from(values.flatMap((part) => Array.from(part)));
-    return { weight, bias: this.scope.track(this.options.backend.upload(joined, [joined.length], "f32")) };
+    const values = names.map((name) => this.#floats(biasName(name)));
+    return { weight, bias: this.#upload(Float32Array.from(values.flatMap((part) => Array.from(part)))) };
   }
 
   /** Waits for everything that was read. @throws ModelConfigError naming the first matrix that is damaged */
@@ -162,6 +148,10 @@ class WeightReader {
       const index = hostArray(found.download(), "i32")[0]!;
       if (index >= 0) throw notFinite(name, index);
     }
+  }
+
+  #upload(values: Float32Array): Tensor {
+    return this.scope.track(this.options.backend.upload(values, [values.length], "f32"));
   }
 
   #weight(names: readonly string[]): LinearWeight {

@@ -6,15 +6,18 @@ import { hasRouterWeights, LearnedRouter, type RouterPooling, type RouterWeights
 import type { Backend, Checkpoint, FloatDType } from "@elastic-attention/tensor";
 import { DecoderModel, type RandomModelOptions } from "../decoder-model.js";
 import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "../model/elastic-spec.js";
-import { findModelAdapter, type ModelAdapter } from "../model/model-adapter.js";
+import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
-import type { ModelSpec } from "../model/model-spec.js";
+import { type ModelSpec, routedLayers } from "../model/model-spec.js";
+import { checkModel, type CheckedModel } from "./checked-model.js";
 import { openModelFiles } from "./model-files.js";
 import { type LoadedRouters, loadRouterFile, loadRouters, routerFileName } from "./router-file.js";
 
 export interface OpenModelOptions {
   /** Folder with config.json and safetensors, a .safetensors file beside a config.json, or a GGUF file. */
   readonly path: string;
+  /** The model at `path`, where its files are open and checked already; they stay the caller's. */
+  readonly checked?: CheckedModel;
   readonly backend: Backend;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
   readonly dtype?: FloatDType;
@@ -48,17 +51,18 @@ export class PretrainedModel implements Disposable {
     private readonly routerWeights: readonly RouterWeights[],
     /** The file that its routers came from; undefined for those of the checkpoint, and where there are none. */
     readonly routerFile: string | undefined,
+    /** What a user should know of its files, in sentences: keys that are not known, tensors that are not used. */
+    readonly notes: readonly string[],
     /** Owns decoder and routers. */
     private readonly scope: MemoryScope,
   ) {}
 
-  /** @throws the errors of `openModelFiles`, ModelConfigError, ShapeError, OutOfMemoryError */
+  /** @throws the errors of `openModelFiles` and `checkModel`, OutOfMemoryError */
   static async open(options: OpenModelOptions): Promise<PretrainedModel> {
     const { path, backend } = options;
-    using files = openModelFiles(path);
+    using opened = options.checked === undefined ? openModelFiles(path) : undefined;
+    const { files, adapter, spec, notes } = options.checked ?? checkModel(opened!, options.adapter);
     const { directory, ggufPath, config, checkpoint } = files;
-    const adapter = options.adapter ?? findModelAdapter(config);
-    const spec = adapter.spec(config);
     const own = { spec: spec.elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
     const dtype = options.dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
     using scope = new MemoryScope();
@@ -68,7 +72,7 @@ export class PretrainedModel implements Disposable {
     const { layers, elastic } = routersOf(file, backend, config, checkpoint, adapter, spec);
     for (const layer of layers) scope.track(layer);
     const { spec: modes, ...settings } = elastic ?? own;
-    return new PretrainedModel(directory, ggufPath, config, { ...spec, elastic: modes }, decoder, settings, layers, file, scope.move());
+    return new PretrainedModel(directory, ggufPath, config, { ...spec, elastic: modes }, decoder, settings, layers, file, notes, scope.move());
   }
 
   /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
@@ -78,7 +82,7 @@ export class PretrainedModel implements Disposable {
     const settings = { sizes, pooling: { kind: "boundary", tokens: 100 } } as const;
     using scope = new MemoryScope();
     const decoder = scope.track(DecoderModel.random(options));
-    return new PretrainedModel("", undefined, config, spec, decoder, settings, [], undefined, scope.move());
+    return new PretrainedModel("", undefined, config, spec, decoder, settings, [], undefined, [], scope.move());
   }
 
   /** Sizes of the sparse modes that its routers were trained for. */
@@ -93,7 +97,9 @@ export class PretrainedModel implements Disposable {
   /** The model's own router between two modes; undefined when it has none. Its weights are the model's. */
   learnedRouter(retrievalMode: AttentionMode, sparseMode: AttentionMode, tieRule: "float32" | "bfloat16" = "float32"): LearnedRouter | undefined {
     if (!this.hasLearnedRouter) return undefined;
-    return new LearnedRouter({ layers: this.routerWeights, retrievalMode, sparseMode, tieRule, pooling: this.settings.pooling });
+    const routed = routedLayers(this.spec);
+    const layers = this.spec.layers.map((_, layer) => this.routerWeights[routed.indexOf(layer)]);
+    return new LearnedRouter({ layers, retrievalMode, sparseMode, tieRule, pooling: this.settings.pooling });
   }
 
   [Symbol.dispose](): void {
@@ -112,6 +118,6 @@ function routersOf(
 ): LoadedRouters {
   if (routers !== undefined) return loadRouterFile(routers, adapter, spec, backend);
   const published = config.architecture.startsWith("Paw");
-  const has = published || hasRouterWeights(checkpoint, adapter.weightName("router", 0));
+  const has = published || routedLayers(spec).some((layer) => hasRouterWeights(checkpoint, adapter.weightName("router", layer)));
   return { layers: has ? loadRouters(checkpoint, adapter, spec, backend) : [], elastic: undefined };
 }

@@ -1,14 +1,16 @@
-import type { MemoryScope } from "@elastic-attention/core";
+import { type MemoryScope, ModelConfigError } from "@elastic-attention/core";
 import { type Backend, fillNormal, type FloatDType, packLinear, type Tensor } from "@elastic-attention/tensor";
-import type { DecoderWeights, Projection } from "../layer/decoder-weights.js";
+import type { DecoderWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
+import { innerFeatures, type LayerSpec } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
+import { layerNorms } from "./expected-tensors.js";
 
 /** Standard deviation of the matrices, that of a freshly initialised Llama. */
 const deviation = 0.02;
 
 /** Weights of a model of that shape, drawn where they are needed, owned by `scope`. @throws OutOfMemoryError */
 export function makeRandomWeights(backend: Backend, spec: ModelSpec, dtype: FloatDType, seed: number, scope: MemoryScope): DecoderWeights {
-  const { hiddenSize, intermediateSize, headDim, numQueryHeads, numKeyValueHeads, vocabularySize } = spec;
+  const { hiddenSize, headDim, numQueryHeads, numKeyValueHeads, vocabularySize } = spec;
   const queries = numQueryHeads * headDim;
   let drawn = seed;
   const normal = (rows: number, columns: number): Tensor => {
@@ -27,19 +29,31 @@ export function makeRandomWeights(backend: Backend, spec: ModelSpec, dtype: Floa
     const weight = scope.track(backend.kernels.run(packLinear, { weights: [matrix], dtype }));
     return withBias ? { weight, bias: vector(outputs, 0) } : { weight };
   };
-  const layer = () => ({
-    attentionNorm: vector(hiddenSize, 1),
-    mlpNorm: vector(hiddenSize, 1),
-    ...(spec.queryKeyNorm ? { queryNorm: vector(headDim, 1), keyNorm: vector(headDim, 1) } : {}),
-    queryKeyValue: projection(queries + 2 * numKeyValueHeads * headDim, hiddenSize, spec.queryKeyValueBias),
-    attentionOutput: projection(hiddenSize, queries, spec.attentionOutputBias),
-    gateUp: projection(2 * intermediateSize, hiddenSize, spec.mlpBias),
-    down: projection(hiddenSize, intermediateSize, spec.mlpBias),
-  });
+  const norm = (): NormWeights => ({ gain: vector(hiddenSize, 1), ...(spec.norm.bias ? { bias: vector(hiddenSize, 0) } : {}) });
+  const headNorms = () => {
+    if (spec.queryKeyNorm === "none") return {};
+    const [queryHeads, keyHeads] = spec.queryKeyNorm === "head" ? [1, 1] : [numQueryHeads, numKeyValueHeads];
+    return { queryNorm: vector(queryHeads * headDim, 1), keyNorm: vector(keyHeads * headDim, 1) };
+  };
+  const layer = ({ feedForward }: LayerSpec): LayerWeights => {
+    if (feedForward.kind === "experts") throw new ModelConfigError("Layers of experts are not supported.");
+    return {
+      ...Object.fromEntries(layerNorms(spec).map((role) => [role, norm()])),
+      ...headNorms(),
+      ...(spec.attentionSinks ? { sinks: vector(numQueryHeads, 0) } : {}),
+      queryKeyValue: projection(queries + 2 * numKeyValueHeads * headDim, hiddenSize, spec.queryKeyValueBias),
+      attentionOutput: projection(hiddenSize, queries, spec.attentionOutputBias),
+      feedForward: {
+        kind: "dense",
+        gateUp: projection(innerFeatures(feedForward), hiddenSize, feedForward.bias),
+        down: projection(hiddenSize, feedForward.intermediateSize, feedForward.bias),
+      },
+    };
+  };
   return {
     embedding: scope.track(normal(vocabularySize, hiddenSize)),
-    layers: Array.from({ length: spec.numLayers }, layer),
-    finalNorm: vector(hiddenSize, 1),
+    layers: spec.layers.map(layer),
+    finalNorm: norm(),
     output: projection(vocabularySize, hiddenSize, false),
   };
 }

@@ -5,7 +5,7 @@ import { type ElasticSizes, elasticSizes, type ElasticSpec, parseElastic, parseR
 import { hostFloats } from "./host-floats.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
-import type { ModelSpec } from "../model/model-spec.js";
+import { type ModelSpec, routedLayers } from "../model/model-spec.js";
 
 /** File of routers alone that a model folder may hold: it takes the place of routers in the checkpoint. */
 export const routerFileName = "routers.safetensors";
@@ -15,17 +15,17 @@ export const routerFileFormat = "elastic-attention routers";
 
 /** Routers that came with a checkpoint or in a file of their own, and what they were trained for. */
 export interface LoadedRouters {
-  /** One for each layer; the caller disposes each. */
+  /** One for each layer that sees the whole context (`routedLayers`); the caller disposes each. */
   readonly layers: readonly RouterWeights[];
   /** Modes and sizes that the file names; undefined when it names none. */
   readonly elastic: { readonly spec: ElasticSpec; readonly sizes: ElasticSizes; readonly pooling: RouterPooling } | undefined;
 }
 
-/** Reads the routers of every layer from an open checkpoint. @throws MissingTensorError, ShapeError, UnsupportedRouterError */
+/** Reads the routers of every layer that sees the whole context from an open checkpoint. @throws MissingTensorError, ShapeError, UnsupportedRouterError */
 export function loadRouters(checkpoint: Checkpoint, adapter: ModelAdapter, spec: ModelSpec, backend: Backend): RouterWeights[] {
   const layers: RouterWeights[] = [];
   try {
-    for (let layer = 0; layer < spec.numLayers; layer++) {
+    for (const layer of routedLayers(spec)) {
       layers.push(loadRouterWeights(checkpoint, adapter.weightName("router", layer), backend, spec.headDim, hostFloats));
     }
     return layers;
@@ -43,12 +43,15 @@ export function loadRouterFile(path: string, adapter: ModelAdapter, spec: ModelS
   using file = SafetensorsFile.open(path);
   const given = file.metadata.get("elastic");
   using checkpoint = SafetensorsCheckpoint.open(path);
-  if (!hasRouterWeights(checkpoint, adapter.weightName("router", 0))) {
+  const routed = routedLayers(spec);
+  const has = (layer: number) => hasRouterWeights(checkpoint, adapter.weightName("router", layer));
+  if (!Array.from({ length: spec.numLayers }, (_, layer) => layer).some(has)) {
     throw new UnsupportedRouterError(`${path} holds no routers for a model of this layout.`, "Name a file that `elastic-attention train` wrote.");
   }
-  const count = Array.from({ length: spec.numLayers + 1 }).findIndex((_, layer) => !hasRouterWeights(checkpoint, adapter.weightName("router", layer)));
-  if (count !== spec.numLayers) {
-    throw new ShapeError(`${path} holds routers of ${count < 0 ? `more than ${spec.numLayers}` : count} layers, the model has ${spec.numLayers}.`);
+  const missing = routed.find((layer) => !has(layer));
+  if (missing !== undefined || has(spec.numLayers)) {
+    const count = missing === undefined ? `more than ${spec.numLayers}` : `${routed.indexOf(missing)}`;
+    throw new ShapeError(`${path} holds routers of ${count} layers, the model has ${routed.length} that a router decides about.`);
   }
   const config = given === undefined ? undefined : elasticConfig(path, given, spec.architecture);
   // Everything that may be wrong is read before there is memory to give back.

@@ -10,8 +10,11 @@ import {
 } from "@elastic-attention/attention";
 import { layerQuotas } from "@elastic-attention/router";
 import { dtypeByteSize, type FloatDType } from "@elastic-attention/tensor";
-import { tablePositions } from "../layer/rotary-table.js";
-import type { ModelSpec } from "../model/model-spec.js";
+import { shareTable } from "../layer/rotation/model-rotations.js";
+import { tablePositions } from "../layer/rotation/rotary-table.js";
+import { widestFeedForward } from "../model/layer-spec.js";
+import { type ModelSpec, routedLayers } from "../model/model-spec.js";
+import { slidingModes } from "../model/sliding-modes.js";
 import { predictWeightBytes } from "./weight-memory.js";
 
 /** What the memory of a prefill depends on besides the model. */
@@ -68,16 +71,16 @@ export interface MemoryPrediction {
 /** Predicts the memory of a prefill of new sequences that are read together. */
 export function predictMemory(spec: ModelSpec, question: MemoryQuestion): MemoryPrediction {
   const { dtype, chunkRows, sequences, logitsRows = 1, pageTokens = 1 } = question;
-  const { hiddenSize, intermediateSize, headDim, numQueryHeads, numKeyValueHeads, vocabularySize } = spec;
+  const { hiddenSize, headDim, numQueryHeads, numKeyValueHeads, vocabularySize } = spec;
   const size = dtypeByteSize(dtype);
   const rows = sum(sequences, ({ tokens }) => tokens);
   const longest = Math.max(0, ...sequences.map(({ tokens }) => tokens));
   const weightBytes = question.weightBytes ?? predictWeightBytes(spec, dtype);
-  const tableBytes = tablePositions(longest, spec.contextLength) * headDim * 4;
+  const tableBytes = tablePositions(longest, spec.contextLength) * rotatedDimensions(spec) * 4;
   const chunk = Math.min(rows, chunkRows);
   const perRow = hiddenSize + (numQueryHeads + 2 * numKeyValueHeads) * headDim;
   const positionBytes = rows * 8;
-  const activationBytes = size * (rows * perRow + chunk * (hiddenSize + 2 * intermediateSize)) + positionBytes;
+  const activationBytes = size * (rows * perRow + chunk * (hiddenSize + widestFeedForward(spec.layers))) + positionBytes + ownTableBytes(spec, sequences);
   const { keyValueBytes, mostBytes } = predictKeyValues(spec, question);
   const numLogitsRows = sum(sequences, ({ tokens }) => Math.min(logitsRows, tokens));
   const logitsBytes = numLogitsRows * (size * hiddenSize + 4 * vocabularySize);
@@ -111,19 +114,39 @@ function predictKeyValues(spec: ModelSpec, { dtype, sequences, pageTokens }: Mem
   return { keyValueBytes: settled, mostBytes: most };
 }
 
-/** Slots of a sequence in each layer: with all tokens, and once it has dropped what its sparse heads do not need. */
-function layerSlots({ numLayers, numKeyValueHeads }: ModelSpec, sequence: SequenceQuestion, pageTokens: number | undefined) {
+/** Slots of a sequence in each layer: with all tokens, and once it has dropped what its heads do not need. */
+function layerSlots(spec: ModelSpec, sequence: SequenceQuestion, pageTokens: number | undefined) {
+  const { numKeyValueHeads } = spec;
   const { tokens, reserveTokens = 0, sparseMode, sparsity = 0, decode = "routed" } = sequence;
   const all: Retention = { type: "all" };
-  const sparse = decode === "full" || sparseMode === undefined ? all : attentionModeDefinition(sparseMode).retention(sparseMode);
-  const slots = (sparseHeads: number) => {
-    const retentions = Array.from({ length: numKeyValueHeads }, (_, head) => (head < sparseHeads ? sparse : all));
+  const retentionOf = (mode: AttentionMode) => attentionModeDefinition(mode).retention(mode);
+  const sparse = decode === "full" || sparseMode === undefined ? all : retentionOf(sparseMode);
+  const slots = (retention: Retention, heads: number) => {
+    const retentions = Array.from({ length: numKeyValueHeads }, (_, head) => (head < heads ? retention : all));
     return predictSlots(retentions, tokens, reserveTokens, pageTokens);
   };
-  const full = slots(0);
-  const counts = sequence.sparseHeads ?? layerQuotas({ target: sparsity, numLayers }, numKeyValueHeads);
-  // A layer that would not become smaller stays as it is.
-  return counts.map((count) => ({ full, dropped: Math.min(full, slots(count)) }));
+  const full = slots(all, 0);
+  const routed = routedLayers(spec);
+  const quotas = layerQuotas({ target: sparsity, numLayers: routed.length }, numKeyValueHeads);
+  return slidingModes(spec).map((window, layer) => {
+    const sparseHeads = sequence.sparseHeads?.[layer] ?? quotas[routed.indexOf(layer)] ?? 0;
+    const dropped = window === undefined ? slots(sparse, sparseHeads) : slots(retentionOf(window), numKeyValueHeads);
+    // A layer that would not become smaller stays as it is.
+    return { full, dropped: Math.min(full, dropped) };
+  });
+}
+
+/** Bytes of the tables that a pass has for itself: where each sequence turns by angles of its own. */
+function ownTableBytes({ layers }: ModelSpec, sequences: readonly SequenceQuestion[]): number {
+  const ropes = new Set(layers.flatMap(({ rope }) => (rope === undefined ? [] : [rope])));
+  const lengths = sequences.map(({ tokens }) => tokens);
+  return sum([...ropes], (rope) => (shareTable(rope, lengths) ? 0 : sum(lengths, (rows) => rows * (4 * rope.rotatedDim + 4))));
+}
+
+/** Dimensions that the tables of all ways of turning have together. */
+function rotatedDimensions({ layers, queryScaling }: ModelSpec): number {
+  const ropes = new Set(layers.flatMap(({ rope }) => (rope === undefined ? [] : [rope])));
+  return sum([...ropes], ({ rotatedDim }) => rotatedDim) * (queryScaling === undefined ? 1 : 2);
 }
 
 /** The mask of a layer whose heads choose blocks; 0 where none does. */

@@ -1,4 +1,5 @@
 import { dtypeByteSize, type FloatDType } from "@elastic-attention/tensor";
+import { widestFeedForward } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { lossChunkRows } from "../training/language-model-loss.js";
 
@@ -15,21 +16,27 @@ export function predictTrainingMemory(
   rows: number,
   chunkRows: number = defaultTrainingChunkRows,
 ): number {
-  const { hiddenSize, intermediateSize, headDim, numQueryHeads, numKeyValueHeads, numLayers, vocabularySize } = spec;
+  const { hiddenSize, headDim, numQueryHeads, numKeyValueHeads, numLayers, vocabularySize } = spec;
   const size = dtypeByteSize(dtype);
   const [queries, keys] = [numQueryHeads * headDim, numKeyValueHeads * headDim];
   const checkpoints = (numLayers + 1) * hiddenSize;
   // Fused projection, copy for the head norms, rotated keys, caches, three outputs, the stream between the two halves.
-  const values = queries + 2 * keys + (spec.queryKeyNorm ? queries + keys : 0) + 3 * keys + 3 * queries + hiddenSize;
+  const values = queries + 2 * keys + (spec.queryKeyNorm === "none" ? 0 : queries + keys) + 3 * keys + 3 * queries + hiddenSize;
   // Stream before, between and after; output, fused projection, caches.
   const gradients = 3 * hiddenSize + 2 * queries + 2 * keys + 3 * keys;
   const logSumExp = 3 * numQueryHeads * 4;
-  const mlpChunk = Math.min(chunkRows, rows) * size * 2 * (hiddenSize + 3 * intermediateSize);
-  const lossChunk = Math.min(lossChunkRows, rows) * (vocabularySize * (4 + (dtype === "f32" ? 0 : size)) + 2 * hiddenSize * size);
+  // What the parts give is kept where a norm or a scale follows it.
+  const partOutput = spec.normPlaces === "before" && spec.residualScale === 1 ? 0 : hiddenSize;
+  const mlpChunk = Math.min(chunkRows, rows) * size * 2 * (hiddenSize + partOutput + widestFeedForward(spec.layers) + widestActivation(spec.layers));
+  const lossChunk = Math.min(lossChunkRows, rows) * (vocabularySize * (4 * (spec.logitsSoftCap === undefined ? 1 : 2) + (dtype === "f32" ? 0 : size)) + 2 * hiddenSize * size);
   return rows * (size * (checkpoints + values + gradients) + logSumExp) + Math.max(mlpChunk, lossChunk);
 }
 
 /** Bytes of one layer's outputs of the attention that can be kept rather than computed again. */
 export function keptAttentionBytes({ headDim, numQueryHeads }: ModelSpec, dtype: FloatDType, rows: number): number {
   return 2 * rows * numQueryHeads * (headDim * dtypeByteSize(dtype) + 4);
+}
+
+function widestActivation(layers: ModelSpec["layers"]): number {
+  return Math.max(...layers.map(({ feedForward: { intermediateSize } }) => intermediateSize));
 }

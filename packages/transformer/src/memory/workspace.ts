@@ -1,6 +1,7 @@
 import { MemoryScope } from "@elastic-attention/core";
 import type { Backend, FloatDType, Tensor } from "@elastic-attention/tensor";
 import type { RowRange, Scratch } from "../layer/decoder-layer.js";
+import { widestFeedForward } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
 
 /**
@@ -18,7 +19,7 @@ export class Workspace implements Scratch, Disposable {
   readonly chunks: readonly RowRange[];
   /** [chunk, hidden]. */
   readonly #normed: Tensor;
-  /** [chunk, 2 · intermediate]. */
+  /** [chunk, features]: of the widest layer. */
   readonly #gateUp: Tensor;
   readonly #scope = new MemoryScope();
 
@@ -32,7 +33,7 @@ export class Workspace implements Scratch, Disposable {
     /** Whether the queries must outlive the attention: for those who look at them afterwards. */
     keepQueries = false,
   ) {
-    const { hiddenSize, intermediateSize, headDim, numQueryHeads, numKeyValueHeads } = spec;
+    const { hiddenSize, headDim, numQueryHeads, numKeyValueHeads } = spec;
     const chunk = Math.min(chunkRows, numTokens);
     this.chunks = rowChunks(numTokens, chunkRows);
     const allocate = (rows: number, columns: number) => this.#scope.track(backend.allocate([rows, columns], dtype));
@@ -42,7 +43,7 @@ export class Workspace implements Scratch, Disposable {
       const queries = numQueryHeads * headDim;
       this.attention = keepQueries ? allocate(numTokens, queries) : this.queryKeyValue.columns(0, queries);
       this.#normed = allocate(chunk, hiddenSize);
-      this.#gateUp = allocate(chunk, 2 * intermediateSize);
+      this.#gateUp = allocate(chunk, widestFeedForward(spec.layers));
     } catch (error) {
       this.#scope.dispose();
       throw error;
@@ -53,8 +54,12 @@ export class Workspace implements Scratch, Disposable {
     return this.#normed.rows(0, rows);
   }
 
-  gateUp(rows: number): Tensor {
-    return this.#gateUp.rows(0, rows);
+  partOutput(rows: number): Tensor {
+    return this.#normed.rows(0, rows);
+  }
+
+  gateUp(rows: number, features: number): Tensor {
+    return this.#gateUp.rows(0, rows).columns(0, features);
   }
 
   activation(gate: Tensor): Tensor {

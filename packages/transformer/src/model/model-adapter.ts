@@ -11,14 +11,25 @@ export type WeightRole =
   | "query"
   | "key"
   | "value"
+  | FusedRole
   | "attentionOutput"
+  | "attentionOutputNorm"
   | "queryNorm"
   | "keyNorm"
+  | "sinks"
   | "mlpNorm"
   | "gate"
   | "up"
   | "down"
-  | "router";
+  | "mlpOutputNorm"
+  | "router"
+  | ExpertRole;
+
+/** Matrices that a checkpoint keeps as one tensor, their outputs one after another: query, key, value; gate, up. */
+export type FusedRole = "queryKeyValue" | "gateUp";
+
+/** What scores the experts, and the weights of one expert or, where a checkpoint keeps them in one tensor, of all. */
+export type ExpertRole = "expertRouter" | "expertGate" | "expertUp" | "expertGateUp" | "expertDown";
 
 /** Connects a checkpoint format to the decoder. Add a model by registering one of these. */
 export interface ModelAdapter {
@@ -28,8 +39,14 @@ export interface ModelAdapter {
   matches(config: ModelConfig): boolean;
   /** @throws ModelConfigError */
   spec(config: ModelConfig): ModelSpec;
-  /** Name of a weight's tensor (its bias ends in `.bias` instead of `.weight`); for "router" the prefix of its tensors. */
-  weightName(role: WeightRole, layer: number): string;
+  /** Matrices that its checkpoints keep as one tensor. Default none. */
+  readonly fused?: readonly FusedRole[];
+  /**
+   * Name of a weight's tensor (its bias ends in `.bias` instead of `.weight`); for "router" the prefix of its tensors.
+   *
+   * @param expert for the role of an expert whose weights have tensors of their own
+   */
+  weightName(role: WeightRole, layer: number, expert?: number): string;
 }
 
 const adapters: ModelAdapter[] = [];

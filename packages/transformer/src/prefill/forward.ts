@@ -6,9 +6,9 @@ export interface ForwardResult {
   /** f32 [rows, vocabulary]. */
   readonly logits: Float32Array;
   readonly rows: number;
-  /** u8 [layers, kvHeads]: 1 where the head is in the retrieval mode. */
+  /** u8 [layers, kvHeads]: 1 where the head is in the retrieval mode; 0 in layers with a sliding window. */
   readonly fullHeads: Uint8Array;
-  /** f32 [layers, kvHeads, 2] of a learned router; undefined otherwise. */
+  /** f32 [routed layers, kvHeads, 2] of a learned router; undefined otherwise. */
   readonly routerLogits: Float32Array | undefined;
 }
 
@@ -30,7 +30,12 @@ export async function forward(
   return {
     logits: owned.toFloat32(),
     rows: owned.numRows,
-    fullHeads: Uint8Array.from(sequences[0]!.routing.assignment.flat(), (mode) => (mode === 0 ? 1 : 0)),
+    fullHeads: Uint8Array.from(sequences[0]!.routing.assignment.flatMap((heads) => fullHeads(heads, model.spec.numKeyValueHeads))),
     routerLogits: routerLogits.length > 0 ? Float32Array.from(routerLogits) : undefined,
   };
+}
+
+/** Nothing was assigned in a layer whose mode the model fixes. */
+function fullHeads(assignment: readonly number[], heads: number): number[] {
+  return Array.from({ length: heads }, (_, head) => (assignment[head] === 0 ? 1 : 0));
 }

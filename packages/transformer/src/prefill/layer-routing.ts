@@ -9,7 +9,6 @@ import {
   patternOf,
 } from "@elastic-attention/attention";
 import type { Tensor } from "@elastic-attention/tensor";
-import { attentionScale } from "../layer/attend-heads.js";
 import type { PrefillPass } from "./prefill-pass.js";
 
 /** The plan of neighbours in the batch that share a router. */
@@ -21,7 +20,7 @@ interface SharedPlan {
 /** What one sequence's heads did in one layer. */
 export interface RoutedHeads {
   readonly modes: readonly AttentionMode[];
-  /** Index of each head's mode in its plan: 0 is the retrieval mode. */
+  /** Index of each head's mode in its plan: 0 is the retrieval mode. Empty in a layer whose mode the model fixes. */
   readonly assignment: readonly number[];
 }
 
@@ -97,7 +96,8 @@ export class LayerRouting implements Disposable {
       const routed = this.#planOf(index);
       const heads = Array.from({ length: spec.numKeyValueHeads }, (_, head) => head);
       if (routed === undefined) {
-        return { modes: cache.modes(this.layer) ?? heads.map(() => ({ kind: "full" })), assignment: heads.map(() => 0) };
+        const modes = cache.modes(this.layer) ?? heads.map(() => ({ kind: "full" }));
+        return { modes, assignment: spec.layers[this.layer]!.window === undefined ? heads.map(() => 0) : [] };
       }
       const { plan, row } = routed;
       const assignment = plan.waitForAssignment();
@@ -128,7 +128,7 @@ export class LayerRouting implements Disposable {
 
   #choose(modes: readonly AttentionMode[], query: Tensor, { cache }: Pick<AttentionSequence, "cache">): KnownPatterns {
     const { layer } = this;
-    const mask = chooseBlocksOfHeads(modes, { layer, query, cache, scale: attentionScale(this.pass.spec) });
+    const mask = chooseBlocksOfHeads(modes, { layer, query, cache, scale: this.pass.spec.attentionScale });
     return knownPatterns(modes.map(patternOf), mask === undefined ? undefined : this.scope.track(mask));
   }
 }

@@ -1,6 +1,5 @@
-import { hybridAttention } from "@elastic-attention/attention";
+import { type AttentionScores, hybridAttention } from "@elastic-attention/attention";
 import type { Tensor } from "@elastic-attention/tensor";
-import { attentionScale } from "../layer/attend-heads.js";
 import type { CachedAttention } from "../layer/cached-pass.js";
 import type { LayerSteps } from "../layer/decoder-layer.js";
 import { attentionSlices, pairsAtMost } from "./attention-slices.js";
@@ -27,18 +26,18 @@ export class PrefillAttention implements CachedAttention {
     this.#routing = startRouting(this.pass, key, this.layer);
   }
 
-  *attend(query: Tensor, output: Tensor): LayerSteps {
+  *attend(query: Tensor, output: Tensor, scores: AttentionScores): LayerSteps {
     const { layer, pass } = this;
-    const { backend, batch, observer, spec } = pass;
+    const { backend, batch, observer } = pass;
     const routing = this.#routing!;
-    const scale = attentionScale(spec);
+    const { scale } = scores;
     const mostPairs = this.mostPairs();
     let sequences = routing.sequences(query);
     // What a device still decides is not asked for where it makes no difference.
     const isWhole = pairsAtMost(sequences) <= mostPairs;
     if (!isWhole) sequences = routing.waitForSequences(sequences);
     for (const slice of isWhole ? [sequences] : attentionSlices(sequences, mostPairs)) {
-      backend.kernels.run(hybridAttention, { query, output, sequences: slice, scale });
+      backend.kernels.run(hybridAttention, { query, output, sequences: slice, ...scores });
       yield "attention";
     }
     for (const [sequence, { start, length, cache }] of sequences.entries()) {

@@ -4,7 +4,8 @@ import type { Fence, Tensor } from "@elastic-attention/tensor";
 import { cachedPass } from "../layer/cached-pass.js";
 import { decoderLayer, type LayerPhase, type RowRange } from "../layer/decoder-layer.js";
 import { beginForward, type DecoderCore, type ForwardPass } from "../layer/forward-pass.js";
-import { lastRows, logitsOf } from "../layer/logits.js";
+import { rotaryLengthOf } from "../layer/sequence-batch.js";
+import { logitsOf } from "../layer/logits.js";
 import { rowChunks } from "../memory/workspace.js";
 import { PrefillAttention } from "./prefill-attention.js";
 import type { PrefillSequence } from "./prefill-pass.js";
@@ -119,9 +120,9 @@ export class Prefill implements Disposable {
     ending.track({ [Symbol.dispose]: () => void this.#slices.return(undefined as never) });
   }
 
-  #read(readLogits: LogitsReader, pass: ForwardPass, rows: RowRange): void {
-    using logits = logitsOf(pass, [rows]);
-    readLogits(logits, rows[0]);
+  #read(readLogits: LogitsReader, pass: ForwardPass, ranges: readonly RowRange[], start: number): void {
+    using logits = logitsOf(pass, ranges);
+    readLogits(logits, start);
   }
 
   *#run(): Generator<PrefillPhase, PrefillResult> {
@@ -136,21 +137,47 @@ export class Prefill implements Disposable {
       this.#layersDone = layer + 1;
       yield "feed-forward";
     }
+    const told = toldRows(pass, sequences);
     if (readLogits !== undefined) {
-      for (const rows of rowChunks(pass.batch.numTokens, rowsAtOnce)) {
-        this.#read(readLogits, pass, rows);
+      for (const [start, ranges] of rangesAtOnce(told, rowsAtOnce)) {
+        this.#read(readLogits, pass, ranges, start);
         yield "logits";
       }
     }
     using owned = new MemoryScope();
-    const ranges = lastRows(pass, logitsRows);
+    const ranges = told.map(([first, last]): RowRange => [Math.max(first, last - logitsRows), last]);
     const logits = owned.track(logitsOf(pass, ranges));
     const routing = record.waitForRouting();
-    for (const { cache, tokens } of sequences) cache.advance(tokens.length);
+    for (const sequence of sequences) {
+      const { cache, tokens } = sequence;
+      const length = rotaryLengthOf(sequence);
+      cache.advance(tokens.length);
+      this.core.histories.add(cache, tokens, length);
+    }
     this.#scope.dispose();
     owned.move();
     let end = 0;
     const views = ranges.map(([first, last]) => logits.rows(end, (end += last - first)));
     return { logits, sequences: routing.map((each, index) => ({ logits: views[index]!, routing: each })) };
+  }
+}
+
+/** The rows of each sequence that its caller gave. */
+function toldRows({ batch: { offsets } }: ForwardPass, sequences: readonly PrefillSequence[]): RowRange[] {
+  return sequences.map(({ readAgain = 0 }, index) => [offsets[index]! + readAgain, offsets[index + 1]!]);
+}
+
+/** Ranges of rows that have so many in all, and how many rows came before each of these groups. */
+function* rangesAtOnce(ranges: readonly RowRange[], rows: number): Generator<readonly [start: number, ranges: readonly RowRange[]]> {
+  const total = ranges.reduce((sum, [first, end]) => sum + end - first, 0);
+  for (const [from, to] of rowChunks(total, rows)) {
+    const group: RowRange[] = [];
+    let before = 0;
+    for (const [first, end] of ranges) {
+      const [start, stop] = [Math.max(first, first + from - before), Math.min(end, first + to - before)];
+      if (start < stop) group.push([start, stop]);
+      before += end - first;
+    }
+    yield [from, group];
   }
 }

@@ -6,7 +6,7 @@ import { VisitedBlockCount } from "./visited-block-count.js";
 export interface SequenceRouting {
   /** [layer][kvHead]. */
   readonly modes: readonly (readonly AttentionMode[])[];
-  /** [layer][kvHead]: 0 is the retrieval mode. */
+  /** [layer][kvHead]: 0 is the retrieval mode. Empty in layers with a sliding window, about which no router is asked. */
   readonly assignment: readonly (readonly number[])[];
   /** One for each layer, summed over heads. */
   readonly blocks: readonly BlockCount[];

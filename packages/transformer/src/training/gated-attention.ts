@@ -1,5 +1,5 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { addAttentionGradients, dualAttention, gateGradient, gateMix, retrievalSide } from "@elastic-attention/attention";
+import { addAttentionGradients, type AttentionScores, dualAttention, gateGradient, gateMix, retrievalSide } from "@elastic-attention/attention";
 import type { Gradients, Tape, Tensor } from "@elastic-attention/tensor";
 import type { AttentionSides, GatedSequence, LayerGates } from "./layer-gates.js";
 
@@ -15,7 +15,7 @@ export interface GatedAttentionOptions {
   /** f32 [segments, kvHeads]. */
   readonly gates: Tensor;
   readonly layerGates: LayerGates;
-  readonly scale: number;
+  readonly scores: AttentionScores;
   readonly deterministic: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface GatedAttentionOptions {
  * @returns the mixed output, of the shape of `query`; the tape's.
  */
 export function gatedAttention(tape: Tape, options: GatedAttentionOptions): Tensor {
-  const { query, keys, values, sequences, offsets, gates, layerGates, scale } = options;
+  const { query, keys, values, sequences, offsets, gates, layerGates, scores } = options;
   const { kernels } = tape.backend;
   const known = layerGates.keptAttention;
   const sides = known ?? allocateSides(tape, query, layerGates);
@@ -40,7 +40,7 @@ export function gatedAttention(tape: Tape, options: GatedAttentionOptions): Tens
     keepsInputs: [query, keys, values, gates],
     keepsResults: results,
     run() {
-      if (known === undefined) kernels.run(dualAttention, { query, ...sides, sequences, scale });
+      if (known === undefined) kernels.run(dualAttention, { query, ...sides, sequences, ...scores });
       kernels.run(gateMix, { ...outputsOf(sides), gates, offsets, output: mixed });
     },
     backward(gradients) {
@@ -69,7 +69,7 @@ function allocateSides(tape: Tape, query: Tensor, layerGates: LayerGates): Atten
 }
 
 function gatedAttentionBackward(gradients: Gradients, options: GatedAttentionOptions, sides: AttentionSides, mixed: Tensor): void {
-  const { query, keys, values, sequences, offsets, gates, layerGates, scale, deterministic } = options;
+  const { query, keys, values, sequences, offsets, gates, layerGates, scores, deterministic } = options;
   const { kernels } = gradients.backend;
   const outputGradient = gradients.incoming(mixed);
   if (outputGradient === undefined) return;
@@ -77,7 +77,7 @@ function gatedAttentionBackward(gradients: Gradients, options: GatedAttentionOpt
     kernels.run(gateGradient, { outputGradient, ...outputsOf(sides), offsets, gateGradient: target }),
   );
   if (![query, keys, values].some((input) => gradients.wants(input))) return;
-  const common = { query, scale, deterministic };
+  const common = { query, ...scores, deterministic };
   const chosen = layerGates.chosen(sequences);
   if (chosen !== undefined) {
     const [rows, heads] = sides.fullLogSumExp.shape as [number, number];

@@ -1,14 +1,8 @@
 import { MemoryScope } from "@elastic-attention/core";
-import {
-  crossEntropy,
-  downloadFloats,
-  rmsNormBackward,
-  linearInputGradient,
-  type Tape,
-  type Tensor,
-} from "@elastic-attention/tensor";
+import { crossEntropy, downloadFloats, linearInputGradient, type Tape, type Tensor } from "@elastic-attention/tensor";
 import type { DecoderWeights } from "../layer/decoder-weights.js";
-import { projectLogits } from "../layer/logits.js";
+import { capLogits, capLogitsBackward, projectUncappedLogits } from "../layer/logits.js";
+import { normalizeBackward } from "../layer/normalize.js";
 import { rowChunks } from "../memory/workspace.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import type { TrainingBatch } from "./training-batch.js";
@@ -31,7 +25,7 @@ export function languageModelLoss(
 ): number {
   const { backend } = tape;
   const { kernels } = backend;
-  const { rmsNormEpsilon: epsilon, hiddenSize, vocabularySize } = spec;
+  const { hiddenSize, vocabularySize } = spec;
   const { finalNorm, output } = weights;
   const { targets } = batch.pack;
   const count = targets.reduce((sum, target) => sum + (target >= 0 ? 1 : 0), 0);
@@ -40,6 +34,8 @@ export function languageModelLoss(
   const normed = scope.track(backend.allocate([chunk, hiddenSize], hidden.dtype));
   const normedGradient = scope.track(backend.allocate([chunk, hiddenSize], hidden.dtype));
   const logits = scope.track(backend.allocate([chunk, vocabularySize], "f32"));
+  // The gradient of a cap reads what was capped.
+  const uncapped = spec.logitsSoftCap === undefined ? logits : scope.track(backend.allocate([chunk, vocabularySize], "f32"));
   // Products take inputs of the weights' type; logits keep float32 for the softmax.
   const logitsGradient = hidden.dtype === "f32" ? logits : scope.track(backend.allocate([chunk, vocabularySize], hidden.dtype));
   const losses = scope.track(backend.allocate([batch.numRows], "f32"));
@@ -47,7 +43,8 @@ export function languageModelLoss(
     if (!targets.subarray(start, end).some((target) => target >= 0)) continue;
     signal?.throwIfAborted();
     const [input, rows] = [hidden.rows(start, end), (tensor: Tensor) => tensor.rows(0, end - start)];
-    projectLogits(kernels, spec, weights, { hidden: input, normed: rows(normed), logits: rows(logits) });
+    projectUncappedLogits(kernels, spec, weights, { hidden: input, normed: rows(normed), logits: rows(uncapped) });
+    capLogits(kernels, spec, rows(uncapped), rows(logits));
     kernels.run(crossEntropy, {
       logits: rows(logits),
       targets: batch.targets.rows(start, end),
@@ -55,9 +52,10 @@ export function languageModelLoss(
       logitsGradient: rows(logitsGradient),
       gradientScale: 1 / count,
     });
+    capLogitsBackward(kernels, spec, rows(uncapped), rows(logitsGradient));
     kernels.run(linearInputGradient, { outputGradient: rows(logitsGradient), weight: output.weight, inputGradient: rows(normedGradient) });
     tape.seed(input, (inputGradient, accumulate) =>
-      kernels.run(rmsNormBackward, { input, weight: finalNorm, epsilon, outputGradient: rows(normedGradient), inputGradient, accumulate }),
+      normalizeBackward(kernels, spec.norm, finalNorm, { input, outputGradient: rows(normedGradient), inputGradient, accumulate }),
     );
   }
   let sum = 0;

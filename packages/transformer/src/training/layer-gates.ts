@@ -41,7 +41,8 @@ export class LayerGates implements Disposable {
   readonly #scope = new MemoryScope();
 
   constructor(
-    private readonly layer: number,
+    /** Its number among the layers that have routers, and among all. */
+    private readonly place: { readonly index: number; readonly layer: number },
     private readonly options: Pick<TrainingStepOptions, "decide" | "retrievalMode" | "sparseMode" | "routers">,
     private readonly spec: ModelSpec,
     private readonly batch: TrainingBatch,
@@ -56,7 +57,7 @@ export class LayerGates implements Disposable {
   /** The gates; `logits` is asked for the first time only. @throws ShapeError when the relaxation gives another number of them */
   decide(logits: () => FloatArray): FloatArray {
     if (this.#gates === undefined) {
-      const decision = this.options.decide(this.layer, logits());
+      const decision = this.options.decide(this.place.index, logits());
       this.#expectCount(decision.gates, 1, "gates");
       this.#gates = decision;
     }
@@ -70,7 +71,7 @@ export class LayerGates implements Disposable {
       for (let i = 0; i < gateGradients.length; i++) gateGradients[i]! += this.gateLossGradient[i]!;
     }
     const gradient = this.#gates!.backward(gateGradients);
-    this.#expectCount(gradient, this.options.routers[this.layer]!.classes, "gradients of router logits");
+    this.#expectCount(gradient, this.options.routers[this.place.index]!.classes, "gradients of router logits");
     return gradient;
   }
 
@@ -115,12 +116,12 @@ export class LayerGates implements Disposable {
   /** Every head in one mode. */
   #choose(mode: AttentionMode, query: Tensor, cache: LayerCache, scale: number): KnownPatterns {
     const modes = Array.from({ length: this.spec.numKeyValueHeads }, () => mode);
-    const mask = chooseBlocksOfHeads(modes, { layer: this.layer, query, cache, scale });
+    const mask = chooseBlocksOfHeads(modes, { layer: this.place.layer, query, cache, scale });
     return knownPatterns(modes.map(patternOf), mask === undefined ? undefined : this.#scope.track(mask));
   }
 
   #expectCount(values: FloatArray, perGate: number, what: string): void {
     const expected = this.batch.numSegments * this.spec.numKeyValueHeads * perGate;
-    if (values.length !== expected) throw new ShapeError(`Layer ${this.layer}: ${expected} ${what} expected, found ${values.length}.`);
+    if (values.length !== expected) throw new ShapeError(`Layer ${this.place.layer}: ${expected} ${what} expected, found ${values.length}.`);
   }
 }

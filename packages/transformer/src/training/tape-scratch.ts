@@ -20,8 +20,13 @@ export class TapeScratch implements Scratch {
     return this.#normed.rows(0, rows);
   }
 
-  gateUp(rows: number): Tensor {
-    return this.tape.allocate([rows, 2 * this.spec.intermediateSize], this.dtype);
+  /** The norm behind a part reads it again on the way back. */
+  partOutput(rows: number): Tensor {
+    return this.tape.allocate([rows, this.spec.hiddenSize], this.dtype);
+  }
+
+  gateUp(rows: number, features: number): Tensor {
+    return this.tape.allocate([rows, features], this.dtype);
   }
 
   activation(gate: Tensor): Tensor {

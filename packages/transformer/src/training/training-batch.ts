@@ -2,12 +2,13 @@ import { MemoryScope } from "@elastic-attention/core";
 import { headStores, type LayerCache } from "@elastic-attention/attention";
 import type { Backend, Tape, Tensor } from "@elastic-attention/tensor";
 import type { RowRange } from "../layer/decoder-layer.js";
+import type { RotatedBatch, RotatedSequence } from "../layer/rotation/batch-rotations.js";
 import { rowChunks } from "../memory/workspace.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import type { TrainingPack } from "./training-step.js";
 
 /** A pack on a backend. */
-export class TrainingBatch implements Disposable {
+export class TrainingBatch implements RotatedBatch, Disposable {
   readonly numRows: number;
   readonly numSegments: number;
   /** Segment i is rows offsets[i] to offsets[i + 1]. */
@@ -20,6 +21,7 @@ export class TrainingBatch implements Disposable {
   readonly targets: Tensor;
   /** Tokens of the longest segment. */
   readonly longest: number;
+  readonly rotated: readonly RotatedSequence[];
   /** Row range of each segment. */
   readonly segments: readonly RowRange[];
   /** Row ranges of at most `chunkRows`. */
@@ -45,6 +47,7 @@ export class TrainingBatch implements Disposable {
       longest = Math.max(longest, end - start);
     }
     this.longest = longest;
+    this.rotated = this.segments.map(([start, end]) => ({ start, rows: end - start, position: 0, length: end - start }));
     const upload = (values: Int32Array) => this.#scope.track(backend.upload(values, [this.numRows], "i32"));
     try {
       this.ids = upload(tokens);

@@ -2,9 +2,11 @@ import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { attentionModeDefinition } from "@elastic-attention/attention";
 import { routerParameters, type RouterWeights } from "@elastic-attention/router";
-import { type Backend, cast, downloadFloats, embedding, type FloatArray, Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
+import { type Backend, cast, downloadFloats, type FloatArray, Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
 import { DecoderModel, type LoadOptions } from "../decoder-model.js";
-import type { ModelSpec } from "../model/model-spec.js";
+import { embedTokens } from "../layer/embed-tokens.js";
+import { BatchRotations } from "../layer/rotation/batch-rotations.js";
+import { type ModelSpec, routedLayers } from "../model/model-spec.js";
 import { checkPack } from "./check-pack.js";
 import { hiddenStateDistance } from "./hidden-state-distance.js";
 import { languageModelLoss } from "./language-model-loss.js";
@@ -101,15 +103,19 @@ export class TrainingModel implements Disposable {
   ): Promise<{ hidden: Tensor; layers: LayerGates[] }> {
     const { spec } = this;
     const { routers, checkpointing = true, deterministic = false } = options;
-    const { weights, rotaryTable } = this.decoder.core;
+    const { weights, modelRotations } = this.decoder.core;
+    const rotations = scope.track(new BatchRotations(modelRotations, batch));
     let hidden = tape.allocate([batch.numRows, spec.hiddenSize], this.decoder.dtype);
-    tape.run(embedding, { ids: batch.ids, table: weights.embedding, output: hidden });
+    embedTokens(tape, this.decoder.core, batch.ids, hidden);
     const layers: LayerGates[] = [];
-    for (const [layer, router] of routers.entries()) {
-      const layerGates = scope.track(new LayerGates(layer, options, spec, batch, layer >= spec.numLayers - keepingLayers));
-      layers.push(layerGates);
+    const routed = routedLayers(spec);
+    for (const [layer, layerWeights] of weights.layers.entries()) {
+      const index = routed.indexOf(layer);
+      const layerGates = index < 0 ? undefined : scope.track(new LayerGates({ index, layer }, options, spec, batch, layer >= spec.numLayers - keepingLayers));
+      if (layerGates !== undefined) layers.push(layerGates);
       const next = tape.allocate(hidden.shape, hidden.dtype);
-      const parts = { index: layer, spec, batch, rotaryTable, weights: weights.layers[layer]!, router, layerGates };
+      const routing = layerGates === undefined ? undefined : { router: routers[index]!, layerGates };
+      const parts = { index: layer, spec, batch, rotations, weights: layerWeights, routed: routing };
       runTrainingLayer(tape, { ...parts, checkpointing, deterministic }, hidden, next);
       hidden = next;
       await progress();
@@ -138,7 +144,9 @@ export class TrainingModel implements Disposable {
   #admit({ pack, routers, retrievalMode, sparseMode, checkpointing = true, attentionMemoryBytes }: TrainingStepOptions): number {
     const { backend, spec } = this;
     for (const mode of [retrievalMode, sparseMode]) attentionModeDefinition(mode).validate(mode);
-    if (routers.length !== spec.numLayers) throw new ShapeError(`${routers.length} routers for ${spec.numLayers} layers.`);
+    const routed = routedLayers(spec).length;
+    if (routed === 0) throw new ShapeError("Every layer of the model has a sliding window: there is nothing that a router could decide.");
+    if (routers.length !== routed) throw new ShapeError(`${routers.length} routers for ${routed} layers.`);
     const foreign = routers.find(({ headDim }) => headDim !== spec.headDim);
     if (foreign !== undefined) throw new ShapeError(`A router for heads of ${foreign.headDim}; the model's have ${spec.headDim}.`);
     checkPack(pack, spec);

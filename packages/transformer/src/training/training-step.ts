@@ -28,24 +28,24 @@ export interface GateDecision {
 /** The gates' own term of the objective (the Lagrangian penalty on sparsity) and its gradient. */
 export interface GateLoss {
   readonly loss: number;
-  /** For each layer [segments · kvHeads]. */
+  /** For each router [segments · kvHeads]. */
   readonly gradients: readonly FloatArray[];
 }
 
 export interface TrainingStepOptions {
   readonly pack: TrainingPack;
-  /** One for each layer, f32, on the model's backend. */
+  /** One for each layer that sees the whole context (`routedLayers`), f32, on the model's backend. */
   readonly routers: readonly RouterWeights[];
   /** Mode of heads whose gate is 1. */
   readonly retrievalMode: AttentionMode;
   /** Mode of heads whose gate is 0. */
   readonly sparseMode: AttentionMode;
   /**
-   * The relaxation: gates from router logits [segments · kvHeads · classes]. Asked once for each layer, in order; a layer
-   * that is computed again uses the decision of its first forward pass.
+   * The relaxation: gates from router logits [segments · kvHeads · classes]. Asked once for each router, by its number, in
+   * order; a layer that is computed again uses the decision of its first forward pass.
    */
-  decide(layer: number, logits: FloatArray): GateDecision;
-  /** Asked once, after the forward pass, with the gates of all layers. */
+  decide(router: number, logits: FloatArray): GateDecision;
+  /** Asked once, after the forward pass, with the gates of all routers. */
   gateLoss(gates: readonly FloatArray[]): GateLoss;
   /**
    * What the rows with a target are judged by. "next-token" (default): cross-entropy. "hidden-states" (DuoAttention's
@@ -69,10 +69,10 @@ export interface TrainingStepResult {
   /** Mean over the rows with a target: cross-entropy in nats, or the distance that `loss` names. */
   readonly languageModelLoss: number;
   readonly gateLoss: number;
-  /** For each layer [segments · kvHeads]. */
+  /** For each router [segments · kvHeads]. */
   readonly gates: readonly FloatArray[];
   /**
-   * For each layer the gradient of languageModelLoss + gateLoss with respect to the router's parameters, one after
+   * For each router the gradient of languageModelLoss + gateLoss with respect to the router's parameters, one after
    * another: weight and bias of the two linear layers of the task MLP, then of the three of the router MLP.
    */
   readonly routerGradients: readonly FloatArray[];

@@ -64,7 +64,7 @@ describe("a GGUF model", () => {
     const divisors = Float32Array.of(1, 1, 1, 1, 1, 2, 4, 8);
     using model = tinyGguf({ tensors: { "rope_freqs.weight": floatSource([8], divisors) } });
     using files = openModelFiles(model.file);
-    expect(classAdapter.spec(files.config).rope).toEqual({ theta: 5000, type: "divided", divisors: Array.from(divisors) });
+    expect(classAdapter.spec(files.config).layers[0]!.rope).toMatchObject({ theta: 5000, type: "divided", divisors: Array.from(divisors) });
     using plain = tinyGguf();
     expect(await logits(model.file)).not.toEqual(await logits(plain.file));
     using ones = tinyGguf({ tensors: { "rope_freqs.weight": floatSource([8], new Float32Array(8).fill(1)) } });
@@ -84,7 +84,7 @@ describe("a GGUF model", () => {
       tensors: Object.fromEntries([0, 1].flatMap((layer) => [["attn_q", 32], ["attn_k", 16], ["attn_v", 16], ["attn_output", 32]].map(([name, outputs]) => [`blk.${layer}.${name}.weight`, floatSource([Number(outputs), 32], new Float32Array(Number(outputs) * 32))]))),
     });
     using files = openModelFiles(model.file);
-    expect(classAdapter.spec(files.config)).toMatchObject({ numQueryHeads: 2, numKeyValueHeads: 1, headDim: 16, intermediateSize: 64 });
+    expect(classAdapter.spec(files.config)).toMatchObject({ numQueryHeads: 2, numKeyValueHeads: 1, headDim: 16, layers: [{ feedForward: { intermediateSize: 64 } }, {}] });
   });
 
   it("ends answers at the ends of text, turn and message", () => {

@@ -12,7 +12,7 @@ export const classAdapter: ModelAdapter = {
   spec: (config) => {
     const bias = config.boolean("attention_bias", false);
     const traits = { queryKeyValueBias: bias || config.architecture.startsWith("Qwen2"), attentionOutputBias: bias, mlpBias: config.boolean("mlp_bias", false) };
-    return huggingFaceSpec(config, { ...traits, queryKeyNorm: config.architecture.startsWith("Qwen3") });
+    return huggingFaceSpec(config, { ...traits, queryKeyNorm: config.architecture.startsWith("Qwen3") ? "head" : "none" });
   },
   weightName: huggingFaceWeightName,
 };

@@ -60,7 +60,8 @@ function randomShard(name: string, spec: ModelSpec, progress: (line: string) => 
     };
     tensors.set(llamaAdapter.weightName(role, layer), { type: "BF16", shape, bytes });
   };
-  const { hiddenSize, intermediateSize, headDim, numQueryHeads, numKeyValueHeads, vocabularySize } = spec;
+  const { intermediateSize } = spec.layers[0]!.feedForward;
+  const { hiddenSize, headDim, numQueryHeads, numKeyValueHeads, vocabularySize } = spec;
   const [queries, keys] = [numQueryHeads * headDim, numKeyValueHeads * headDim];
   add("embedding", 0, [vocabularySize, hiddenSize]);
   add("output", 0, [vocabularySize, hiddenSize]);

@@ -15,7 +15,8 @@ export interface GemmPart {
 /** Times the matrix products of one layer over `tokens` rows, in the chunks of a prefill, and a large square one. */
 export async function measureGemmPart(backend: Backend, spec: ModelSpec, tokens: number, side = 8192): Promise<GemmPart> {
   using scope = new MemoryScope();
-  const { hiddenSize, intermediateSize, headDim, numQueryHeads, numKeyValueHeads } = spec;
+  const { intermediateSize } = spec.layers[0]!.feedForward;
+  const { hiddenSize, headDim, numQueryHeads, numKeyValueHeads } = spec;
   const queries = numQueryHeads * headDim;
   const queryKeyValue = queries + 2 * numKeyValueHeads * headDim;
   const normal = (rows: number, columns: number) => {

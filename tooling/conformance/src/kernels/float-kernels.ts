@@ -2,10 +2,10 @@ import {
   add,
   cast,
   embedding,
+  gatedActivation,
   headNorm,
   rmsNorm,
   rotary,
-  swiglu,
 } from "@elastic-attention/tensor";
 import { describe, test } from "vitest";
 import { expectAgreement } from "../agreement.js";
@@ -53,7 +53,7 @@ export function describeFloatKernels(subject: BackendUnderTest): void {
           const gate = scope.track(randomTensor(backend, [rows, 2 * features], dtype, 6, 8));
           const output = poisoned(backend, [rows, features], dtype);
           const [left, right] = [gate.columns(0, features), gate.columns(features, 2 * features)];
-          backend.kernels.run(swiglu, { gate: left, up: right, output });
+          backend.kernels.run(gatedActivation, { gate: left, up: right, activation: "silu", output });
           backend.kernels.run(add, { a: output, b: left, output });
           return output;
         });

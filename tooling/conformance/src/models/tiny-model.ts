@@ -10,7 +10,7 @@ const adapter: ModelAdapter = {
   architectures: ["TinyForCausalLM"],
   matches: () => true,
   spec: (config) =>
-    huggingFaceSpec(config, { queryKeyValueBias: true, attentionOutputBias: false, mlpBias: false, queryKeyNorm: true }),
+    huggingFaceSpec(config, { queryKeyValueBias: true, queryKeyNorm: "head" }),
   weightName: huggingFaceWeightName,
 };
 

@@ -1,5 +1,5 @@
 import { ShapeError } from "@elastic-attention/core";
-import { crossEntropy, headNormBackward, rmsNormBackward, rotary, swigluBackward } from "@elastic-attention/tensor";
+import { crossEntropy, gatedActivationBackward, headNormBackward, rmsNormBackward, rotary } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { expectAgreement } from "../agreement.js";
 import type { BackendUnderTest } from "../backend-under-test.js";
@@ -74,9 +74,9 @@ export function describeTrainingFloatKernels(subject: BackendUnderTest): void {
           const [gate, up] = [fused.columns(0, features), fused.columns(features, 2 * features)];
           const outputGradient = scope.track(randomTensor(backend, [rows, features], dtype, 9));
           const [gateGradient, upGradient] = [0, 1].map(() => poisoned(backend, [rows, features], dtype));
-          const call = { gate, up, outputGradient };
-          backend.kernels.run(swigluBackward, { ...call, gateGradient: gateGradient!, upGradient: upGradient! });
-          backend.kernels.run(swigluBackward, { ...call, gateGradient: gate, upGradient: up });
+          const call = { gate, up, activation: "silu", outputGradient } as const;
+          backend.kernels.run(gatedActivationBackward, { ...call, gateGradient: gateGradient!, upGradient: upGradient! });
+          backend.kernels.run(gatedActivationBackward, { ...call, gateGradient: gate, upGradient: up });
           return [gateGradient!, upGradient!, fused];
         });
       });
@@ -87,7 +87,7 @@ export function describeTrainingFloatKernels(subject: BackendUnderTest): void {
           const up = scope.track(randomTensor(backend, [1, 9], dtype, 10));
           const outputGradient = scope.track(randomTensor(backend, [1, 9], dtype, 11));
           const [gateGradient, upGradient] = [0, 1].map(() => poisoned(backend, [1, 9], dtype));
-          backend.kernels.run(swigluBackward, { gate, up, outputGradient, gateGradient: gateGradient!, upGradient: upGradient! });
+          backend.kernels.run(gatedActivationBackward, { gate, up, activation: "silu", outputGradient, gateGradient: gateGradient!, upGradient: upGradient! });
           return [gateGradient!, upGradient!];
         });
       });

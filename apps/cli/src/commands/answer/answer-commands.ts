@@ -1,7 +1,7 @@
-import { flag, optionSchema, type OptionValues, text, wholeNumber } from "@elastic-attention/core";
+import { flag, optionSchema, type OptionValues, wholeNumber } from "@elastic-attention/core";
 import { generationOptions } from "../../options/generation-options.js";
 import { modelOptions } from "../../options/model-options.js";
-import { promptOptions } from "../../options/prompt-options.js";
+import { promptOptions, templateOptions } from "../../options/prompt-options.js";
 import { routingOptions } from "../../options/routing-options.js";
 import { defineCommand } from "../../program/command-definition.js";
 
@@ -10,8 +10,9 @@ const answerOptions = optionSchema({ ...modelOptions, ...routingOptions, ...gene
 const runOptions = optionSchema({ ...promptOptions, ...answerOptions });
 
 const chatOptions = optionSchema({
+  ...templateOptions,
   ...answerOptions,
-  system: { type: text(), placeholder: "text", description: "system message" },
+  quiet: { type: flag, description: "no greeting, and no figures after an answer" },
   reroute: { type: flag, description: "read the whole conversation again in every turn, with new routing" },
 });
 
@@ -34,9 +35,9 @@ export const answerCommands = [
   }),
   defineCommand({
     syntax: "chat",
-    description: "talk with a model; /exit ends",
+    description: "talk with a model; /help lists what can be asked besides",
     options: chatOptions,
-    load: async () => (await import("./chat.js")).chat,
+    load: async () => (await import("../chat/chat.js")).chat,
   }),
   defineCommand({
     syntax: "demo",

@@ -2,7 +2,7 @@ import { mobyDick, runningText } from "@elastic-attention/evaluation";
 import type { Engine, GenerationRequest } from "@elastic-attention/generation";
 import { cutToTokens, hideNeedle, needlePrompt } from "../../prompt/needle-document.js";
 import { codePrompt, ownSource } from "../../prompt/own-source.js";
-import { promptInput } from "../../prompt/read-prompt.js";
+import { plainPrompt, promptInput } from "../../prompt/prompt-input.js";
 import { openEngine } from "../../engine/open-engine.js";
 import { chosenRouter, requestSettings } from "../../engine/request-settings.js";
 import { formatBytes, percent, routingReportText } from "../../report/routing-report-text.js";
@@ -23,7 +23,8 @@ const budgetSeconds = 20;
  */
 export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) => {
   await using engine = await openEngine(options, signal);
-  const settings = { maxNewTokens: 48, ...requestSettings(options), signal };
+  // Both answers are compared: what a model's folder asks for does not count.
+  const settings = { maxNewTokens: 48, defaults: "none" as const, ...requestSettings(options), signal };
   const wholeBook = runningText(mobyDick());
   const tokens = options.tokens ?? (await fittingTokens(engine, settings, wholeBook));
   if (signal.aborted) return exitCodes.interrupted;
@@ -37,7 +38,7 @@ export const demo: CommandFunction<DemoOptions> = async ({ options, signal }) =>
     }
     console.error(`Question:  ${document.question}\n`);
   }
-  const request = { ...settings, ...promptInput(needlePrompt(document), engine.model.hasChatTemplate) };
+  const request = { ...settings, ...promptInput(plainPrompt(needlePrompt(document)), engine.model) };
   const write = (text: string) => {
     if (!options.json) process.stdout.write(text);
   };
@@ -75,7 +76,7 @@ async function fullAttention(engine: Engine, request: Parameters<Engine["generat
 /** How another prompt is routed: its first token. */
 async function firstToken(engine: Engine, request: Parameters<Engine["generate"]>[0], prompt: string): Promise<Finish> {
   const { prompt: _, messages: __, ...rest } = request;
-  return streamAnswer(engine, { ...rest, maxNewTokens: 1, ...promptInput(prompt, engine.model.hasChatTemplate) }, () => {});
+  return streamAnswer(engine, { ...rest, maxNewTokens: 1, ...promptInput(plainPrompt(prompt), engine.model) }, () => {});
 }
 
 function otherPrompts(summary: Finish, code: Finish): string {

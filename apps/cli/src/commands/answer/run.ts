@@ -3,17 +3,20 @@ import { chosenRouter, requestSettings } from "../../engine/request-settings.js"
 import type { CommandFunction } from "../../program/command-definition.js";
 import { exitCodes } from "../../program/exit-codes.js";
 import { routingReportText } from "../../report/routing-report-text.js";
+import { unsupportedText } from "../../report/sampling-text.js";
 import type { RunOptions } from "./answer-commands.js";
-import { promptInput, readPrompt } from "../../prompt/read-prompt.js";
+import { promptInput, readPromptParts } from "../../prompt/prompt-input.js";
 import { streamAnswer } from "./stream-answer.js";
 
 /** `run`: the answer on standard output as it comes, the report on standard error; with --json one document. */
 export const run: CommandFunction<RunOptions> = async ({ positional, options, signal }) => {
-  const prompt = await readPrompt(positional[0], options.file);
+  const prompt = await readPromptParts(positional[0], options);
   await using engine = await openEngine(options, signal);
+  const unsupported = unsupportedText(engine.model.defaults);
+  if (unsupported !== undefined && !options.json) console.error(unsupported);
   const request = {
     ...requestSettings(options),
-    ...promptInput(prompt, engine.model.hasChatTemplate, options.raw),
+    ...promptInput(prompt, engine.model),
     signal,
   };
   const finish = await streamAnswer(engine, request, (text) => {

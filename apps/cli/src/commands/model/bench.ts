@@ -43,7 +43,7 @@ export const bench: CommandFunction<BenchOptions> = async ({ options, signal }) 
 function once(engine: Engine, tokens: Int32Array, mode: ModeName | undefined, options: BenchOptions, signal: AbortSignal): Promise<Finish> {
   // The comparison with full attention has none of the routing that was asked for.
   const routing = mode === "full" && options.mode !== "full" ? { mode } : requestRouting(options);
-  return streamAnswer(engine, { tokens, maxNewTokens: options.newTokens, ...routing, signal }, () => {});
+  return streamAnswer(engine, { tokens, maxNewTokens: options.newTokens, defaults: "none", ...routing, signal }, () => {});
 }
 
 function measurement(mode: string, { report }: Finish): Measurement {

@@ -2,7 +2,7 @@ import { InvalidOptionError, ShapeError } from "@elastic-attention/core";
 import { chooseRouter as chooseModelRouter, routeRequest } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
 import { SafetensorsFile, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
-import { elasticModes, forward as runForward, PretrainedModel } from "@elastic-attention/transformer";
+import { elasticModes, forward as runForward, PretrainedModel, routedLayers } from "@elastic-attention/transformer";
 import { namedModel } from "../../engine/model-path.js";
 import { chosenRouter, requestRouting } from "../../engine/request-settings.js";
 import { startBackend } from "../../engine/start-backend.js";
@@ -36,7 +36,7 @@ export const forward: CommandFunction<ForwardOptions> = async ({ positional, opt
   ]);
   const { routerLogits } = result;
   if (routerLogits !== undefined) {
-    tensors.set("router_logits", { type: "F32", shape: [numLayers, numKeyValueHeads, 2], bytes: () => bytesOf(routerLogits) });
+    tensors.set("router_logits", { type: "F32", shape: [routedLayers(model.spec).length, numKeyValueHeads, 2], bytes: () => bytesOf(routerLogits) });
   }
   writeSafetensors(options.out, tensors);
   const full = result.fullHeads.reduce((sum, head) => sum + head, 0);

@@ -2,12 +2,12 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { backendProvider, type Checkpoint, type FloatDType } from "@elastic-attention/tensor";
 import { countParameters, elasticModes, elasticSizes, findModelAdapter, type ModelConfig, type ModelSpec, openModelFiles, predictMemory, routerFileName } from "@elastic-attention/transformer";
-import { promptInput, readPrompt } from "../../prompt/read-prompt.js";
+import { promptInput, readPromptParts } from "../../prompt/prompt-input.js";
 import { namedModel } from "../../engine/model-path.js";
 import { openEngine } from "../../engine/open-engine.js";
 import { chosenRouter, requestRouting } from "../../engine/request-settings.js";
 import { headMapSvg } from "../../report/head-map-svg.js";
-import { formatBytes, headMapText, routerText, sparsityText } from "../../report/routing-report-text.js";
+import { formatBytes, headMapText, nothingRouted, routerText, sparsityText, unroutedText } from "../../report/routing-report-text.js";
 import type { CommandFunction } from "../../program/command-definition.js";
 import { exitCodes } from "../../program/exit-codes.js";
 import registerPackages from "../../program/register-packages.js";
@@ -18,18 +18,18 @@ import type { InspectOptions } from "./model-commands.js";
 export const inspect: CommandFunction<InspectOptions> = async ({ positional, options, signal }) => {
   registerPackages();
   const checkpoint = describeCheckpoint((await namedModel(options, signal)).path, options);
-  const asked = positional[0] !== undefined || options.file !== undefined || options.svg !== undefined;
+  const asked = positional[0] !== undefined || options.file !== undefined || options.messages !== undefined || options.svg !== undefined;
   if (!options.json) console.log(options.memory === true ? memoryText(checkpoint) : checkpointText(checkpoint));
   if (!asked) {
     if (options.json) console.log(JSON.stringify({ checkpoint }, undefined, 2));
     return 0;
   }
-  const prompt = await readPrompt(positional[0], options.file);
+  const prompt = await readPromptParts(positional[0], options);
   await using engine = await openEngine(options, signal);
   const request = {
     maxNewTokens: 1,
     ...requestRouting(options),
-    ...promptInput(prompt, engine.model.hasChatTemplate, options.raw),
+    ...promptInput(prompt, engine.model),
     signal,
   };
   const { reason, report } = await streamAnswer(engine, request, () => {});
@@ -39,7 +39,8 @@ export const inspect: CommandFunction<InspectOptions> = async ({ positional, opt
     console.log(JSON.stringify({ checkpoint, router: engine.model.router, routerDescription: engine.model.routerDescription, report }, undefined, 2));
   } else {
     const router = routerText(report, engine.model, chosenRouter(options).name);
-    console.log(`\n${headMapText(report)}\n${sparsityText(report)} at ${report.promptTokens} tokens; router: ${router}`);
+    const map = () => `${headMapText(report)}\n${sparsityText(report)} at ${report.promptTokens} tokens; router: ${router}`;
+    console.log(`\n${nothingRouted(report) ? unroutedText(engine.model) : map()}`);
     if (options.svg !== undefined) console.log(`Wrote ${options.svg}`);
   }
   return 0;
@@ -114,7 +115,7 @@ function checkpointText({ path, spec, adapter, parameters, tensors, types, unkno
   return [
     (path),
     `  architecture   ${spec.architecture} (adapter ${adapter}), ${(parameters / 1e6).toFixed(1)} M parameters in ${tensors} tensors (${Object.entries(types).map(([type, count]) => `${count} ${type}`).join(", ")})`,
-    `  layers         ${spec.numLayers}, hidden ${spec.hiddenSize}, feed-forward ${spec.intermediateSize}`,
+    `  layers         ${spec.numLayers}, hidden ${spec.hiddenSize}, feed-forward ${spec.layers[0]!.feedForward.intermediateSize}`,
     `  heads          ${spec.numQueryHeads} query, ${spec.numKeyValueHeads} key-value, head dimension ${spec.headDim}`,
     `  context        ${spec.contextLength} tokens, vocabulary ${spec.vocabularySize}${spec.tiedEmbeddings ? ", tied output" : ""}`,
     ...(unknownKeys.length === 0 ? [] : [`  unknown keys   ${unknownKeys.join(", ")}`]),

@@ -36,8 +36,10 @@ export function readVocabulary(metadata: GgufMetadata): GgufVocabulary {
   const [begin, end, unknown, padding] = [id("bos"), id("eos"), id("unknown"), id("padding")];
   const ends = [end, id("eot"), id("eom")].filter((each) => each !== undefined);
   const kinds = readKinds(metadata, tokens.length) ?? withoutKinds(tokens.length, [begin, unknown, padding, ...ends]);
+  // Where answers end with <|return|>, <|end|> stands between the parts of one.
+  const inParts = tokens.includes("<|return|>");
   for (const [index, token] of tokens.entries()) {
-    if (kinds[index] === tokenKinds.control && endTokens.has(token)) ends.push(index);
+    if (kinds[index] === tokenKinds.control && endTokens.has(token) && !(inParts && token === "<|end|>")) ends.push(index);
   }
   return { tokens, kinds, begin, end, unknown, padding, endOfText: [...new Set(ends)] };
 }

@@ -3,7 +3,11 @@ import { huggingFaceWeightName } from "../../model/huggingface-layout.js";
 import type { WeightRole } from "../../model/model-adapter.js";
 import type { GgufArchitecture } from "./gguf-architectures.js";
 
-type LayerRole = Exclude<WeightRole, "embedding" | "finalNorm" | "output" | "router">;
+/** The weights that layers of the architectures have that are read from such files. */
+type LayerRole = Extract<
+  WeightRole,
+  "attentionNorm" | "query" | "key" | "value" | "attentionOutput" | "queryNorm" | "keyNorm" | "mlpNorm" | "gate" | "up" | "down"
+>;
 
 /** A layer's tensors in GGUF, behind `blk.N.` and before `.weight` or `.bias`. */
 const layerNames: Record<LayerRole, string> = {

@@ -1,0 +1,38 @@
+import type { RowSource } from "./row-source.js";
+
+/** The rows of several sources, one after another; they are disposed with it. */
+export class JoinedRows implements RowSource {
+  readonly numRows: number;
+  readonly parts: readonly number[];
+  readonly #starts: readonly number[];
+
+  constructor(private readonly sources: readonly RowSource[]) {
+    const starts: number[] = [];
+    let rows = 0;
+    for (const source of sources) {
+      starts.push(rows);
+      rows += source.numRows;
+    }
+    this.numRows = rows;
+    this.#starts = starts;
+    this.parts = sources.flatMap((source, index) => source.parts.map((part) => part + starts[index]!));
+  }
+
+  read(row: number): Promise<unknown> {
+    const index = this.#sourceOf(row);
+    return this.sources[index]!.read(row - this.#starts[index]!);
+  }
+
+  where(row: number): string {
+    const index = this.#sourceOf(row);
+    return this.sources[index]!.where(row - this.#starts[index]!);
+  }
+
+  [Symbol.dispose](): void {
+    for (const source of this.sources) source[Symbol.dispose]();
+  }
+
+  #sourceOf(row: number): number {
+    return this.#starts.findLastIndex((start) => start <= row);
+  }
+}

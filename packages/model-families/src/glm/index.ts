@@ -1,0 +1,1 @@
+export * from "./glm-adapter.js";

@@ -1,0 +1,1 @@
+export * from "./olmo-adapter.js";

@@ -1,0 +1,34 @@
+import { ShapeError, UnsupportedWeightFormatError } from "@elastic-attention/core";
+import { type Checkpoint, weightFormats } from "@elastic-attention/tensor";
+import type { ModelAdapter } from "../model/model-adapter.js";
+import type { ModelSpec } from "../model/model-spec.js";
+import { expectedTensors } from "./expected-tensors.js";
+
+/**
+ * Proves before anything is read that every tensor is there, as large as the config says, and of a type that can be read.
+ * It asks the checkpoint for each tensor that loading reads, and for no other.
+ * @throws MissingTensorError, ShapeError, UnsupportedWeightFormatError
+ */
+export function checkWeights(checkpoint: Checkpoint, adapter: ModelAdapter, spec: ModelSpec): void {
+  for (const { role, layer, expert, shape, bias } of expectedTensors(adapter, spec)) {
+    const name = adapter.weightName(role, layer, expert);
+    checkTensor(checkpoint, name, shape);
+    if (bias) checkTensor(checkpoint, biasName(name), shape.slice(0, 1));
+  }
+}
+
+/** Name of the bias that belongs to a weight. */
+export function biasName(weight: string): string {
+  return weight.replace(/\.weight$/, ".bias");
+}
+
+function checkTensor(checkpoint: Checkpoint, name: string, expected: readonly number[]): void {
+  const { shape, type } = checkpoint.entry(name);
+  if (shape.length !== expected.length || shape.some((size, i) => size !== expected[i])) {
+    throw new ShapeError(
+      `${name} is [${shape.join(", ")}], but config.json asks for [${expected.join(", ")}].`,
+      "The config does not belong to these weights.",
+    );
+  }
+  if (!weightFormats.has(type) && type !== "F64") throw new UnsupportedWeightFormatError(type, `${checkpoint.path}: ${name}`, weightFormats.keys());
+}

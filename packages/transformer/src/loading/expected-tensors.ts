@@ -1,0 +1,69 @@
+import type { ModelAdapter, WeightRole } from "../model/model-adapter.js";
+import { innerFeatures } from "../model/layer-spec.js";
+import type { ModelSpec } from "../model/model-spec.js";
+
+/** A tensor that a checkpoint of a model has. */
+export interface ExpectedTensor {
+  readonly role: WeightRole;
+  readonly layer: number;
+  /** For a weight of one of several experts. */
+  readonly expert?: number;
+  readonly shape: readonly number[];
+  /** Whether there is a bias of as many numbers as the weight has rows. */
+  readonly bias: boolean;
+}
+
+/** Every tensor that loading reads, biases beside their weights. */
+export function* expectedTensors(adapter: Pick<ModelAdapter, "fused">, spec: ModelSpec): Generator<ExpectedTensor> {
+  const { hiddenSize, vocabularySize, norm } = spec;
+  const table = { layer: 0, shape: [vocabularySize, hiddenSize], bias: false };
+  yield { role: "embedding", ...table };
+  if (!spec.tiedEmbeddings) yield { role: "output", ...table };
+  yield { role: "finalNorm", layer: 0, shape: [hiddenSize], bias: norm.bias };
+  for (let layer = 0; layer < spec.numLayers; layer++) {
+    for (const role of layerNorms(spec)) yield { role, layer, shape: [hiddenSize], bias: norm.bias };
+    for (const [role, length] of headVectors(spec)) yield { role, layer, shape: [length], bias: false };
+    for (const matrix of attentionMatrices(adapter, spec)) yield { layer, ...matrix };
+    for (const matrix of feedForwardMatrices(adapter, spec, layer)) yield { layer, ...matrix };
+  }
+}
+
+/** Norms over the hidden size that every layer has. */
+export function layerNorms({ normPlaces, parallelParts }: Pick<ModelSpec, "normPlaces" | "parallelParts">): readonly WeightRole[] {
+  const before: readonly WeightRole[] = normPlaces === "after" ? [] : parallelParts ? ["attentionNorm"] : ["attentionNorm", "mlpNorm"];
+  return normPlaces === "before" ? before : [...before, "attentionOutputNorm", "mlpOutputNorm"];
+}
+
+/** Vectors of the heads: norms of queries and keys, sinks. */
+function headVectors(spec: ModelSpec): (readonly [WeightRole, number])[] {
+  const { headDim, numQueryHeads, numKeyValueHeads, queryKeyNorm, attentionSinks } = spec;
+  const [queries, keys] = queryKeyNorm === "head" ? [1, 1] : [numQueryHeads, numKeyValueHeads];
+  return [
+    ...(queryKeyNorm === "none" ? [] : ([["queryNorm", queries * headDim], ["keyNorm", keys * headDim]] as const)),
+    ...(attentionSinks ? ([["sinks", numQueryHeads]] as const) : []),
+  ];
+}
+
+type Matrix = Omit<ExpectedTensor, "layer">;
+
+function attentionMatrices({ fused = [] }: Pick<ModelAdapter, "fused">, spec: ModelSpec): Matrix[] {
+  const { hiddenSize, headDim, queryKeyValueBias: bias } = spec;
+  const [queries, keys] = [spec.numQueryHeads * headDim, spec.numKeyValueHeads * headDim];
+  const output: Matrix = { role: "attentionOutput", shape: [hiddenSize, queries], bias: spec.attentionOutputBias };
+  if (fused.includes("queryKeyValue")) return [{ role: "queryKeyValue", shape: [queries + 2 * keys, hiddenSize], bias }, output];
+  return [
+    { role: "query", shape: [queries, hiddenSize], bias },
+    { role: "key", shape: [keys, hiddenSize], bias },
+    { role: "value", shape: [keys, hiddenSize], bias },
+    output,
+  ];
+}
+
+function feedForwardMatrices({ fused = [] }: Pick<ModelAdapter, "fused">, { hiddenSize, layers }: ModelSpec, layer: number): Matrix[] {
+  const { feedForward } = layers[layer]!;
+  const { intermediateSize, gated, bias } = feedForward;
+  const down: Matrix = { role: "down", shape: [hiddenSize, intermediateSize], bias };
+  if (gated && fused.includes("gateUp")) return [{ role: "gateUp", shape: [innerFeatures(feedForward), hiddenSize], bias }, down];
+  const roles: readonly WeightRole[] = gated ? ["gate", "up"] : ["up"];
+  return [...roles.map((role): Matrix => ({ role, shape: [intermediateSize, hiddenSize], bias })), down];
+}
