@@ -2,7 +2,7 @@ import { ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { type AttentionScores, type BlockPattern, hybridAttention, knownPatterns } from "../src/index.js";
 import { filledCache, floats, poisoned } from "./filled-cache.js";
-import { randomFloats } from "./seeded-random.js";
+import { randomFloats } from "@elastic-attention/fixtures";
 const backend = new ReferenceBackend();
 const full: BlockPattern = { type: "full" };
 const sliding = (windowTokens: number): BlockPattern => ({ type: "sliding", windowTokens });

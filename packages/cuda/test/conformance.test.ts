@@ -4,6 +4,8 @@ import {
   describeAttentionKernels,
   describeAttentionTerms,
   describeDownloads,
+  describeExpertKernels,
+  describeFamilyKernels,
   describeFloatKernels,
   describeLinearKernels,
   describePreparationKernels,
@@ -21,6 +23,8 @@ if (problems.length > 0) {
 } else {
   const subject: BackendUnderTest = { name: "cuda", dtypes: ["f32", "bf16", "f16"], create: createCudaBackend };
   describeFloatKernels(subject);
+  describeFamilyKernels(subject);
+  describeExpertKernels(subject);
   describeLinearKernels(subject);
   describeAttentionKernels(subject);
   describeAttentionTerms(subject);
