@@ -33,8 +33,6 @@ export interface NativeBackendTraits {
   readonly packedDTypes: readonly DType[];
   /** Whether a packed weight is its matrix, row after row: then it is filled in place. */
   readonly weightsAreRows?: boolean;
-  /** Whether attention kernels have soft caps, sinks and sliding windows. */
-  readonly attentionTerms?: boolean;
 }
 
 /** A backend whose kernels are functions of an addon; they take their arguments packed by {@link CallArguments}. */

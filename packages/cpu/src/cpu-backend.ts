@@ -28,7 +28,6 @@ export class CpuBackend extends NativeBackend<NativeAddon & BlockAddon> {
         workSizes: hostWorkSizes,
       },
       computeDTypes: ["f32", "bf16"],
-      attentionTerms: true,
       packedDTypes: ["f32", "bf16"],
     });
     registerBlockKernels(this, this.addon);

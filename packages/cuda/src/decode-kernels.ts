@@ -1,5 +1,5 @@
 import { decodeAttention, type DecodeBatch, decodePlanBytes, planDecode, prepareDecode } from "@elastic-attention/attention";
-import { CallArguments, requirePlainAttention } from "@elastic-attention/addon";
+import { CallArguments, pushAttentionScores } from "@elastic-attention/addon";
 import { expectShape, sampleTokens } from "@elastic-attention/tensor";
 import type { CudaBackend } from "./cuda-backend.js";
 
@@ -44,24 +44,26 @@ export function registerDecodeKernels(backend: CudaBackend, capability: number):
 
   kernels.register(decodeAttention, {
     name: "shares",
-    supports({ query, output, batch, layer, ...scores }) {
+    supports({ query, output, batch }) {
       const [numQueryHeads, headDim] = [query.shape[1] ?? 0, query.shape[2] ?? 0];
       const group = numQueryHeads / batch.options.numKeyValueHeads;
       const { dtype } = batch.options.pool.options;
       const same = query.dtype === dtype && output.dtype === dtype && (dtype === "bf16" || dtype === "f16");
       return [
         ...hopper,
-        ...requirePlainAttention(scores, batch.caches.map((cache) => cache.decodePatterns(layer))),
         ...(same ? [] : ["query, output and cache must all be bf16, or all f16"]),
         ...([64, 96, 128].includes(headDim) ? [] : [`head dimension ${headDim}: the kernel has 64, 96 and 128`]),
         ...(group <= 16 ? [] : [`${group} query heads share a key-value head, the kernel takes 16`]),
       ];
     },
-    run({ batch, layer, query, output, scale }) {
+    run({ batch, layer, query, output, ...scores }) {
       const [numQueryHeads, headDim] = [query.shape[1]!, query.shape[2]!];
       expectShape("decodeAttention", "query", query, [batch.options.slots, numQueryHeads, headDim]);
       expectShape("decodeAttention", "output", output, query.shape);
-      const call = batchArguments(batch).number(layer).tensor(query).tensor(output).number(numQueryHeads, headDim, scale);
+      const call = batchArguments(batch).number(layer).tensor(query)
+        .tensor(output)
+        .number(numQueryHeads, headDim);
+      pushAttentionScores("decodeAttention", call, scores, numQueryHeads);
       backend.call("decodeAttention", addon.decodeAttention, call);
     },
   });

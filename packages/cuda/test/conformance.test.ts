@@ -2,6 +2,7 @@ import { test } from "vitest";
 import {
   type BackendUnderTest,
   describeAttentionKernels,
+  describeAttentionTerms,
   describeDownloads,
   describeExpertKernels,
   describeFamilyKernels,
@@ -26,6 +27,7 @@ if (problems.length > 0) {
   describeExpertKernels(subject);
   describeLinearKernels(subject);
   describeAttentionKernels(subject);
+  describeAttentionTerms(subject);
   describeRouterKernels(subject);
   describePreparationKernels(subject);
   describeDownloads(subject);

@@ -26,6 +26,9 @@ interface Shape {
   readonly headDim: number;
   readonly queryHeads: number;
   readonly kvHeads: number;
+  readonly softCap?: number;
+  /** Repeated over the query heads. */
+  readonly sinkLogits?: readonly number[];
 }
 
 const shapes: readonly Shape[] = [
@@ -33,18 +36,22 @@ const shapes: readonly Shape[] = [
   { headDim: 64, queryHeads: 14, kvHeads: 2 },
   { headDim: 96, queryHeads: 3, kvHeads: 3 },
   { headDim: 128, queryHeads: 32, kvHeads: 2 },
+  { headDim: 64, queryHeads: 8, kvHeads: 2, sinkLogits: [-2, 0, 3, -Infinity, 300] },
+  { headDim: 128, queryHeads: 6, kvHeads: 3, softCap: 2, sinkLogits: [1] },
 ];
 
 const modes: readonly AttentionMode[] = [
   { kind: "full" },
   { kind: "streaming", sinkTokens: 128, localTokens: 256, blockSize: 128 },
   { kind: "streaming", sinkTokens: 32, localTokens: 96, blockSize: 32 },
+  { kind: "sliding", windowTokens: 100 },
+  { kind: "sliding", windowTokens: 1 },
 ];
 const lengths = [1, 63, 64, 520, 900];
 const numLayers = 2;
 
 /** Steps of batches whose sequences change places; every output row. */
-function decodeSteps(backend: Backend, { headDim, queryHeads, kvHeads }: Shape, dtype: FloatDType, captured: boolean): Float32Array {
+function decodeSteps(backend: Backend, { headDim, queryHeads, kvHeads, softCap, sinkLogits }: Shape, dtype: FloatDType, captured: boolean): Float32Array {
   using scope = new MemoryScope();
   const pool = scope.track(new PagePool({ backend, headDim, dtype }));
   const slots = 6;
@@ -66,13 +73,15 @@ function decodeSteps(backend: Backend, { headDim, queryHeads, kvHeads }: Shape, 
   const output = scope.track(randomTensor(backend, [slots, queryHeads, headDim], dtype, 7));
   const tables = [0, 1].map((seed) => scope.track(randomTensor(backend, [2048, headDim / 2], "f32", 30 + seed)));
   const norms = [0, 1].map((seed) => scope.track(randomTensor(backend, [headDim], "f32", 40 + seed)));
+  const sinks = sinkLogits === undefined ? undefined : Float32Array.from({ length: queryHeads }, (_, head) => sinkLogits[head % sinkLogits.length]!);
+  const scores = { scale: headDim ** -0.5, softCap, sinkLogits: sinks === undefined ? undefined : scope.track(backend.upload(sinks, [queryHeads], "f32")) };
   const outputs: number[] = [];
   const query = fused.columns(0, queryHeads * headDim).reshape([slots, queryHeads, headDim]);
   const run = (layer: number) => {
     const heads = { numQueryHeads: queryHeads, headDim, queryNorm: norms[0], keyNorm: norms[1], epsilon: 1e-6, cosine: tables[0]!, sine: tables[1]! };
     backend.kernels.run(planDecode, { batch });
     backend.kernels.run(prepareDecode, { batch, layer, queryKeyValue: fused, ...heads });
-    backend.kernels.run(decodeAttention, { batch, layer, query, output, scale: headDim ** -0.5 });
+    backend.kernels.run(decodeAttention, { batch, layer, query, output, ...scores });
   };
   const graphs: (Graph | undefined)[] = [];
   for (const [step, order] of [[0, 1, 2, 3, 4], [4, 3], [3, 4, 0], [2], [1, 0, 2, 4, 3]].entries()) {

@@ -11,20 +11,17 @@ import { copySpans, expectShape, type Tensor } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
 import { pushAttention } from "./pack-attention.js";
-import { attentionTerms, computeFloats } from "./requirements.js";
+import { computeFloats } from "./requirements.js";
 
 /** The hybrid attention call and what surrounds it: cache rows and XAttention's choice of blocks. */
 export function registerAttentionKernels(backend: NativeBackend): void {
   const { addon, kernels } = backend;
   const requireComputeFloats = computeFloats(backend.traits.computeDTypes);
 
-  const requireTerms = attentionTerms(backend.traits.attentionTerms ?? false);
-
   kernels.register(hybridAttention, {
     name: "tiles",
-    supports: ({ query, output, sequences, ...scores }) => [
+    supports: ({ query, output, sequences }) => [
       ...requireComputeFloats({ query, output }),
-      ...requireTerms(scores, sequences.map(({ routing }) => routing)),
       ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
     ],
     run(call) {

@@ -1,5 +1,6 @@
 import { ShapeError } from "@elastic-attention/core";
 import {
+  type AttentionScores,
   type AttentionSequence,
   type BlockMask,
   type BlockPattern,
@@ -19,7 +20,7 @@ import type { CallArguments } from "../call-arguments.js";
  * @throws ShapeError in the operation's name
  */
 export function pushAttention(operation: string, call: CallArguments, attention: HybridAttentionCall, decisions = false): CallArguments {
-  const { query, output, sequences, scale, softCap, sinkLogits, logSumExp } = attention;
+  const { query, output, sequences, logSumExp } = attention;
   const [tokens, numQueryHeads, headDim] = [query.shape[0]!, query.shape[1] ?? -1, query.shape[2] ?? -1];
   expectShape(operation, "query", query, [tokens, numQueryHeads, headDim]);
   expectShape(operation, "output", output, query.shape);
@@ -30,13 +31,18 @@ export function pushAttention(operation: string, call: CallArguments, attention:
     expectShape(operation, "logSumExp", logSumExp, [tokens, numQueryHeads]);
     call.tensor(logSumExp);
   }
-  expectAttentionScores(operation, attention, numQueryHeads);
-  call.number(numQueryHeads, headDim, scale, softCap ?? 0);
-  if (sinkLogits === undefined) call.missing();
-  else call.vector(sinkLogits);
-  call.number(sequences.length);
+  call.number(numQueryHeads, headDim);
+  pushAttentionScores(operation, call, attention, numQueryHeads).number(sequences.length);
   for (const sequence of sequences) pushSequence(operation, call, sequence, numQueryHeads, decisions);
   return call;
+}
+
+/** Packs what turns products into logits. @throws ShapeError in the operation's name */
+export function pushAttentionScores(operation: string, call: CallArguments, scores: AttentionScores, numQueryHeads: number): CallArguments {
+  expectAttentionScores(operation, scores, numQueryHeads);
+  const { scale, softCap, sinkLogits } = scores;
+  call.number(scale, softCap ?? 0);
+  return sinkLogits === undefined ? call.missing() : call.vector(sinkLogits);
 }
 
 function pushSequence(operation: string, call: CallArguments, sequence: AttentionSequence, numQueryHeads: number, decisions: boolean): void {

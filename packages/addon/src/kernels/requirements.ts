@@ -1,4 +1,4 @@
-import type { AttentionScores, HeadPatterns, LayerCache } from "@elastic-attention/attention";
+import type { LayerCache } from "@elastic-attention/attention";
 import type { DType, LinearWeight, Tensor } from "@elastic-attention/tensor";
 
 /** Operands by name; undefined ones are not there. */
@@ -36,19 +36,4 @@ export function requireRows(caches: readonly LayerCache[]): readonly string[] {
 /** A weight in blocks is read by kernels of its own. */
 export function requirePlainWeight(weight: LinearWeight): readonly string[] {
   return weight.blockLayout === undefined ? [] : ["the weight is in blocks: load it unpacked, as bf16 or f32"];
-}
-
-/** Makes a check: reasons against attention with terms that the kernels do not have, where they do not have them. */
-export function attentionTerms(supported: boolean): (scores: AttentionScores, routings: readonly HeadPatterns[]) => readonly string[] {
-  return (scores, routings) => (supported ? [] : requirePlainAttention(scores, routings));
-}
-
-/** Reasons against attention with a soft cap, sinks or sliding windows. */
-export function requirePlainAttention({ softCap, sinkLogits }: AttentionScores, routings: readonly HeadPatterns[]): readonly string[] {
-  const slides = routings.some((routing) => (routing.type === "patterns" ? routing.patterns : routing.choices).some(({ type }) => type === "sliding"));
-  return [
-    ...(softCap === undefined ? [] : ["the scores have a soft cap, the kernel computes without one"]),
-    ...(sinkLogits === undefined ? [] : ["the softmax has sinks, the kernel computes without them"]),
-    ...(slides ? ["a head has a sliding window, the kernel knows full, streaming and selected heads"] : []),
-  ];
 }

@@ -4,19 +4,16 @@ import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
 import { pushAttention } from "./pack-attention.js";
 import { registerPacked } from "./packed-kernel.js";
-import { attentionTerms, computeFloats, requireRows } from "./requirements.js";
+import { computeFloats, requireRows } from "./requirements.js";
 
 /** Both sides of attention in one call, and its gradients, where the addon has them. */
 export function registerTrainingAttentionKernels(backend: NativeBackend): void {
   const { addon } = backend;
   const requireComputeFloats = computeFloats(backend.traits.computeDTypes);
 
-  const requireTerms = attentionTerms(backend.traits.attentionTerms ?? false);
-
   registerPacked(backend, dualAttention, addon.dualAttention, {
     name: "tiles",
-    supports: ({ query, fullOutput, sparseOutput, sequences, ...scores }) => [
-      ...requireTerms(scores, sequences.flatMap(({ routing, retrieval }) => (retrieval === undefined ? [routing] : [routing, retrieval]))),
+    supports: ({ query, fullOutput, sparseOutput, sequences }) => [
       ...requireComputeFloats({ query, fullOutput, sparseOutput }),
       ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
       ...requireRows(sequences.map(({ cache }) => cache)),
@@ -30,8 +27,7 @@ export function registerTrainingAttentionKernels(backend: NativeBackend): void {
 
   registerPacked(backend, attentionBackward, addon.attentionBackward, {
     name: "tiles",
-    supports: ({ query, output, outputGradient, queryGradient, sequences, cacheGradients, ...scores }) => [
-      ...requireTerms(scores, sequences.map(({ routing }) => routing)),
+    supports: ({ query, output, outputGradient, queryGradient, sequences, cacheGradients }) => [
       ...requireComputeFloats({ query, output, outputGradient, queryGradient }),
       ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
       ...requireRows(sequences.map(({ cache }) => cache)),

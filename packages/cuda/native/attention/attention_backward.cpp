@@ -27,7 +27,7 @@ bool aligned_pairs(const Matrix& matrix) {
 
 bool tiles_serve(const AttentionBackward& backward, const Part& part) {
   const AttentionCall& call = backward.forward;
-  return tiles_serve_call(call) && backward.output_gradient.dtype == call.query.dtype &&
+  return call.soft_cap == 0 && tiles_serve_call(call) && backward.output_gradient.dtype == call.query.dtype &&
          aligned_rows(backward.output_gradient) && part.sequence->length > 0 &&
          tiles_serve_sequence(call, *part.sequence) && aligned_pairs(part.gradients->keys) &&
          aligned_pairs(part.gradients->values);
@@ -101,6 +101,7 @@ void run_plain(const AttentionBackward& backward, const std::vector<Part>& parts
   call.num_key_value_heads = static_cast<int>(parts.front().sequence->patterns.size());
   call.head_dim = static_cast<int>(forward.head_dim);
   call.scale = forward.scale;
+  call.soft_cap = forward.soft_cap;
   call.accumulate = backward.accumulate;
   launch_plain_backward(call, device.stream);
 }

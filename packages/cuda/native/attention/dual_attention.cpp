@@ -39,7 +39,7 @@ size_t run_one_pass(const DualAttention& dual, const std::vector<const Attention
                       static_cast<int>(sequences[first]->patterns.size()),
                       static_cast<int>(full.head_dim),
                       full.query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16,
-                      full.scale,
+                      score_terms(full),
                       {},
                       {},
                       {},
@@ -61,8 +61,8 @@ size_t run_one_pass(const DualAttention& dual, const std::vector<const Attention
 }  // namespace
 
 void backend::dual_attention(const DualAttention& dual) {
-  // Outputs of one pass have one row stride.
-  const bool tiles = tiles_serve_call(dual.full) && tiles_serve_call(dual.sparse) &&
+  // Outputs of one pass have one row stride. One pass knows no soft caps and no sinks.
+  const bool tiles = !score_terms(dual.full).any() && tiles_serve_call(dual.full) && tiles_serve_call(dual.sparse) &&
                      dual.full.output.row_stride == dual.sparse.output.row_stride;
   DualAttention rest = dual;
   rest.full.sequences.clear();

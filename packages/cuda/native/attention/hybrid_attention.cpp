@@ -23,9 +23,10 @@ namespace {
 bool tiles_serve(const AttentionCall& call, const AttentionSequence& sequence) {
   const bool half = call.query.dtype == DType::BF16 || call.query.dtype == DType::F16;
   const auto head_dim = static_cast<int>(call.head_dim);
-  if (!half || !(Device::instance().capability == 90 ? forward_sm90_has(head_dim) : forward_mma_has(head_dim))) return false;
+  const bool hopper = Device::instance().capability == 90;
+  if (!half || !(hopper ? forward_sm90_has(head_dim) : forward_mma_has(head_dim) && !score_terms(call).any())) return false;
   return call.output.dtype == call.query.dtype && aligned_rows(call.query) && aligned_rows(call.output) &&
-         sequence.length >= kTileRows && tiles_serve_sequence(call, sequence);
+         sequence.length >= kTileRows && tiles_serve_sequence(call, sequence, hopper);
 }
 
 /** Attention of sequences from `first` on, of as many as one launch takes; the first that it does not take. */
@@ -35,9 +36,10 @@ size_t run_tiles(const AttentionCall& call, const std::vector<const AttentionSeq
                       call.output.row_stride, reinterpret_cast<float*>(call.log_sum_exp.data), nullptr, nullptr,
                       static_cast<int>(call.num_query_heads), static_cast<int>(sequences[first]->patterns.size()),
                       static_cast<int>(call.head_dim),
-                      call.query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16, call.scale, {}, {}, {}, {}};
+                      call.query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16, score_terms(call), {}, {}, {}, {}};
   size_t next = first;
   for (; next < sequences.size() && forward.add(sequence_entry(*sequences[next])); ++next) {
+    forward.sliding = forward.sliding || has_sliding_heads(*sequences[next]);
     if (sequences[next]->decision.data != nullptr) forward.decisions.push_back(decision_entry(*sequences[next], forward.heads.size()));
     append_head_entries(*sequences[next], forward.heads);
   }
@@ -52,7 +54,7 @@ size_t run_tiles(const AttentionCall& call, const std::vector<const AttentionSeq
 
 /** Keys that a head's rows read at most. */
 int64_t keys_read(const HeadPattern& pattern, int64_t length) {
-  if (pattern.type != HeadPattern::Type::Streaming) return length;
+  if (pattern.type != HeadPattern::Type::Streaming && pattern.type != HeadPattern::Type::Sliding) return length;
   return std::min(length, (pattern.sink_blocks + pattern.local_blocks) * pattern.block_size);
 }
 
@@ -98,7 +100,7 @@ void run_rows(const AttentionCall& call, const std::vector<const AttentionSequen
   rows.query_dtype = call.query.dtype;
   rows.cache_dtype = sequences.front()->keys.dtype;
   rows.output_dtype = call.output.dtype;
-  rows.scale_log2 = call.scale * 1.44269504088896341f;
+  rows.scores = score_terms(call);
   rows.tokens = call.query.rows;
   rows.splits = row_attention_uses_tensor_cores(rows) ? splits_for(rows, sequences, device.multiprocessors) : 1;
   const size_t partial = rows.splits == 1 ? 0

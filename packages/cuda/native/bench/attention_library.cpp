@@ -77,7 +77,7 @@ EXPORT void* elastic_forward_create(const void* query, int64_t query_stride, int
   auto& call = prepared->call;
   call = {query,      query_stride,    tokens,     output,   output_stride,
           lse,        sparse_output,   sparse_lse, num_query_heads, num_key_value_heads,
-          head_dim,   static_cast<elastic::HalfType>(type), scale,  {}, {}, {}, {}};
+          head_dim,   static_cast<elastic::HalfType>(type), elastic::score_terms(scale, 0, nullptr),  {}, {}, {}, {}};
   read_sequences(call, num_sequences, keys, values, masks, lengths, patterns);
   prepared->multiprocessors = device_attribute(cudaDevAttrMultiProcessorCount);
   prepared->capability = elastic::limited_capability(10 * device_attribute(cudaDevAttrComputeCapabilityMajor) +

@@ -30,10 +30,10 @@ function rounding(dtype: FloatDType): (value: number) => number {
 
 /** The forward in float32, its output rounded to the type of the case. */
 function forwardResults(backend: Backend, scope: MemoryScope, shape: BackwardCase, operands: GridOperands): ForwardResults {
-  const { query, sequences, scale } = float32Operands(backend, scope, operands);
+  const { query, sequences, scores } = float32Operands(backend, scope, operands);
   const [tokens, heads] = query.shape as readonly [number, number];
   const [exact, logSumExp] = [poison(backend, scope, query.shape, "f32"), poison(backend, scope, [tokens, heads], "f32")];
-  backend.kernels.run(hybridAttention, { query, output: exact, logSumExp, sequences, scale });
+  backend.kernels.run(hybridAttention, { query, output: exact, logSumExp, sequences, ...scores });
   const output = poison(backend, scope, query.shape, shape.dtype);
   backend.kernels.run(cast, { input: exact, output });
   return { output, logSumExp, outputGradient: normalRows(backend, scope, shape, 2, 1) };
@@ -55,8 +55,8 @@ type Targets = ReturnType<typeof gradientTensors>;
 
 function run(backend: Backend, scope: MemoryScope, operands: GridOperands, results: ForwardResults, options: Pick<BackwardCase, "gradientDType" | "accumulate" | "deterministic">): Targets {
   const targets = gradientTensors(backend, scope, operands, options.gradientDType, options.accumulate);
-  const { query, sequences, scale } = operands;
-  const call: AttentionBackwardCall = { query, sequences, scale, ...results, ...targets, accumulate: options.accumulate, deterministic: options.deterministic };
+  const { query, sequences, scores } = operands;
+  const call: AttentionBackwardCall = { query, sequences, ...scores, ...results, ...targets, accumulate: options.accumulate, deterministic: options.deterministic };
   backend.kernels.run(attentionBackward, call);
   return targets;
 }

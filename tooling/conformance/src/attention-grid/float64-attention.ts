@@ -10,6 +10,9 @@ export interface HeadInputs {
   /** The head's blocks, [query blocks, key blocks], where the pattern is "selected". */
   readonly mask?: Uint8Array;
   readonly scale: number;
+  readonly softCap?: number | undefined;
+  /** -Infinity for none. */
+  readonly sinkLogit: number;
 }
 
 export interface HeadResults {
@@ -49,9 +52,15 @@ function dot(a: Float32Array, at: number, b: Float32Array, bt: number, length: n
   return first + second + third + fourth;
 }
 
+/** The logit of one query and key. */
+function scoreOf({ headDim, query, keys, scale, softCap }: HeadInputs, row: number, key: number): number {
+  const score = dot(query, row * headDim, keys, key * headDim, headDim) * scale;
+  return softCap === undefined ? score : softCap * Math.tanh(score / softCap);
+}
+
 /** O and log-sum-exp in float64; a row that sees nothing gives zeros and +Infinity. */
 export function float64Forward(inputs: HeadInputs): HeadResults {
-  const { headDim, query, keys, values, scale } = inputs;
+  const { headDim, query, keys, values, sinkLogit } = inputs;
   const [rows, keyRows] = [query.length / headDim, keys.length / headDim];
   const [output, logSumExp] = [new Float64Array(query.length), new Float64Array(rows)];
   const scores = new Float64Array(keyRows);
@@ -60,11 +69,12 @@ export function float64Forward(inputs: HeadInputs): HeadResults {
     let highest = -Infinity;
     for (let range = 0; range < ranges.length; range += 2) {
       for (let key = ranges[range]!; key < ranges[range + 1]!; key++) {
-        scores[key] = dot(query, row * headDim, keys, key * headDim, headDim) * scale;
+        scores[key] = scoreOf(inputs, row, key);
         highest = Math.max(highest, scores[key]!);
       }
     }
-    let sum = 0;
+    if (highest > -Infinity) highest = Math.max(highest, sinkLogit);
+    let sum = highest > -Infinity ? Math.exp(sinkLogit - highest) : 0;
     for (let range = 0; range < ranges.length; range += 2) {
       for (let key = ranges[range]!; key < ranges[range + 1]!; key++) {
         const weight = Math.exp(scores[key]! - highest);
@@ -95,7 +105,7 @@ export function float64Backward(
   gradients: { readonly keys: Float64Array; readonly values: Float64Array },
   round: (value: number) => number = (value) => value,
 ): Float64Array {
-  const { headDim, query, keys, values, scale, output, outputGradient, logSumExp } = inputs;
+  const { headDim, query, keys, values, scale, softCap, output, outputGradient, logSumExp } = inputs;
   const [rows, keyRows] = [query.length / headDim, keys.length / headDim];
   const queryGradient = new Float64Array(query.length);
   for (let row = 0; row < rows; row++) {
@@ -105,9 +115,11 @@ export function float64Backward(
     for (let range = 0; range < ranges.length; range += 2) {
       for (let key = ranges[range]!; key < ranges[range + 1]!; key++) {
         const kt = key * headDim;
-        const weight = Math.exp(dot(query, at, keys, kt, headDim) * scale - logSumExp[row]!);
+        const score = scoreOf(inputs, row, key);
+        const weight = Math.exp(score - logSumExp[row]!);
+        const slope = softCap === undefined ? 1 : 1 - (score / softCap) ** 2;
         const rounded = round(weight);
-        const scoreGradient = round(weight * (dot(outputGradient, at, values, kt, headDim) - delta)) * scale;
+        const scoreGradient = round(weight * slope * (dot(outputGradient, at, values, kt, headDim) - delta)) * scale;
         for (let i = 0; i < headDim; i++) {
           gradients.values[kt + i]! += rounded * outputGradient[at + i]!;
           gradients.keys[kt + i]! += scoreGradient * query[at + i]!;

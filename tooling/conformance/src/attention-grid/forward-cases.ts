@@ -1,4 +1,5 @@
-import { appendGroups, type ForwardCase, forwardAppends, full, type GridSize, selected, streaming } from "./grid-case.js";
+import type { FloatDType } from "@elastic-attention/tensor";
+import { appendGroups, type ForwardCase, forwardAppends, full, type GridSize, selected, sliding, streaming } from "./grid-case.js";
 
 const window = streaming(1, 16);
 /** One kind of pattern on all heads, and a head of each kind. */
@@ -9,7 +10,7 @@ const patterns = [
   [selected, selected, selected, selected],
 ] as const;
 
-/** The 418 cases of the grid at head sizes 64, 96 and 128 in bf16 and f16, or the small part of it. */
+/** The 598 cases of the grid at head sizes 64, 96 and 128 in bf16 and f16, or the small part of it. */
 export function forwardCases({ headDims, dtypes, small = false }: GridSize): ForwardCase[] {
   const tokens = small ? [1, 127, 129, 390] : [1, 127, 128, 129, 500, 2176, 2177, 4000];
   const groups = small ? ([3, 7] as const) : appendGroups;
@@ -34,6 +35,7 @@ export function forwardCases({ headDims, dtypes, small = false }: GridSize): For
         return { ...plain, name: "append", headDim: largest, group, lengths: [append], patterns: [[full, streaming(1, 4)]], dtype: first };
       }),
     ),
+    ...termsCases(headDims, dtypes, small),
     ...(small ? [] : [false, true]).flatMap((dual) =>
       [1, 30].map((magnitude) => ({
         name: magnitude === 1 ? "batch" : `batch of magnitude ${magnitude}`,
@@ -47,4 +49,23 @@ export function forwardCases({ headDims, dtypes, small = false }: GridSize): For
       })),
     ),
   ];
+}
+
+/** What models fix for their layers: exact windows, soft caps, sinks; each alone, then all of them. */
+function termsCases(headDims: readonly number[], dtypes: readonly FloatDType[], small: boolean): ForwardCase[] {
+  const sinkLogits = [0.5, -3, 4, -Infinity, 60, 1];
+  const windows = [full, sliding(100), sliding(128), sliding(1)] as const;
+  const terms: readonly (Partial<ForwardCase> & Pick<ForwardCase, "patterns">)[] = [
+    { patterns: [windows] },
+    { patterns: [[sliding(129), sliding(300), sliding(1000), sliding(127)]] },
+    { patterns: [[full, window, selected, streaming(2, 1)]], softCap: 2 },
+    { patterns: [[full, window, selected, streaming(2, 1)]], sinkLogits },
+    { patterns: [windows], sinkLogits, softCap: 20, magnitude: 4, dual: true },
+  ];
+  const lengths = small ? ([[150, 150], [70, 203]] as const) : ([[129, 129], [500, 500], [2177, 2177], [1, 700], [113, 203], [300, 1001]] as const);
+  return headDims.flatMap((headDim) =>
+    dtypes.flatMap((dtype) =>
+      terms.flatMap((term) => lengths.map((length) => ({ name: "terms", magnitude: 1, dual: false, headDim, group: 2, lengths: [length], dtype, ...term }))),
+    ),
+  );
 }

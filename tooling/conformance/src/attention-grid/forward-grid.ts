@@ -28,8 +28,8 @@ function emptySide(backend: Backend, scope: MemoryScope, { query }: GridOperands
 
 function forward(backend: Backend, scope: MemoryScope, operands: GridOperands): Side {
   const side = emptySide(backend, scope, operands);
-  const { query, sequences, scale } = operands;
-  backend.kernels.run(hybridAttention, { query, ...side, sequences, scale });
+  const { query, sequences, scores } = operands;
+  backend.kernels.run(hybridAttention, { query, ...side, sequences, ...scores });
   return side;
 }
 
@@ -37,7 +37,7 @@ function forward(backend: Backend, scope: MemoryScope, operands: GridOperands): 
 function run(backend: Backend, scope: MemoryScope, operands: GridOperands, dual: boolean): readonly Side[] {
   if (!dual) return [forward(backend, scope, operands)];
   const [fullSide, sparseSide] = [emptySide(backend, scope, operands), emptySide(backend, scope, operands)];
-  const { query, sequences, scale } = operands;
+  const { query, sequences, scores } = operands;
   backend.kernels.run(dualAttention, {
     query,
     fullOutput: fullSide.output,
@@ -45,7 +45,7 @@ function run(backend: Backend, scope: MemoryScope, operands: GridOperands, dual:
     sparseOutput: sparseSide.output,
     sparseLogSumExp: sparseSide.logSumExp,
     sequences,
-    scale,
+    ...scores,
   });
   return [fullSide, sparseSide];
 }

@@ -15,6 +15,9 @@ export interface GridCase {
   readonly dtype: FloatDType;
   /** Standard deviation of queries and keys. */
   readonly magnitude: number;
+  readonly softCap?: number;
+  /** Repeated over the query heads. */
+  readonly sinkLogits?: readonly number[];
 }
 
 export interface ForwardCase extends GridCase {
@@ -42,6 +45,10 @@ export function streaming(sinkBlocks: number, localBlocks: number, blockSize = 1
   return { type: "streaming", sinkBlocks, localBlocks, blockSize };
 }
 
+export function sliding(windowTokens: number): BlockPattern {
+  return { type: "sliding", windowTokens };
+}
+
 /** Key-value heads of a case. */
 export function keyValueHeads({ patterns }: GridCase): number {
   return patterns[0]!.length;
@@ -52,13 +59,15 @@ export const forwardAppends = [[1, 147], [113, 203], [128, 217], [1023, 1024], [
 export const backwardAppends = [[1, 147], [113, 203], [128, 217], [1023, 1024], [1, 1000], [300, 1501]] as const;
 export const appendGroups = [1, 3, 4, 7, 8] as const;
 
-export function titleOf({ name, headDim, group, lengths, patterns, dtype }: GridCase): string {
+export function titleOf({ name, headDim, group, lengths, patterns, dtype, softCap, sinkLogits }: GridCase): string {
   const spans = lengths.map(([queries, keys]) => (queries === keys ? `${keys}` : `${queries} of ${keys}`)).join(", ");
   const kinds = patterns.map((heads) => heads.map(patternTitle).join(" ")).join("; ");
-  return `${name === "" ? "" : `${name}, `}${dtype}, head_dim ${headDim}, group ${group}, tokens ${spans}, ${kinds}`;
+  const terms = `${softCap === undefined ? "" : `cap ${softCap}, `}${sinkLogits === undefined ? "" : "sinks, "}`;
+  return `${name === "" ? "" : `${name}, `}${terms}${dtype}, head_dim ${headDim}, group ${group}, tokens ${spans}, ${kinds}`;
 }
 
 function patternTitle(pattern: BlockPattern): string {
+  if (pattern.type === "sliding") return `sliding(${pattern.windowTokens})`;
   if (pattern.type !== "streaming") return pattern.type;
   return `streaming(${pattern.sinkBlocks}, ${pattern.localBlocks}${pattern.blockSize === 128 ? "" : `, ${pattern.blockSize}`})`;
 }

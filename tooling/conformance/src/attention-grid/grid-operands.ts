@@ -1,6 +1,6 @@
 import { signedRandom } from "@elastic-attention/fixtures";
 import type { MemoryScope } from "@elastic-attention/core";
-import { type AttentionSequence, blockMaskFromHost, headStores, knownPatterns, numSlots } from "@elastic-attention/attention";
+import { type AttentionScores, type AttentionSequence, blockMaskFromHost, headStores, knownPatterns, numSlots } from "@elastic-attention/attention";
 import { type Backend, cast, fillNormal, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import { type GridCase, keyValueHeads } from "./grid-case.js";
 
@@ -17,7 +17,7 @@ export interface GridOperands {
   readonly sequences: readonly AttentionSequence[];
   /** Bytes of each sequence's mask, [numQueryHeads, query blocks, key blocks]. */
   readonly masks: readonly Uint8Array[];
-  readonly scale: number;
+  readonly scores: AttentionScores;
 }
 
 /** A tensor full of NaN in 16 bits or 32: without a conversion of every element. */
@@ -64,11 +64,18 @@ export function gridOperands(backend: Backend, scope: MemoryScope, shape: GridCa
     start += length;
     return { start: start - length, length, cache, routing: knownPatterns(patterns[index]!, mask) };
   });
-  return { query: normalRows(backend, scope, shape, 1, magnitude), sequences, masks, scale: headDim ** -0.5 };
+  const { softCap, sinkLogits } = shape;
+  const sinks = sinkLogits === undefined ? undefined : Float32Array.from({ length: heads * group }, (_, head) => sinkLogits[head % sinkLogits.length]!);
+  const scores: AttentionScores = {
+    scale: headDim ** -0.5,
+    softCap,
+    sinkLogits: sinks === undefined ? undefined : scope.track(backend.upload(sinks, [heads * group], "f32")),
+  };
+  return { query: normalRows(backend, scope, shape, 1, magnitude), sequences, masks, scores };
 }
 
 /** The same inputs in float32, for the kernels that serve as the oracle of long sequences. */
-export function float32Operands(backend: Backend, scope: MemoryScope, { query, sequences, masks, scale }: GridOperands): GridOperands {
+export function float32Operands(backend: Backend, scope: MemoryScope, { query, sequences, masks, scores }: GridOperands): GridOperands {
   const widened = (tensor: Tensor): Tensor => widen(backend, scope, tensor);
   return {
     query: widened(query),
@@ -76,7 +83,7 @@ export function float32Operands(backend: Backend, scope: MemoryScope, { query, s
       return { ...sequence, cache: { ...sequence.cache, keys: widened(sequence.cache.keys), values: widened(sequence.cache.values) } };
     }),
     masks,
-    scale,
+    scores,
   };
 }
 

@@ -25,11 +25,12 @@ export function headRows(rows: Float32Array, heads: number, head: number, headDi
 /** Visits every query head of every sequence with what it reads, in host memory. */
 export function forEachHead(
   shape: GridCase,
-  { query, sequences, masks, scale }: GridOperands,
+  { query, sequences, masks, scores }: GridOperands,
   visit: (inputs: HeadInputs, place: { readonly sequence: number; readonly head: number; readonly keyValueHead: number }) => void,
 ): void {
   const { headDim, group } = shape;
   const heads = keyValueHeads(shape) * group;
+  const sinks = scores.sinkLogits?.toFloat32();
   for (const [index, { start, length, cache }] of sequences.entries()) {
     const queries = query.rows(start, start + length).toFloat32();
     const [keys, values] = [cache.keys.toFloat32(), cache.values.toFloat32()];
@@ -46,7 +47,9 @@ export function forEachHead(
           values: rows(values),
           pattern: shape.patterns[index]![keyValueHead]!,
           mask: masks[index]!.subarray(head * blocks, (head + 1) * blocks),
-          scale,
+          scale: scores.scale,
+          softCap: scores.softCap,
+          sinkLogit: sinks?.[head] ?? -Infinity,
         },
         { sequence: index, head, keyValueHead },
       );

@@ -20,7 +20,7 @@ export function testHostileArguments(addon: NativeAddon): void {
     const attend = (decision: readonly number[], row: number, choices: readonly (readonly number[])[], ring = 0) => () => {
       const sequence = [0, 1, 1, ...matrix, ...matrix, ...missing, 0, ...missing, 0, ...decision, row, choices.length, 1];
       const stores = ring === 0 ? store : [0, 1, 0, ring];
-      addon.hybridAttention(Float64Array.from([...matrix, ...matrix, ...missing, 1, 8, 1, 1, ...sequence, ...choices.flat(), ...stores]));
+      addon.hybridAttention(Float64Array.from([...matrix, ...matrix, ...missing, 1, 8, 1, 0, ...missing, 1, ...sequence, ...choices.flat(), ...stores]));
     };
     const bytes = (rows: number, columns: number) => [floats, 0, rows, columns, columns, 4];
     expect(attend(bytes(1, 1), 0, [full, full])).not.toThrow();

@@ -31,6 +31,22 @@ __device__ float* warp_vectors(int count, int head_dim) {
   return memory + threadIdx.x / 32 * count * head_dim;
 }
 
+/** A weight, and the slope of its score by scale · q · k, which the soft cap bends. */
+struct Weight {
+  float value;
+  float slope;
+};
+
+__device__ Weight weight_of(const PlainBackward& call, float product, float log_sum_exp) {
+  float score = product * call.scale, slope = 1;
+  if (call.soft_cap > 0) {
+    const float bent = tanhf(score / call.soft_cap);
+    score = call.soft_cap * bent;
+    slope = 1 - bent * bent;
+  }
+  return {expf(score - log_sum_exp), slope};
+}
+
 /** A warp for a query row of one head, a lane for a key: the query gradient and rowsum(dO * O). */
 __global__ void query_rows(const PlainBackward call) {
   const int lane = threadIdx.x % 32, head_dim = call.head_dim;
@@ -57,7 +73,7 @@ __global__ void query_rows(const PlainBackward call) {
   __syncwarp();
   const float log_sum_exp = element(call.log_sum_exp, global_row, query_head);
   const VisibleKeys visible(head, sequence, query_head, position);
-  for (int start = 0; start <= position; start += 32) {
+  for (int start = visible.first() / 32 * 32; start <= position; start += 32) {
     const bool seen = visible(start + lane);
     const unsigned lanes = __ballot_sync(0xffffffffu, seen);
     float score_gradient = 0;
@@ -69,7 +85,8 @@ __global__ void query_rows(const PlainBackward call) {
         score = fmaf(query[i], element(tensors.keys, slot, i), score);
         weight_gradient = fmaf(gradient[i], element(tensors.values, slot, i), weight_gradient);
       }
-      score_gradient = expf(score * call.scale - log_sum_exp) * (weight_gradient - row_sum);
+      const Weight weight = weight_of(call, score, log_sum_exp);
+      score_gradient = weight.value * weight.slope * (weight_gradient - row_sum);
     }
     for (int member = 0; member < 32; ++member) {
       if ((lanes >> member & 1) == 0) continue;
@@ -104,11 +121,14 @@ __global__ void key_rows(const PlainBackward call) {
   __syncwarp();
   const int group = call.num_query_heads / call.num_key_value_heads;
   const int first_row = max(0, position - sequence.offset());
+  // A sliding window hides the key from all later rows.
+  const int64_t seen_until = head.type == PatternType::Sliding ? int64_t{position} + head.local_blocks : sequence.key_length;
+  const int last_row = static_cast<int>(min(int64_t{sequence.query_length}, seen_until - sequence.offset()));
   for (int query_head = key_value_head * group; query_head < (key_value_head + 1) * group; ++query_head) {
     const int column = query_head * head_dim;
-    for (int start = first_row; start < sequence.query_length; start += 32) {
+    for (int start = first_row; start < last_row; start += 32) {
       const int row = start + lane;
-      const bool seen = row < sequence.query_length &&
+      const bool seen = row < last_row &&
                         VisibleKeys(head, sequence, query_head, sequence.offset() + row)(position);
       const unsigned lanes = __ballot_sync(0xffffffffu, seen);
       if (lanes == 0) continue;
@@ -120,8 +140,9 @@ __global__ void key_rows(const PlainBackward call) {
           score = fmaf(element(call.query, global_row, column + i), key[i], score);
           weight_gradient = fmaf(element(call.output_gradient, global_row, column + i), value[i], weight_gradient);
         }
-        weight = expf(score * call.scale - element(call.log_sum_exp, global_row, query_head));
-        score_gradient = weight * (weight_gradient - call.row_sums[global_row * call.num_query_heads + query_head]);
+        const Weight of = weight_of(call, score, element(call.log_sum_exp, global_row, query_head));
+        weight = of.value;
+        score_gradient = weight * of.slope * (weight_gradient - call.row_sums[global_row * call.num_query_heads + query_head]);
       }
       for (int member = 0; member < 32; ++member) {
         if ((lanes >> member & 1) == 0) continue;

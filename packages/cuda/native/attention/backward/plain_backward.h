@@ -37,6 +37,8 @@ struct PlainBackward {
   int most_rows;
   int most_keys;
   float scale;
+  /** 0 for none. */
+  float soft_cap;
   bool accumulate;
 };
 

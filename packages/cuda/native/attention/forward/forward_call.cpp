@@ -52,16 +52,16 @@ void run_forward(const ForwardCall& call, void* workspace, int capability, int m
   auto* heads = reinterpret_cast<HeadEntry*>(tables + sequence_bytes(call));
   const auto* decisions = reinterpret_cast<const DecisionEntry*>(tables + sequence_bytes(call) + head_bytes(call));
   const Schedule schedule = schedule_in(tables + forward_table_bytes(call), num_sequences, call.num_key_value_heads);
-  const float scale_log2 = call.scale * 1.44269504088896341f;
   check(launch_schedule(schedule, sequences, heads, num_sequences, call.num_key_value_heads,
                         call.num_query_heads / call.num_key_value_heads, call.head_dim * 2, decisions,
                         static_cast<int>(call.decisions.size()), stream),
         "attention schedule");
   if (capability != 90) {
     if (call.sparse_output != nullptr) throw std::invalid_argument("the dual forward needs compute capability 9.0");
+    if (call.scores.any() || call.sliding) throw std::invalid_argument("terms of the scores need compute capability 9.0");
     const MmaForwardParameters parameters{call.query, call.query_stride, call.output, call.output_stride, call.log_sum_exp,
                                           sequences, heads, schedule, call.num_query_heads, call.num_key_value_heads,
-                                          scale_log2};
+                                          call.scores.scale_log2};
     check(launch_forward_mma(parameters, call.head_dim, call.type, multiprocessors, stream), "attention forward");
     return;
   }
@@ -83,8 +83,12 @@ void run_forward(const ForwardCall& call, void* workspace, int capability, int m
   parameters.sparse_log_sum_exp = call.sparse_log_sum_exp;
   parameters.num_query_heads = call.num_query_heads;
   parameters.num_key_value_heads = call.num_key_value_heads;
-  parameters.scale_log2 = scale_log2;
-  check(launch_forward_sm90(parameters, call.head_dim, call.type, multiprocessors, stream), "attention forward");
+  parameters.scale_log2 = call.scores.scale_log2;
+  parameters.scores = call.scores;
+  const ForwardVariant variant = call.sparse_output != nullptr              ? ForwardVariant::Dual
+                                 : call.scores.any() || call.sliding ? ForwardVariant::Terms
+                                                                     : ForwardVariant::Plain;
+  check(launch_forward_sm90(parameters, variant, call.head_dim, call.type, multiprocessors, stream), "attention forward");
 }
 
 }  // namespace elastic

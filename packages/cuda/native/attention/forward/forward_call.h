@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "attention/forward/forward_sm90.h"
+#include "attention/softmax/score_terms.h"
 
 namespace elastic {
 
@@ -20,7 +21,7 @@ struct ForwardCall {
   int num_key_value_heads;
   int head_dim;
   HalfType type;
-  float scale;
+  ScoreTerms scores;
   /** Pointers in the entries are device pointers. */
   std::vector<SequenceEntry> sequences;
   /** [sequences, numKeyValueHeads]. */
@@ -29,6 +30,8 @@ struct ForwardCall {
   std::vector<DecisionEntry> decisions;
   /** The first sequence of each pair of keys and values. */
   std::vector<size_t> stores;
+  /** Whether a head has a sliding window; Hopper alone has these, and other terms of the scores than a scale. */
+  bool sliding = false;
 
   /** Adds a sequence, whose heads the caller then adds, or returns false where one launch cannot take it too. */
   bool add(SequenceEntry sequence);

@@ -4,6 +4,7 @@
 #include "attention/forward/forward_products.cuh"
 #include "attention/softmax/causal_mask.cuh"
 #include "attention/softmax/output_tile.cuh"
+#include "attention/softmax/score_terms.cuh"
 #include "ptx/uniform.cuh"
 
 namespace elastic {
@@ -78,7 +79,9 @@ class ForwardConsumer {
     int flags = issue_qk(S, tile_);
     ptx::matrix_wait<0>();
     release_k(S, tile_, flags);
+    apply_cap(S);
     if (flags & kDiagonal) mask_diagonal(S, tile_);
+    if (Traits::terms && (flags & kEdge)) mask_edge(S, tile_, flags);
     softmax_.first_step_lazy(S);
     pack_operand<Element>(P_, S);
     if constexpr (Traits::two_score_tiles) {
@@ -89,7 +92,11 @@ class ForwardConsumer {
     issue_pv(tile_);
     ptx::matrix_wait<0>();
     release_v();
-    target().template store<Traits::head_dim>(O_, softmax_);
+    if constexpr (Traits::terms) {
+      target().template store<Traits::head_dim, true>(O_, softmax_, parameters_.scores.sink_logits);
+    } else {
+      target().template store<Traits::head_dim>(O_, softmax_);
+    }
     if (Traits::dual && (flags & kSnapshot)) sparse_target().template store<Traits::head_dim>(O_, softmax_);
   }
 
@@ -148,6 +155,8 @@ class ForwardConsumer {
     }
     // The diagonal is the first tile, unless a selection of blocks left it to the complement.
     if (Traits::dual && (next_flags & kDiagonal)) mask_diagonal(S, tile_ + 1);
+    apply_cap(S);
+    if (Traits::terms && (next_flags & kEdge)) mask_edge(S, tile_ + 1, next_flags);
     float rescale[2];
     const bool rescaled = softmax_.rescale_lazily(S, rescale);
     softmax_.exponentiate(S);
@@ -191,18 +200,35 @@ class ForwardConsumer {
     ++tile_;
   }
 
+  /** The soft cap, ahead of the masks: it would bring what they hide back. */
+  __device__ __forceinline__ void apply_cap(Scores& S) const {
+    if constexpr (Traits::terms) {
+      if (parameters_.scores.cap_input != 0) cap_scores(S, parameters_.scores);
+    }
+  }
+
   /** The tile on the diagonal: masks keys after the query, and clears rows of V past the last key. */
   __device__ __forceinline__ void mask_diagonal(Scores& S, uint32_t tile) {
-    constexpr int cleared = 1;  // Id of a named barrier.
     mask_causal(S, thread_row_, lane());
     const int keys = query_tile_->diagonal_keys;
-    if (keys == kTile) return;
-    // These rows may hold anything, NaN included, and 0 · NaN is NaN.
+    if (keys < kTile) clear_values(tile, keys, kTile);
+  }
+
+  /** A tile on the edge of a sliding window: masks keys before the window of their row, and clears those that none sees. */
+  __device__ __forceinline__ void mask_edge(Scores& S, uint32_t tile, int flags) {
+    const int edge = window_edge(flags), unseen = min(kTile, query_tile_->begin + edge + 1);
+    mask_window(S, thread_row_ + edge, lane());
+    if (unseen > 0) clear_values(tile, 0, unseen);
+  }
+
+  /** Rows of V that nothing sees may hold anything, NaN included, and 0 · NaN is NaN. */
+  __device__ __forceinline__ void clear_values(uint32_t tile, int begin, int end) {
+    constexpr int cleared = 1;  // Id of a named barrier.
     shared_.values_full[stage_of(tile)].wait(phase_of(tile));
     for (int part = 0; part < Traits::parts; ++part) {
       auto* first = reinterpret_cast<uint4*>(shared_.values[stage_of(tile)] + part * Traits::part_bytes +
-                                             keys * Traits::row_bytes);
-      const int count = (kTile - keys) * Traits::row_bytes / 16;
+                                             begin * Traits::row_bytes);
+      const int count = (end - begin) * Traits::row_bytes / 16;
       for (int i = threadIdx.x - 128; i < count; i += 256) first[i] = uint4{0, 0, 0, 0};
     }
     ptx::fence_shared_for_async();

@@ -76,7 +76,7 @@ __global__ void __launch_bounds__(kThreads, 1) attention_forward_mma(const MmaFo
     const OutputTile<Element> target{static_cast<Element*>(parameters.output), parameters.output_stride,
                                      parameters.log_sum_exp, parameters.num_query_heads, query_head, first_row,
                                      begin, end, thread_row};
-    KeyTiles walk(head, sequence, query_head, tile, false);
+    KeyTiles<false> walk(head, sequence, query_head, tile, false);
     int key_tile = walk.next();
     if (key_tile < 0) {
       target.template store_zeros<head_dim>();

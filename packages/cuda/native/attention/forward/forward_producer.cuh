@@ -47,13 +47,14 @@ __device__ void produce_forward(const ForwardParameters& parameters, ForwardShar
     const int query_head = key_value_head * group + rest % group;
     const HeadEntry head = parameters.heads[segment.sequence * parameters.num_key_value_heads + key_value_head];
 
-    KeyTiles walk(head, sequence, query_head, tile, false);
+    using Tiles = KeyTiles<Traits::terms>;
+    Tiles walk(head, sequence, query_head, tile, false);
     bool complement = false;
     int key_tile = walk.next();
     const bool sparse_empty = key_tile < 0;
     if (Traits::dual && key_tile < 0) {
       complement = true;
-      walk = KeyTiles(head, sequence, query_head, tile, true);
+      walk = Tiles(head, sequence, query_head, tile, true);
       key_tile = walk.next();
     }
     const int first_row = sequence.query_start + tile * kTile - sequence.offset();
@@ -92,10 +93,11 @@ __device__ void produce_forward(const ForwardParameters& parameters, ForwardShar
     while (key_tile >= 0) {
       int following = walk.next();
       int flags = key_tile == tile ? kDiagonal : 0;
+      if (Traits::terms && head.type == PatternType::Sliding) flags |= edge_flags(tile, key_tile, head.local_blocks);
       if (Traits::dual && following < 0 && !complement) {
         flags |= kSnapshot;
         complement = true;
-        walk = KeyTiles(head, sequence, query_head, tile, true);
+        walk = Tiles(head, sequence, query_head, tile, true);
         following = walk.next();
       }
       if (following < 0) flags |= kLast;

@@ -3,6 +3,7 @@
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 
+#include "attention/softmax/score_terms.h"
 #include "attention/tiles/schedule.h"
 #include "attention/tiles/tile_shape.h"
 
@@ -29,15 +30,20 @@ struct ForwardParameters {
   float* sparse_log_sum_exp;
   int32_t num_query_heads;
   int32_t num_key_value_heads;
-  /** Scale of the scores times log2(e). */
+  /** Brings scores to units of log2. */
   float scale_log2;
+  /** The same scale, with soft cap and sinks: of the variant that has them. */
+  ScoreTerms scores;
 };
+
+/** A dual forward also writes the sparse side; one with terms has soft caps, sinks and sliding windows. */
+enum class ForwardVariant { Plain, Dual, Terms };
 
 /** Whether there is a kernel for this head size. */
 constexpr bool forward_sm90_has(int head_dim) { return head_dim == 64 || head_dim == 96 || head_dim == 128; }
 
 /** Launches over all multiprocessors; the schedule must have been built on the same stream. */
-cudaError_t launch_forward_sm90(const ForwardParameters& parameters, int head_dim, HalfType type, int multiprocessors,
+cudaError_t launch_forward_sm90(const ForwardParameters& parameters, ForwardVariant variant, int head_dim, HalfType type, int multiprocessors,
                                 cudaStream_t stream);
 
 }  // namespace elastic

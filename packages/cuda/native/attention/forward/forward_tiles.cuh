@@ -5,14 +5,30 @@
 
 namespace elastic {
 
-/** What the consumers must know of a key tile: on the diagonal; the last; the last of the sparse side of a dual forward. */
-enum TileFlags : int { kDiagonal = 1, kLast = 2, kSnapshot = 4 };
+/**
+ * What the consumers must know of a key tile: on the diagonal; the last; the last of the sparse side of a dual forward; on
+ * the edge of a sliding window. Of the edge, the bits from `kEdgeShift` on say where it is: see `window_edge`.
+ */
+enum TileFlags : int { kDiagonal = 1, kLast = 2, kSnapshot = 4, kEdge = 8 };
+constexpr int kEdgeShift = 4;
 
-template <typename Element_, int head_dim_, bool dual_>
+/**
+ * The flags of a key tile under a sliding window: row r of the query tile sees column c of the key tile where
+ * c > r + edge. 0 where every row sees every column.
+ */
+__device__ inline int edge_flags(int query_tile, int key_tile, int window) {
+  const int edge = (query_tile - key_tile) * kTile - window;
+  return edge < 1 - kTile ? 0 : kEdge | (edge + kTile) << kEdgeShift;
+}
+__device__ inline int window_edge(int flags) { return (flags >> kEdgeShift) - kTile; }
+
+
+template <typename Element_, int head_dim_, ForwardVariant variant>
 struct ForwardTraits {
   using Element = Element_;
   static constexpr int head_dim = head_dim_;
-  static constexpr bool dual = dual_;
+  static constexpr bool dual = variant == ForwardVariant::Dual;
+  static constexpr bool terms = variant == ForwardVariant::Terms;
   static constexpr int columns = box_columns(head_dim);
   static constexpr int row_bytes = columns * 2;
   static constexpr int parts = head_dim / columns;

@@ -2,6 +2,7 @@
 #pragma once
 #include "attention/rows/key_steps.cuh"
 #include "attention/rows/row_attention.h"
+#include "attention/softmax/score_terms.cuh"
 #include "core/elements/floats.cuh"
 
 namespace elastic {
@@ -57,11 +58,12 @@ __global__ void join_splits(const RowAttention call) {
     value += values[other * blockDim.x + column];
     total += totals[other];
   }
+  const RowTotal joined = with_sink(call.scores.sink_logits, head, maximum, total);
   static_cast<Out*>(call.output)[row * call.output_stride + head * call.head_dim + column] =
-      from_float<Out>(total > 0 ? value / total : 0.0f);
+      from_float<Out>(total > 0 ? value * joined.share / joined.sum : 0.0f);
   if (column == 0 && call.log_sum_exp != nullptr) {
     call.log_sum_exp[row * call.num_query_heads + head] =
-        total > 0 ? (maximum + log2f(total)) * 0.693147180559945f : INFINITY;
+        total > 0 ? (joined.maximum + log2f(joined.sum)) * 0.693147180559945f : INFINITY;
   }
 }
 

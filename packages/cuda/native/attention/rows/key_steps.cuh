@@ -17,10 +17,12 @@ struct KeySteps {
   int sink;
   int window_start;
   int count;
+  /** First key of the window. */
+  int local_start = 0;
 
   __device__ KeySteps(const HeadEntry& head, int first_position, int last_position) : sink(0), window_start(0) {
-    if (head.type == PatternType::Streaming) {
-      const int local_start = max(0, first_position / head.block_size - head.local_blocks + 1) * head.block_size;
+    if (head.has_window()) {
+      local_start = max(0, first_position / head.block_size - head.local_blocks + 1) * head.block_size;
       window_start = local_start / kKeys;
       sink = min(window_start, (head.sink_blocks * head.block_size + kKeys - 1) / kKeys);
     }
@@ -34,6 +36,8 @@ struct KeySteps {
     return make_int2(static_cast<int>(count * static_cast<int64_t>(index) / number),
                      static_cast<int>(count * static_cast<int64_t>(index + 1) / number));
   }
+  /** First key of a step that may be read: those before the window may have been dropped, or never written. */
+  __device__ int first_read(int index) const { return index < sink ? 0 : local_start; }
   __device__ int key(int index) const { return (index < sink ? index : window_start + index - sink) * kKeys; }
 };
 

@@ -1,5 +1,6 @@
 // Row attention in plain arithmetic: any type and size.
 #include "attention/rows/row_output.cuh"
+#include "attention/softmax/score_terms.cuh"
 #include "attention/tables/visible_keys.cuh"
 #include "core/device/check.h"
 
@@ -30,7 +31,7 @@ __global__ void attend_rows(const RowAttention call) {
   const Cache* keys = static_cast<const Cache*>(sequence.keys);
   const Cache* values = static_cast<const Cache*>(sequence.values);
   float maximum = -INFINITY, sum = 0;
-  for (int start = 0; start <= position; start += 32) {
+  for (int start = visible.first() / 32 * 32; start <= position; start += 32) {
     const bool seen = visible(start + lane);
     const unsigned lanes = __ballot_sync(0xffffffffu, seen);
     if (lanes == 0) continue;
@@ -40,7 +41,8 @@ __global__ void attend_rows(const RowAttention call) {
       slot = static_cast<int64_t>(sequence.row(head.slot(start + lane))) * call.head_dim;
       float dot = 0;
       for (int i = 0; i < call.head_dim; ++i) dot = fmaf(query[i], to_float(keys[slot + i]), dot);
-      score = dot * call.scale_log2;
+      if (call.scores.cap_input != 0) dot = call.scores.cap * tanhf(dot * call.scores.cap_input);
+      score = dot * call.scores.scale_log2;
     }
     const float highest = fmaxf(maximum, warp_max(score));
     const float rescale = exp2f(maximum - highest);
@@ -55,10 +57,11 @@ __global__ void attend_rows(const RowAttention call) {
       for (int i = lane; i < call.head_dim; i += 32) mixed[i] = fmaf(share, to_float(values[at + i]), mixed[i]);
     }
   }
+  const RowTotal total = with_sink(call.scores.sink_logits, query_head, maximum, sum);
   for (int i = lane; i < call.head_dim; i += 32) {
-    write_row<Out>(call, 0, global_row, query_head, i, sum > 0 ? mixed[i] / sum : 0.0f);
+    write_row<Out>(call, 0, global_row, query_head, i, sum > 0 ? mixed[i] * total.share / total.sum : 0.0f);
   }
-  if (lane == 0) write_sums(call, 0, global_row, query_head, maximum, sum);
+  if (lane == 0) write_sums(call, 0, global_row, query_head, total.maximum, total.sum);
 }
 
 }  // namespace

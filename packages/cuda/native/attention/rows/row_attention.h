@@ -3,6 +3,7 @@
 #include <cuda_runtime_api.h>
 
 #include "addon/numeric.h"
+#include "attention/softmax/score_terms.h"
 #include "attention/tables/attention_tables.h"
 
 namespace elastic {
@@ -26,7 +27,7 @@ struct RowAttention {
   DType query_dtype;
   DType cache_dtype;
   DType output_dtype;
-  float scale_log2;
+  ScoreTerms scores;
   /** Parts that the keys of a row are split into; partial results go through `partial`. */
   int splits;
   /** F32 [splits, tokens of all sequences, numQueryHeads, head_dim + 2]; not used for one split. */

@@ -3,6 +3,7 @@
 #include "attention/rows/key_steps.cuh"
 #include "attention/rows/row_output.cuh"
 #include "attention/rows/warp_keys.cuh"
+#include "attention/softmax/score_terms.cuh"
 #include "attention/tables/visible_keys.cuh"
 
 namespace elastic {
@@ -70,7 +71,8 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
   const int2 range = steps.part(split, call.splits);
 
   for (int index = range.x + warp; index < range.y; index += kWarps) {
-    const int start = steps.key(index);
+    const int start = steps.key(index), first_read = steps.first_read(index);
+    const auto read = [&](int key) { return max(first_read, min(key, last_position)); };
     float S[2][4] = {};
     const bool inside = head.type == PatternType::Full && start + kKeys - 1 <= sequence.offset() + first_row;
     bool seen[2][4];
@@ -89,7 +91,7 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
     uint4 key_data[2][key_chunks];
 #pragma unroll
     for (int tile = 0; tile < 2; ++tile) {
-      const int position = min(start + tile * 8 + quad, last_position);
+      const int position = read(start + tile * 8 + quad);
       const T* source = keys + static_cast<int64_t>(sequence.row(head.slot(position))) * head_dim + place * 8;
 #pragma unroll
       for (int chunk = 0; chunk < key_chunks; ++chunk) {
@@ -99,7 +101,7 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
     uint32_t value_data[4][value_chunks][value_width / 2];
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      const int position = min(start + place * 2 + i % 2 + i / 2 * 8, last_position);
+      const int position = read(start + place * 2 + i % 2 + i / 2 * 8);
       const T* source = values + static_cast<int64_t>(sequence.row(head.slot(position))) * head_dim + quad * value_width;
 #pragma unroll
       for (int chunk = 0; chunk < value_chunks; ++chunk) {
@@ -114,8 +116,12 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
       }
     }
     multiply_qk<T, key_chunks>(S, Q, key_data);
+    if (call.scores.cap_input != 0) {
+      cap_scores(S[0], call.scores);
+      cap_scores(S[1], call.scores);
+    }
     uint32_t P[4];
-    softmax_step<T>(S, [&](int r, int i) { return seen[i / 2][2 * r + i % 2]; }, call.scale_log2, maximum, sum, O, P);
+    softmax_step<T>(S, [&](int r, int i) { return seen[i / 2][2 * r + i % 2]; }, call.scores.scale_log2, maximum, sum, O, P);
 #pragma unroll
     for (int chunk = 0; chunk < value_chunks; ++chunk) {
       add_pv<T, value_width>(O + chunk * value_width, P, value_data[0][chunk], value_data[1][chunk], value_data[2][chunk],
@@ -163,12 +169,16 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
     const int index = i / head_dim, column = i % head_dim;
     const int row = first_row + index / heads_in_tile, member = first_member + index % heads_in_tile;
     if (index / heads_in_tile >= rows_in_tile || row >= sequence.query_length || member >= group) continue;
-    const float total = merged[index][head_dim + 1];
-    const float scale = call.splits > 1 ? 1.0f : total > 0 ? 1.0f / total : 0.0f;
     const int64_t global_row = sequence.query_start + row;
     const int query_head = key_value_head * group + member;
+    RowTotal total{merged[index][head_dim], merged[index][head_dim + 1], 1};
+    float scale = 1;
+    if (call.splits == 1) {
+      total = with_sink(call.scores.sink_logits, query_head, total.maximum, total.sum);
+      scale = total.sum > 0 ? total.share / total.sum : 0.0f;
+    }
     write_row<Out>(call, split, global_row, query_head, column, merged[index][column] * scale);
-    if (column == 0) write_sums(call, split, global_row, query_head, merged[index][head_dim], total);
+    if (column == 0) write_sums(call, split, global_row, query_head, total.maximum, total.sum);
   }
 }
 

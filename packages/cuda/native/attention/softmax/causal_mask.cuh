@@ -1,4 +1,4 @@
-// The causal mask, in the layout of wgmma accumulators (see `OnlineSoftmax`).
+// The masks of causality and of sliding windows, in the layout of wgmma accumulators (see `OnlineSoftmax`).
 #pragma once
 
 namespace elastic {
@@ -11,6 +11,16 @@ __device__ void mask_causal(float (&S)[count], int thread_row, int lane) {
     const int row = thread_row + i / 2 % 2 * 8;
     const int column = i / 4 * 8 + lane % 4 * 2 + i % 2;
     if (column > row) S[i] = -INFINITY;
+  }
+}
+
+/** Sets S to -infinity for keys before a window: a row sees the columns behind `row_edge`, its thread's first row's, and so on. */
+template <int count>
+__device__ void mask_window(float (&S)[count], int row_edge, int lane) {
+#pragma unroll
+  for (int i = 0; i < count; ++i) {
+    const int column = i / 4 * 8 + lane % 4 * 2 + i % 2;
+    if (column <= row_edge + i / 2 % 2 * 8) S[i] = -INFINITY;
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include "attention/softmax/online_softmax.cuh"
 #include "attention/softmax/operands.cuh"
+#include "attention/softmax/score_terms.cuh"
 
 namespace elastic {
 
@@ -22,18 +23,21 @@ struct OutputTile {
   __device__ bool owns(int row) const { return row >= begin && row < end; }
 
   /** Divides O by the softmax sums and writes 16 bytes a thread: lanes of a quad exchange their columns first. */
-  template <int head_dim>
-  __device__ void store(const float (&O)[head_dim / 2], const OnlineSoftmax& softmax) const {
+  template <int head_dim, bool sinks = false>
+  __device__ void store(const float (&O)[head_dim / 2], const OnlineSoftmax& softmax, const float* sink_logits = nullptr) const {
     const int lane = threadIdx.x % 32;
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      const float sum = quad_sum(softmax.sum[r]);
-      const float inverse = 1.0f / sum;
+      float sum = quad_sum(softmax.sum[r]), inverse = 1.0f / sum, sink_maximum = 0;
+      if constexpr (sinks) {
+        const RowTotal total = with_sink(sink_logits, query_head, softmax.maximum[r] * softmax.scale_log2, sum);
+        sum = total.sum, inverse = total.share / sum, sink_maximum = total.maximum;
+      }
       const int row = thread_row + 8 * r;
       const int64_t global_row = first_row + row;
       if (owns(row) && lane % 4 == 0 && log_sum_exp != nullptr) {
         log_sum_exp[global_row * num_query_heads + query_head] =
-            (softmax.maximum[r] * softmax.scale_log2 + __log2f(sum)) * 0.693147180559945f;
+            ((sinks ? sink_maximum : softmax.maximum[r] * softmax.scale_log2) + __log2f(sum)) * 0.693147180559945f;
       }
 #pragma unroll
       for (int block = 0; block < head_dim / 32; ++block) {

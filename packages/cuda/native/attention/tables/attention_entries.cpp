@@ -47,6 +47,10 @@ DecisionEntry decision_entry(const AttentionSequence& sequence, size_t first_hea
   return entry;
 }
 
+ScoreTerms score_terms(const AttentionCall& call) {
+  return score_terms(call.scale, call.soft_cap, reinterpret_cast<const float*>(call.sink_logits.data));
+}
+
 bool aligned_rows(const Matrix& matrix) {
   return reinterpret_cast<uintptr_t>(matrix.data) % 16 == 0 && matrix.row_stride * byte_size(matrix.dtype) % 16 == 0;
 }

@@ -8,13 +8,17 @@
 
 namespace elastic {
 
-/** Blocks a head reads; mirrors `BlockPattern`. */
+/** What a head reads; mirrors `BlockPattern`. */
 struct PatternEntry {
   PatternType type;
   int32_t sink_blocks;
+  /** Of a sliding window: its tokens. */
   int32_t local_blocks;
-  /** Tokens; 1 for Full. */
+  /** Tokens; 1 for Full and Sliding. */
   int32_t block_size;
+
+  /** Whether the head reads a sink and a window: a sliding window is one in blocks of one token, which follows each row. */
+  __host__ __device__ bool has_window() const { return type == PatternType::Streaming || type == PatternType::Sliding; }
 };
 
 /** One key-value head of one sequence: its pattern and where it keeps its tokens (mirrors `HeadStore`). */

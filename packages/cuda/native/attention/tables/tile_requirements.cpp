@@ -14,10 +14,17 @@ bool tiles_serve_call(const AttentionCall& call) {
          call.output.dtype == call.query.dtype && aligned_rows(call.query) && aligned_rows(call.output);
 }
 
-bool tiles_serve_sequence(const AttentionCall& call, const AttentionSequence& sequence) {
+bool has_sliding_heads(const AttentionSequence& sequence) {
+  const auto slides = [](const HeadPattern& pattern) { return pattern.type == HeadPattern::Type::Sliding; };
+  return std::any_of(sequence.patterns.begin(), sequence.patterns.end(), slides) ||
+         std::any_of(sequence.choices.begin(), sequence.choices.end(), slides);
+}
+
+bool tiles_serve_sequence(const AttentionCall& call, const AttentionSequence& sequence, bool sliding) {
   if (sequence.keys.dtype != call.query.dtype || !aligned_rows(sequence.keys) || !aligned_rows(sequence.values)) return false;
   if (sequence.keys.row_stride != call.head_dim || sequence.values.row_stride != call.head_dim) return false;
-  const auto whole_tiles = [](const HeadPattern& pattern) {
+  const auto whole_tiles = [&](const HeadPattern& pattern) {
+    if (pattern.type == HeadPattern::Type::Sliding) return sliding;
     return pattern.type == HeadPattern::Type::Full || pattern.block_size % kTile == 0;
   };
   if (!std::all_of(sequence.choices.begin(), sequence.choices.end(), whole_tiles)) return false;

@@ -18,7 +18,7 @@ struct VisibleKeys {
   __device__ VisibleKeys(const HeadEntry& head, const SequenceEntry& sequence, int query_head, int query_position)
       : position(query_position), sink_end(0), local_start(0), mask(nullptr), block_size(head.block_size) {
     const int block = query_position / head.block_size;
-    if (head.type == PatternType::Streaming) {
+    if (head.has_window()) {
       local_start = max(0, block - head.local_blocks + 1) * head.block_size;
       sink_end = min(head.sink_blocks * head.block_size, local_start);
     } else if (head.type == PatternType::Selected) {
@@ -27,6 +27,9 @@ struct VisibleKeys {
       mask = sequence.mask + static_cast<int64_t>(row) * sequence.mask_key_blocks;
     }
   }
+
+  /** No key before this one is seen. */
+  __device__ int first() const { return mask == nullptr && sink_end == 0 ? local_start : 0; }
 
   __device__ bool operator()(int key) const {
     if (key > position) return false;

@@ -7,12 +7,20 @@ namespace elastic {
 
 /**
  * Walks the key tiles of one query tile from the diagonal down; a whole warp walks together. With `complement` it
- * walks the causal tiles that the pattern skips.
+ * walks the causal tiles that the pattern skips. `sliding`: whether heads may have sliding windows.
  */
+template <bool sliding>
 class KeyTiles {
  public:
   __device__ KeyTiles(const HeadEntry& head, const SequenceEntry& sequence, int query_head, int tile, bool complement)
       : complement_(complement) {
+    if (sliding && head.type == PatternType::Sliding) {
+      // What its first row sees: rows before the sequence's own see nothing that is there.
+      const int first_position = max(tile * kTile, sequence.offset());
+      current_ = tile;
+      low_ = max(0, first_position - head.local_blocks + 1) / kTile;
+      return;
+    }
     const int block_tiles = head.type == PatternType::Full ? 1 : head.block_size / kTile;
     const int block = tile / block_tiles;
     if (head.type == PatternType::Selected) {

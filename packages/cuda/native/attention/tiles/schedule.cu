@@ -26,15 +26,16 @@ __global__ void build_schedule(Schedule schedule, const SequenceEntry* sequences
   __syncthreads();
   if (threadIdx.x != 0) return;
   int work = 0, segments = 0, listed = 0;
-  constexpr PatternType order[] = {PatternType::Full, PatternType::Selected, PatternType::Streaming};
+  constexpr PatternType order[] = {PatternType::Full, PatternType::Selected, PatternType::Streaming, PatternType::Sliding};
   for (const PatternType type : order) {
     for (int sequence = 0; sequence < num_sequences; ++sequence) {
       const SequenceEntry& entry = sequences[sequence];
       if (entry.query_length == 0) continue;
       const int tiles = (entry.key_length + kTile - 1) / kTile - entry.offset() / kTile;
       const int64_t head_bytes = int64_t{2} * entry.key_length * row_bytes;
-      // A streaming head reads a window: neighbouring tiles of one head share it.
-      const int section = type == PatternType::Streaming ? 1 : static_cast<int>(max(kSectionBytes / head_bytes, int64_t{1}));
+      // A head that reads a window: neighbouring tiles share it.
+      const bool windowed = type == PatternType::Streaming || type == PatternType::Sliding;
+      const int section = windowed ? 1 : static_cast<int>(max(kSectionBytes / head_bytes, int64_t{1}));
       int in_section = 0;
       for (int head = 0; head < num_key_value_heads; ++head) {
         if (types[sequence * num_key_value_heads + head] != static_cast<uint8_t>(type)) continue;

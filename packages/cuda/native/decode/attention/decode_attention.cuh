@@ -149,7 +149,7 @@ __device__ void multiply_units(const DecodeAttention& call, const DecodeShared<T
         ptx::fence_shared_for_async();
         __syncwarp();
       }
-      rows.attend(shared.keys(stage) + first_row * Traits::row_bytes, values, visible, call.scale_log2, quad, place);
+      rows.attend(shared.keys(stage) + first_row * Traits::row_bytes, values, visible, call.scores, quad, place);
     }
     if (flags & kLastUnit) {
       const UnitInfo finished = info;

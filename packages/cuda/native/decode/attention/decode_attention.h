@@ -3,6 +3,7 @@
 #include <cuda_runtime_api.h>
 
 #include "attention/forward/forward_sm90.h"
+#include "attention/softmax/score_terms.h"
 #include "decode/attention/key_units.h"
 
 namespace elastic {
@@ -27,7 +28,7 @@ struct DecodeAttention {
   const DecodeItem* items;
   int32_t num_query_heads;
   int32_t num_key_value_heads;
-  float scale_log2;
+  ScoreTerms scores;
   /** Parts of items: F32 [2 · blocks, group, headDim + 4]. */
   float* partial;
   /** One for each item, zero between launches. */

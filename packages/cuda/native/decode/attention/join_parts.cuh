@@ -1,6 +1,7 @@
 // Merges partial results of an item by their log-sum-exp: those of the warps, and those of the thread blocks that share it.
 #pragma once
 #include "attention/softmax/operands.cuh"
+#include "attention/softmax/score_terms.cuh"
 #include "core/elements/floats.cuh"
 #include "decode/attention/decode_stages.cuh"
 #include "ptx/barrier.cuh"
@@ -41,13 +42,14 @@ __device__ JoinedPair join_rows(const float* row, int count, int group, int colu
 template <typename Traits>
 __device__ void write_pair(const DecodeAttention& call, const UnitInfo& info, int row, int column, const JoinedPair& pair) {
   using Element = typename Traits::Element;
-  const float scale = pair.total > 0 ? 1.0f / pair.total : 0.0f;
   const int head = info.query_head + row;
+  const RowTotal total = with_sink(call.scores.sink_logits, head, pair.maximum, pair.total);
+  const float scale = total.sum > 0 ? total.share / total.sum : 0.0f;
   auto* target = static_cast<Element*>(call.output) + info.query_row * call.output_stride + head * Traits::head_dim + column;
   *reinterpret_cast<uint32_t*>(target) = pack_pair<Element>(pair.value.x * scale, pair.value.y * scale);
   if (column == 0 && call.log_sum_exp != nullptr) {
     call.log_sum_exp[static_cast<int64_t>(info.query_row) * call.num_query_heads + head] =
-        pair.total > 0 ? (pair.maximum + log2f(pair.total)) * 0.693147180559945f : INFINITY;
+        total.sum > 0 ? (total.maximum + log2f(total.sum)) * 0.693147180559945f : INFINITY;
   }
 }
 

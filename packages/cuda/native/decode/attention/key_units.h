@@ -22,7 +22,7 @@ struct KeyUnits {
 
   __host__ __device__ KeyUnits(const HeadEntry& head, int length) {
     if (length == 0) return;
-    if (head.type == PatternType::Streaming) {
+    if (head.has_window()) {
       const int first = (length - 1) / head.block_size - head.local_blocks + 1;
       local_start = (first > 0 ? first : 0) * head.block_size;
       const int64_t all = static_cast<int64_t>(head.sink_blocks) * head.block_size;

@@ -1,6 +1,7 @@
 // Q, O and the softmax state of one warp of the decode kernel, while K and V pass by in shared memory.
 #pragma once
 #include "attention/rows/warp_keys.cuh"
+#include "attention/softmax/score_terms.cuh"
 
 namespace elastic {
 
@@ -51,7 +52,7 @@ struct WarpRows {
   }
 
   /** Attends sixteen keys; `visible` says which of this lane's four the queries see. */
-  __device__ void attend(const uint8_t* keys, const uint8_t* values, const bool (&visible)[4], float scale_log2, int quad, int place) {
+  __device__ void attend(const uint8_t* keys, const uint8_t* values, const bool (&visible)[4], const ScoreTerms& scores, int quad, int place) {
     uint4 key_data[2][key_chunks];
 #pragma unroll
     for (int tile = 0; tile < 2; ++tile) {
@@ -63,8 +64,12 @@ struct WarpRows {
     }
     float S[2][4] = {};
     multiply_qk<Element, key_chunks>(S, Q, key_data);
+    if (scores.cap_input != 0) {
+      cap_scores(S[0], scores);
+      cap_scores(S[1], scores);
+    }
     uint32_t P[4];
-    softmax_step<Element>(S, [&](int, int i) { return visible[i]; }, scale_log2, maximum, sum, O, P);
+    softmax_step<Element>(S, [&](int, int i) { return visible[i]; }, scores.scale_log2, maximum, sum, O, P);
 #pragma unroll
     for (int chunk = 0; chunk < value_chunks; ++chunk) {
       uint32_t lines[4][value_width / 2];

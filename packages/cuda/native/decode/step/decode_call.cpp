@@ -91,7 +91,7 @@ void run_decode(const AttentionCall& call, const std::vector<const AttentionSequ
     decode.num_query_heads = static_cast<int32_t>(call.num_query_heads);
     decode.num_key_value_heads = static_cast<int32_t>(all.front()->patterns.size());
     decode.head_stride = decode.num_key_value_heads;
-    decode.scale_log2 = call.scale * 1.44269504088896341f;
+    decode.scores = score_terms(call);
     decode.partial = DecodeMemory::instance().partial;
     decode.arrived = DecodeMemory::instance().arrived;
     const HalfType type = call.query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16;

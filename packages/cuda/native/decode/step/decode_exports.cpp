@@ -1,5 +1,7 @@
 #include "decode/step/decode_exports.h"
 
+#include <cmath>
+
 #include "addon/attention_call.h"
 #include "addon/buffer_table.h"
 #include "addon/buffers.h"
@@ -91,7 +93,13 @@ void attend_decode(Call& call) {
   const int layer = read_layer(call, batch);
   const Matrix query = call.tensor("query"), output = call.tensor("output");
   const int64_t query_heads = call.integer("query heads"), head_dim = call.integer("head dimension");
-  const auto scale = static_cast<float>(call.number("scale"));
+  const auto scale = static_cast<float>(call.number("scale")), soft_cap = static_cast<float>(call.number("soft cap"));
+  const Matrix sink_logits = call.optional_tensor("sinkLogits");
+  call.require(std::isfinite(scale) && std::isfinite(soft_cap) && soft_cap >= 0, "impossible scores");
+  if (sink_logits.data != nullptr) {
+    call.require_dtype(sink_logits, DType::F32, "sinkLogits");
+    call.require(sink_logits.rows == 1 && sink_logits.columns == query_heads, "sinkLogits do not fit the heads");
+  }
   call.require(query.dtype == DType::BF16 || query.dtype == DType::F16, "decoding takes bf16 and f16");
   call.require_dtype(output, query.dtype, "output");
   call.require(query_heads > 0 && query_heads % batch.key_value_heads == 0 && query_heads / batch.key_value_heads <= kMostGroup &&
@@ -116,7 +124,7 @@ void attend_decode(Call& call) {
   decode.items = batch.items(layer, multiprocessors());
   decode.num_query_heads = static_cast<int32_t>(query_heads);
   decode.num_key_value_heads = batch.key_value_heads;
-  decode.scale_log2 = scale * 1.44269504088896341f;
+  decode.scores = score_terms(scale, soft_cap, reinterpret_cast<const float*>(sink_logits.data));
   decode.partial = DecodeMemory::instance().partial;
   decode.arrived = DecodeMemory::instance().arrived;
   decode.early = true;

@@ -3,8 +3,8 @@
 namespace elastic {
 
 cudaError_t forward_sm90_f16_128(const ForwardParameters& parameters, bool dual, int multiprocessors, cudaStream_t stream) {
-  if (dual) return launch_forward<ForwardTraits<__half, 128, true>>(parameters, multiprocessors, stream);
-  return launch_forward<ForwardTraits<__half, 128, false>>(parameters, multiprocessors, stream);
+  if (dual) return launch_forward<ForwardTraits<__half, 128, ForwardVariant::Dual>>(parameters, multiprocessors, stream);
+  return launch_forward<ForwardTraits<__half, 128, ForwardVariant::Plain>>(parameters, multiprocessors, stream);
 }
 
 }  // namespace elastic

@@ -3,8 +3,8 @@
 namespace elastic {
 
 cudaError_t forward_sm90_f16_64(const ForwardParameters& parameters, bool dual, int multiprocessors, cudaStream_t stream) {
-  if (dual) return launch_forward<ForwardTraits<__half, 64, true>>(parameters, multiprocessors, stream);
-  return launch_forward<ForwardTraits<__half, 64, false>>(parameters, multiprocessors, stream);
+  if (dual) return launch_forward<ForwardTraits<__half, 64, ForwardVariant::Dual>>(parameters, multiprocessors, stream);
+  return launch_forward<ForwardTraits<__half, 64, ForwardVariant::Plain>>(parameters, multiprocessors, stream);
 }
 
 }  // namespace elastic

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { FreePages } from "../src/cache/pages/free-pages.js";
+import { FreePages } from "../../src/cache/pages/free-pages.js";
 
 test("free pages: low ones first, given ones before new ones", () => {
   const free = new FreePages();
