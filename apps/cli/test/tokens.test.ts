@@ -34,7 +34,7 @@ describe("tokens", () => {
     const tokenizer = Tokenizer.load(model);
     const messages = [{ role: "system", content: "Be brief." }, { role: "user", content: "Hello, wörld" }];
     expect([shown.prompt, shown.ids]).toEqual([tokenizer.applyChatTemplate(messages), Array.from(tokenizer.encodeChat(messages))]);
-    expect([shown.pieces[0], shown.pieces.length, shown.counts]).toEqual(["<|bos|>", shown.ids.length, { tokens: shown.ids.length, specialTokens: 6, characters: [...shown.prompt].length, bytes: Buffer.byteLength(shown.prompt) }]);
+    expect([shown.pieces[0], shown.pieces.length, shown.counts]).toEqual(["<|bos|>", shown.ids.length, { tokens: shown.ids.length, specialTokens: 6, characters: Array.from(shown.prompt).length, bytes: Buffer.byteLength(shown.prompt) }]);
   });
 
   test("prints one token a line where there is no terminal, and the counts beside it", () => {

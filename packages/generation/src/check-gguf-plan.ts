@@ -1,6 +1,5 @@
 import type { ModelPlan } from "@elastic-attention/hub";
 import { type ModelConfig, readGgufHeader } from "@elastic-attention/transformer";
-import { ggufTokenizer } from "./tokenizer/gguf/gguf-tokenizer.js";
 import { Tokenizer } from "./tokenizer/tokenizer.js";
 
 /** What is asked for first; the headers of large vocabularies have some ten times as much. */
@@ -16,7 +15,7 @@ export async function checkGgufPlan({ name, head }: ModelPlan): Promise<ModelCon
   for (let bytes = firstBytes; ; bytes *= 4) {
     const header = readGgufHeader(name, head.fileBytes, await head.read(bytes));
     if (header === undefined) continue;
-    new Tokenizer(ggufTokenizer(header.metadata));
+    Tokenizer.ofModel({ directory: "", ggufMetadata: header.metadata });
     return header.config;
   }
 }

@@ -14,7 +14,7 @@ export const tokens: CommandFunction<TokensOptions> = async ({ positional, optio
   const counts = {
     tokens: ids.length,
     specialTokens: shown.filter(({ special }) => special).length,
-    characters: [...text].length,
+    characters: Array.from(text).length,
     bytes: Buffer.byteLength(text),
   };
   if (options.json) {
