@@ -2,17 +2,35 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
-import { huggingFaceSpec, huggingFaceWeightName, type ModelAdapter } from "../src/index.js";
+import { type FeedForwardSpec, huggingFaceSpec, huggingFaceWeightName, type ModelAdapter, type ModelConfig } from "../src/index.js";
 
-/** Qwen3-like, so that norms of queries and keys are in; `query_key_norm: false` makes it Llama-like. */
+/** Qwen3-like, so that norms of queries and keys are in; `query_key_norm: false` makes it Llama-like, `num_local_experts` gives it experts. */
 export const tinyAdapter: ModelAdapter = {
   name: "tiny",
   architectures: ["TinyForCausalLM"],
   matches: (config) => config.architecture === "TinyForCausalLM",
   spec: (config) =>
-    huggingFaceSpec(config, { queryKeyValueBias: config.boolean("bias", false), queryKeyNorm: config.boolean("query_key_norm", true) ? "head" : "none" }),
+    huggingFaceSpec(config, {
+      queryKeyValueBias: config.boolean("bias", false),
+      queryKeyNorm: config.boolean("query_key_norm", true) ? "head" : "none",
+      ...(config.has("num_local_experts") ? { feedForward: () => experts(config) } : {}),
+    }),
   weightName: huggingFaceWeightName,
 };
+
+function experts(config: ModelConfig): FeedForwardSpec {
+  return {
+    kind: "experts",
+    intermediateSize: config.count("intermediate_size"),
+    activation: config.choice<"silu">("hidden_act", ["silu"], "silu"),
+    gated: true,
+    bias: false,
+    numExperts: config.count("num_local_experts"),
+    expertsPerToken: config.count("num_experts_per_tok"),
+    normalizeChosen: config.boolean("norm_topk_prob", true),
+    routerBias: false,
+  };
+}
 
 export const tinyConfig = {
   architectures: ["TinyForCausalLM"],
@@ -62,8 +80,13 @@ export function tinyCheckpoint({ config = {}, edit = floats }: TinyOptions = {})
     add(`${prefix}self_attn.q_proj.weight`, [32, 24]);
     for (const name of ["k_proj", "v_proj"]) add(`${prefix}self_attn.${name}.weight`, [16, 24]);
     add(`${prefix}self_attn.o_proj.weight`, [24, 32]);
-    for (const name of ["gate_proj", "up_proj"]) add(`${prefix}mlp.${name}.weight`, [40, 24]);
-    add(`${prefix}mlp.down_proj.weight`, [24, 40]);
+    const numExperts = (config as { num_local_experts?: number }).num_local_experts;
+    if (numExperts !== undefined) add(`${prefix}mlp.gate.weight`, [numExperts, 24]);
+    const parts = numExperts === undefined ? [""] : Array.from({ length: numExperts }, (_, expert) => `experts.${expert}.`);
+    for (const part of parts) {
+      for (const name of ["gate_proj", "up_proj"]) add(`${prefix}mlp.${part}${name}.weight`, [40, 24]);
+      add(`${prefix}mlp.${part}down_proj.weight`, [24, 40]);
+    }
   }
   writeSafetensors(join(path, "model.safetensors"), weights);
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
