@@ -25,6 +25,7 @@ export const hooks = {
     const optionalDependencies = { ...manifest.optionalDependencies, ...platformPackages(manifest) };
     return {
       ...published,
+      ...(manifest.files && { files: [...manifest.files, ...(manifest.files.includes("NOTICE") ? [] : ["NOTICE"])] }),
       exports: withoutSourceCondition(manifest.exports),
       ...(Object.keys(optionalDependencies).length > 0 && { optionalDependencies }),
       repository: { ...repository, ...(typeof folder === "string" && { directory: relative(root, folder) }) },

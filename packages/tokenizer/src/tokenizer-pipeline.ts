@@ -11,6 +11,7 @@ import type { TokenModel } from "./models/token-model.js";
 import type { Normalizer, Origin } from "./normalizers/normalizer.js";
 import { readNormalizer } from "./normalizers/read-normalizer.js";
 import { frameByConfig } from "./post-processors/frame-by-config.js";
+import { withinSearchTime } from "./pattern/time-limit.js";
 import { type Frame, noFrame, readPostProcessor } from "./post-processors/read-post-processor.js";
 import type { PreTokenizer } from "./pre-tokenizers/pre-tokenizer.js";
 import { readPreTokenizer } from "./pre-tokenizers/read-pre-tokenizer.js";
@@ -86,7 +87,7 @@ export class TokenizerPipeline {
     const ids = new TokenBuffer(limit);
     const framed = options.addSpecialTokens ?? true;
     if (framed) ids.pushAll(this.#frame.before);
-    this.#encodeText(text.toWellFormed(), ids);
+    withinSearchTime(text.length, () => this.#encodeText(text.toWellFormed(), ids));
     if (framed) ids.pushAll(this.#frame.after);
     return ids.ids();
   }

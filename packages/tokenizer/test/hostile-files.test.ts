@@ -24,6 +24,9 @@ const files: readonly (readonly [name: string, parts: Record<string, unknown>])[
   ["a pattern that is not closed", { pre_tokenizer: split("(?:a") }],
   ["a pattern with a back reference", { pre_tokenizer: split("(a)\\1") }],
   ["a pattern with a million repetitions", { pre_tokenizer: split("a{1000000}") }],
+  ["a pattern that repeats nothing a million times", { pre_tokenizer: split("((((((a?){10}){10}){10}){10}){10}){10}") }],
+  ["a pattern of thousands of alternatives", { normalizer: { type: "Replace", pattern: { Regex: Array.from({ length: 5000 }, (_, index) => `\\p{L}+${index}`).join("|") }, content: "" } }],
+  ["a pattern that runs away on nothing", { decoder: { type: "Replace", pattern: { Regex: "(?:\\p{L}?){49999}a" }, content: "" } }],
   ["a pattern with an unknown property", { pre_tokenizer: split("\\p{Nonsense}") }],
   ["a pattern with a subexpression call", { pre_tokenizer: split("(?<x>a\\g<x>?)") }],
   ["a part of an unknown kind", { normalizer: { type: "Rot13" } }],
@@ -70,13 +73,38 @@ describe("a hostile tokenizer file", () => {
     expect(milliseconds).toBeLessThan(1000);
   });
 
-  it.each(["(a+)+$", "(a|a)*\\n", "(?:a|ab|b)*c", "(?:(?:a*)*)*c", "(.*?,){25}P", "a*a*a*a*a*a*\\n"])("whose pattern runs away is stopped: %s", (regex) => {
+  const runaways = ["(a+)+$", "(a|a)*\\n", "(?:a|ab|b)*c", "(?:(?:a*)*)*c", "(.*?,){25}P", "a*a*a*a*a*a*\\n", "(?i:[a-z]{1,500}){200}", "(?:\\p{L}*\\p{N}*){50}!", "(?<=(a+)+)b"];
+  const places: readonly Record<string, unknown>[] = [
+    ...runaways.map((regex) => ({ pre_tokenizer: split(regex) })),
+    { normalizer: { type: "Replace", pattern: { Regex: "(a+)+$" }, content: "-" } },
+    { pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Digits", individual_digits: false }, split("(a+)+$")] } },
+  ];
+  it.each(places)("whose pattern runs away is stopped, and the next text works: %j", (parts) => {
     const text = `${"ab,".repeat(40)}${"a".repeat(20_000)}!`;
-    const tokenizer = new TokenizerPipeline(description({ pre_tokenizer: split(regex) }));
+    const tokenizer = new TokenizerPipeline(description(parts));
     const { error, milliseconds } = failure(() => tokenizer.encode(text));
     if (error !== undefined) expect(error).toSatisfy(TokenizerError.isInstance.bind(TokenizerError));
+    expect(milliseconds).toBeLessThan(1000);
+    expect(Array.from(tokenizer.encode("a"))).toHaveLength(1);
+  });
+
+  it("whose pattern runs away in many short pieces is stopped too", () => {
+    const pieces = { type: "Sequence", pretokenizers: [{ type: "FixedLength", length: 90 }, split("(?:a*b?){9}c")] };
+    const tokenizer = new TokenizerPipeline(description({ pre_tokenizer: pieces }));
+    const { error, milliseconds } = failure(() => tokenizer.encode("a".repeat(200_000)));
+    expect(String(error)).toMatch(/takes too long/);
     expect(milliseconds).toBeLessThan(1500);
-    expect(Array.from(tokenizer.encode("a"))).toEqual([1]);
+  });
+
+  it.each([
+    ["Unigram", { type: "Unigram", unk_id: 0, vocab: [["?", -9], ["a", -1], [`${"a".repeat(9999)}b`, -2]] }],
+    ["WordPiece", { type: "WordPiece", unk_token: "?", continuing_subword_prefix: "", max_input_chars_per_word: 1e15, vocab: { "?": 0, a: 1, [`${"a".repeat(9999)}b`]: 2 } }],
+  ])("whose long tokens begin alike everywhere is stopped: %s", (_, model) => {
+    const tokenizer = new TokenizerPipeline(description({ model }));
+    const { error, milliseconds } = failure(() => tokenizer.encode("a".repeat(200_000)));
+    expect(String(error)).toMatch(/takes too long/);
+    expect(milliseconds).toBeLessThan(2000);
+    expect(Array.from(tokenizer.encode("aa"))).toEqual([1, 1]);
   });
 
   it("whose pattern runs away is said to do so", () => {

@@ -3,8 +3,10 @@ import type { PackedPackage } from "./packed-package.js";
 /** What would be wrong with a package if it were published so; empty when nothing is. */
 export function packageProblems({ manifest, files }: PackedPackage): string[] {
   const problems: string[] = [];
-  for (const file of ["LICENSE", "README.md"]) if (!files.has(file)) problems.push(`has no ${file}`);
+  for (const file of ["LICENSE", "NOTICE", "README.md"]) if (!files.has(file)) problems.push(`has no ${file}`);
   if (manifest.license !== "Apache-2.0") problems.push(`has the license ${String(manifest.license)}`);
+
+  if (manifest.repository === undefined) problems.push("says nowhere where its sources are");
 
   const targets = [...exportTargets(manifest.exports, "exports"), ...exportTargets(manifest.bin, "bin")];
   if (targets.length === 0) problems.push("exports nothing");

@@ -1,4 +1,6 @@
 import { execFileSync } from "node:child_process";
+import { copyFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 
 /** The parts of a packed package.json that are checked. */
 export interface PackedManifest {
@@ -8,6 +10,7 @@ export interface PackedManifest {
   readonly bin?: Readonly<Record<string, string>>;
   readonly exports?: unknown;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly repository?: unknown;
 }
 
 export interface PackedPackage {
@@ -18,8 +21,18 @@ export interface PackedPackage {
   readonly files: ReadonlySet<string>;
 }
 
-/** Packs the package in `folder` into `destination`, with the workspace's own pnpm. */
-export function packPackage(folder: string, destination: string): PackedPackage {
+/** Packs the package in `folder` into `destination` with pnpm and its packing hook; the NOTICE of the workspace goes with it. */
+export function packPackage(folder: string, destination: string, noticeFile: string): PackedPackage {
+  const notice = join(folder, "NOTICE");
+  copyFileSync(noticeFile, notice);
+  try {
+    return pack(folder, destination);
+  } finally {
+    rmSync(notice);
+  }
+}
+
+function pack(folder: string, destination: string): PackedPackage {
   const output = execFileSync("pnpm", ["pack", "--json", "--pack-destination", destination], {
     cwd: folder,
     encoding: "utf8",

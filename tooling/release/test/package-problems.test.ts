@@ -2,13 +2,14 @@ import { describe, expect, it } from "vitest";
 import { packageProblems } from "../src/package-problems.js";
 import type { PackedManifest } from "../src/packed-package.js";
 
-const goodFiles = ["LICENSE", "README.md", "package.json", "dist/index.js", "dist/index.d.ts"];
+const goodFiles = ["LICENSE", "NOTICE", "README.md", "package.json", "dist/index.js", "dist/index.d.ts"];
 const goodManifest: PackedManifest = {
   name: "@elastic-attention/tensor",
   version: "0.1.0",
   license: "Apache-2.0",
   exports: { ".": { types: "./dist/index.d.ts", default: "./dist/index.js" } },
   dependencies: { zod: "^4.0.0" },
+  repository: { type: "git", url: "git+https://example.org/attention.git" },
 };
 
 function problemsOf(manifest: Partial<PackedManifest>, files: readonly string[] = goodFiles): string[] {
@@ -23,6 +24,7 @@ describe("package problems", () => {
   it("are missing files", () => {
     expect(problemsOf({}, ["dist/index.js", "README.md"])).toEqual([
       "has no LICENSE",
+      "has no NOTICE",
       'exports["."]["types"] names ./dist/index.d.ts, which is not packed',
     ]);
     expect(problemsOf({ bin: { "elastic-attention": "./dist/main.js" } })).toEqual([
@@ -39,6 +41,10 @@ describe("package problems", () => {
   });
 
   it("are another license and an empty surface", () => {
-    expect(problemsOf({ license: "MIT", exports: undefined })).toEqual(["has the license MIT", "exports nothing"]);
+    expect(problemsOf({ license: "MIT", exports: undefined, repository: undefined })).toEqual([
+      "has the license MIT",
+      "says nowhere where its sources are",
+      "exports nothing",
+    ]);
   });
 });

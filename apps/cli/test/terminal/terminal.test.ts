@@ -78,6 +78,16 @@ describe.each([60, 200])("on a terminal of %i columns", (columns) => {
     expect(beforePrompt.lastIndexOf("\u001b[?25h")).toBeGreaterThan(beforePrompt.lastIndexOf("\u001b[?25l"));
     expect(plainText(output)).toMatch(/\[\d+% of heads sparse \(MSR\), \d+ tokens, 0 reused from the cache/);
   });
+
+  test("chat takes commands, a paste of several lines as one message, and what was typed ahead", async () => {
+    const { exitCode, output } = await session(["chat", "-n", "4"], columns, [
+      [/> /, "/hlep\r"],
+      [/Did you mean \/help/, "\u001b[200~Hello,\ryou\u001b[201~\r/clear\r"],
+      [/Nothing has been said[\s\S]*> /, "/exit\r"],
+    ]);
+    expect([exitCode, plainText(output)]).toEqual([0, expect.stringMatching(/\[pasted text 1, 2 lines\]/) as string]);
+    expect(plainText(output).match(/of heads sparse/g)).toHaveLength(1);
+  });
 });
 
 describe("after an error", () => {
@@ -133,7 +143,7 @@ describe("after Ctrl-C", () => {
 
   test("chat stops an answer and takes the next message", async () => {
     const long = ["chat", "--temperature", "1", "--seed", "3", "-n", "4000"];
-    const { exitCode, output } = await session(long, 60, [[/> /, "Tell me a long story.\r"], [/\[2K\w+/, interrupt], [/tokens\/s\][\s\S]*> /, "/exit\r"]]);
+    const { exitCode, output } = await session(long, 60, [[/> /, "Tell me a long story.\r"], [/\[2K\w+/, interrupt], [/\[stopped;[\s\S]*> /, "/exit\r"]]);
     expect(exitCode).toBe(0);
     expect(plainText(output)).toMatch(/of heads sparse \(MSR\)/);
   });

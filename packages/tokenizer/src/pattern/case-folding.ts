@@ -4,12 +4,17 @@ const joinedFolds = /ss|ff|fi|fl|st|ʼn|aʾ|\p{L}\p{M}|\p{Script=Greek}ι|եւ|�
 /** Blocks that hold all letters with cases. */
 const lastCased = 0x1_efff;
 let characters: string | undefined;
+const variants = new Map<string, string[]>();
 
 /** Everything that equals a character when case does not count, itself first. */
-export function caseVariants(character: string): string[] {
+export function caseVariants(character: string): readonly string[] {
+  const known = variants.get(character);
+  if (known !== undefined) return known;
   characters ??= allCharacters();
   const equals = new RegExp(`[\\u{${character.codePointAt(0)!.toString(16)}}]`, "giu");
-  return [character, ...(characters.match(equals) ?? []).filter((other) => other !== character)];
+  const found = [character, ...(characters.match(equals) ?? []).filter((other) => other !== character)];
+  variants.set(character, found);
+  return found;
 }
 
 /** Whether letters of a text, one or several side by side, equal another number of letters when case does not count. */

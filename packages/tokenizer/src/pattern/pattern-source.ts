@@ -2,7 +2,10 @@ import { CharacterClassReader } from "./character-class.js";
 import { caseVariants, hasJoinedFold } from "./case-folding.js";
 import { wordClass } from "./class-source.js";
 import { SourceCursor } from "./source-cursor.js";
+import { unsupportedPattern } from "./unsupported-pattern.js";
 
+/** Patterns of tokenizers have a few hundred characters. */
+const longestPattern = 5000;
 /** How deep groups of a pattern may be nested. */
 const deepest = 200;
 
@@ -23,19 +26,23 @@ interface Options {
   readonly extended: boolean;
 }
 
-interface Part {
-  readonly source: string;
-  readonly repetitions: number;
-  readonly nested: boolean;
+interface Part extends PatternSource {
+  readonly canBeEmpty: boolean;
+  /** How many rounds repetitions with a least number make where nothing is left to match. */
+  readonly emptyRounds: number;
 }
 
-const empty: Part = { source: "", repetitions: 0, nested: false };
+const oneCharacter: Part = { source: "", repetitions: 0, nested: false, canBeEmpty: false, emptyRounds: 1 };
+const noCharacter: Part = { ...oneCharacter, canBeEmpty: true };
+/** The engine cannot be stopped in them. */
+const mostEmptyRounds = 50_000;
 
 /**
  * Says a pattern of Oniguruma (Ruby's syntax, Unicode) as a source for JavaScript's `v` flag that matches exactly the same.
  * @throws TokenizerError for what has no equal
  */
 export function translatePattern(pattern: string): PatternSource {
+  if (pattern.length > longestPattern) throw unsupportedPattern(pattern, `it has more than ${longestPattern} characters`);
   return new Translator(pattern).whole();
 }
 
@@ -63,6 +70,8 @@ class Translator {
       source: parts.map((part) => part.source).join("|"),
       repetitions: Math.max(...parts.map((part) => part.repetitions)),
       nested: parts.some((part) => part.nested),
+      canBeEmpty: parts.some((part) => part.canBeEmpty),
+      emptyRounds: parts.reduce((sum, part) => sum + part.emptyRounds, 0),
     };
   }
 
@@ -94,16 +103,18 @@ class Translator {
       source: parts.map((part) => part.source).join(""),
       repetitions: parts.reduce((sum, part) => sum + part.repetitions, 0),
       nested: parts.some((part) => part.nested),
+      canBeEmpty: parts.every((part) => part.canBeEmpty),
+      emptyRounds: parts.reduce((sum, part) => sum + part.emptyRounds, 0),
     };
   }
 
   #atom(options: Options, depth: number): Part & { literal?: string } {
     const cursor = this.#cursor;
     if (cursor.take("(")) return this.#group(options, depth);
-    if (cursor.at("[")) return { ...empty, source: this.#classes.read(options.ignoreCase) };
-    if (cursor.take(".")) return { ...empty, source: options.dotAll ? "[^]" : "[^\\n]" };
-    if (cursor.take("^")) return { ...empty, source: "(?:^|(?<=\\n)(?!$))" };
-    if (cursor.take("$")) return { ...empty, source: "(?=\\n|$)" };
+    if (cursor.at("[")) return { ...oneCharacter, source: this.#classes.read(options.ignoreCase) };
+    if (cursor.take(".")) return { ...oneCharacter, source: options.dotAll ? "[^]" : "[^\\n]" };
+    if (cursor.take("^")) return { ...noCharacter, source: "(?:^|(?<=\\n)(?!$))" };
+    if (cursor.take("$")) return { ...noCharacter, source: "(?=\\n|$)" };
     if (cursor.at("\\")) return this.#escape(options);
     const character = cursor.next();
     if ("*+?".includes(character)) cursor.refuse(`nothing stands before ${character}`);
@@ -113,7 +124,7 @@ class Translator {
   #literal(character: string, options: Options): Part & { literal: string } {
     const variants = options.ignoreCase ? caseVariants(character) : [character];
     const codes = variants.map((one) => `\\u{${one.codePointAt(0)!.toString(16)}}`).join("");
-    return { ...empty, source: variants.length === 1 ? codes : `[${codes}]`, literal: character };
+    return { ...oneCharacter, source: variants.length === 1 ? codes : `[${codes}]`, literal: character };
   }
 
   #escape(options: Options): Part & { literal?: string } {
@@ -125,29 +136,29 @@ class Translator {
         cursor.skip(2);
         const [inside, outside] = [`(?<=${wordClass})(?=${wordClass})`, `(?<!${wordClass})(?!${wordClass})`];
         const [opens, closes] = [`(?<!${wordClass})(?=${wordClass})`, `(?<=${wordClass})(?!${wordClass})`];
-        return { ...empty, source: after === "b" ? `(?:${opens}|${closes})` : `(?:${inside}|${outside})` };
+        return { ...noCharacter, source: after === "b" ? `(?:${opens}|${closes})` : `(?:${inside}|${outside})` };
       }
       case "A":
         cursor.skip(2);
-        return { ...empty, source: "^" };
+        return { ...noCharacter, source: "^" };
       case "z":
         cursor.skip(2);
-        return { ...empty, source: "$" };
+        return { ...noCharacter, source: "$" };
       case "Z":
         cursor.skip(2);
-        return { ...empty, source: "(?=\\n?$)" };
+        return { ...noCharacter, source: "(?=\\n?$)" };
       case "R":
         cursor.skip(2);
-        return this.#atomic("\\r\\n|[\\n-\\r\\x85\\u2028\\u2029]", empty);
+        return this.#atomic("\\r\\n|[\\n-\\r\\x85\\u2028\\u2029]", oneCharacter);
       case "N":
         cursor.skip(2);
-        return { ...empty, source: "[^\\n]" };
+        return { ...oneCharacter, source: "[^\\n]" };
       case "O":
         cursor.skip(2);
-        return { ...empty, source: "[^]" };
+        return { ...oneCharacter, source: "[^]" };
       default: {
         const shorthand = this.#classes.shorthand();
-        if (shorthand !== undefined) return { ...empty, source: shorthand };
+        if (shorthand !== undefined) return { ...oneCharacter, source: shorthand };
         return this.#literal(this.#classes.escapedCharacter(), options);
       }
     }
@@ -156,7 +167,7 @@ class Translator {
   #group(options: Options, depth: number): Part {
     const cursor = this.#cursor;
     const around = ["?=", "?!", "?<=", "?<!"].find((opening) => cursor.take(opening));
-    if (around !== undefined) return this.#closed(`(${around}`, options, depth);
+    if (around !== undefined) return { ...this.#closed(`(${around}`, options, depth), canBeEmpty: true };
     if (cursor.take("?>")) {
       this.#captures++;
       const number = this.#captures;
@@ -167,7 +178,7 @@ class Translator {
     if (cursor.take("?#")) {
       while (!cursor.done && !cursor.at(")")) cursor.next();
       this.#close();
-      return { ...empty, source: "(?:)" };
+      return { ...noCharacter, source: "(?:)" };
     }
     const scoped = cursor.match(/^\?([imx]*)(?:-([imx]*))?:/u);
     if (scoped !== undefined) return this.#closed("(?:", changed(options, scoped[1]!, scoped[2] ?? ""), depth);
@@ -204,7 +215,11 @@ class Translator {
       const endless = most === Infinity;
       const body = first && isSingle(part.source) ? part.source : `(?:${part.source})`;
       const bounds = least === 0 && most === 1 ? "?" : least === 0 && endless ? "*" : least === 1 && endless ? "+" : `{${least},${endless ? "" : most}}`;
+      const emptyRounds = Math.max(1, part.emptyRounds) * (part.canBeEmpty ? Math.max(1, least) : 1);
+      if (emptyRounds > mostEmptyRounds) this.#cursor.refuse("it repeats what can be empty too often");
       const grown: Part = {
+        canBeEmpty: least === 0 || part.canBeEmpty,
+        emptyRounds,
         source: `${body}${bounds}${mode === "lazy" ? "?" : ""}`,
         repetitions: part.repetitions + (most > 1 ? (endless || most > 16 ? 1 : 0) : 0),
         nested: part.nested || (most > 1 && part.repetitions > 0),

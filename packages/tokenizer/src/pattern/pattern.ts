@@ -1,7 +1,7 @@
 import { TokenizerError } from "@elastic-attention/core";
 import { replaceUnit } from "../unicode/replace-unit.js";
 import { type PatternSource, translatePattern } from "./pattern-source.js";
-import { withinTime } from "./time-limit.js";
+import { searchInTime } from "./time-limit.js";
 import { shortened } from "./unsupported-pattern.js";
 
 /** Receives what a pattern finds: the place of a match, or of what lies between two matches. */
@@ -31,6 +31,9 @@ export class Pattern {
         cause,
       });
     }
+    // The engine compiles late: what is too large for it must be known now, for both kinds of its strings.
+    for (const sample of source === undefined ? [] : ["", "\u0100"]) searchInTime(() => this.#expression.exec(sample), text, 0, true);
+    this.#expression.lastIndex = 0;
   }
 
   /** @throws TokenizerError for an expression that has no equal in JavaScript */
@@ -55,7 +58,7 @@ export class Pattern {
     while (from >= 0) {
       const start = from;
       const search = (): { count: number; next: number } => this.#search(text, start, before, places);
-      const { count, next } = watched ? withinTime(search, this.#text) : search();
+      const { count, next } = searchInTime(search, this.#text, text.length, watched);
       for (let index = 0; index < count; index++) {
         const [begin, end] = [places[2 * index]!, places[2 * index + 1]!];
         if (before !== begin) found(before, begin, false);

@@ -12,6 +12,7 @@ const runOptions = optionSchema({ ...promptOptions, ...answerOptions });
 const chatOptions = optionSchema({
   ...templateOptions,
   ...answerOptions,
+  quiet: { type: flag, description: "no greeting, and no figures after an answer" },
   reroute: { type: flag, description: "read the whole conversation again in every turn, with new routing" },
 });
 
@@ -34,9 +35,9 @@ export const answerCommands = [
   }),
   defineCommand({
     syntax: "chat",
-    description: "talk with a model; /exit ends",
+    description: "talk with a model; /help lists what can be asked besides",
     options: chatOptions,
-    load: async () => (await import("./chat.js")).chat,
+    load: async () => (await import("../chat/chat.js")).chat,
   }),
   defineCommand({
     syntax: "demo",

@@ -1,0 +1,86 @@
+// Rehearses a release: publishes the tarballs of a folder to a registry of its own, and installs the command line from there
+// with every package manager that is named, in empty folders, without install scripts and without a compiler.
+//   node tooling/release/rehearse.mjs tarballs [npm pnpm yarn bun]
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+const [tarballs, ...managers] = process.argv.slice(2);
+if (tarballs === undefined) {
+  console.error("Usage: node tooling/release/rehearse.mjs TARBALLS [npm pnpm yarn bun]");
+  process.exit(1);
+}
+const port = 4873;
+const registry = `http://127.0.0.1:${port}/`;
+const folder = mkdtempSync(join(tmpdir(), "elastic-attention-rehearsal-"));
+const upstream = spawnSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).stdout.trim();
+
+/** Each installs the command line into the folder where it runs. */
+const installs = {
+  npm: ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "@elastic-attention/cli"],
+  pnpm: ["npx", "--yes", "pnpm@12.21.0", "add", "--ignore-scripts", "@elastic-attention/cli"],
+  yarn: ["npx", "--yes", "yarn@1.22.22", "add", "--ignore-scripts", "--no-lockfile", "@elastic-attention/cli"],
+  bun: ["npx", "--yes", "bun@1", "add", "--ignore-scripts", "@elastic-attention/cli"],
+};
+
+writeFileSync(
+  join(folder, "verdaccio.yaml"),
+  `storage: ${join(folder, "storage")}
+uplinks:
+  upstream:
+    url: ${upstream}
+packages:
+  "@elastic-attention/*": { access: $all, publish: $all }
+  "**": { access: $all, proxy: upstream }
+log: { type: file, path: ${join(folder, "verdaccio.log")}, level: warn }
+`,
+);
+const server = spawn("npx", ["--yes", "verdaccio@6", "--config", join(folder, "verdaccio.yaml"), "--listen", `127.0.0.1:${port}`], {
+  stdio: "ignore",
+  detached: true,
+});
+let failed = false;
+try {
+  await answers();
+  const token = ["--registry", registry, `--//127.0.0.1:${port}/:_authToken=nobody`];
+  run(process.cwd(), process.execPath, [join(import.meta.dirname, "publish.mjs"), join(process.cwd(), tarballs), ...token]);
+  for (const manager of managers.length > 0 ? managers : ["npm"]) {
+    const [command, ...args] = installs[manager];
+    const place = join(folder, manager);
+    mkdirSync(place);
+    writeFileSync(join(place, "package.json"), JSON.stringify({ name: "rehearsal", private: true }));
+    const environment = { ...process.env, npm_config_registry: registry, BUN_CONFIG_REGISTRY: registry, YARN_REGISTRY: registry };
+    const begun = performance.now();
+    run(place, command, args, environment);
+    const { stdout } = run(place, join(place, "node_modules", ".bin", "elastic-attention"), ["demo", "--tokens", "600", "--json"], {
+      PATH: dirname(process.execPath),
+      HOME: place,
+    });
+    const { found } = JSON.parse(stdout);
+    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+    console.log(`${manager}: installed and ${found ? "answered" : "ANSWERED WRONGLY"} after ${seconds} s`);
+    failed ||= !found;
+  }
+} finally {
+  process.kill(-server.pid);
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exit(failed ? 1 : 0);
+
+async function answers() {
+  for (let tries = 0; tries < 600; tries++) {
+    if (await fetch(new URL("-/ping", registry)).then(({ ok }) => ok, () => false)) return;
+    await delay(200);
+  }
+  throw new Error("The registry did not start within two minutes.");
+}
+
+function run(cwd, command, args, env = process.env) {
+  const result = spawnSync(command, args, { cwd, env, encoding: "utf8", maxBuffer: 2 ** 26 });
+  if (result.status !== 0) {
+    throw new Error(`${command} ${args.join(" ")} ended with ${result.status ?? result.error?.message}:\n${result.stdout}\n${result.stderr}`);
+  }
+  return result;
+}
