@@ -116,10 +116,20 @@ function checkpointText({ path, spec, adapter, parameters, tensors, types, unkno
     (path),
     `  architecture   ${spec.architecture} (adapter ${adapter}), ${(parameters / 1e6).toFixed(1)} M parameters in ${tensors} tensors (${Object.entries(types).map(([type, count]) => `${count} ${type}`).join(", ")})`,
     `  layers         ${spec.numLayers}, hidden ${spec.hiddenSize}, feed-forward ${spec.layers[0]!.feedForward.intermediateSize}`,
+    ...windowsText(spec),
     `  heads          ${spec.numQueryHeads} query, ${spec.numKeyValueHeads} key-value, head dimension ${spec.headDim}`,
     `  context        ${spec.contextLength} tokens, vocabulary ${spec.vocabularySize}${spec.tiedEmbeddings ? ", tied output" : ""}`,
     ...(unknownKeys.length === 0 ? [] : [`  unknown keys   ${unknownKeys.join(", ")}`]),
     `  elastic modes  ${modes}; router: ${router}`,
     `  memory         at ${memory.tokens} tokens in ${memory.dtype}: weights ${formatBytes(memory.weightBytes)}, activations ${formatBytes(memory.activationBytes)}, keys and values ${formatBytes(memory.keyValueBytes)}, at most ${formatBytes(memory.peakBytes)} at once`,
   ].join("\n");
+}
+
+/** What the layers with a sliding window are, where there are any. */
+function windowsText({ layers, numLayers }: ModelSpec): readonly string[] {
+  const sliding = layers.flatMap(({ window }, layer) => (window === undefined ? [] : [layer]));
+  if (sliding.length === 0) return [];
+  const windows = [...new Set(layers.flatMap(({ window }) => window ?? []))];
+  const which = sliding.length === numLayers ? "all of them" : `layers ${sliding.join(", ")}; routers decide about the other ${numLayers - sliding.length}`;
+  return [`  windows        of ${windows.join(", ")} tokens in ${which}`];
 }
