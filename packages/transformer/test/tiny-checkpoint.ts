@@ -56,10 +56,12 @@ export interface TinyOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Changes a tensor before it is written; undefined leaves it out. */
   readonly edit?: (name: string, values: Float32Array, shape: readonly number[]) => TensorSource | undefined;
+  /** Tensors that join those of the file. */
+  readonly tensors?: Readonly<Record<string, TensorSource>>;
 }
 
 /** A folder with random weights, removed on dispose. */
-export function tinyCheckpoint({ config = {}, edit = floats }: TinyOptions = {}) {
+export function tinyCheckpoint({ config = {}, edit = floats, tensors = {} }: TinyOptions = {}) {
   const path = mkdtempSync(join(tmpdir(), "tiny-checkpoint-"));
   writeFileSync(join(path, "config.json"), JSON.stringify({ ...tinyConfig, ...config }));
   const weights = new Map<string, TensorSource>();
@@ -88,6 +90,7 @@ export function tinyCheckpoint({ config = {}, edit = floats }: TinyOptions = {})
       add(`${prefix}mlp.${part}down_proj.weight`, [24, 40]);
     }
   }
+  for (const [name, source] of Object.entries(tensors)) weights.set(name, source);
   writeSafetensors(join(path, "model.safetensors"), weights);
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }

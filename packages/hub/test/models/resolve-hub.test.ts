@@ -79,7 +79,7 @@ describe("before weights are fetched", () => {
       throw new ModelConfigError("Not this one.");
     };
     await expect(resolve(modelName, { check })).rejects.toThrow(/Not this one/);
-    expect(plan).toEqual({ name: modelName, format: "safetensors", config: { architectures: ["Some"] }, weightBytes: 100_000 });
+    expect(plan).toEqual({ name: modelName, format: "safetensors", config: { architectures: ["Some"] }, weightBytes: 100_000, files: [...companions.slice(1), ...shards] });
     expect(fetched()).toEqual(["config.json", "model.safetensors.index.json"]);
   });
 

@@ -23,7 +23,7 @@ import type { FusedRole, ModelAdapter, WeightRole } from "../model/model-adapter
 import type { ExpertsFeedForward } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { joinedExperts } from "./joined-experts.js";
-import { notFinite, unpackRows } from "./unpack-rows.js";
+import { notFinite, SliceBuffers, unpackRows } from "./unpack-rows.js";
 
 export interface LoadWeightsOptions {
   readonly backend: Backend;
@@ -94,6 +94,7 @@ function loadFeedForward(reader: WeightReader, spec: ModelSpec, layer: number): 
 
 /** Reads weights by role from a checkpoint onto a backend. */
 class WeightReader {
+  readonly #buffers = new SliceBuffers();
   /** Matrices whose values are checked where they are, and the numbers of the first broken elements. */
   readonly #checked: { readonly name: string; readonly found: Tensor }[] = [];
 
@@ -214,7 +215,7 @@ class WeightReader {
     const { backend, checkpoint } = this.options;
     const { type } = checkpoint.entry(name);
     if (isBlocked(type)) {
-      unpackRows(target, checkpoint, name);
+      unpackRows(target, checkpoint, name, this.#buffers);
       return;
     }
     if (elementDType(type) === target.dtype) {
@@ -232,7 +233,7 @@ class WeightReader {
     const dtype = isBlocked(type) ? this.options.dtype : elementDType(type);
     if (dtype !== "f32" && dtype !== "bf16" && dtype !== "f16") return scope.track(backend.upload(this.#floats(name), shape, "f32"));
     const matrix = scope.track(backend.allocate(shape, dtype));
-    if (isBlocked(type)) unpackRows(matrix, checkpoint, name);
+    if (isBlocked(type)) unpackRows(matrix, checkpoint, name, this.#buffers);
     else this.#read(matrix, name);
     return matrix;
   }

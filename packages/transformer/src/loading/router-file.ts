@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
 import { hasRouterWeights, loadRouterWeights, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
 import { type Backend, type Checkpoint, SafetensorsCheckpoint, SafetensorsFile } from "@elastic-attention/tensor";
@@ -6,6 +8,7 @@ import { hostFloats } from "./host-floats.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
 import { type ModelSpec, routedLayers } from "../model/model-spec.js";
+import type { ModelFiles } from "./model-files.js";
 
 /** File of routers alone that a model folder may hold: it takes the place of routers in the checkpoint. */
 export const routerFileName = "routers.safetensors";
@@ -19,6 +22,18 @@ export interface LoadedRouters {
   readonly layers: readonly RouterWeights[];
   /** Modes and sizes that the file names; undefined when it names none. */
   readonly elastic: { readonly spec: ElasticSpec; readonly sizes: ElasticSizes; readonly pooling: RouterPooling } | undefined;
+}
+
+/** The file of routers alone that decides for a model: the one that was asked for, else that of its folder. */
+export function routerFileOf(directory: string, asked?: string): string | undefined {
+  const beside = join(directory, routerFileName);
+  return asked ?? (existsSync(beside) ? beside : undefined);
+}
+
+/** Whether a checkpoint holds routers, or by its architecture must. */
+export function hasOwnRouters({ config, checkpoint }: Pick<ModelFiles, "config" | "checkpoint">, adapter: ModelAdapter, spec: ModelSpec): boolean {
+  const isIn = (layer: number) => hasRouterWeights(checkpoint, adapter.weightName("router", layer));
+  return config.architecture.startsWith("Paw") || routedLayers(spec).some(isIn);
 }
 
 /** Reads the routers of every layer that sees the whole context from an open checkpoint. @throws MissingTensorError, ShapeError, UnsupportedRouterError */
