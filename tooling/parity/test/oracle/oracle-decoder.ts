@@ -10,7 +10,7 @@ export function oracleLogits(model: OracleModel, tensors: OracleTensors, ids: Ar
     return found;
   };
   const table = tensor("model.embed_tokens.weight");
-  let rows = Array.from(ids, (id) => table.values.slice(id * model.hidden, (id + 1) * model.hidden).map((value) => value * model.embeddingScale));
+  let rows: Float64Array[] = Array.from(ids, (id) => table.values.slice(id * model.hidden, (id + 1) * model.hidden).map((value) => value * model.embeddingScale));
   for (let layer = 0; layer < model.layers; layer++) rows = oracleLayer(model, tensors, layer, rows);
   const head = tensors.get("lm_head.weight") ?? table;
   return rows.map((row) => {
