@@ -121,6 +121,8 @@ export class LocalEngine implements Engine {
       // Before anything is loaded: the weights count too.
       if (settings.memoryLimitBytes !== undefined) backend.setMemoryLimit(settings.memoryLimitBytes);
       model = await PretrainedModel.open({ ...options, path: found.path, checked, backend });
+      // It may have come with the last layer.
+      signal?.throwIfAborted();
       const choice = chooseRouter(model, options.headList);
       // A GGUF file is a model by itself, whatever lies beside it.
       const { defaults, endOfTextIds } = model.ggufPath === undefined ? readGenerationConfig(model.directory) : { defaults: noDefaults, endOfTextIds: [] };

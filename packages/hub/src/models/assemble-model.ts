@@ -53,6 +53,8 @@ export interface AssembleOptions {
   readonly check?: (plan: ModelPlan) => void | Promise<void>;
   /** "required" (default): a model without a tokenizer that can be read is refused. */
   readonly tokenizer?: "required" | "optional";
+  /** "left out": only what turns text into tokens is brought; that of a GGUF model is in its weights, which are brought then. */
+  readonly weights?: "required" | "left out";
 }
 
 /**
@@ -79,6 +81,11 @@ export async function assembleModel(name: HubModelName, source: FileSource, opti
   }
   if (!sizes.has(configFile)) throw new CheckpointLayoutError(`${name.repository} has no ${configFile}.`, "It is not a model in the layout of transformers.");
   if ((options.tokenizer ?? "required") === "required" && !sizes.has(tokenizerFile)) refuseTokenizer(name, chosen.companions);
+  if (options.weights === "left out") {
+    const needed = chosen.companions.filter((path) => !path.endsWith(".safetensors"));
+    await source.obtain(needed, true);
+    return { format: "safetensors", path: source.folder, files: entries(needed) };
+  }
   await source.obtain([configFile], false);
   const config = await readConfigFile(join(source.folder, configFile));
   const shards = chosen.index === undefined ? undefined : await shardsOf(source, chosen.index);

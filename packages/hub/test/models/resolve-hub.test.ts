@@ -20,6 +20,15 @@ describe("a model of the hub", () => {
     expect(filesBelow(model.path)).toHaveLength(6);
   });
 
+  test("is fetched without its weights where only its tokenizer is wanted, and with them afterwards", async () => {
+    const { resolve, fetched } = await hubWith({ ...singleFile, "routers.safetensors": weights(12) });
+    const { path } = await resolve(modelName, { weights: "left out" });
+    expect(fetched()).toEqual([...companions.slice(1), "chat_template.jinja"]);
+    expect(readFileSync(join(path, "tokenizer.json"), "utf8")).toBe('{"model":{}}');
+    expect((await resolve()).path).toBe(path);
+    expect(fetched()).toContain("model.safetensors");
+  });
+
   test("in shards: those that its index names", async () => {
     const { resolve, fetched } = await hubWith({ ...sharded, "model-00003-of-00003.safetensors": weights(20) });
     const { hub, path } = await resolve();

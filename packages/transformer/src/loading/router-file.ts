@@ -16,6 +16,8 @@ export const routerFileName = "routers.safetensors";
 /** Value of `format` in the metadata of a file that holds routers alone. */
 export const routerFileFormat = "elastic-attention routers";
 
+const trainedFileHint = "Name a file that `elastic-attention train` wrote.";
+
 /** Routers that came with a checkpoint or in a file of their own, and what they were trained for. */
 export interface LoadedRouters {
   /** One for each layer that sees the whole context (`routedLayers`); the caller disposes each. */
@@ -52,16 +54,17 @@ export function loadRouters(checkpoint: Checkpoint, adapter: ModelAdapter, spec:
 
 /**
  * Reads a file of routers alone, for any base checkpoint of the same layers and head dimension.
- * @throws UnsupportedRouterError for a file without routers, ShapeError for routers of another model
+ * @throws UnsupportedRouterError for a file without routers and for none, ShapeError for routers of another model
  */
 export function loadRouterFile(path: string, adapter: ModelAdapter, spec: ModelSpec, backend: Backend): LoadedRouters {
+  if (!existsSync(path)) throw new UnsupportedRouterError(`${path} does not exist.`, trainedFileHint);
   using file = SafetensorsFile.open(path);
   const given = file.metadata.get("elastic");
   using checkpoint = SafetensorsCheckpoint.open(path);
   const routed = routedLayers(spec);
   const has = (layer: number) => hasRouterWeights(checkpoint, adapter.weightName("router", layer));
   if (!Array.from({ length: spec.numLayers }, (_, layer) => layer).some(has)) {
-    throw new UnsupportedRouterError(`${path} holds no routers for a model of this layout.`, "Name a file that `elastic-attention train` wrote.");
+    throw new UnsupportedRouterError(`${path} holds no routers for a model of this layout.`, trainedFileHint);
   }
   const missing = routed.find((layer) => !has(layer));
   if (missing !== undefined || has(spec.numLayers)) {

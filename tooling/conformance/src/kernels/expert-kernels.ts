@@ -1,3 +1,4 @@
+import { seededRandom } from "@elastic-attention/fixtures";
 import { MemoryScope } from "@elastic-attention/core";
 import {
   allocateExperts,
@@ -17,7 +18,7 @@ import {
 import { describe, expect, test } from "vitest";
 import { expectAgreement, sameBits } from "../agreement.js";
 import type { BackendUnderTest } from "../backend-under-test.js";
-import { poisoned, randomTensor, seededRandom, tolerances, uploadFloats } from "../random-tensors.js";
+import { poisoned, randomTensor, tolerances, uploadFloats } from "../random-tensors.js";
 
 /** Rows, choices and experts, and which experts can be chosen. */
 export interface ExpertCase {
