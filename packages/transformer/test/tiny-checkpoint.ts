@@ -1,4 +1,4 @@
-import { writeTinyModel } from "@elastic-attention/fixtures";
+import { seededRandom, writeTinyModel } from "@elastic-attention/fixtures";
 import type { TensorSource } from "@elastic-attention/tensor";
 import { type FeedForwardSpec, huggingFaceSpec, huggingFaceWeightName, type ModelAdapter, type ModelConfig } from "../src/index.js";
 
@@ -62,10 +62,28 @@ export interface TinyOptions {
 export function tinyCheckpoint({ config = {}, edit = floats, tensors = {} }: TinyOptions = {}) {
   const sizes = { vocabularySize: 50, hiddenSize: 24, intermediateSize: 40, numLayers: 2, numQueryHeads: 4, numKeyValueHeads: 2, headDim: 8 };
   const scales = { embedding: 0.4, norm: 0.4, matrix: () => 0.4 };
-  return writeTinyModel({ seed: 1, sizes, scales, tied: false, config: { ...tinyConfig, ...config }, edit, tensors });
+  return writeTinyModel({ seed: 1, sizes, scales, tied: false, config: { ...tinyConfig, ...config }, edit, tensors: { ...expertTensors(config), ...tensors } });
 }
 
 /** The tensor as it is. */
 export function floats(_name: string, values: Float32Array, shape: readonly number[]): TensorSource {
   return { type: "F32", shape, bytes: () => new Uint8Array(values.buffer) };
+}
+
+/** The router and the experts of both layers, where a config has some; beside them the tensors of the dense layers stay unread. */
+function expertTensors(config: Readonly<Record<string, unknown>>): Record<string, TensorSource> {
+  const numExperts = (config["num_local_experts"] ?? 0) as number;
+  const tensors: Record<string, TensorSource> = {};
+  const draw = seededRandom(5);
+  const add = (name: string, rows: number, columns: number) => {
+    tensors[name] = floats(name, Float32Array.from({ length: rows * columns }, () => 0.8 * draw() - 0.4), [rows, columns]);
+  };
+  for (const prefix of numExperts === 0 ? [] : ["model.layers.0.mlp.", "model.layers.1.mlp."]) {
+    add(`${prefix}gate.weight`, numExperts, 24);
+    for (let expert = 0; expert < numExperts; expert++) {
+      for (const name of ["gate_proj", "up_proj"]) add(`${prefix}experts.${expert}.${name}.weight`, 40, 24);
+      add(`${prefix}experts.${expert}.down_proj.weight`, 24, 40);
+    }
+  }
+  return tensors;
 }
