@@ -62,6 +62,11 @@ describe("gradients of the routers by finite differences in float64", () => {
     );
   });
 
+  test.each([true, false])("layers of experts, whose weights depend on what the routers decide (normalized: %s)", async (normalized) => {
+    const config = { num_local_experts: 4, num_experts_per_tok: 2, norm_topk_prob: normalized };
+    await withModel(async ({ model, options }) => expect(await wrongGradients(model, options)).toEqual([]), { config });
+  });
+
   test("gates between 0 and 1 give both branches their share", async () => {
     await withModel(async ({ model, options }) => {
       const { decide } = new RelaxationDouble("soft");

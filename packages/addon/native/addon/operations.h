@@ -5,6 +5,7 @@
 
 #include "addon/attention_call.h"
 #include "addon/gate_function.h"
+#include "addon/rotation.h"
 
 namespace elastic {
 
@@ -94,15 +95,6 @@ struct RouterCall {
   double threshold;
   std::array<Layer, kLayers> layers;
   std::vector<Pool> pools;
-};
-
-/** How `rotary` turns heads; the tables' width says how many elements of each. */
-struct Rotation {
-  int64_t head_dim;
-  /** Rotates backwards. */
-  bool inverse;
-  /** Elements 2i and 2i + 1 turn together; else i and i + half of what is turned. */
-  bool neighbours;
 };
 
 /** What each addon defines, once. They throw std::exception types only; std::range_error for a bad index. */

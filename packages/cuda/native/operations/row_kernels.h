@@ -2,7 +2,8 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
-#include "addon/operations.h"
+#include "addon/numeric.h"
+#include "addon/rotation.h"
 
 namespace elastic {
 

@@ -3,7 +3,8 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
-#include "addon/operations.h"
+#include "addon/numeric.h"
+#include "addon/rotation.h"
 
 namespace elastic {
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { oracleModel } from "./oracle-families.js";
-import type { OracleConfig, OracleModel, OracleTensor } from "./oracle-model.js";
+import type { OracleConfig, OracleExperts, OracleModel, OracleTensor } from "./oracle-model.js";
 
 /** A checkpoint of random weights, and the same numbers for the oracle; the folder is removed on dispose. */
 export interface TinyModelFolder extends Disposable {
@@ -44,7 +44,7 @@ function* tinyTensors(model: OracleModel, config: OracleConfig): Generator<Rando
   };
   const isQwen2 = config["model_type"] === "qwen2";
   const attentionBias = config["attention_bias"] === true || isQwen2;
-  const outputBias = config["attention_bias"] === true && ["llama"].includes(config["model_type"] as string);
+  const outputBias = config["attention_bias"] === true && ["llama", "gpt_oss"].includes(config["model_type"] as string);
   yield ["model.embed_tokens.weight", [vocabulary, hidden], 0, 1];
   if (config["tie_word_embeddings"] !== true) yield matrix("lm_head", vocabulary, hidden);
   yield* norm("model.norm", hidden);
@@ -65,10 +65,38 @@ function* tinyTensors(model: OracleModel, config: OracleConfig): Generator<Rando
     }
     yield matrix(`${prefix}self_attn.o_proj`, hidden, queries);
     if (outputBias) yield bias(`${prefix}self_attn.o_proj`, hidden);
+    if (config["model_type"] === "gpt_oss") yield [`${prefix}self_attn.sinks`, [model.heads], 0, 2];
+    if (model.experts !== undefined) {
+      yield* expertTensors(model.experts, prefix, hidden, inner);
+      continue;
+    }
     const inputs = !model.gated ? [["up_proj", inner] as const] : model.fusedGateUp ? [["gate_up_proj", 2 * inner] as const] : [["gate_proj", inner] as const, ["up_proj", inner] as const];
     for (const [name, outputs, from] of [...inputs.map(([each, size]) => [each, size, hidden] as const), ["down_proj", hidden, inner] as const]) {
       yield matrix(`${prefix}mlp.${name}`, outputs, from);
       if (config["mlp_bias"] === true) yield bias(`${prefix}mlp.${name}`, outputs);
+    }
+  }
+}
+
+/** The router of a layer and its experts, in the layout of their family. */
+function* expertTensors({ count, layout }: OracleExperts, prefix: string, hidden: number, inner: number): Generator<RandomTensor> {
+  const router = { mixtral: "block_sparse_moe.gate", qwen: "mlp.gate", "gpt-oss": "mlp.router" }[layout];
+  // Far from a tie between the last chosen expert and the first left out.
+  yield [`${prefix}${router}.weight`, [count, hidden], 0, 3 / Math.sqrt(hidden)];
+  if (layout === "gpt-oss") {
+    yield [`${prefix}${router}.bias`, [count], 0, 0.5];
+    const joined = [["gate_up_proj", hidden, 2 * inner], ["down_proj", inner, hidden]] as const;
+    for (const [name, inputs, outputs] of joined) {
+      yield [`${prefix}mlp.experts.${name}`, [count, inputs, outputs], 0, 2 / Math.sqrt(inputs)];
+      yield [`${prefix}mlp.experts.${name}_bias`, [count, outputs], 0, 0.5];
+    }
+    return;
+  }
+  const [part, names] = layout === "mixtral" ? ["block_sparse_moe", ["w1", "w3", "w2"]] : ["mlp", ["gate_proj", "up_proj", "down_proj"]];
+  const shapes = [[inner, hidden], [inner, hidden], [hidden, inner]] as const;
+  for (let expert = 0; expert < count; expert++) {
+    for (const [index, [outputs, inputs]] of shapes.entries()) {
+      yield [`${prefix}${part}.experts.${expert}.${names[index]}.weight`, [outputs, inputs], 0, 2 / Math.sqrt(inputs)];
     }
   }
 }
