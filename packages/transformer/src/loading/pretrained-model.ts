@@ -10,6 +10,7 @@ import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
 import { type ModelSpec, routedLayers } from "../model/model-spec.js";
 import { checkModel, type CheckedModel } from "./checked-model.js";
+import type { StoredWeights } from "./load-weights.js";
 import { openModelFiles } from "./model-files.js";
 import { type LoadedRouters, loadRouterFile, loadRouters, routerFileName } from "./router-file.js";
 
@@ -21,6 +22,12 @@ export interface OpenModelOptions {
   readonly backend: Backend;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
   readonly dtype?: FloatDType;
+  /**
+   * "stored": matrices in blocks (Q8_0, Q4_K, …) are computed on as the file has them, which takes a half or a quarter of the
+   * memory; a format without a kernel on the backend is refused by name, and routers cannot be trained through them. Default:
+   * "unpacked", to `dtype`.
+   */
+  readonly weights?: StoredWeights;
   readonly adapter?: ModelAdapter;
   /**
    * Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. Default:
