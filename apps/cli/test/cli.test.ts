@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { mobyDick, runningText } from "@elastic-attention/evaluation";
+import { buildTinyAddon, compiler } from "@elastic-attention/fixtures";
 import { SafetensorsFile, writeSafetensors } from "@elastic-attention/tensor";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -173,6 +174,7 @@ describe("wrong use", () => {
     ["a folder without a model", ["run", "x", "--model", folder], /config\.json|safetensors/],
     ["a prompt beyond the context", ["run", "word ".repeat(20_000)], /16384/],
     ["a damaged checkpoint", ["run", "x", "--model", damaged], /model\.safetensors/],
+    ["a missing file of routers", ["run", "x", "--router", "/nonexistent.safetensors"], /ENOENT.*\/nonexistent\.safetensors'\n {2}hint: Check the path/],
     ["a missing file, with a hint,", ["run", "x", "--file", "/nonexistent"], /ENOENT.*\n {2}hint: Check the path/],
     ["a flag that misses its value", ["run", "x", "--sparsity"], /--sparsity/],
     ["a threshold that is no number", ["run", "x", "--top-p", "much"], /--top-p must be a number above 0 and up to 1, found "much"/],
@@ -224,6 +226,24 @@ test.each<[what: string, bytes: (addon: Buffer) => Uint8Array]>([
   expect(found.stdout).toContain(damaged);
   const refused = start("run", "Hi", "-n", "1");
   expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/its addon does not load .*[\s\S]*hint/) as string]);
+});
+
+test.skipIf(!compiler).each([
+  ["asks for another Node-API", "future", /Node-API version 9999|built for another version of Node/],
+  ["exports nothing", "silent", /is of another version: it has no /],
+  ["registers nothing", "library", /did not self-register/],
+  ["ends the process that loads it", "aborting", /SIGABRT/],
+] as const)("an addon that %s is named by doctor and by run with what to do, and ends neither", (_what, kind, words) => {
+  const path = buildTinyAddon(folder, kind);
+  const start = (...args: string[]) => spawnSync(process.execPath, [program, ...args], { encoding: "utf8", env: { ...environment, ELASTIC_ATTENTION_CPU_ADDON: path }, input: "" });
+  const found = start("doctor");
+  expect([found.status, found.stdout]).toEqual([1, expect.stringMatching(/missing +backend cpu/) as string]);
+  expect(found.stdout).toMatch(words);
+  expect(found.stdout).toContain(path);
+  const refused = start("run", "Hi", "-n", "1");
+  expect([refused.status, refused.stdout]).toEqual([1, ""]);
+  expect(refused.stderr).toMatch(words);
+  expect(refused.stderr).toMatch(/pnpm build[\s\S]*hint: .*doctor/);
 });
 
 test("Ctrl-C stops an answer and still reports", async () => {

@@ -1,5 +1,5 @@
 import { ShapeError } from "@elastic-attention/core";
-import type { DType, LinearWeight, Tensor } from "@elastic-attention/tensor";
+import { type Activation, activations, type DType, type ExpertGroups, type ExpertWeight, type GateActivation, type LinearWeight, type Tensor } from "@elastic-attention/tensor";
 import type { HeadStore, PageTable } from "@elastic-attention/attention";
 
 const dtypeCodes: Record<DType, number> = { f32: 0, bf16: 1, f16: 2, i32: 3, u8: 4 };
@@ -53,6 +53,40 @@ export class CallArguments {
       inFeatures,
       dtypeCodes[dtype],
     );
+  }
+
+  /** All experts of a weight: their buffer as bytes, their number, and the shape of each. */
+  experts(weight: ExpertWeight): this {
+    weight.assertAlive();
+    const { storage, numExperts, outFeatures, inFeatures, dtype } = weight;
+    const bytes = storage.byteLength;
+    return this.number(storage.handle as number, 0, 1, bytes, bytes, dtypeCodes.u8, numExperts, outFeatures, inFeatures, dtypeCodes[dtype]);
+  }
+
+  /** One expert of a weight, as {@link weight} packs a matrix. */
+  expert(weight: ExpertWeight, expert: number): this {
+    weight.assertAlive();
+    const { storage, numExperts, outFeatures, inFeatures, dtype } = weight;
+    const bytes = storage.byteLength / numExperts;
+    return this.number(storage.handle as number, expert * bytes, 1, bytes, bytes, dtypeCodes.u8, outFeatures, inFeatures, dtypeCodes[dtype]);
+  }
+
+  groups({ offsets, rows, slots }: ExpertGroups): this {
+    return this.vector(offsets).vector(rows).tensor(slots);
+  }
+
+  activation(activation: Activation): this {
+    return this.number(activations.indexOf(activation));
+  }
+
+  /** The number of a gate function, and the settings of the clamped one. */
+  gate(activation: GateActivation): this {
+    if (typeof activation === "string") return this.activation(activation).number(0, 0);
+    return this.number(activations.length, activation.alpha, activation.limit);
+  }
+
+  optionalTensor(tensor: Tensor | undefined): this {
+    return tensor === undefined ? this.missing() : this.tensor(tensor);
   }
 
   store({ firstSlot, numSlots, sinkTokens, ringTokens }: HeadStore): this {

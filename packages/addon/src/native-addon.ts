@@ -6,7 +6,13 @@ export interface NativeTrainingOperations {
   linearInputGradient: NativeKernel;
   rmsNormBackward: NativeKernel;
   headNormBackward: NativeKernel;
-  swigluBackward: NativeKernel;
+  layerNormBackward: NativeKernel;
+  gatedActivationBackward: NativeKernel;
+  activateBackward: NativeKernel;
+  scaleBackward: NativeKernel;
+  routeExpertsBackward: NativeKernel;
+  combineRowsBackward: NativeKernel;
+  expertLinearInputGradient: NativeKernel;
   crossEntropy: NativeKernel;
   cacheGather: NativeKernel;
   gateMix: NativeKernel;
@@ -53,15 +59,23 @@ export interface NativeAddon extends Partial<NativeTrainingOperations>, Partial<
   rmsNorm: NativeKernel;
   headNorm: NativeKernel;
   rotary: NativeKernel;
-  swiglu: NativeKernel;
+  layerNorm: NativeKernel;
+  gatedActivation: NativeKernel;
+  activate: NativeKernel;
   embedding: NativeKernel;
   add: NativeKernel;
+  scale: NativeKernel;
   cast: NativeKernel;
   copySpans: NativeKernel;
   cacheAppend: NativeKernel;
   hybridAttention: NativeKernel;
   xattentionEstimate: NativeKernel;
   routerLogits: NativeKernel;
+  routeExperts: NativeKernel;
+  groupByExpert: NativeKernel;
+  dispatchRows: NativeKernel;
+  combineRows: NativeKernel;
+  expertLinear: NativeKernel;
   rotaryTables: NativeKernel;
   fillNormal: NativeKernel;
   countVisitedBlocks: NativeKernel;
@@ -82,15 +96,23 @@ export const requiredExports = [
   "rmsNorm",
   "headNorm",
   "rotary",
-  "swiglu",
+  "layerNorm",
+  "gatedActivation",
+  "activate",
   "embedding",
   "add",
+  "scale",
   "cast",
   "copySpans",
   "cacheAppend",
   "hybridAttention",
   "xattentionEstimate",
   "routerLogits",
+  "routeExperts",
+  "groupByExpert",
+  "dispatchRows",
+  "combineRows",
+  "expertLinear",
   "rotaryTables",
   "fillNormal",
   "countVisitedBlocks",

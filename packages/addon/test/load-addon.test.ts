@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, ut
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { buildTinyAddon, compiler } from "@elastic-attention/fixtures";
 import { type AddonSource, loadAddon } from "@elastic-attention/addon";
 import { probeAddon } from "../src/loading/probe-addon.js";
-import { buildTinyAddon, compiler } from "./tiny-addons.js";
 
 let folder: string;
 beforeAll(() => {

@@ -1,3 +1,4 @@
+import { randomFloats, seededRandom } from "@elastic-attention/fixtures";
 import { readFloats, ReferenceBackend, type Tensor, writeFloats } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
@@ -14,7 +15,6 @@ import {
   type LayerCache,
 } from "../src/index.js";
 import { filledCache, floats, poisoned } from "./filled-cache.js";
-import { randomFloats, seededRandom } from "./seeded-random.js";
 
 const backend = new ReferenceBackend({ precision: "f64" });
 const full: BlockPattern = { type: "full" };

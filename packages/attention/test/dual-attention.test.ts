@@ -1,8 +1,8 @@
+import { randomFloats } from "@elastic-attention/fixtures";
 import { ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
 import { blockMaskFromHost, type BlockPattern, dualAttention, type DualAttentionSequence, hybridAttention, knownPatterns } from "../src/index.js";
 import { filledCache, floats, poisoned } from "./filled-cache.js";
-import { randomFloats } from "./seeded-random.js";
 
 const backend = new ReferenceBackend();
 const [headDim, numKeyValueHeads, group] = [8, 2, 3];

@@ -1,9 +1,9 @@
 import { DeviceError } from "@elastic-attention/core";
+import { seededRandom } from "@elastic-attention/fixtures";
 import { type Backend, CopiedTensor, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { type AttentionMode, hybridAttention, PagePool, SequenceCache } from "../src/index.js";
 import { floats, poisoned } from "./filled-cache.js";
-import { seededRandom } from "./seeded-random.js";
 
 const [numLayers, numKeyValueHeads, headDim] = [2, 3, 4];
 const modes: readonly AttentionMode[] = [

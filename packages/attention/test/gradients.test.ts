@@ -1,3 +1,4 @@
+import { randomFloats, seededRandom } from "@elastic-attention/fixtures";
 import { checkGradients, readFloats, ReferenceBackend, Tape, type Tensor, writeFloats } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
@@ -15,7 +16,6 @@ import {
   numSlots,
 } from "../src/index.js";
 import { filledCache, floats } from "./filled-cache.js";
-import { randomFloats, seededRandom } from "./seeded-random.js";
 
 const backend = new ReferenceBackend({ precision: "f64" });
 /** The figure to meet, relative. */

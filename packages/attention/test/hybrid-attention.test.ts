@@ -1,11 +1,11 @@
 import { ShapeError } from "@elastic-attention/core";
+import { randomFloats, seededRandom } from "@elastic-attention/fixtures";
 import { type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type AttentionScores, type AttentionSequence, type BlockMask, blockMaskFromHost, type BlockPattern, hybridAttention, knownPatterns } from "../src/index.js";
 import { denseAttention, largestDifference } from "./dense-attention.js";
 import { filledCache, floats, poisoned } from "./filled-cache.js";
-import { randomFloats, seededRandom } from "./seeded-random.js";
 
 const backend = new ReferenceBackend();
 const doubleBackend = new ReferenceBackend({ precision: "f64" });

@@ -1,9 +1,9 @@
 import { OutOfMemoryError } from "@elastic-attention/core";
+import { seededRandom } from "@elastic-attention/fixtures";
 import { type DType, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { type AttentionMode, cacheGather, hybridAttention, PagePool, SequenceCache } from "../src/index.js";
 import { floats, poisoned } from "./filled-cache.js";
-import { seededRandom } from "./seeded-random.js";
 
 const [numKeyValueHeads, headDim] = [4, 4];
 /** Windows that are whole pages, smaller ones, and one whose blocks are no divisor of a page. */

@@ -1,9 +1,9 @@
+import { randomFloats } from "@elastic-attention/fixtures";
 import { ReferenceBackend } from "@elastic-attention/tensor";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { attentionModeDefinition, hybridAttention, PagePool, SequenceCache, type SlidingMode, visitedRanges } from "../src/index.js";
 import { floats, poisoned } from "./filled-cache.js";
-import { randomFloats } from "./seeded-random.js";
 
 const backend = new ReferenceBackend();
 const sliding = (windowTokens: number): SlidingMode => ({ kind: "sliding", windowTokens });

@@ -1,4 +1,5 @@
 import { ShapeError } from "@elastic-attention/core";
+import { seededRandom } from "@elastic-attention/fixtures";
 import { fromBFloat16, ReferenceBackend, toBFloat16 } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
@@ -13,7 +14,6 @@ import {
   type XAttentionMode,
 } from "../src/index.js";
 import { filledCache, floats, poisoned } from "./filled-cache.js";
-import { seededRandom } from "./seeded-random.js";
 
 const backend = new ReferenceBackend();
 

@@ -58,6 +58,7 @@ export * from "./options/option.js";
 export * from "./options/read-options.js";
 export * from "./options/value-type.js";
 export * from "./options/value-types.js";
+export * from "./random/mix-bits.js";
 export * from "./text/decode-text.js";
 export * from "./text/nearest-name.js";
 export type { ErrorClass } from "./errors/error-classes.js";

@@ -3,6 +3,8 @@ import {
   type BackendUnderTest,
   describeAttentionKernels,
   describeDownloads,
+  describeExpertKernels,
+  describeFamilyKernels,
   describeFloatKernels,
   describeLinearKernels,
   describePreparationKernels,
@@ -20,6 +22,8 @@ if (problems.length > 0) {
 } else {
   const subject: BackendUnderTest = { name: "cuda", dtypes: ["f32", "bf16", "f16"], create: createCudaBackend };
   describeFloatKernels(subject);
+  describeFamilyKernels(subject);
+  describeExpertKernels(subject);
   describeLinearKernels(subject);
   describeAttentionKernels(subject);
   describeRouterKernels(subject);

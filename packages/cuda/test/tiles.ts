@@ -1,3 +1,4 @@
+import { signedRandom } from "@elastic-attention/fixtures";
 import { MemoryScope } from "@elastic-attention/core";
 import {
   type AttentionMode,
@@ -11,7 +12,7 @@ import {
 } from "@elastic-attention/attention";
 import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { type BackendUnderTest, poisoned, randomTensor, relativeError, seededRandom } from "@elastic-attention/conformance";
+import { type BackendUnderTest, poisoned, randomTensor, relativeError } from "@elastic-attention/conformance";
 
 interface Shape {
   readonly headDim: number;
@@ -42,7 +43,7 @@ function attend(backend: Backend, { headDim, queryHeads, appends }: Shape, dtype
     const query = scope.track(randomTensor(backend, [tokens, queryHeads, headDim], dtype, 300 + turn));
     const output = scope.track(poisoned(backend, query.shape, dtype));
     const blocks = Math.ceil(tokens / 128);
-    const random = seededRandom(400);
+    const random = signedRandom(400);
     const bytes = Uint8Array.from({ length: queryHeads * blocks * blocks }, () => (random() > 0 ? 1 : 0));
     using mask = blockMaskFromHost(backend, bytes, { blockSize: 128, numQueryHeads: queryHeads, keyBlocks: blocks });
     const routing = turn > 0 ? cache.decodePatterns(0) : knownPatterns([{ type: "full" }, pattern, { type: "selected", blockSize: 128 }, pattern], mask);

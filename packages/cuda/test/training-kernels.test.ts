@@ -2,6 +2,8 @@ import { test } from "vitest";
 import {
   type BackendUnderTest,
   describeTrainingAttentionKernels,
+  describeTrainingExpertKernels,
+  describeTrainingFamilyKernels,
   describeTrainingFloatKernels,
   describeTrainingGateKernels,
   describeTrainingLinearKernels,
@@ -15,6 +17,8 @@ if (problems.length > 0) {
 } else {
   const subject: BackendUnderTest = { name: "cuda", dtypes: ["f32", "bf16", "f16"], create: createCudaBackend };
   describeTrainingFloatKernels(subject);
+  describeTrainingFamilyKernels(subject);
+  describeTrainingExpertKernels(subject);
   describeTrainingLinearKernels(subject);
   describeTrainingGateKernels(subject);
   describeTrainingAttentionKernels(subject);

@@ -26,6 +26,8 @@ export interface ModelDescription {
   /** The same in words, with the file it came from and what it leaves unused. */
   readonly routerDescription: string;
   readonly loadSeconds: number;
+  /** What a user should know of the model's files, in sentences: keys that are not known, tensors that are not used. */
+  readonly notes: readonly string[];
 }
 
 /** What an engine is doing and holding. */

@@ -2,6 +2,7 @@ export { EngineWorkerError, InvalidRequestError, TokenizerError } from "@elastic
 export * from "./defaults/generation-defaults.js";
 export * from "./engine.js";
 export * from "./engine-settings.js";
+export * from "./find-model.js";
 export * from "./local-engine.js";
 export * from "./request/generation-request.js";
 export type { GenerationSettings, SettingOrigin } from "./request/generation-settings.js";

@@ -1,20 +1,21 @@
-import { DisposedError, InvalidRequestError, MemoryScope } from "@elastic-attention/core";
+import { DisposedError, MemoryScope } from "@elastic-attention/core";
 import { type Backend, backendProvider, createBackend, type FloatDType } from "@elastic-attention/tensor";
 import type { ModelProgress } from "@elastic-attention/hub";
 import type { HeadList } from "@elastic-attention/router";
-import { openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
+import { checkModel, type CheckedModel, hasOwnRouters, openModelFiles, PretrainedModel, routerFileOf } from "@elastic-attention/transformer";
 import { readGenerationConfig } from "./defaults/generation-config.js";
 import { type GenerationDefaults, noDefaults } from "./defaults/generation-defaults.js";
 import type { Engine, EngineReport, ModelDescription } from "./engine.js";
 import type { EngineContext } from "./engine-context.js";
 import { checkSettings, type CheckedSettings, type EngineSettings } from "./engine-settings.js";
-import { findModel } from "./find-model.js";
+import { findModel, type FindModelOptions } from "./find-model.js";
 import { describeModel } from "./model-description.js";
 import { ActiveRequest } from "./request/active-request.js";
 import { ExpectedSparsity } from "./request/expected-sparsity.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
 import { readPrompt } from "./request/read-prompt.js";
-import { chooseRouter, type RouterChoice } from "./request/router-choice.js";
+import { missingRouter, needsRouter, type RoutingWish } from "./request/request-routing.js";
+import { checkRouterFiles, chooseRouter, findHeadList, type RouterChoice } from "./request/router-choice.js";
 import { emptyReport } from "./request/routing-report.js";
 import { Scheduler } from "./schedule/scheduler.js";
 import { SessionStore } from "./session/session-store.js";
@@ -46,6 +47,8 @@ export interface LocalEngineOptions extends EngineSettings {
    * model's folder, where there is one.
    */
   readonly routers?: string;
+  /** What requests will ask of its routers; a model that cannot do it is refused before its weights are read. */
+  readonly routing?: RoutingWish;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   /** While a model of the hub is fetched. */
   readonly onFetch?: (progress: ModelProgress) => void;
@@ -99,12 +102,15 @@ export class LocalEngine implements Engine {
     const begun = performance.now();
     const settings = checkSettings(options);
     signal?.throwIfAborted();
-    if (options.headList !== undefined && options.routers !== undefined) {
-      throw new InvalidRequestError("Both a head list and routers were given.", "Give the one that is to decide.");
-    }
     // Before a model is looked for, which may fetch it.
+    checkRouterFiles(options);
     if (typeof options.backend === "string") backendProvider(options.backend);
-    const found = await findModel(options);
+    const found = await findModel(options.path, findOptions(options));
+    // Before the weights are read, which may take long.
+    using files = openModelFiles(found.path);
+    const checked = checkModel(files);
+    const tokenizer = Tokenizer.ofModel(files);
+    requireRouter(checked, options);
     const ownsBackend = typeof options.backend === "string";
     const backend =
       typeof options.backend === "string"
@@ -114,14 +120,15 @@ export class LocalEngine implements Engine {
     try {
       // Before anything is loaded: the weights count too.
       if (settings.memoryLimitBytes !== undefined) backend.setMemoryLimit(settings.memoryLimitBytes);
-      const tokenizer = openTokenizer(found.path);
-      model = await PretrainedModel.open({ ...options, path: found.path, backend });
+      model = await PretrainedModel.open({ ...options, path: found.path, checked, backend });
+      // It may have come with the last layer.
+      signal?.throwIfAborted();
       const choice = chooseRouter(model, options.headList);
       // A GGUF file is a model by itself, whatever lies beside it.
       const { defaults, endOfTextIds } = model.ggufPath === undefined ? readGenerationConfig(model.directory) : { defaults: noDefaults, endOfTextIds: [] };
       const endOfText = new Set([...model.spec.endOfTextIds, ...endOfTextIds, ...tokenizer.endOfText, ...tokenizer.endOfTurn]);
       const loadSeconds = (performance.now() - begun) / 1000;
-      const description = describeModel(choice, tokenizer, defaults, found.name, loadSeconds);
+      const description = describeModel(choice, tokenizer, defaults, options.name ?? found.name, loadSeconds, found.notes);
       return new LocalEngine({ choice, tokenizer, defaults, endOfText, model: description, ownsBackend }, settings);
     } catch (error) {
       model?.[Symbol.dispose]();
@@ -208,8 +215,20 @@ export class LocalEngine implements Engine {
   }
 }
 
-/** The tokenizer of a model, whose files are looked at before weights are read: what can be refused is refused then. */
-function openTokenizer(path: string): Tokenizer {
-  using files = openModelFiles(path);
-  return Tokenizer.load(files.ggufPath ?? files.directory);
+function findOptions({ backend, dtype, routing, routers, headList, onFetch, signal }: LocalEngineOptions): FindModelOptions {
+  return {
+    hasRouter: routers !== undefined || headList !== undefined,
+    ...(typeof backend === "string" ? { backend } : {}),
+    ...(dtype === undefined ? {} : { dtype }),
+    ...(routing === undefined ? {} : { routing }),
+    ...(onFetch === undefined ? {} : { onFetch }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+/** @throws HeadListError for a list of another shape; InvalidRequestError for a router that is wanted and missing */
+function requireRouter({ files, adapter, spec }: CheckedModel, { headList, routers, routing = {} }: LocalEngineOptions): void {
+  const list = findHeadList(files.directory, spec, headList);
+  const hasRouter = list !== undefined || routerFileOf(files.directory, routers) !== undefined || hasOwnRouters(files, adapter, spec);
+  if (!hasRouter && needsRouter(routing)) throw missingRouter(routing.mode, routing.sparsity);
 }

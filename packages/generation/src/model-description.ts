@@ -5,7 +5,7 @@ import type { RouterChoice } from "./request/router-choice.js";
 import type { Tokenizer } from "./tokenizer/tokenizer.js";
 
 /** What callers are told of a loaded model. */
-export function describeModel({ model, router, description }: RouterChoice, tokenizer: Tokenizer, defaults: GenerationDefaults, name: string, loadSeconds: number): ModelDescription {
+export function describeModel({ model, router, description }: RouterChoice, tokenizer: Tokenizer, defaults: GenerationDefaults, name: string, loadSeconds: number, notes: readonly string[] = []): ModelDescription {
   const { spec, decoder } = model;
   return {
     name,
@@ -25,5 +25,6 @@ export function describeModel({ model, router, description }: RouterChoice, toke
     router,
     routerDescription: description,
     loadSeconds,
+    notes: [...notes, ...model.notes],
   };
 }

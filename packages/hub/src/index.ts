@@ -24,6 +24,6 @@ export { sizeText } from "./cache/size-text.js";
 export type { HubWait } from "./connection/retry-policy.js";
 export * from "./inventory/list-models.js";
 export * from "./inventory/remove-model.js";
-export type { AssembleOptions, ModelPlan } from "./models/assemble-model.js";
+export type { AssembleOptions, FileHead, ModelPlan } from "./models/assemble-model.js";
 export * from "./models/resolve-model.js";
 export type { ModelProgress } from "./models/transfer.js";

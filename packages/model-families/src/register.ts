@@ -3,11 +3,14 @@ import { cohere2Adapter } from "./cohere/index.js";
 import { exaone4Adapter } from "./exaone/index.js";
 import { gemma2Adapter, gemma3Adapter } from "./gemma/index.js";
 import { glm4Adapter, glmAdapter } from "./glm/index.js";
+import { gptOssAdapter } from "./gpt-oss/index.js";
 import { graniteAdapter } from "./granite/index.js";
 import { ministral3Adapter, ministralAdapter, mistralAdapter } from "./mistral/index.js";
+import { mixtralAdapter } from "./mixtral/index.js";
 import { nemotronAdapter } from "./nemotron/index.js";
 import { olmo2Adapter } from "./olmo/index.js";
 import { phi3Adapter } from "./phi/index.js";
+import { qwen3MoeAdapter } from "./qwen-moe/index.js";
 import { seedOssAdapter } from "./seed-oss/index.js";
 import { smollm3Adapter } from "./smollm/index.js";
 
@@ -19,13 +22,16 @@ export const modelFamilies: readonly ModelAdapter[] = [
   gemma3Adapter,
   glmAdapter,
   glm4Adapter,
+  gptOssAdapter,
   graniteAdapter,
   mistralAdapter,
   ministralAdapter,
   ministral3Adapter,
+  mixtralAdapter,
   nemotronAdapter,
   olmo2Adapter,
   phi3Adapter,
+  qwen3MoeAdapter,
   seedOssAdapter,
   smollm3Adapter,
 ];

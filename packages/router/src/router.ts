@@ -8,6 +8,8 @@ export interface RouterInput {
   readonly layer: number;
   /** Key states [tokens, numKeyValueHeads, headDim] after the k norm (if any), before RoPE. */
   readonly keys: Tensor;
+  /** Query states [tokens, numQueryHeads, headDim] after the q norm (if any), before RoPE; missing where nobody decides by them. */
+  readonly queries?: Tensor;
   /** Row ranges of the sequences in `keys`: sequence i is rows offsets[i] to offsets[i + 1]. */
   readonly offsets: readonly number[];
 }
@@ -32,6 +34,8 @@ export interface Router extends Disposable {
 
 /** A router whose decision is a threshold on a score, so that the sparsity dial can move the threshold. */
 export interface ScoringRouter extends Router {
+  /** Whether all heads of a layer get one decision: then no dial can move single ones. Default false. */
+  readonly decidesWholeLayers?: boolean;
   /** f32 [sequences, kvHeads] on the host: how much each head wants the retrieval mode; above 0 it gets it. */
   score(input: RouterInput): Float32Array;
   /** The same, asked for and not waited for; missing where scores are made on the host. */

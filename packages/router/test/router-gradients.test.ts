@@ -20,6 +20,7 @@ const linear = (outFeatures: number, inFeatures: number, seed: number) => ({
 });
 const weights: RouterWeights = {
   headDim,
+  decides: "heads",
   classes: 2,
   parameters: 0,
   taskMlp: [linear(width, headDim, 1), linear(headDim, width, 3)],

@@ -133,6 +133,7 @@ describe("the learned router", () => {
     const layers = [linear(4, 2), linear(2, 4), linear(4, 2), linear(2, 4), linear(2, 2, lead)] as const;
     return {
       headDim: 2,
+      decides: "heads",
       classes: 2,
       parameters: 0,
       taskMlp: [layers[0], layers[1]],

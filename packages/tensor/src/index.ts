@@ -59,6 +59,7 @@ export * from "./operations/tokens/sample-tokens.js";
 export * from "./operations/tokens/uniform-number.js";
 export * from "./pending-download.js";
 export type { ByteRange } from "./positional-file.js";
+export * from "./reference/dot-products.js";
 export * from "./reference/floats.js";
 export * from "./reference/reference-backend.js";
 export * from "./reference/reference-provider.js";

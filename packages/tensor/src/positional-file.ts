@@ -7,8 +7,42 @@ const nonBlocking = constants.O_NONBLOCK ?? 0;
 /** One read call takes at most this much: the system's own limit is just below 2 GiB. */
 const maxReadBytes = 1 << 30;
 
+/** Bytes that are read by position. */
+export interface ByteSource {
+  /** Its name, for error messages. */
+  readonly path: string;
+  /** Bytes of the whole. */
+  readonly size: number;
+  /** The open file, for those who read by themselves. @throws DisposedError where there is none */
+  readonly descriptor: number;
+  /** Fills `target` from a position; returns how many bytes there were. */
+  readInto(target: Uint8Array, position: number): number;
+  close(): void;
+}
+
+/** The first bytes of a file that is not here: beyond them it reads nothing. */
+export class FileBeginning implements ByteSource {
+  constructor(
+    readonly path: string,
+    readonly size: number,
+    private readonly bytes: Uint8Array,
+  ) {}
+
+  get descriptor(): number {
+    throw new DisposedError(this.path);
+  }
+
+  readInto(target: Uint8Array, position: number): number {
+    const part = this.bytes.subarray(position, position + target.length);
+    target.set(part);
+    return part.length;
+  }
+
+  close(): void {}
+}
+
 /** A regular file that is read by position, at any offset, also beyond 2 GiB. */
-export class PositionalFile implements Disposable {
+export class PositionalFile implements ByteSource, Disposable {
   private constructor(
     readonly path: string,
     /** Bytes of the file when it was opened. */

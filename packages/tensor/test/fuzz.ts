@@ -1,5 +1,5 @@
+import { seededRandom } from "@elastic-attention/fixtures";
 import { expect } from "vitest";
-import { seededRandom } from "./seeded-random.js";
 
 /** Seconds for the fuzzers of a test file together; `pnpm fuzz` asks for more. */
 export const fuzzSeconds = Number(process.env["ELASTIC_ATTENTION_FUZZ_SECONDS"] ?? 3);

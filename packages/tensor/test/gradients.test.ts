@@ -1,8 +1,8 @@
+import { seededRandom } from "@elastic-attention/fixtures";
 import { describe, expect, test } from "vitest";
 import {
   add, cast, checkGradients, crossEntropy, gatedActivation, headNorm, linear, type LinearWeight, packLinear, readFloats, ReferenceBackend, rmsNorm, rotary, type Tape, type Tensor, writeFloats,
 } from "../src/index.js";
-import { seededRandom } from "./seeded-random.js";
 
 const backend = new ReferenceBackend({ precision: "f64" });
 /** The figure to meet, relative. */

@@ -1,3 +1,4 @@
+import { seededRandom } from "@elastic-attention/fixtures";
 import { describe, expect, test } from "vitest";
 import {
   cast,
@@ -16,7 +17,6 @@ import {
   writeFloats,
 } from "../src/index.js";
 import { MissingGradientRuleError, OutOfMemoryError, TapeError } from "@elastic-attention/core";
-import { seededRandom } from "./seeded-random.js";
 
 const backend = new ReferenceBackend();
 

@@ -4,6 +4,7 @@ export * from "./decode/token-sampler.js";
 export * from "./decoder-model.js";
 export * from "./layer/rotation/rotary-table.js";
 export * from "./loading/checked-model.js";
+export { type GgufHeader, readGgufHeader } from "./loading/gguf/open-gguf-model.js";
 export * from "./loading/host-floats.js";
 export * from "./loading/model-files.js";
 export * from "./loading/pretrained-model.js";

@@ -56,8 +56,9 @@ describe("a checkpoint", () => {
 
   test("that contradicts its config says which tensor and both shapes", async () => {
     await expect(open({ config: { hidden_size: 32 } })).rejects.toThrow(ShapeError);
-    await expect(open({ config: { hidden_size: 32 } })).rejects.toThrow(/model\.embed_tokens\.weight is \[50, 24\], but config\.json asks for \[50, 32\]/);
-    await expect(open({ config: { num_key_value_heads: 4 } })).rejects.toThrow(/k_proj/);
+    await expect(open({ config: { hidden_size: 32 } })).rejects.toThrow(/model\.embed_tokens\.weight is \[50, 24\], but config\.json asks for \[50, 32\] by hidden_size\./);
+    await expect(open({ config: { num_key_value_heads: 4 } })).rejects.toThrow(/k_proj\.weight is \[16, 24\], but config\.json asks for \[32, 24\] by num_key_value_heads and head_dim\./);
+    await expect(open({ config: { vocab_size: 60, hidden_size: 32 } })).rejects.toThrow(/asks for \[60, 32\] by vocab_size and hidden_size\./);
   });
 
   test("with NaN or infinity names the tensor and the element", async () => {

@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
+import { writeTinyModel } from "@elastic-attention/fixtures";
+import type { TensorSource } from "@elastic-attention/tensor";
 import { huggingFaceSpec, huggingFaceWeightName, type ModelAdapter } from "../src/index.js";
 
 /** Qwen3-like, so that norms of queries and keys are in; `query_key_norm: false` makes it Llama-like. */
@@ -38,35 +36,15 @@ export interface TinyOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Changes a tensor before it is written; undefined leaves it out. */
   readonly edit?: (name: string, values: Float32Array, shape: readonly number[]) => TensorSource | undefined;
+  /** Tensors that join those of the file. */
+  readonly tensors?: Readonly<Record<string, TensorSource>>;
 }
 
 /** A folder with random weights, removed on dispose. */
-export function tinyCheckpoint({ config = {}, edit = floats }: TinyOptions = {}) {
-  const path = mkdtempSync(join(tmpdir(), "tiny-checkpoint-"));
-  writeFileSync(join(path, "config.json"), JSON.stringify({ ...tinyConfig, ...config }));
-  const weights = new Map<string, TensorSource>();
-  let state = 1;
-  const random = () => ((state = (state * 48271) % 2147483647) / 2147483647) * 2 - 1;
-  const add = (name: string, shape: readonly number[], center = 0) => {
-    const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => center + 0.4 * random());
-    const source = edit(name, values, shape);
-    if (source !== undefined) weights.set(name, source);
-  };
-  add("model.embed_tokens.weight", [50, 24]);
-  add("lm_head.weight", [50, 24]);
-  add("model.norm.weight", [24], 1);
-  for (const layer of [0, 1]) {
-    const prefix = `model.layers.${layer}.`;
-    for (const norm of ["input_layernorm", "post_attention_layernorm"]) add(`${prefix}${norm}.weight`, [24], 1);
-    for (const norm of ["q_norm", "k_norm"]) add(`${prefix}self_attn.${norm}.weight`, [8], 1);
-    add(`${prefix}self_attn.q_proj.weight`, [32, 24]);
-    for (const name of ["k_proj", "v_proj"]) add(`${prefix}self_attn.${name}.weight`, [16, 24]);
-    add(`${prefix}self_attn.o_proj.weight`, [24, 32]);
-    for (const name of ["gate_proj", "up_proj"]) add(`${prefix}mlp.${name}.weight`, [40, 24]);
-    add(`${prefix}mlp.down_proj.weight`, [24, 40]);
-  }
-  writeSafetensors(join(path, "model.safetensors"), weights);
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+export function tinyCheckpoint({ config = {}, edit = floats, tensors = {} }: TinyOptions = {}) {
+  const sizes = { vocabularySize: 50, hiddenSize: 24, intermediateSize: 40, numLayers: 2, numQueryHeads: 4, numKeyValueHeads: 2, headDim: 8 };
+  const scales = { embedding: 0.4, norm: 0.4, matrix: () => 0.4 };
+  return writeTinyModel({ seed: 1, sizes, scales, tied: false, config: { ...tinyConfig, ...config }, edit, tensors });
 }
 
 /** The tensor as it is. */

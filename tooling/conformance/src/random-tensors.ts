@@ -1,19 +1,9 @@
+import { signedRandom } from "@elastic-attention/fixtures";
 import { type Backend, type FloatDType, toBFloat16, toFloat16, type Tensor } from "@elastic-attention/tensor";
-
-/** Reproducible numbers from -1 to 1 (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 31 - 1;
-  };
-}
 
 /** Random values that are the same on every backend. */
 export function randomTensor(backend: Backend, shape: readonly number[], dtype: FloatDType, seed: number, scale = 1): Tensor {
-  const random = seededRandom(seed);
+  const random = signedRandom(seed);
   const length = shape.reduce((product, size) => product * size, 1);
   const values = Float32Array.from({ length }, () => random() * scale);
   return uploadFloats(backend, values, shape, dtype);
@@ -35,10 +25,10 @@ export function relativeError(actual: Float32Array, expected: Float32Array): num
   if (actual.length !== expected.length) return Infinity;
   let [error, largest] = [0, 1e-30];
   for (let i = 0; i < expected.length; i++) {
+    if (Number.isFinite(expected[i])) largest = Math.max(largest, Math.abs(expected[i]!));
     if (Object.is(actual[i], expected[i])) continue;
     const difference = Math.abs(actual[i]! - expected[i]!);
     error = Number.isNaN(difference) ? Infinity : Math.max(error, difference);
-    if (Number.isFinite(expected[i])) largest = Math.max(largest, Math.abs(expected[i]!));
   }
   return error / largest;
 }

@@ -52,13 +52,16 @@ const testArrows: Readonly<Record<string, readonly string[]>> = {
   evaluation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
 };
 
+/** Made for tests and standing on nothing: any test may import it. */
+export const fixturesPackage = "fixtures";
+
 export type ImportSide = "source" | "test";
 
 /** The names (without scope) that a package under `packages/` may import, or undefined where it has no line above. */
 export function allowedImports(packageName: string, side: ImportSide): readonly string[] | undefined {
   const fromSource = sourceArrows[packageName];
   if (fromSource === undefined) return undefined;
-  return side === "source" ? fromSource : [...fromSource, ...(testArrows[packageName] ?? [])];
+  return side === "source" ? fromSource : [...fromSource, ...(testArrows[packageName] ?? []), fixturesPackage];
 }
 
 /** Whether `name` is a package under `packages/` that has its line in the table. */

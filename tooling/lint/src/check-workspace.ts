@@ -1,6 +1,6 @@
-import { checkFileLength } from "./rules/file-length.js";
+import { checkFileLength, fileLengths } from "./rules/file-length.js";
 import { checkFileNames } from "./rules/file-names.js";
-import { checkFolderSize } from "./rules/folder-size.js";
+import { checkFolderSize, type FolderSizes, folderSizes } from "./rules/folder-size.js";
 import { checkImportArrows } from "./rules/import-arrows.js";
 import { checkManifestDependencies } from "./rules/manifest-dependencies.js";
 import { checkPackageLayout } from "./rules/package-layout.js";
@@ -12,6 +12,9 @@ export interface WorkspaceReport {
   readonly packages: number;
   readonly files: number;
   readonly violations: readonly Violation[];
+  readonly folders: Omit<FolderSizes, "counts">;
+  /** Of the longest source file that is no table. */
+  readonly mostLines: number;
 }
 
 /** Every rule over the workspace whose repository root is `root`. */
@@ -29,5 +32,7 @@ export function checkWorkspace(root: string): WorkspaceReport {
       ...checkFolderSize(workspace),
       ...checkRepositorySize(root),
     ],
+    folders: folderSizes(workspace),
+    mostLines: Math.max(0, ...fileLengths(workspace).values()),
   };
 }

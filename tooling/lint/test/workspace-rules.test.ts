@@ -44,6 +44,16 @@ describe("package layout", () => {
   });
 });
 
+describe("the figures of a workspace", () => {
+  it("are counted: folders, files of the median and of the largest one, lines of the longest source file", () => {
+    const files = Object.fromEntries(Array.from({ length: 5 }, (_, index) => [`packages/tensor/src/rooms/part-${index}.ts`, "//\n".repeat(10 + index)]));
+    const { folders, mostLines } = checkWorkspace(temporaryWorkspace({ ...tensor, ...files, "packages/tensor/src/rooms/code-table.ts": "//\n".repeat(500) }));
+    expect([folders.most, mostLines]).toEqual([6, 14]);
+    expect(folders.median).toBeLessThan(folders.most);
+    expect(folders.folders).toBeGreaterThan(2);
+  });
+});
+
 describe("file length", () => {
   it("holds up to 300 lines, and fails above", () => {
     const withLines = (lines: number) => violationsOf({ ...tensor, "packages/tensor/src/long.ts": "//\n".repeat(lines) });

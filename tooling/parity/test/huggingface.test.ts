@@ -3,37 +3,11 @@ import { SafetensorsFile } from "@elastic-attention/tensor";
 import { PretrainedModel } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
 import { caseNumbers, fixtureFolder, greedyTokens, relativeError } from "./fixture-cases.js";
+import { huggingFaceCases } from "./huggingface-cases.js";
 import { testBackends } from "./test-backends.js";
 
-const cases = [
-  "hf-cohere2",
-  "hf-exaone4",
-  "hf-gemma2",
-  "hf-gemma3-text",
-  "hf-glm4",
-  "hf-granite",
-  "hf-llama3",
-  "hf-llama-biased",
-  "hf-llama-dynamic",
-  "hf-llama-linear",
-  "hf-llama-yarn",
-  "hf-ministral",
-  "hf-ministral3",
-  "hf-mistral-sliding",
-  "hf-nemotron",
-  "hf-olmo2",
-  "hf-phi3",
-  "hf-phi3-longrope",
-  "hf-qwen2",
-  "hf-qwen2-sliding",
-  "hf-qwen3",
-  "hf-qwen3-sliding",
-  "hf-seed-oss",
-  "hf-smollm3",
-];
-
 // transformers 5 models in float32: logits to 1e-4 of the largest, greedy text identical.
-describe.each(cases)("%s", (name) => {
+describe.each(huggingFaceCases)("%s", (name) => {
   const folder = fixtureFolder(name);
   test.skipIf(folder === undefined).each(testBackends)("agrees in float32 on $name", async ({ create }) => {
     using backend = await create();

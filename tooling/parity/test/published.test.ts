@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 import { caseNumbers, fixtureFolder, relativeError } from "./fixture-cases.js";
 import { testBackends } from "./test-backends.js";
 
-const names = ["paw-qwen3-short", "paw-llama-fa-ssa", "paw-qwen3-fa-ssa", "paw-qwen3-fa-xa", "paw-llama-xa-ssa"];
+const names = ["paw-qwen3-short", "paw-llama-fa-ssa", "paw-qwen3-fa-ssa", "paw-qwen3-fa-xa", "paw-llama-xa-ssa", "paw-layer-router"];
 
 /** XA with the masks of the recorded run, and what our own selection would have been, for comparison. */
 interface RecordedMode {

@@ -4,7 +4,18 @@ import { cacheCommands } from "./cache/cache-commands.js";
 import { doctorCommand } from "./doctor/doctor-command.js";
 import { evaluateCommands } from "./evaluate/evaluate-commands.js";
 import { modelCommands } from "./model/model-commands.js";
+import { shellCommandDefinitions } from "./shell/shell-commands.js";
+import { tokensCommand } from "./tokens/tokens-command.js";
 import { trainCommands } from "./train/train-commands.js";
 
 /** Every command, in the order of help. */
-export const commands: readonly CommandDefinition[] = [...answerCommands, ...modelCommands, ...evaluateCommands, ...trainCommands, ...cacheCommands, doctorCommand];
+export const commands: readonly CommandDefinition[] = [
+  ...answerCommands,
+  ...modelCommands,
+  tokensCommand,
+  ...evaluateCommands,
+  ...trainCommands,
+  ...cacheCommands,
+  doctorCommand,
+  ...shellCommandDefinitions,
+];

@@ -6,7 +6,7 @@ import type { RoutingOptions } from "../options/routing-options.js";
 import { moduleUrls } from "../program/load-modules.js";
 import { layersOf, Progress } from "../terminal/progress.js";
 import { namedModel } from "./model-path.js";
-import { chosenRouter } from "./request-settings.js";
+import { chosenRouter, requestRouting } from "./request-settings.js";
 
 /** Before a model is loaded. @throws InvalidOptionError for a mode that nobody registered */
 function requireMode({ mode }: RoutingOptions): void {
@@ -26,8 +26,7 @@ export async function openEngine(options: ModelOptions & RoutingOptions, signal:
   const { file: routers } = chosenRouter(options);
   const { path, name } = await namedModel(options, signal);
   using progress = new Progress("Loading the model", layersOf);
-  // Awaited here: the bar is on the screen until the model is loaded.
-  return await WorkerEngine.load({
+  const engine = await WorkerEngine.load({
     // Beside this program once it is built.
     setup: [new URL("./register-packages.js", import.meta.url).href, ...(await moduleUrls(options.load ?? []))],
     path,
@@ -39,6 +38,10 @@ export async function openEngine(options: ModelOptions & RoutingOptions, signal:
     ...(options.heads === undefined ? {} : { headList: options.heads }),
     ...(routers === undefined ? {} : { routers }),
     signal,
+    routing: requestRouting(options),
     onProgress: (done, total) => progress.update(done, total),
   });
+  progress[Symbol.dispose]();
+  if (options.json !== true) for (const note of engine.model.notes) console.error(`note: ${note}`);
+  return engine;
 }

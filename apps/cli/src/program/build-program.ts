@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { type Flag, flagsOf, type GivenOptions } from "@elastic-attention/core";
 import type { CommandDefinition } from "./command-definition.js";
+import { exampleLines } from "./command-examples.js";
 import { runCommand } from "./run-command.js";
 
 /** The command line of some commands. */
@@ -23,6 +24,8 @@ function addCommand(parent: Command, definition: CommandDefinition): void {
   const command = parent.command(syntax).description(description).enablePositionalOptions();
   for (const flag of flags) command.addOption(commanderOption(flag));
   if (notes !== undefined) command.addHelpText("after", `\n${notes}`);
+  const examples = exampleLines(command.name());
+  if (examples.length > 0) command.addHelpText("after", `\nExamples:\n${examples.map((line) => `  ${line}`).join("\n")}`);
   command.action((...args: unknown[]) => {
     const positional = args.slice(0, -2).flat().filter((argument) => argument !== undefined) as string[];
     return runCommand(definition, positional, givenOptions(command, flags));

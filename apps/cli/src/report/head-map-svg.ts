@@ -4,13 +4,14 @@ const colours = ["#1f4e8c", "#f2c14e", "#7fb069", "#b8b8b8"];
 const cell = 18;
 
 /** The head map as a picture: a row for each layer, a square for each key-value head. */
-export function headMapSvg({ headMap, modes, modelSparsity, promptTokens }: RoutingReport, title: string): string {
-  const columns = headMap[0]?.length ?? 0;
+export function headMapSvg({ headMap, modes, windows, modelSparsity, promptTokens }: RoutingReport, title: string): string {
+  const columns = Math.max(0, ...headMap.map(({ length }) => length));
   const [left, top] = [64, 52];
   const width = Math.max(360, left + columns * cell + 150);
   const height = top + headMap.length * cell + 24;
   const squares = headMap.flatMap((heads, layer) => [
     `<text x="${left - 8}" y="${top + layer * cell + 13}" text-anchor="end">${layer}</text>`,
+    ...(heads.length > 0 ? [] : [`<text x="${left}" y="${top + layer * cell + 13}" fill="#777" font-size="11">window of ${windows[layer] ?? "?"}</text>`]),
     ...heads.map(
       (mode, head) =>
         `<rect x="${left + head * cell}" y="${top + layer * cell}" width="${cell - 2}" height="${cell - 2}" rx="2" ` +

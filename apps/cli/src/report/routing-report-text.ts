@@ -15,9 +15,10 @@ const marks = ["█", "·", "▒", "░"];
 const longLabels: Readonly<Record<string, string>> = { FA: "full attention", SSA: "sink and local blocks", XA: "XAttention" };
 
 /** One line for each layer, one mark for each key-value head. */
-export function headMapText({ headMap, modes }: Pick<RoutingReport, "headMap" | "modes">): string {
+export function headMapText({ headMap, modes, windows }: Pick<RoutingReport, "headMap" | "modes" | "windows">): string {
   const legend = modes.map((label, index) => `${marks[index] ?? "?"} ${[label, longLabels[label] ?? []].flat().join(": ")}`).join("   ");
   const lines = headMap.map((heads, layer) => {
+    if (heads.length === 0) return `  layer ${String(layer).padStart(2)}  sliding window of ${windows[layer]} tokens, fixed by the model`;
     const row = heads.map((mode) => marks[mode] ?? "?").join(" ");
     const retrieval = heads.filter((mode) => mode === 0).length;
     return `  layer ${String(layer).padStart(2)}  ${row}   ${retrieval} of ${heads.length} ${modes[0]}`;

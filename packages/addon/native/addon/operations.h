@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "addon/attention_call.h"
+#include "addon/gate_function.h"
 
 namespace elastic {
 
@@ -95,6 +96,15 @@ struct RouterCall {
   std::vector<Pool> pools;
 };
 
+/** How `rotary` turns heads; the tables' width says how many elements of each. */
+struct Rotation {
+  int64_t head_dim;
+  /** Rotates backwards. */
+  bool inverse;
+  /** Elements 2i and 2i + 1 turn together; else i and i + half of what is turned. */
+  bool neighbours;
+};
+
 /** What each addon defines, once. They throw std::exception types only; std::range_error for a bad index. */
 namespace backend {
 
@@ -107,11 +117,17 @@ void linear(const Matrix& input, const WeightArgument& weight, const Matrix& bia
 /** output = norm(input) · weight. */
 void rms_norm(const Matrix& input, const Matrix& weight, const Matrix& output, float epsilon);
 void head_norm(const Matrix& heads, const Matrix& weight, float epsilon);
-/** `inverse` rotates backwards. */
-void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, bool inverse);
-void swiglu(const Matrix& gate, const Matrix& up, const Matrix& output);
-void embedding(const Matrix& ids, const Matrix& table, const Matrix& output);
-void add(const Matrix& a, const Matrix& b, const Matrix& output);
+/** output = (x - mean) / sqrt(variance + epsilon) · weight (+ bias); bias may have no data. */
+void layer_norm(const Matrix& input, const Matrix& weight, const Matrix& bias, const Matrix& output, float epsilon);
+void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, const Rotation& rotation);
+void gated_activation(const Matrix& gate, const Matrix& up, const Matrix& output, const GateFunction& function);
+void activate(const Matrix& input, const Matrix& output, ActivationKind kind);
+/** output = factor · table[ids]. */
+void embedding(const Matrix& ids, const Matrix& table, const Matrix& output, float factor);
+/** output = a + factor · b. */
+void add(const Matrix& a, const Matrix& b, const Matrix& output, float factor);
+/** output = factor · input, or cap · tanh(factor · input / cap) where cap is above 0. */
+void scale(const Matrix& input, const Matrix& output, float factor, float cap);
 void cast(const Matrix& input, const Matrix& output);
 void copy_spans(const Matrix& source, const Matrix& destination, const std::vector<RowSpan>& spans);
 void cache_append(const CacheAppend& append);

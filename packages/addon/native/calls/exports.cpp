@@ -23,7 +23,10 @@ void export_operations(Napi::Env env, Napi::Object exports, const CallContext* c
   export_operation<checked::rms_norm>(env, exports, "rmsNorm", context);
   export_operation<checked::head_norm>(env, exports, "headNorm", context);
   export_operation<checked::rotary>(env, exports, "rotary", context);
-  export_operation<checked::swiglu>(env, exports, "swiglu", context);
+  export_operation<checked::layer_norm>(env, exports, "layerNorm", context);
+  export_operation<checked::gated_activation>(env, exports, "gatedActivation", context);
+  export_operation<checked::activate>(env, exports, "activate", context);
+  export_operation<checked::scale>(env, exports, "scale", context);
   export_operation<checked::embedding>(env, exports, "embedding", context);
   export_operation<checked::add>(env, exports, "add", context);
   export_operation<checked::cast>(env, exports, "cast", context);
@@ -34,6 +37,11 @@ void export_operations(Napi::Env env, Napi::Object exports, const CallContext* c
   export_operation<checked::hybrid_attention>(env, exports, "hybridAttention", context);
   export_operation<checked::xattention_estimate>(env, exports, "xattentionEstimate", context);
   export_operation<checked::router_logits>(env, exports, "routerLogits", context);
+  export_operation<checked::route_experts>(env, exports, "routeExperts", context);
+  export_operation<checked::group_by_expert>(env, exports, "groupByExpert", context);
+  export_operation<checked::dispatch_rows>(env, exports, "dispatchRows", context);
+  export_operation<checked::combine_rows>(env, exports, "combineRows", context);
+  export_operation<checked::expert_linear>(env, exports, "expertLinear", context);
 }
 
 }  // namespace elastic

@@ -6,7 +6,12 @@ namespace {
 
 constexpr int64_t kLargestSide = int64_t{1} << 31;
 
-/** The shape of a packed weight: outputs, inputs, dtype. */
+int64_t bytes_of(const WeightArgument& weight) {
+  return backend::packed_weight_bytes(weight.outputs, weight.inputs, weight.dtype);
+}
+
+}  // namespace
+
 WeightArgument read_weight_shape(Call& call) {
   const int64_t outputs = call.integer("outputs"), inputs = call.integer("inputs");
   const int64_t dtype = call.integer("weight dtype");
@@ -15,12 +20,6 @@ WeightArgument read_weight_shape(Call& call) {
                "a weight has a type that is packed and a sensible shape");
   return WeightArgument{nullptr, outputs, inputs, static_cast<DType>(dtype)};
 }
-
-int64_t bytes_of(const WeightArgument& weight) {
-  return backend::packed_weight_bytes(weight.outputs, weight.inputs, weight.dtype);
-}
-
-}  // namespace
 
 WeightArgument read_weight(Call& call) {
   const Matrix buffer = call.tensor("weight");

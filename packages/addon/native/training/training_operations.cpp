@@ -78,18 +78,56 @@ void head_norm_backward(Call& call) {
   backend::head_norm_backward(heads, weight, epsilon, output_gradient, input_gradient);
 }
 
-void swiglu_backward(Call& call) {
+/** Gradients of functions of elements: operands of one shape and dtype. */
+Matrix read_like(Call& call, const Matrix& first, const char* name) {
+  const Matrix matrix = call.tensor(name);
+  call.require_dtype(matrix, first.dtype, name);
+  require_same(call, first, matrix, "operands differ in shape");
+  return matrix;
+}
+
+void gated_activation_backward(Call& call) {
   const Matrix gate = call.tensor("gate");
   call.require_float(gate, "gate");
-  const auto operand = [&](const char* name) {
-    const Matrix matrix = call.tensor(name);
-    call.require_dtype(matrix, gate.dtype, name);
-    require_same(call, gate, matrix, "an operand has another shape than gate");
-    return matrix;
-  };
-  const Matrix up = operand("up"), output_gradient = operand("outputGradient");
-  const Matrix gate_gradient = operand("gateGradient"), up_gradient = operand("upGradient");
-  backend::swiglu_backward(gate, up, output_gradient, gate_gradient, up_gradient);
+  const Matrix up = read_like(call, gate, "up"), output_gradient = read_like(call, gate, "outputGradient");
+  const Matrix gate_gradient = read_like(call, gate, "gateGradient"), up_gradient = read_like(call, gate, "upGradient");
+  const GateFunction function = checked::read_gate_function(call);
+  backend::gated_activation_backward(gate, up, output_gradient, gate_gradient, up_gradient, function);
+}
+
+void activate_backward(Call& call) {
+  const Matrix input = call.tensor("input");
+  call.require_float(input, "input");
+  const Matrix output_gradient = read_like(call, input, "outputGradient"), input_gradient = read_like(call, input, "inputGradient");
+  const ActivationKind kind = checked::read_activation(call);
+  backend::activate_backward(input, output_gradient, input_gradient, kind);
+}
+
+void scale_backward(Call& call) {
+  const Matrix input = call.tensor("input"), output_gradient = call.tensor("outputGradient");
+  const Matrix input_gradient = call.tensor("inputGradient");
+  const auto factor = static_cast<float>(call.number("factor")), cap = static_cast<float>(call.number("soft cap"));
+  call.require_float(input, "input");
+  call.require_float(output_gradient, "outputGradient");
+  call.require_float(input_gradient, "inputGradient");
+  require_same(call, input, output_gradient, "outputGradient has another shape than input");
+  require_same(call, input, input_gradient, "inputGradient has another shape than input");
+  call.require(cap > 0, "the soft cap must be above 0");
+  backend::scale_backward(input, output_gradient, input_gradient, factor, cap);
+}
+
+void layer_norm_backward(Call& call) {
+  const Matrix input = call.tensor("input");
+  const Matrix weight = read_vector(call, "weight", input.columns);
+  const auto epsilon = static_cast<float>(call.number("epsilon"));
+  const Matrix output_gradient = call.tensor("outputGradient"), input_gradient = call.tensor("inputGradient");
+  const bool accumulate = call.flag("accumulate");
+  call.require_float(input, "input");
+  call.require_float(output_gradient, "outputGradient");
+  call.require_float(input_gradient, "inputGradient");
+  require_same(call, input, output_gradient, "outputGradient has another shape than input");
+  require_same(call, input, input_gradient, "inputGradient has another shape than input");
+  backend::layer_norm_backward(input, weight, epsilon, output_gradient, input_gradient, accumulate);
 }
 
 void cross_entropy(Call& call) {
@@ -228,7 +266,13 @@ void export_training_operations(Napi::Env env, Napi::Object exports, const CallC
   export_operation<linear_input_gradient>(env, exports, "linearInputGradient", context);
   export_operation<rms_norm_backward>(env, exports, "rmsNormBackward", context);
   export_operation<head_norm_backward>(env, exports, "headNormBackward", context);
-  export_operation<swiglu_backward>(env, exports, "swigluBackward", context);
+  export_operation<layer_norm_backward>(env, exports, "layerNormBackward", context);
+  export_operation<gated_activation_backward>(env, exports, "gatedActivationBackward", context);
+  export_operation<activate_backward>(env, exports, "activateBackward", context);
+  export_operation<scale_backward>(env, exports, "scaleBackward", context);
+  export_operation<checked::route_experts_backward>(env, exports, "routeExpertsBackward", context);
+  export_operation<checked::combine_rows_backward>(env, exports, "combineRowsBackward", context);
+  export_operation<checked::expert_linear_input_gradient>(env, exports, "expertLinearInputGradient", context);
   export_operation<cross_entropy>(env, exports, "crossEntropy", context);
   export_operation<cache_gather>(env, exports, "cacheGather", context);
   export_operation<gate_mix>(env, exports, "gateMix", context);

@@ -71,9 +71,16 @@ void rms_norm_backward(const Matrix& input, const Matrix& weight, float epsilon,
 /** The same for every vector of weight.columns elements of a row. */
 void head_norm_backward(const Matrix& heads, const Matrix& weight, float epsilon, const Matrix& output_gradient,
                         const Matrix& input_gradient);
+/** Gradient of layer_norm by its input; input_gradient may be output_gradient. */
+void layer_norm_backward(const Matrix& input, const Matrix& weight, float epsilon, const Matrix& output_gradient,
+                         const Matrix& input_gradient, bool accumulate);
 /** All of one dtype; the gradients may be gate and up themselves. */
-void swiglu_backward(const Matrix& gate, const Matrix& up, const Matrix& output_gradient, const Matrix& gate_gradient,
-                     const Matrix& up_gradient);
+void gated_activation_backward(const Matrix& gate, const Matrix& up, const Matrix& output_gradient, const Matrix& gate_gradient,
+                               const Matrix& up_gradient, const GateFunction& function);
+/** All of one dtype; input_gradient may be one of the others. */
+void activate_backward(const Matrix& input, const Matrix& output_gradient, const Matrix& input_gradient, ActivationKind kind);
+/** cap is above 0; input_gradient may be one of the others. */
+void scale_backward(const Matrix& input, const Matrix& output_gradient, const Matrix& input_gradient, float factor, float cap);
 /**
  * Losses of rows, and logits_gradient = scale · (softmax - onehot) unless it has no data; it may be logits. Negative
  * targets leave a row out.

@@ -1,12 +1,17 @@
 import {
+  activate,
   add,
   cast,
   embedding,
   expectShape,
+  expectSoftCap,
   gatedActivation,
   headNorm,
+  layerNorm,
   rmsNorm,
   rotary,
+  scale,
+  turnedHalf,
 } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
@@ -39,54 +44,81 @@ export function registerFloatKernels(backend: NativeBackend): void {
     },
   });
 
+  kernels.register(layerNorm, {
+    name,
+    supports: ({ input, weight, bias, output }) => [...requireComputeFloats({ input, output }), ...requireFloats({ weight, bias })],
+    run({ input, weight, bias, epsilon, output }) {
+      expectShape("layerNorm", "weight", weight, [input.rowLength]);
+      if (bias !== undefined) expectShape("layerNorm", "bias", bias, [input.rowLength]);
+      expectShape("layerNorm", "output", output, input.shape);
+      const call = new CallArguments().tensor(input).vector(weight);
+      if (bias === undefined) call.missing();
+      else call.vector(bias);
+      backend.call("layerNorm", addon.layerNorm, call.tensor(output).number(epsilon));
+    },
+  });
+
   kernels.register(rotary, {
     name,
-    supports: ({ heads, cosine, pairs }) => [
-      ...requireComputeFloats({ heads }),
-      ...(pairs === "neighbours" || 2 * cosine.rowLength !== heads.shape[2] ? ["the kernel turns the halves of whole heads"] : []),
-    ],
-    run({ heads, positions, cosine, sine, inverse = false }) {
-      const half = (heads.shape[2] ?? -2) / 2;
-      expectShape("rotary", "heads", heads, [-1, -1, 2 * half]);
+    supports: ({ heads }) => requireComputeFloats({ heads }),
+    run({ heads, positions, cosine, sine, inverse = false, pairs = "halves" }) {
+      const headDim = heads.shape[2] ?? -1;
+      expectShape("rotary", "heads", heads, [-1, -1, headDim]);
       expectShape("rotary", "positions", positions, [heads.shape[0]!]);
-      expectShape("rotary", "cosine", cosine, [-1, half]);
+      turnedHalf(headDim, cosine);
       expectShape("rotary", "sine", sine, cosine.shape);
       const call = new CallArguments().tensor(heads).vector(positions).tensor(cosine).tensor(sine);
-      backend.call("rotary", addon.rotary, call.flag(inverse));
+      backend.call("rotary", addon.rotary, call.number(headDim).flag(inverse).flag(pairs === "neighbours"));
     },
   });
 
   kernels.register(gatedActivation, {
     name,
-    supports: ({ gate, up, activation, output }) => [
-      ...(activation === "silu" ? [] : ["the kernel computes silu only"]),
-      ...requireComputeFloats({ gate }),
-      ...requireSameDType({ gate, up, output }),
-    ],
-    run({ gate, up, output }) {
+    supports: ({ gate, up, output }) => [...requireComputeFloats({ gate }), ...requireSameDType({ gate, up, output })],
+    run({ gate, up, activation, output }) {
       expectShape("gatedActivation", "up", up, gate.shape);
       expectShape("gatedActivation", "output", output, gate.shape);
-      backend.call("gatedActivation", addon.swiglu, new CallArguments().tensor(gate).tensor(up).tensor(output));
+      const call = new CallArguments().tensor(gate).tensor(up).tensor(output);
+      backend.call("gatedActivation", addon.gatedActivation, call.gate(activation));
+    },
+  });
+
+  kernels.register(activate, {
+    name,
+    supports: ({ input, output }) => [...requireComputeFloats({ input }), ...requireSameDType({ input, output })],
+    run({ input, activation, output }) {
+      expectShape("activate", "output", output, input.shape);
+      backend.call("activate", addon.activate, new CallArguments().tensor(input).tensor(output).activation(activation));
     },
   });
 
   kernels.register(embedding, {
     name,
-    supports: ({ table, scale = 1, output }) => [...requireFloats({ table, output }), ...(scale === 1 ? [] : ["the kernel does not scale"])],
-    run({ ids, table, output }) {
+    supports: ({ table, output }) => requireFloats({ table, output }),
+    run({ ids, table, scale: factor = 1, output }) {
       expectShape("embedding", "ids", ids, [-1]);
       expectShape("embedding", "output", output, [ids.numRows, table.rowLength]);
-      backend.call("embedding", addon.embedding, new CallArguments().vector(ids).tensor(table).tensor(output));
+      backend.call("embedding", addon.embedding, new CallArguments().vector(ids).tensor(table).tensor(output).number(factor));
     },
   });
 
   kernels.register(add, {
     name,
-    supports: ({ a, b, scale = 1, output }) => [...(scale === 1 ? [] : ["the kernel does not scale"]), ...requireComputeFloats({ a }), ...requireSameDType({ a, b, output })],
-    run({ a, b, output }) {
+    supports: ({ a, b, output }) => [...requireComputeFloats({ a }), ...requireSameDType({ a, b, output })],
+    run({ a, b, scale: factor = 1, output }) {
       expectShape("add", "b", b, a.shape);
       expectShape("add", "output", output, a.shape);
-      backend.call("add", addon.add, new CallArguments().tensor(a).tensor(b).tensor(output));
+      backend.call("add", addon.add, new CallArguments().tensor(a).tensor(b).tensor(output).number(factor));
+    },
+  });
+
+  kernels.register(scale, {
+    name,
+    supports: ({ input, output }) => requireComputeFloats({ input, output }),
+    run({ input, factor, softCap, output }) {
+      expectShape("scale", "output", output, input.shape);
+      if (softCap !== undefined) expectSoftCap("scale", softCap);
+      backend.call("scale", addon.scale, new CallArguments().tensor(input).tensor(output).number(factor, softCap ?? 0));
     },
   });
 

@@ -1,5 +1,6 @@
 import type { NativeBackend } from "../native-backend.js";
 import { registerAttentionKernels } from "./attention-kernels.js";
+import { registerExpertKernels } from "./expert-kernels.js";
 import { registerFloatKernels } from "./float-kernels.js";
 import { registerLinearKernels } from "./linear-kernels.js";
 import { registerPreparationKernels } from "./preparation-kernels.js";
@@ -12,6 +13,7 @@ import { registerTrainingGateKernels } from "./training-gate-kernels.js";
 export function registerNativeKernels(backend: NativeBackend): void {
   registerFloatKernels(backend);
   registerLinearKernels(backend);
+  registerExpertKernels(backend);
   registerAttentionKernels(backend);
   registerRouterKernels(backend);
   registerPreparationKernels(backend);

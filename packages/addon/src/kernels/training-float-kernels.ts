@@ -1,10 +1,14 @@
 import {
+  activateBackward,
   crossEntropy,
   expectShape,
+  expectSoftCap,
   gatedActivationBackward,
   headNormBackward,
+  layerNormBackward,
   linearInputGradient,
   rmsNormBackward,
+  scaleBackward,
 } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
@@ -30,20 +34,23 @@ export function registerTrainingFloatKernels(backend: NativeBackend): void {
     },
   });
 
-  registerPacked(backend, rmsNormBackward, addon.rmsNormBackward, {
-    name,
-    supports: ({ input, weight, outputGradient, inputGradient }) => [
-      ...requireComputeFloats({ input, outputGradient, inputGradient }),
-      ...requireFloats({ weight }),
-    ],
-    pack({ input, weight, epsilon, outputGradient, inputGradient, accumulate = false }) {
-      expectShape("rmsNormBackward", "weight", weight, [input.rowLength]);
-      expectShape("rmsNormBackward", "outputGradient", outputGradient, input.shape);
-      expectShape("rmsNormBackward", "inputGradient", inputGradient, input.shape);
-      const call = new CallArguments().tensor(input).vector(weight).number(epsilon);
-      return call.tensor(outputGradient).tensor(inputGradient).flag(accumulate);
-    },
-  });
+  // Both norms of rows take the same operands.
+  for (const [operation, native] of [[rmsNormBackward, addon.rmsNormBackward], [layerNormBackward, addon.layerNormBackward]] as const) {
+    registerPacked(backend, operation, native, {
+      name,
+      supports: ({ input, weight, outputGradient, inputGradient }) => [
+        ...requireComputeFloats({ input, outputGradient, inputGradient }),
+        ...requireFloats({ weight }),
+      ],
+      pack({ input, weight, epsilon, outputGradient, inputGradient, accumulate = false }) {
+        expectShape(operation.name, "weight", weight, [input.rowLength]);
+        expectShape(operation.name, "outputGradient", outputGradient, input.shape);
+        expectShape(operation.name, "inputGradient", inputGradient, input.shape);
+        const call = new CallArguments().tensor(input).vector(weight).number(epsilon);
+        return call.tensor(outputGradient).tensor(inputGradient).flag(accumulate);
+      },
+    });
+  }
 
   registerPacked(backend, headNormBackward, addon.headNormBackward, {
     name,
@@ -61,20 +68,43 @@ export function registerTrainingFloatKernels(backend: NativeBackend): void {
     },
   });
 
-  registerPacked(backend, gatedActivationBackward, addon.swigluBackward, {
+  registerPacked(backend, gatedActivationBackward, addon.gatedActivationBackward, {
     name,
-    supports: ({ gate, up, activation, outputGradient, gateGradient, upGradient }) => [
-      ...(activation === "silu" ? [] : ["the kernel computes silu only"]),
+    supports: ({ gate, up, outputGradient, gateGradient, upGradient }) => [
       ...requireComputeFloats({ gate }),
       ...requireSameDType({ gate, up, outputGradient, gateGradient, upGradient }),
     ],
-    pack({ gate, up, outputGradient, gateGradient, upGradient }) {
+    pack({ gate, up, activation, outputGradient, gateGradient, upGradient }) {
       const call = new CallArguments().tensor(gate);
       for (const [operand, tensor] of Object.entries({ up, outputGradient, gateGradient, upGradient })) {
         expectShape("gatedActivationBackward", operand, tensor, gate.shape);
         call.tensor(tensor);
       }
-      return call;
+      return call.gate(activation);
+    },
+  });
+
+  registerPacked(backend, activateBackward, addon.activateBackward, {
+    name,
+    supports: ({ input, outputGradient, inputGradient }) => [
+      ...requireComputeFloats({ input }),
+      ...requireSameDType({ input, outputGradient, inputGradient }),
+    ],
+    pack({ input, activation, outputGradient, inputGradient }) {
+      expectShape("activateBackward", "outputGradient", outputGradient, input.shape);
+      expectShape("activateBackward", "inputGradient", inputGradient, input.shape);
+      return new CallArguments().tensor(input).tensor(outputGradient).tensor(inputGradient).activation(activation);
+    },
+  });
+
+  registerPacked(backend, scaleBackward, addon.scaleBackward, {
+    name,
+    supports: ({ input, outputGradient, inputGradient }) => requireComputeFloats({ input, outputGradient, inputGradient }),
+    pack({ input, factor, softCap, outputGradient, inputGradient }) {
+      expectShape("scaleBackward", "outputGradient", outputGradient, input.shape);
+      expectShape("scaleBackward", "inputGradient", inputGradient, input.shape);
+      expectSoftCap("scaleBackward", softCap);
+      return new CallArguments().tensor(input).tensor(outputGradient).tensor(inputGradient).number(factor, softCap);
     },
   });
 

@@ -1,4 +1,4 @@
-import { expectShape, newFloats, readFloats, writeFloats } from "@elastic-attention/tensor";
+import { addDotProducts, expectShape, newFloats, readFloats, writeFloats } from "@elastic-attention/tensor";
 import { attentionRows } from "./attention-rows.js";
 import { cappedScore, expectAttentionScores } from "./attention-scores.js";
 import type { AttentionSequence, HybridAttentionCall } from "./hybrid-attention.js";
@@ -45,11 +45,9 @@ function attendRow(
   out: Floats,
 ): number {
   if (slots.length === 0) return Infinity;
-  const scores = slots.map((slot) => {
-    let dot = 0;
-    for (let i = 0, k = slot * headDim; i < headDim; i++) dot += q[at + i]! * keys[k + i]!;
-    return cappedScore(dot * scale, softCap);
-  });
+  const dots = new Float64Array(slots.length);
+  addDotProducts(q, at, keys, slots.map((slot) => slot * headDim), headDim, dots);
+  const scores = dots.map((dot) => cappedScore(dot * scale, softCap));
   let maximum = sinkLogit;
   for (const score of scores) maximum = Math.max(maximum, score);
   // The sink's weight is counted, and its value is nothing.

@@ -104,19 +104,6 @@ static void rotate(char* x, DType dtype, const float* cosine, const float* sine,
   })
 }
 
-ELASTIC_INLINE Vector silu_of(Vector x) { return x / (exp2_of(x * -kLog2E) + 1.0f); }
-
-static void swiglu(const char* gate, const char* up, char* out, DType dtype, int64_t n) {
-  ELASTIC_WITH_DTYPE(dtype, kType, {
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) store<kType>(out, i, silu_of(load<kType>(gate, i)) * load<kType>(up, i));
-    if (i < n) {
-      const Vector value = silu_of(load_first<kType>(gate, i, n - i)) * load_first<kType>(up, i, n - i);
-      store_first<kType>(out, i, n - i, value);
-    }
-  })
-}
-
 static float dot(const float* a, const float* b, int64_t n) {
   const char* x = reinterpret_cast<const char*>(a);
   const char* y = reinterpret_cast<const char*>(b);

@@ -28,8 +28,6 @@ struct FloatKernels {
   void (*add)(const char* a, const char* b, char* out, DType dtype, int64_t n);
   /** Half-split rotation of one head in place; direction is 1, or -1 to rotate backwards. */
   void (*rotate)(char* x, DType dtype, const float* cosine, const float* sine, float direction, int64_t half);
-  /** out = silu(gate) · up. */
-  void (*swiglu)(const char* gate, const char* up, char* out, DType dtype, int64_t n);
   /** Softmax of a row. */
   void (*softmax)(const char* x, DType from, char* out, DType to, int64_t n);
   /** Dot product. */

@@ -5,6 +5,7 @@
 
 #include "core/row_tasks.h"
 #include "core/thread_pool.h"
+#include "floats/elements/element_table.h"
 #include "floats/gradients/gradient_table.h"
 #include "training/training_operations.h"
 
@@ -40,14 +41,35 @@ void head_norm_backward(const Matrix& heads, const Matrix& weight, float epsilon
   });
 }
 
-void swiglu_backward(const Matrix& gate, const Matrix& up, const Matrix& output_gradient, const Matrix& gate_gradient,
-                     const Matrix& up_gradient) {
-  const GradientKernels& kernels = gradient_kernels();
-  parallel_rows(gate.rows, rows_per_task(gate.columns), [&](int64_t first, int64_t last) {
-    for (int64_t row = first; row < last; ++row) {
-      kernels.swiglu(gate.row(row), up.row(row), output_gradient.row(row), gate_gradient.row(row), up_gradient.row(row),
-                     gate.dtype, gate.columns);
-    }
+void layer_norm_backward(const Matrix& input, const Matrix& weight, float epsilon, const Matrix& output_gradient,
+                         const Matrix& input_gradient, bool accumulate) {
+  const std::vector<float> weights = widened(weight);
+  for_rows(input, [&](int64_t row) {
+    element_kernels().layer_norm_gradient(input.row(row), input.dtype, weights.data(), epsilon, output_gradient.row(row),
+                                          output_gradient.dtype, input_gradient.row(row), input_gradient.dtype, accumulate,
+                                          input.columns);
+  });
+}
+
+void gated_activation_backward(const Matrix& gate, const Matrix& up, const Matrix& output_gradient, const Matrix& gate_gradient,
+                               const Matrix& up_gradient, const GateFunction& function) {
+  for_rows(gate, [&](int64_t row) {
+    element_kernels().gate_gradient(function, gate.row(row), up.row(row), output_gradient.row(row), gate_gradient.row(row),
+                                    up_gradient.row(row), gate.dtype, gate.columns);
+  });
+}
+
+void activate_backward(const Matrix& input, const Matrix& output_gradient, const Matrix& input_gradient, ActivationKind kind) {
+  for_rows(input, [&](int64_t row) {
+    element_kernels().activate_gradient(kind, input.row(row), output_gradient.row(row), input_gradient.row(row), input.dtype,
+                                        input.columns);
+  });
+}
+
+void scale_backward(const Matrix& input, const Matrix& output_gradient, const Matrix& input_gradient, float factor, float cap) {
+  for_rows(input, [&](int64_t row) {
+    element_kernels().scale_gradient(input.row(row), input.dtype, factor, cap, output_gradient.row(row), output_gradient.dtype,
+                                     input_gradient.row(row), input_gradient.dtype, input.columns);
   });
 }
 

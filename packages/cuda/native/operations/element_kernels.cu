@@ -2,7 +2,6 @@
 #include "core/device/check.h"
 #include "core/elements/floats.cuh"
 #include "operations/row_kernels.h"
-#include "operations/vector_kernels.h"
 
 namespace elastic {
 namespace {
@@ -10,20 +9,11 @@ namespace {
 constexpr int kThreads = 256;
 
 template <typename T>
-__global__ void swiglu_rows(Rows<T> gate, Rows<T> up, Rows<T> output, int64_t columns, int64_t total) {
+__global__ void add_rows(Rows<T> a, Rows<T> b, Rows<T> output, float factor, int64_t columns, int64_t total) {
   const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (index >= total) return;
   const int64_t row = index / columns, column = index % columns;
-  const float g = to_float(gate[row][column]);
-  output[row][column] = from_float<T>(g / (1.0f + expf(-g)) * to_float(up[row][column]));
-}
-
-template <typename T>
-__global__ void add_rows(Rows<T> a, Rows<T> b, Rows<T> output, int64_t columns, int64_t total) {
-  const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (index >= total) return;
-  const int64_t row = index / columns, column = index % columns;
-  output[row][column] = from_float<T>(to_float(a[row][column]) + to_float(b[row][column]));
+  output[row][column] = from_float<T>(fmaf(factor, to_float(b[row][column]), to_float(a[row][column])));
 }
 
 template <typename In, typename Out>
@@ -47,22 +37,12 @@ int64_t blocks_for(int64_t total) { return (total + kThreads - 1) / kThreads; }
 
 }  // namespace
 
-void launch_swiglu(const Matrix& gate, const Matrix& up, const Matrix& output, cudaStream_t stream) {
-  const int64_t total = gate.rows * gate.columns;
-  if (total == 0 || try_swiglu_vectors(gate, up, output, stream)) return;
-  with_float_type(gate.dtype, [&]<typename T>(T*) {
-    swiglu_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(
-        rows_of<T>(gate), rows_of<T>(up), rows_of<T>(output), gate.columns, total);
-  });
-  check(cudaGetLastError(), "swiglu");
-}
-
-void launch_add(const Matrix& a, const Matrix& b, const Matrix& output, cudaStream_t stream) {
+void launch_add(const Matrix& a, const Matrix& b, const Matrix& output, float factor, cudaStream_t stream) {
   const int64_t total = a.rows * a.columns;
   if (total == 0) return;
   with_float_type(a.dtype, [&]<typename T>(T*) {
     add_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(rows_of<T>(a), rows_of<T>(b),
-                                                                               rows_of<T>(output), a.columns, total);
+                                                                               rows_of<T>(output), factor, a.columns, total);
   });
   check(cudaGetLastError(), "add");
 }

@@ -20,17 +20,15 @@ void head_norm(const Matrix& heads, const Matrix& weight, float epsilon) {
   launch_head_norm(heads, weight, epsilon, stream());
 }
 
-void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, bool inverse) {
-  launch_rotary(heads, positions, cosine, sine, inverse, stream());
+void rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, const Rotation& rotation) {
+  launch_rotary(heads, positions, cosine, sine, rotation, stream());
 }
 
-void swiglu(const Matrix& gate, const Matrix& up, const Matrix& output) { launch_swiglu(gate, up, output, stream()); }
-
-void embedding(const Matrix& ids, const Matrix& table, const Matrix& output) {
-  launch_embedding(ids, table, output, stream());
+void embedding(const Matrix& ids, const Matrix& table, const Matrix& output, float factor) {
+  launch_embedding(ids, table, output, factor, stream());
 }
 
-void add(const Matrix& a, const Matrix& b, const Matrix& output) { launch_add(a, b, output, stream()); }
+void add(const Matrix& a, const Matrix& b, const Matrix& output, float factor) { launch_add(a, b, output, factor, stream()); }
 
 void cast(const Matrix& input, const Matrix& output) { launch_cast(input, output, stream()); }
 

@@ -46,28 +46,30 @@ __global__ void head_norm_rows(Rows<T> heads, const Weight* weight, int num_head
 
 template <typename T>
 __global__ void rotate_rows(Rows<T> heads, const int32_t* positions, Rows<float> cosine, Rows<float> sine,
-                            float direction, int64_t positions_known, int half, int num_heads, int64_t total) {
+                            float direction, int64_t positions_known, int half, bool neighbours, int head_dim, int num_heads,
+                            int64_t total) {
   const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (index >= total) return;
   const int i = static_cast<int>(index % half);
   const int64_t head = index / half;
   const int64_t token = head / num_heads;
-  T* x = heads[token] + head % num_heads * 2 * half;
+  T* x = heads[token] + head % num_heads * head_dim;
+  const int first = neighbours ? 2 * i : i, second = neighbours ? 2 * i + 1 : half + i;
   const int32_t position = positions[token];
   const bool known = position >= 0 && position < positions_known;
   const float c = known ? cosine[position][i] : NAN, s = known ? sine[position][i] * direction : NAN;
-  const float a = to_float(x[i]), b = to_float(x[half + i]);
-  x[i] = from_float<T>(a * c - b * s);
-  x[half + i] = from_float<T>(b * c + a * s);
+  const float a = to_float(x[first]), b = to_float(x[second]);
+  x[first] = from_float<T>(a * c - b * s);
+  x[second] = from_float<T>(b * c + a * s);
 }
 
 template <typename In, typename Out>
-__global__ void embed_rows(const int32_t* ids, Rows<In> table, int64_t table_rows, Rows<Out> output, int64_t columns) {
+__global__ void embed_rows(const int32_t* ids, Rows<In> table, int64_t table_rows, Rows<Out> output, float factor, int64_t columns) {
   const int64_t row = blockIdx.x;
   const int32_t id = ids[row];
   const bool known = id >= 0 && id < table_rows;
   for (int64_t i = threadIdx.x; i < columns; i += blockDim.x) {
-    output[row][i] = from_float<Out>(known ? to_float(table[id][i]) : NAN);
+    output[row][i] = from_float<Out>(known ? factor * to_float(table[id][i]) : NAN);
   }
 }
 
@@ -121,25 +123,26 @@ void launch_head_norm(const Matrix& heads, const Matrix& weight, float epsilon, 
   check(cudaGetLastError(), "headNorm");
 }
 
-void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, bool inverse,
-                   cudaStream_t stream) {
+void launch_rotary(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine,
+                   const Rotation& rotation, cudaStream_t stream) {
   const int half = static_cast<int>(cosine.columns);
-  const int64_t total = heads.rows * heads.columns / 2;
-  if (total == 0 || try_rotary_vectors(heads, positions, cosine, sine, inverse, stream)) return;
+  const int64_t num_heads = heads.columns / rotation.head_dim, total = heads.rows * num_heads * half;
+  if (total == 0 || try_rotary_vectors(heads, positions, cosine, sine, rotation, stream)) return;
   with_float_type(heads.dtype, [&]<typename T>(T*) {
     rotate_rows<<<static_cast<unsigned>(blocks_for(total)), kThreads, 0, stream>>>(
         rows_of<T>(heads), reinterpret_cast<const int32_t*>(positions.data), rows_of<float>(cosine),
-        rows_of<float>(sine), inverse ? -1.0f : 1.0f, cosine.rows, half, static_cast<int>(heads.columns / (2 * half)), total);
+        rows_of<float>(sine), rotation.inverse ? -1.0f : 1.0f, cosine.rows, half, rotation.neighbours, static_cast<int>(rotation.head_dim),
+        static_cast<int>(num_heads), total);
   });
   check(cudaGetLastError(), "rotary");
 }
 
-void launch_embedding(const Matrix& ids, const Matrix& table, const Matrix& output, cudaStream_t stream) {
+void launch_embedding(const Matrix& ids, const Matrix& table, const Matrix& output, float factor, cudaStream_t stream) {
   if (output.rows == 0) return;
   with_float_type(table.dtype, [&]<typename In>(In*) {
     with_float_type(output.dtype, [&]<typename Out>(Out*) {
       embed_rows<<<static_cast<unsigned>(output.rows), kThreads, 0, stream>>>(
-          reinterpret_cast<const int32_t*>(ids.data), rows_of<In>(table), table.rows, rows_of<Out>(output),
+          reinterpret_cast<const int32_t*>(ids.data), rows_of<In>(table), table.rows, rows_of<Out>(output), factor,
           table.columns);
     });
   });

@@ -60,12 +60,13 @@ __global__ void head_norm_vectors(Rows<T> heads, const float* weight, unsigned n
 
 template <typename T>
 __global__ void rotate_vectors(Rows<T> heads, const int32_t* positions, Rows<float> cosine, Rows<float> sine,
-                               float direction, int64_t positions_known, unsigned parts, unsigned num_heads, unsigned total) {
+                               float direction, int64_t positions_known, unsigned parts, unsigned num_heads, unsigned head_dim,
+                               unsigned total) {
   const unsigned index = blockIdx.x * kThreads + threadIdx.x;
   if (index >= total) return;
   const unsigned part = index % parts, head = index / parts, token = head / num_heads;
   const unsigned half = parts * kVector;
-  T* low = heads[token] + head % num_heads * 2 * half + part * kVector;
+  T* low = heads[token] + head % num_heads * head_dim + part * kVector;
   T* high = low + half;
   const int32_t position = positions[token];
   const bool known = position >= 0 && position < positions_known;
@@ -80,21 +81,6 @@ __global__ void rotate_vectors(Rows<T> heads, const int32_t* positions, Rows<flo
   }
   a.store(low);
   b.store(high);
-}
-
-template <typename T>
-__global__ void swiglu_vectors(Rows<T> gate, Rows<T> up, Rows<T> output, unsigned vectors, unsigned total) {
-  const unsigned index = blockIdx.x * kThreads + threadIdx.x;
-  if (index >= total) return;
-  const unsigned row = index / vectors, column = index % vectors * kVector;
-  FloatVector g = FloatVector::load(gate[row] + column);
-  const FloatVector u = FloatVector::load(up[row] + column);
-#pragma unroll
-  for (int k = 0; k < kVector; ++k) {
-    const float value = g.values[k];
-    g.values[k] = __fdividef(value, 1.0f + __expf(-value)) * u.values[k];
-  }
-  g.store(output[row] + column);
 }
 
 unsigned blocks_for(int64_t total) { return static_cast<unsigned>((total + kThreads - 1) / kThreads); }
@@ -134,34 +120,23 @@ bool try_head_norm_vectors(const Matrix& heads, const Matrix& weight, float epsi
   return true;
 }
 
-bool try_rotary_vectors(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine, bool inverse,
-                        cudaStream_t stream) {
-  const int64_t half = cosine.columns, total = heads.rows * heads.columns / (2 * kVector);
+bool try_rotary_vectors(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine,
+                        const Rotation& rotation, cudaStream_t stream) {
+  const int64_t half = cosine.columns, num_heads = heads.columns / rotation.head_dim;
+  const int64_t total = heads.rows * num_heads * (half / kVector);
   const auto aligned = [](const Matrix& table) {
     return reinterpret_cast<uintptr_t>(table.data) % 16 == 0 && table.row_stride % 4 == 0;
   };
-  const bool serves = in_vectors(heads) && half % kVector == 0 && cosine.rows > 0 && aligned(cosine) && aligned(sine) &&
-                      countable(total);
+  const bool serves = in_vectors(heads) && half % kVector == 0 && rotation.head_dim % kVector == 0 && !rotation.neighbours &&
+                      cosine.rows > 0 && aligned(cosine) && aligned(sine) && countable(total);
   if (!serves) return false;
   with_half_type(heads.dtype, [&]<typename T>(T*) {
     rotate_vectors<<<blocks_for(total), kThreads, 0, stream>>>(
         rows_of<T>(heads), reinterpret_cast<const int32_t*>(positions.data), rows_of<float>(cosine), rows_of<float>(sine),
-        inverse ? -1.0f : 1.0f, cosine.rows, static_cast<unsigned>(half / kVector), static_cast<unsigned>(heads.columns / (2 * half)),
-        static_cast<unsigned>(total));
+        rotation.inverse ? -1.0f : 1.0f, cosine.rows, static_cast<unsigned>(half / kVector), static_cast<unsigned>(num_heads),
+        static_cast<unsigned>(rotation.head_dim), static_cast<unsigned>(total));
   });
   check(cudaGetLastError(), "rotary");
-  return true;
-}
-
-bool try_swiglu_vectors(const Matrix& gate, const Matrix& up, const Matrix& output, cudaStream_t stream) {
-  const int64_t total = gate.rows * gate.columns / kVector;
-  if (!(in_vectors(gate) && in_vectors(up) && in_vectors(output) && countable(total))) return false;
-  with_half_type(gate.dtype, [&]<typename T>(T*) {
-    swiglu_vectors<<<blocks_for(total), kThreads, 0, stream>>>(rows_of<T>(gate), rows_of<T>(up), rows_of<T>(output),
-                                                              static_cast<unsigned>(gate.columns / kVector),
-                                                              static_cast<unsigned>(total));
-  });
-  check(cudaGetLastError(), "swiglu");
   return true;
 }
 

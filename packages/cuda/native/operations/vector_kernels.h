@@ -3,7 +3,7 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
-#include "addon/numeric.h"
+#include "addon/operations.h"
 
 namespace elastic {
 
@@ -11,7 +11,6 @@ bool try_rms_norm_vectors(const Matrix& input, const Matrix& weight, const Matri
                           cudaStream_t stream);
 bool try_head_norm_vectors(const Matrix& heads, const Matrix& weight, float epsilon, cudaStream_t stream);
 bool try_rotary_vectors(const Matrix& heads, const Matrix& positions, const Matrix& cosine, const Matrix& sine,
-                        bool inverse, cudaStream_t stream);
-bool try_swiglu_vectors(const Matrix& gate, const Matrix& up, const Matrix& output, cudaStream_t stream);
+                        const Rotation& rotation, cudaStream_t stream);
 
 }  // namespace elastic

@@ -4,7 +4,7 @@ import { findSuite, suiteNames } from "../suites.js";
 import type { PlannedSuite } from "./sample-plan.js";
 
 export interface SuiteChoice {
-  /** Names of suites; "all" stands for every suite whose data are at hand. */
+  /** Names of suites; "all" stands for every suite whose data is available. */
   readonly suites: readonly string[];
   /** Names of tasks of any of these suites; default all. */
   readonly tasks?: readonly string[];

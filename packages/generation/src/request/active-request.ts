@@ -12,7 +12,7 @@ import type { GenerationEvent, GenerationRequest } from "./generation-request.js
 import { type DecodeStep, Measurements } from "./measurements.js";
 import { RequestMemory } from "./request-memory.js";
 import { type RequestRouting, routeRequest } from "./request-routing.js";
-import { routingReport } from "./routing-report.js";
+import { type ReportedRouting, routingReport } from "./routing-report.js";
 
 /** Events that a request is ahead of its reader at most. */
 const mostUnread = 32;
@@ -39,7 +39,7 @@ export class ActiveRequest implements RequestView {
   #parts: Int32Array[] = [];
   #cache: SequenceCache | undefined;
   #sampler: TokenSampler | undefined;
-  #routed: Pick<SequenceRouting, "assignment" | "blocks"> | undefined;
+  #routed: ReportedRouting | undefined;
   #layersTold = 0;
 
   /** Checks the request; nothing is computed or allocated yet. @throws InvalidRequestError, TokenizerError */
@@ -120,9 +120,9 @@ export class ActiveRequest implements RequestView {
   }
 
   /** The prompt has been read. */
-  endPrefill({ assignment, blocks }: SequenceRouting, seconds: number): void {
+  endPrefill({ modes, assignment, blocks }: SequenceRouting, seconds: number): void {
     // A turn that goes on keeps the plan of the first.
-    this.#routed = { assignment: this.turn.heldAssignment ?? assignment, blocks };
+    this.#routed = { modes, assignment: this.turn.heldAssignment ?? assignment, blocks };
     this.#measured.prefillSeconds = seconds;
     this.state = "decode";
     this.memory.learn(this.#routed.assignment);

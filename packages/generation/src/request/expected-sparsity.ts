@@ -11,6 +11,8 @@ export class ExpectedSparsity {
   /** @param assignment [layer][kvHead]: 0 is the retrieval mode */
   add(assignment: readonly (readonly number[])[]): void {
     const heads = assignment.flat();
+    // Nothing is routed in a model whose layers all have a sliding window.
+    if (heads.length === 0) return;
     this.#sum += heads.filter((mode) => mode > 0).length / heads.length;
     this.#count += 1;
   }

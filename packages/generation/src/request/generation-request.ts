@@ -87,14 +87,16 @@ export interface RoutingReport {
   readonly settings: GenerationSettings | undefined;
   /** What decided: the model's learned routers, a head list, nothing, or a router of the caller's own. */
   readonly router: RequestRouting["kind"];
-  /** Share of key-value heads in the sparse mode over all layers (paper eq. 4). */
+  /** Share of key-value heads in the sparse mode over all layers that a router decides about (paper eq. 4). */
   readonly modelSparsity: number;
-  /** Share of causal blocks that were not visited, over all layers and heads, at prefill; in a later turn, by its plan. */
+  /** Share of causal blocks that were not visited, over the heads of those layers, at prefill; in a later turn, by its plan. */
   readonly effectiveSparsity: number;
   /** Labels of the modes in the head map. */
   readonly modes: readonly string[];
-  /** [layer][kvHead]: index into `modes`. */
+  /** [layer][kvHead]: index into `modes`; empty in layers with a sliding window, which the model fixes. */
   readonly headMap: readonly (readonly number[])[];
+  /** The sliding window of each layer in tokens; null where a layer sees the whole context. */
+  readonly windows: readonly (number | null)[];
   /** From the beginning of the prefill until its logits were there, without the decode steps that others took in between. */
   readonly prefillSeconds: number;
   readonly prefillTokensPerSecond: number;

@@ -87,8 +87,22 @@ function modelRouter(source: RoutingSource, mode: ModeName | undefined, sparsity
   if (sparsity === 0) return new ConstantRouter(retrievalMode);
   if (sparsity === 1) return new ConstantRouter(sparseMode, retrievalMode);
   if (mode === undefined && sparsity === undefined) return undefined;
+  throw missingRouter(mode, sparsity);
+}
+
+/** What a request says of its routing. */
+export type RoutingWish = Pick<GenerationRequest, "mode" | "sparsity" | "router">;
+
+/** Whether a request needs the model's own router or a head list: without one nothing ranks its heads. */
+export function needsRouter({ mode, sparsity, router }: RoutingWish): boolean {
+  if (router !== undefined || sparsity === 0 || sparsity === 1) return false;
+  return sparsity !== undefined || (mode !== undefined && mode !== "full");
+}
+
+/** Error for a model that has neither router nor head list. */
+export function missingRouter(mode: ModeName | undefined, sparsity: number | undefined): InvalidRequestError {
   const asked = sparsity === undefined ? `Mode "${mode}"` : `Sparsity ${sparsity}`;
-  throw new InvalidRequestError(
+  return new InvalidRequestError(
     `${asked} needs a router, and this model has neither router weights nor a head list.`,
     "Make a head list with `elastic-attention heads` (heads.json in the model's folder), or ask for sparsity 0 or 1.",
   );

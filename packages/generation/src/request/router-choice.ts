@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { HeadListError } from "@elastic-attention/core";
+import { HeadListError, InvalidRequestError } from "@elastic-attention/core";
 import { type HeadList, parseHeadList } from "@elastic-attention/router";
-import type { PretrainedModel } from "@elastic-attention/transformer";
+import { SafetensorsFile } from "@elastic-attention/tensor";
+import type { ModelSpec, PretrainedModel } from "@elastic-attention/transformer";
 
 /** What decides a model's heads: its learned routers, a head list, or nothing. */
 export type RouterKind = "learned" | "static" | "none";
@@ -25,7 +26,7 @@ export interface RouterChoice {
  * @throws HeadListError for a list that cannot be read or was made for a model of another shape
  */
 export function chooseRouter(model: PretrainedModel, given?: HeadList | string): RouterChoice {
-  const headList = findHeadList(model, given);
+  const headList = findHeadList(model.directory, model.spec, given);
   if (headList !== undefined && given !== undefined) {
     const list = `static head list ${typeof given === "string" ? given : "as given"}`;
     const description = model.hasLearnedRouter ? `${list}, instead of the model's learned routers` : list;
@@ -39,15 +40,31 @@ export function chooseRouter(model: PretrainedModel, given?: HeadList | string):
   return { model, headList, router: "static", description: `static head list ${headListName}` };
 }
 
-/** The list of a model's folder. */
-const headListName = "heads.json";
+/**
+ * Whether router files that were named can be used at all, before a model is looked for.
+ * @throws InvalidRequestError for two at once, HeadListError and the errors of `SafetensorsFile.open` for one that cannot be read
+ */
+export function checkRouterFiles({ headList, routers }: { readonly headList?: HeadList | string; readonly routers?: string }): void {
+  if (headList !== undefined && routers !== undefined) {
+    throw new InvalidRequestError("Both a head list and routers were given.", "Give the one that is to decide.");
+  }
+  if (headList !== undefined) parseHeadList(typeof headList === "object" ? headList : readList(headList));
+  if (routers !== undefined) SafetensorsFile.open(routers).close();
+}
 
-function findHeadList(model: PretrainedModel, given: HeadList | string | undefined): HeadList | undefined {
-  const own = join(model.directory, headListName);
-  if (given === undefined && (model.directory === "" || !existsSync(own))) return undefined;
+/** The list of a model's folder. */
+export const headListName = "heads.json";
+
+/**
+ * The head list that was given, else that of a model's folder; undefined where there is none.
+ * @throws HeadListError for a list that cannot be read or was made for a model of another shape
+ */
+export function findHeadList(directory: string, spec: Pick<ModelSpec, "numLayers" | "numKeyValueHeads">, given?: HeadList | string): HeadList | undefined {
+  const own = join(directory, headListName);
+  if (given === undefined && (directory === "" || !existsSync(own))) return undefined;
   const where = typeof given === "object" ? "The head list" : (given ?? own);
   const list = parseHeadList(typeof given === "object" ? given : readList(given ?? own));
-  const { numLayers, numKeyValueHeads } = model.spec;
+  const { numLayers, numKeyValueHeads } = spec;
   if (list.scores.length !== numLayers || list.scores[0]!.length !== numKeyValueHeads) {
     throw new HeadListError(
       `${where} has ${list.scores.length} layers of ${list.scores[0]!.length} heads; the model has ${numLayers} of ${numKeyValueHeads}.`,

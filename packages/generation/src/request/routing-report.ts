@@ -1,9 +1,12 @@
-import { effectiveSparsity, modelSparsity } from "@elastic-attention/attention";
+import { type AttentionMode, effectiveSparsity, modelSparsity, type SlidingMode } from "@elastic-attention/attention";
 import type { SequenceRouting } from "@elastic-attention/transformer";
 import type { RoutingReport } from "./generation-request.js";
 import type { GenerationSettings } from "./generation-settings.js";
 import { Measurements } from "./measurements.js";
 import type { RequestRouting } from "./request-routing.js";
+
+/** What a report takes from a prefill. */
+export type ReportedRouting = Pick<SequenceRouting, "modes" | "assignment" | "blocks">;
 
 /** Of a request that was aborted before anything was done for it, its prompt not even read. */
 export function emptyReport(): RoutingReport {
@@ -16,7 +19,7 @@ export function routingReport(
   newTokens: number,
   settings: GenerationSettings | undefined,
   { modeLabels, kind }: Pick<RequestRouting, "modeLabels" | "kind">,
-  routing: Pick<SequenceRouting, "assignment" | "blocks"> | undefined,
+  routing: ReportedRouting | undefined,
   memory: Pick<RoutingReport, "keyValueBytes" | "fullKeyValueBytes"> = { keyValueBytes: 0, fullKeyValueBytes: 0 },
 ): RoutingReport {
   const { promptTokens, reusedTokens, prefillSeconds, decodeSteps, decodeSeconds, decodeShareSeconds } = measured;
@@ -31,12 +34,18 @@ export function routingReport(
     effectiveSparsity: effectiveSparsity(routing?.blocks ?? []),
     modes: modeLabels,
     headMap: assignment.map((layer) => Array.from(layer)),
+    windows: (routing?.modes ?? []).map(windowOf),
     prefillSeconds,
     prefillTokensPerSecond: routing === undefined ? 0 : rate(promptTokens - reusedTokens, prefillSeconds),
     decodeTokensPerSecond: rate(decodeSteps, decodeSeconds),
     decodeShareSeconds,
     ...memory,
   };
+}
+
+/** The window that a model fixes for the heads of a layer. */
+function windowOf([mode]: readonly AttentionMode[]): number | null {
+  return mode?.kind === "sliding" ? (mode as SlidingMode).windowTokens : null;
 }
 
 function rate(count: number, seconds: number): number {

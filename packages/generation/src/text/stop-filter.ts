@@ -3,7 +3,12 @@ export class StopFilter {
   #held = "";
   #stopped = false;
 
-  constructor(private readonly stops: readonly string[]) {}
+  private readonly stops: readonly string[];
+
+  /** @param stops half characters (lone surrogates) in them count as U+FFFD, as they do in prompts. */
+  constructor(stops: readonly string[]) {
+    this.stops = stops.map((stop) => stop.toWellFormed());
+  }
 
   /** Whether a stop text was met; nothing is emitted any more. */
   get stopped(): boolean {

@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidRequestError } from "@elastic-attention/core";
 import { type DecodeOptions, type EncodeOptions, TokenizerPipeline } from "@elastic-attention/tokenizer";
-import { findGguf } from "@elastic-attention/transformer";
+import { findGguf, type ModelFiles } from "@elastic-attention/transformer";
 import { ChatTemplate, type ChatTemplateOptions } from "./chat-template.js";
 import { Detokenizer } from "../text/detokenizer.js";
 import type { ChatMessage } from "../request/generation-request.js";
-import { readGgufTokenizer } from "./gguf/gguf-tokenizer.js";
+import { ggufTokenizer, readGgufTokenizer } from "./gguf/gguf-tokenizer.js";
 import { endOfTurnTokens } from "./end-of-turn.js";
 import type { TokenCodec, TokenizerParts } from "./token-codec.js";
 import { readTokenizerFiles, type TokenizerFiles } from "./tokenizer-files.js";
@@ -35,6 +35,11 @@ export class Tokenizer {
   static load(path: string): Tokenizer {
     const ggufPath = existsSync(join(path, "tokenizer.json")) ? undefined : findGguf(path);
     return new Tokenizer(ggufPath === undefined ? readTokenizerFiles(path) : readGgufTokenizer(ggufPath));
+  }
+
+  /** The tokenizer of a model whose files are open. @throws as {@link load} does */
+  static ofModel({ directory, ggufMetadata }: Pick<ModelFiles, "directory" | "ggufMetadata">): Tokenizer {
+    return new Tokenizer(ggufMetadata === undefined ? readTokenizerFiles(directory) : ggufTokenizer(ggufMetadata));
   }
 
   get hasChatTemplate(): boolean {

@@ -1,6 +1,7 @@
 import type { ErrorRecord } from "@elastic-attention/core";
 import type { EngineReport, ModelDescription } from "../engine.js";
 import type { EngineSettings } from "../engine-settings.js";
+import type { RoutingWish } from "../request/request-routing.js";
 import type { GenerationEvent, GenerationRequest } from "../request/generation-request.js";
 
 /** What a worker needs to load its engine: only data that can be copied between threads. */
@@ -14,6 +15,8 @@ export interface WorkerSettings extends EngineSettings {
   readonly threads?: number;
   readonly headList?: string;
   readonly routers?: string;
+  /** See `LocalEngineOptions`. */
+  readonly routing?: Omit<RoutingWish, "router"> & { readonly router?: string };
 }
 
 /** A request without what cannot leave the thread. */

@@ -181,6 +181,9 @@ test("a disposed engine refuses requests and fails running ones", async () => {
   await engine[Symbol.asyncDispose]();
   await expect((async () => { for await (const _event of running); })()).rejects.toMatchObject({ code: "DISPOSED" });
   await expect(events(engine, { prompt: "a" })).rejects.toMatchObject({ code: "DISPOSED" });
+  for (const question of [() => engine.report(), () => engine.tokenize({ prompt: "a" }), () => engine.closeSession("talk")]) {
+    await expect(question()).rejects.toMatchObject({ code: "DISPOSED", message: expect.stringMatching(/^The engine/) as string });
+  }
 });
 
 test("a folder without a model says what is missing", async () => {

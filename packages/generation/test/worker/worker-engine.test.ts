@@ -197,4 +197,24 @@ describe.skipIf(!built)("the engine in a worker thread", () => {
     );
     expect(result).toEqual(["OUT_OF_MEMORY", "INVALID_REQUEST", "INVALID_REQUEST", "aborted", expect.stringMatching(/length|end-of-text/) as string]);
   });
+
+  test("is not there when its loading is aborted, before it and after any layer; the thread ends", async () => {
+    using folder = writeTinyModel();
+    const result = await run(
+      folder.path,
+      `const found = [];
+       for (const at of [0, 1, 2, 3]) {
+         const controller = new AbortController();
+         if (at === 0) controller.abort(new Error("at 0"));
+         const onProgress = (done) => done === at && controller.abort(new Error("at " + at));
+         await WorkerEngine.load({ ...settings, signal: controller.signal, onProgress }).then((engine) => { found.push("loaded"); return engine[Symbol.asyncDispose](); }, (error) => found.push(error.message));
+       }
+       const engine = await WorkerEngine.load(settings);
+       await engine[Symbol.asyncDispose]();
+       for (const question of [() => engine.report(), () => engine.closeSession("talk"), () => engine.generate({ prompt: "a" }).next()]) await question().catch((error) => found.push(error.code));
+       console.log(JSON.stringify(found));`,
+    );
+    // The last layer and the end of the loading are told at nearly the same time.
+    expect(result).toEqual(["at 0", "at 1", "at 2", expect.stringMatching(/^(at 3|loaded)$/) as string, "DISPOSED", "DISPOSED", "DISPOSED"]);
+  });
 });

@@ -76,12 +76,19 @@ export class HubConnection {
     });
   }
 
-  /** A file's bytes from `start` on. @throws HubError */
-  async *read(commit: string, { path, size }: ListedFile, start: number): AsyncGenerator<Uint8Array> {
-    if (start === size) return;
+  /** The first bytes of a file; fewer where it is shorter. @throws HubError */
+  async readHead(commit: string, file: ListedFile, bytes: number): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.read(commit, file, 0, Math.min(bytes, file.size))) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  /** A file's bytes from `start` on, up to `end` where it is given. @throws HubError */
+  async *read(commit: string, { path, size }: ListedFile, start: number, end = size): AsyncGenerator<Uint8Array> {
+    if (start === end) return;
     const blob = await this.#typed(() => downloadFile({ ...this.#common, repo: this.repository, revision: commit, path, xet: false }));
     if (blob === null) throw new HubNotFoundError(`file ${path} in ${repositoryText(this.repository)}`);
-    const stream = blob.slice(start).stream();
+    const stream = blob.slice(start, end).stream();
     this.#failure = undefined;
     try {
       for await (const chunk of stream) yield chunk as Uint8Array;

@@ -14,6 +14,18 @@ export interface ModelPlan {
   readonly config: Readonly<Record<string, unknown>> | undefined;
   /** Bytes of all files of weights. */
   readonly weightBytes: number;
+  /** Paths of all files that will be fetched. */
+  readonly files: readonly string[];
+  /** Of a GGUF model that has to be fetched: how its first file begins. */
+  readonly head?: FileHead;
+}
+
+/** The beginning of a file that is not here. */
+export interface FileHead {
+  /** Bytes of the whole file. */
+  readonly fileBytes: number;
+  /** Its first bytes, fetched for this alone and not kept; fewer only where the file is shorter. */
+  read(bytes: number): Promise<Uint8Array>;
 }
 
 /** Where the files of one commit come from: the cache, or the hub into the cache. */
@@ -23,6 +35,8 @@ export interface FileSource {
   readonly folder: string;
   /** @param withRoom everything that will be asked for: refused where the disk has no room for it */
   obtain(paths: readonly string[], withRoom: boolean): Promise<void>;
+  /** Undefined for a file that is on the disk. */
+  head(path: string): Promise<FileHead | undefined>;
 }
 
 /** A model whose files are on this disk. */
@@ -39,6 +53,8 @@ export interface AssembleOptions {
   readonly check?: (plan: ModelPlan) => void | Promise<void>;
   /** "required" (default): a model without a tokenizer that can be read is refused. */
   readonly tokenizer?: "required" | "optional";
+  /** "left out": only what turns text into tokens is brought; that of a GGUF model is in its weights, which are brought then. */
+  readonly weights?: "required" | "left out";
 }
 
 /**
@@ -52,18 +68,24 @@ export async function assembleModel(name: HubModelName, source: FileSource, opti
   const sizes = new Map(source.files.map(({ path, size }) => [path, size]));
   const entries = (paths: readonly string[]) => paths.map((path) => ({ path, size: sizes.get(path)! }));
   const plan = { name: modelNameText(name), format: chosen.format };
-  const check = async (weights: readonly string[], config: ModelPlan["config"]) => {
+  const check = async (weights: readonly string[], rest: Pick<ModelPlan, "config" | "head">) => {
     const weightBytes = entries(weights).reduce((sum, { size }) => sum + size, 0);
-    await options.check?.({ ...plan, config, weightBytes });
+    await options.check?.({ ...plan, ...rest, weightBytes, files: [...chosen.companions, ...weights] });
   };
   if (chosen.format === "gguf") {
-    await check(chosen.weights, undefined);
+    const head = options.check === undefined ? undefined : await source.head(chosen.weights[0]!);
+    await check(chosen.weights, { config: undefined, ...(head === undefined ? {} : { head }) });
     const needed = [...chosen.companions, ...chosen.weights];
     await source.obtain(needed, true);
     return { format: "gguf", path: join(source.folder, chosen.weights[0]!), files: entries(needed) };
   }
   if (!sizes.has(configFile)) throw new CheckpointLayoutError(`${name.repository} has no ${configFile}.`, "It is not a model in the layout of transformers.");
   if ((options.tokenizer ?? "required") === "required" && !sizes.has(tokenizerFile)) refuseTokenizer(name, chosen.companions);
+  if (options.weights === "left out") {
+    const needed = chosen.companions.filter((path) => !path.endsWith(".safetensors"));
+    await source.obtain(needed, true);
+    return { format: "safetensors", path: source.folder, files: entries(needed) };
+  }
   await source.obtain([configFile], false);
   const config = await readConfigFile(join(source.folder, configFile));
   const shards = chosen.index === undefined ? undefined : await shardsOf(source, chosen.index);
@@ -71,7 +93,7 @@ export async function assembleModel(name: HubModelName, source: FileSource, opti
   const weights = ofIndex ? shards : chosen.weights!;
   const missing = weights.find((path) => !sizes.has(path));
   if (missing !== undefined) throw new CheckpointLayoutError(`${chosen.index} of ${name.repository} names the shard ${missing}, which is missing.`, "Take another revision or copy of the model.");
-  await check(weights, config);
+  await check(weights, { config });
   const needed = [configFile, ...(ofIndex ? [chosen.index!] : []), ...chosen.companions, ...weights];
   await source.obtain(needed, true);
   // A file that was named is loaded as such; a folder is found with everything in it.

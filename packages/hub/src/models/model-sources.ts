@@ -6,7 +6,7 @@ import type { HubConnection, ListedFile } from "../connection/hub-connection.js"
 import type { HubSettings } from "../connection/hub-settings.js";
 import { type Repository, repositoryText } from "../connection/repository.js";
 import { storeFile } from "../download/store-file.js";
-import type { FileSource } from "./assemble-model.js";
+import type { FileHead, FileSource } from "./assemble-model.js";
 import { type ModelProgress, Transfer } from "./transfer.js";
 
 /** A commit, and what is done while its files are brought together. */
@@ -26,6 +26,7 @@ export async function cachedSource({ repository, commit, cache, settings, verify
   return {
     files,
     folder: cache.snapshot(commit),
+    head: () => Promise.resolve(undefined),
     async obtain(paths) {
       for (const path of paths) {
         const found = await cache.find(commit, path, verify === "hash", signal);
@@ -55,6 +56,13 @@ export class HubSource implements FileSource {
 
   /** For the connection: shown with the progress. */
   readonly waiting: (wait: NonNullable<ModelProgress["wait"]>) => void = (wait) => this.#transfer?.waiting(wait);
+
+  async head(path: string): Promise<FileHead | undefined> {
+    const file = this.files.find((each) => each.path === path)!;
+    const { cache, commit, signal } = this.request;
+    if (await cache.hasBlob(file.hash, file.size, false, signal)) return undefined;
+    return { fileBytes: file.size, read: (bytes) => this.hub.readHead(commit, file, bytes) };
+  }
 
   async obtain(paths: readonly string[], withRoom: boolean): Promise<void> {
     const { cache, commit, repository, verify, signal, onProgress } = this.request;

@@ -20,6 +20,15 @@ describe("a model of the hub", () => {
     expect(filesBelow(model.path)).toHaveLength(6);
   });
 
+  test("is fetched without its weights where only its tokenizer is wanted, and with them afterwards", async () => {
+    const { resolve, fetched } = await hubWith({ ...singleFile, "routers.safetensors": weights(12) });
+    const { path } = await resolve(modelName, { weights: "left out" });
+    expect(fetched()).toEqual([...companions.slice(1), "chat_template.jinja"]);
+    expect(readFileSync(join(path, "tokenizer.json"), "utf8")).toBe('{"model":{}}');
+    expect((await resolve()).path).toBe(path);
+    expect(fetched()).toContain("model.safetensors");
+  });
+
   test("in shards: those that its index names", async () => {
     const { resolve, fetched } = await hubWith({ ...sharded, "model-00003-of-00003.safetensors": weights(20) });
     const { hub, path } = await resolve();
@@ -79,7 +88,7 @@ describe("before weights are fetched", () => {
       throw new ModelConfigError("Not this one.");
     };
     await expect(resolve(modelName, { check })).rejects.toThrow(/Not this one/);
-    expect(plan).toEqual({ name: modelName, format: "safetensors", config: { architectures: ["Some"] }, weightBytes: 100_000 });
+    expect(plan).toEqual({ name: modelName, format: "safetensors", config: { architectures: ["Some"] }, weightBytes: 100_000, files: [...companions.slice(1), ...shards] });
     expect(fetched()).toEqual(["config.json", "model.safetensors.index.json"]);
   });
 

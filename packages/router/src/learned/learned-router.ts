@@ -1,6 +1,7 @@
 import { MemoryScope, UnsupportedRouterError } from "@elastic-attention/core";
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
 import { fromBFloat16, hostArray, toBFloat16, type Tensor } from "@elastic-attention/tensor";
+import { pooledQueries } from "./pooled-queries.js";
 import { routerLogits } from "../operations/router-logits.js";
 import type { RouterPooling } from "../operations/router-pooling.js";
 import type { PendingScores, RouterInput, ScoringRouter } from "../router.js";
@@ -20,7 +21,10 @@ export interface LearnedRouterOptions {
   readonly tieRule?: "float32" | "bfloat16";
 }
 
-/** The trained Attention Router (paper section 3.2): one per layer, shared by the layer's heads, no noise at inference. */
+/**
+ * The trained Attention Router (paper section 3.2): one per layer, shared by the layer's heads, no noise at inference. Weights
+ * that decide about whole layers (Flux Attention) look at the queries instead of the keys.
+ */
 export class LearnedRouter implements ScoringRouter {
   readonly name = "learned";
   readonly modes: readonly [AttentionMode, AttentionMode];
@@ -34,8 +38,14 @@ export class LearnedRouter implements ScoringRouter {
     return this.options.layers.reduce((sum, layer) => sum + (layer?.parameters ?? 0), 0);
   }
 
-  /** The kernel decides; attention can take the decision from the device. */
+  /** As its weights say. */
+  get decidesWholeLayers(): boolean {
+    return this.options.layers[0]?.decides === "layer";
+  }
+
+  /** The kernel decides about heads, and attention can take the decision from the device; about a layer the host does. */
   route(input: RouterInput): HeadPlan {
+    if (this.decidesWholeLayers) return this.#routeLayer(input);
     const { backend, keys, offsets } = input;
     using scope = new MemoryScope();
     const assignment = scope.track(backend.allocate([offsets.length - 1, keys.shape[1]!], "u8"));
@@ -52,20 +62,41 @@ export class LearnedRouter implements ScoringRouter {
 
   startScore(input: RouterInput): PendingScores {
     using logits = this.#logits(input);
-    return this.#pendingScores(logits);
+    return this.#pendingScores(logits, this.decidesWholeLayers ? input.keys.shape[1]! : 1);
+  }
+
+  #routeLayer(input: RouterInput): HeadPlan {
+    const [sequences, heads] = [input.offsets.length - 1, input.keys.shape[1]!];
+    using scope = new MemoryScope();
+    const logits = scope.track(this.#logits(input));
+    const source = scope.track(this.#pendingScores(logits, heads));
+    const decide = () => {
+      const scores = source.read();
+      return Array.from({ length: sequences }, (_, row) => Uint8Array.from(scores.subarray(row * heads, (row + 1) * heads), (score) => (score > 0 ? 0 : 1)));
+    };
+    const plan = HeadPlan.pending({ modes: this.modes, shape: [sequences, heads], decide, source, logits });
+    scope.move();
+    return plan;
   }
 
   /** Nothing to give back: the weights are their owner's. */
   [Symbol.dispose](): void {}
 
   /** @param assignment gets what the logits decide */
-  #logits({ backend, layer, keys, offsets }: RouterInput, assignment?: Tensor): Tensor {
+  #logits({ backend, layer, keys, queries, offsets }: RouterInput, assignment?: Tensor): Tensor {
     const weights = this.options.layers[layer];
     if (weights === undefined) throw new UnsupportedRouterError(`The router has no weights for layer ${layer}.`);
-    const output = backend.allocate([offsets.length - 1, keys.shape[1]!, weights.classes], "f32");
+    const rounding = this.options.tieRule ?? "float32";
+    const pooling = this.options.pooling ?? { kind: "boundary", tokens: 100 };
+    const heads = weights.decides === "layer" ? 1 : keys.shape[1]!;
+    const output = backend.allocate([offsets.length - 1, heads, weights.classes], "f32");
     try {
-      const rounding = this.options.tieRule ?? "float32";
-      const pooling = this.options.pooling ?? { kind: "boundary", tokens: 100 };
+      if (weights.decides === "layer") {
+        if (queries === undefined) throw new UnsupportedRouterError("A router of whole layers decides by the queries; it was given keys alone.");
+        using pooled = pooledQueries(queries, offsets, pooling);
+        backend.kernels.run(routerLogits, { keys: pooled.rows, offsets: pooled.offsets, weights, pooling: { kind: "mean" }, rounding, output });
+        return output;
+      }
       const decision = assignment === undefined ? {} : { decision: { assignment, threshold: this.#widestTie } };
       backend.kernels.run(routerLogits, { keys, offsets, weights, pooling, rounding, output, ...decision });
       return output;
@@ -75,18 +106,20 @@ export class LearnedRouter implements ScoringRouter {
     }
   }
 
-  #pendingScores(logits: Tensor): PendingScores {
+  /** @param heads that share each decision */
+  #pendingScores(logits: Tensor, heads: number): PendingScores {
     const download = logits.startDownload();
     return {
-      read: () => this.#scores(hostArray(download.read(), "f32")),
+      read: () => this.#scores(hostArray(download.read(), "f32"), heads),
       [Symbol.dispose]: () => download.dispose(),
     };
   }
 
   /** Lead of class 1 (retrieval) over class 0; 0 is a tie and goes to the sparse mode. */
-  #scores(values: ArrayLike<number>): Float32Array {
-    return Float32Array.from({ length: values.length / 2 }, (_, head) => {
-      const lead = values[2 * head + 1]! - values[2 * head]!;
+  #scores(values: ArrayLike<number>, heads: number): Float32Array {
+    return Float32Array.from({ length: (values.length / 2) * heads }, (_, head) => {
+      const at = 2 * Math.floor(head / heads);
+      const lead = values[at + 1]! - values[at]!;
       return Math.abs(lead) <= this.#widestTie ? 0 : lead;
     });
   }

@@ -9,10 +9,13 @@ export interface RouterLinear {
 
 /**
  * The two MLPs of one layer's Attention Router (reference semantics 1.3): the task MLP headDim → width → headDim and the
- * router MLP headDim → width → headDim → classes, SiLU between. 263 682 parameters at headDim 128, width 512.
+ * router MLP headDim → width → headDim → classes, SiLU between. 263 682 parameters at headDim 128, width 512. In Flux Attention
+ * (arXiv 2604.07394) the task MLP gives 2 · headDim features, and the decision is one for the whole layer.
  */
 export interface RouterWeights extends RouterMlps, Disposable {
   readonly headDim: number;
+  /** What a decision is about: each key-value head, by its pooled keys, or the layer, by the pooled queries of all heads. */
+  readonly decides: "heads" | "layer";
   /** 2: class 1 is the retrieval mode, class 0 the sparse mode. */
   readonly classes: number;
   readonly parameters: number;
@@ -49,6 +52,7 @@ export function routerWeightsOf(tensors: readonly Tensor[]): RouterWeights {
   return {
     ...mlps,
     headDim: mlps.taskMlp[0].weight.shape[1]!,
+    decides: mlps.taskMlp[1].weight.numRows === mlps.taskMlp[0].weight.shape[1] ? "heads" : "layer",
     classes: mlps.routerMlp[2].weight.numRows,
     parameters: tensors.reduce((sum, { numElements }) => sum + numElements, 0),
     [Symbol.dispose]: () => tensors.forEach((tensor) => tensor.dispose()),
@@ -78,7 +82,7 @@ export function hasRouterWeights(source: RouterTensorSource, prefix: string): bo
 }
 
 /**
- * Reads one layer's router as float32. Width and classes are taken from the shapes; training-only tensors
+ * Reads one layer's router as float32. Width, classes and what it decides are taken from the shapes; training-only tensors
  * (`log_temp`, `task_embedding`) are ignored.
  * @throws MissingTensorError, ShapeError, UnsupportedRouterError (one class: the sigmoid variant)
  */
@@ -109,8 +113,13 @@ export function loadRouterWeights(
   };
   try {
     const taskWidth = linear(0, undefined, headDim);
-    linear(1, headDim, taskWidth);
-    const routerWidth = linear(2, undefined, headDim);
+    const features = linear(1, undefined, taskWidth);
+    if (features !== headDim && features !== 2 * headDim) {
+      throw new UnsupportedRouterError(
+        `${prefix}${routerLinearNames[1]} gives ${features} features; a router of heads gives ${headDim}, one of whole layers ${2 * headDim}.`,
+      );
+    }
+    const routerWidth = linear(2, undefined, features);
     linear(3, headDim, routerWidth);
     const classes = linear(4, undefined, headDim);
     if (classes !== 2) {

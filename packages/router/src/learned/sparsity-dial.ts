@@ -1,4 +1,4 @@
-import { MemoryScope, ShapeError } from "@elastic-attention/core";
+import { MemoryScope, ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
 import { type Router, type RouterInput, type ScoringRouter, startScore } from "../router.js";
 
@@ -23,6 +23,12 @@ export class SparsityDial implements Router {
   constructor(private readonly options: SparsityDialOptions) {
     const { target, router } = options;
     if (!(target >= 0 && target <= 1)) throw new ShapeError(`Target sparsity must be between 0 and 1, found ${target}.`);
+    if (router.decidesWholeLayers === true) {
+      throw new UnsupportedRouterError(
+        "This model's routers decide about whole layers (Flux Attention); a target sparsity moves single heads.",
+        "Leave the target sparsity out, or choose a router of heads.",
+      );
+    }
     this.name = `${router.name} at ${target}`;
     this.modes = router.modes;
   }

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { CheckpointLayoutError, MissingTensorError } from "@elastic-attention/core";
+import { CheckpointLayoutError, GgufFormatError, MissingTensorError } from "@elastic-attention/core";
 import type { Checkpoint } from "../checkpoint.js";
-import type { ByteRange } from "../positional-file.js";
+import { type ByteRange, FileBeginning } from "../positional-file.js";
 import { GgufFile } from "./gguf-file.js";
 import type { GgufTensorEntry } from "./header.js";
 import type { GgufMetadata } from "./metadata.js";
@@ -40,6 +40,21 @@ export class GgufCheckpoint implements Checkpoint {
       return new GgufCheckpoint(path, files, owners);
     } catch (error) {
       for (const file of files) file.close();
+      throw error;
+    }
+  }
+
+  /**
+   * What the beginning of a file says of it, or of the first part of a model; values of its tensors can be read no further
+   * than the bytes go. Undefined where the header goes on behind them.
+   * @throws GgufFormatError
+   */
+  static ofBeginning(path: string, fileBytes: number, bytes: Uint8Array): GgufCheckpoint | undefined {
+    try {
+      const file = GgufFile.of(new FileBeginning(path, fileBytes, bytes));
+      return new GgufCheckpoint(path, [file], new Map([...file.tensors.keys()].map((name) => [name, file])));
+    } catch (error) {
+      if (GgufFormatError.isInstance(error) && error.problem === "truncated" && bytes.length < fileBytes) return undefined;
       throw error;
     }
   }

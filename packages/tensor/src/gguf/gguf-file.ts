@@ -1,5 +1,5 @@
 import { GgufFormatError, MissingTensorError } from "@elastic-attention/core";
-import { type ByteRange, PositionalFile, rangeWithin } from "../positional-file.js";
+import { type ByteRange, type ByteSource, PositionalFile, rangeWithin } from "../positional-file.js";
 import { type GgufTensorEntry, readHeader } from "./header.js";
 import { GgufMetadata } from "./metadata.js";
 
@@ -7,7 +7,7 @@ import { GgufMetadata } from "./metadata.js";
 export class GgufFile implements Disposable {
   private constructor(
     readonly path: string,
-    private readonly file: PositionalFile,
+    private readonly file: ByteSource,
     readonly version: number,
     readonly tensors: ReadonlyMap<string, GgufTensorEntry>,
     readonly metadata: GgufMetadata,
@@ -18,12 +18,17 @@ export class GgufFile implements Disposable {
     const file = PositionalFile.open(path);
     if (file === undefined) throw new GgufFormatError(path, "not-a-file", "is not a regular file.");
     try {
-      const { version, tensors, metadata } = readHeader(file);
-      return new GgufFile(path, file, version, tensors, new GgufMetadata(file, metadata));
+      return GgufFile.of(file);
     } catch (error) {
       file.close();
       throw error;
     }
+  }
+
+  /** Reads the header of a file, or of its beginning; the file becomes the reader's. @throws GgufFormatError */
+  static of(file: ByteSource): GgufFile {
+    const { version, tensors, metadata } = readHeader(file);
+    return new GgufFile(file.path, file, version, tensors, new GgufMetadata(file, metadata));
   }
 
   /** A tensor's place, type and shape. @throws MissingTensorError */

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { GgufFormatError, type GgufProblem } from "@elastic-attention/core";
-import type { PositionalFile } from "../positional-file.js";
+import type { ByteSource } from "../positional-file.js";
 
 /** Most bytes of a header: several times what the largest vocabularies take. */
 export const maxHeaderBytes = 48 << 20;
@@ -31,7 +31,7 @@ export class HeaderCursor {
   /** Stepped over. */
   #strings = 0;
 
-  constructor(private readonly file: PositionalFile) {
+  constructor(private readonly file: ByteSource) {
     this.#end = Math.min(file.size, maxHeaderBytes);
   }
 
@@ -77,7 +77,7 @@ export class HeaderCursor {
     if (this.#textBytes > maxTextBytes) throw this.fail("count-too-large", `${what} makes it ${this.#textBytes} bytes of names and texts, over ${maxTextBytes}.`);
     if (length <= windowBytes) return decode(this.bytes(length), () => this.fail("string-encoding", `${what} is not UTF-8.`));
     const bytes = Buffer.alloc(length);
-    this.file.readInto(bytes, this.#position);
+    if (this.file.readInto(bytes, this.#position) < length) throw this.truncated(`${what} has ${length} bytes`);
     this.skip(length, what);
     return decode(bytes, () => this.fail("string-encoding", `${what} is not UTF-8.`));
   }

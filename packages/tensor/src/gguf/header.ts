@@ -1,4 +1,4 @@
-import type { PositionalFile } from "../positional-file.js";
+import type { ByteSource } from "../positional-file.js";
 import { HeaderCursor } from "./header-cursor.js";
 import { ggufTensorTypes } from "./tensor-types.js";
 import { type GgufValueType, readScalar, scalarBytes, valueTypes } from "./value-types.js";
@@ -46,7 +46,7 @@ const [leastKeyBytes, leastTensorBytes] = [13, 32];
  * Reads a header and proves that its tensors lie within the file, aligned and without overlap.
  * @throws GgufFormatError
  */
-export function readHeader(file: PositionalFile): GgufHeader {
+export function readHeader(file: ByteSource): GgufHeader {
   const cursor = new HeaderCursor(file);
   const version = readVersion(cursor);
   const tensorCount = cursor.u64();

@@ -1,5 +1,5 @@
 import { GgufFormatError, GgufMetadataError } from "@elastic-attention/core";
-import type { PositionalFile } from "../positional-file.js";
+import type { ByteSource } from "../positional-file.js";
 import type { GgufArray, GgufValue } from "./header.js";
 import { decode } from "./header-cursor.js";
 import { readScalar, scalarBytes } from "./value-types.js";
@@ -10,7 +10,7 @@ import { readScalar, scalarBytes } from "./value-types.js";
  */
 export class GgufMetadata {
   constructor(
-    private readonly file: PositionalFile,
+    private readonly file: ByteSource,
     private readonly values: ReadonlyMap<string, GgufValue>,
   ) {}
 

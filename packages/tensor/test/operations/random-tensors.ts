@@ -1,5 +1,5 @@
+import { seededRandom } from "@elastic-attention/fixtures";
 import { type ReferenceBackend, type Tensor, writeFloats } from "../../src/index.js";
-import { seededRandom } from "../seeded-random.js";
 
 /** Values between center − 1 and center + 1. */
 export function randomTensor(backend: ReferenceBackend, shape: readonly number[], seed: number, center = 0): Tensor {

@@ -1,3 +1,5 @@
+import { mixBits } from "@elastic-attention/core";
+
 /**
  * Random numbers by place instead of by order: the number at (seed, ...counters) is the same whoever draws it and when,
  * so a resumed run, a recomputed layer and two ranks see the noise of the uninterrupted run of one rank.
@@ -5,9 +7,9 @@
 
 /** Uniform in (0, 1), 32 bits. Counters are whole numbers from 0. */
 export function counterUniform(seed: number, ...counters: readonly number[]): number {
-  let state = mix((seed >>> 0) ^ mix(Math.floor(seed / 2 ** 32) + 0x9e3779b9));
-  for (const counter of counters) state = mix(Math.imul(state ^ mix(counter + 0x85ebca6b), 0x9e3779b1) + 0x27d4eb2f);
-  return (mix(state ^ 0xc2b2ae35) + 0.5) / 2 ** 32;
+  let state = mixBits((seed >>> 0) ^ mixBits(Math.floor(seed / 2 ** 32) + 0x9e3779b9));
+  for (const counter of counters) state = mixBits(Math.imul(state ^ mixBits(counter + 0x85ebca6b), 0x9e3779b1) + 0x27d4eb2f);
+  return (mixBits(state ^ 0xc2b2ae35) + 0.5) / 2 ** 32;
 }
 
 /** Standard Gumbel noise, with the guards of the published code (reference semantics 1.5). */
@@ -29,12 +31,4 @@ export function counterPermutation(length: number, seed: number, ...counters: re
     [order[last], order[other]] = [order[other]!, order[last]!];
   }
   return order;
-}
-
-/** Full-avalanche 32-bit mixing: multiply and xor-shift rounds. */
-function mix(value: number): number {
-  let bits = value >>> 0;
-  bits = Math.imul(bits ^ (bits >>> 16), 0x7feb352d);
-  bits = Math.imul(bits ^ (bits >>> 15), 0x846ca68b);
-  return (bits ^ (bits >>> 16)) >>> 0;
 }

@@ -1,4 +1,4 @@
-import { ShapeError } from "@elastic-attention/core";
+import { ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
 import { routerLinearNames, routerParameters, type RouterWeights, routerWeightsOf } from "@elastic-attention/router";
 import type { Backend, Tensor } from "@elastic-attention/tensor";
 import { counterNormal } from "../relaxation/counter-noise.js";
@@ -47,6 +47,12 @@ export class RouterParameters {
   static fromWeights(layers: readonly RouterWeights[]): RouterParameters {
     const [first] = layers;
     if (first === undefined) throw new ShapeError("There are no routers.");
+    if (first.decides === "layer") {
+      throw new UnsupportedRouterError(
+        "These routers decide about whole layers (Flux Attention): they can be run, but not trained or analysed.",
+        "Train routers of heads for this model: `elastic-attention train` begins with new ones.",
+      );
+    }
     const shape = { numLayers: layers.length, headDim: first.headDim, width: first.taskMlp[0].weight.numRows, classes: first.classes === 1 ? 1 : 2 } as const;
     const parameters = new RouterParameters(shape, emptyLayers(shape));
     for (const [layer, weights] of layers.entries()) {

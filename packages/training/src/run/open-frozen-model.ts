@@ -1,10 +1,11 @@
+import { findModel, type FindModelOptions } from "@elastic-attention/generation";
 import type { Backend, FloatDType } from "@elastic-attention/tensor";
-import { findModelAdapter, openModelFiles, PretrainedModel, TrainingModel } from "@elastic-attention/transformer";
+import { checkModel, openModelFiles, PretrainedModel, TrainingModel } from "@elastic-attention/transformer";
 import { modelFingerprint } from "./model-fingerprint.js";
 import type { FrozenModel } from "./train-routers.js";
 
 export interface OpenFrozenModelOptions {
-  /** Folder with config.json, safetensors and tokenizer.json, or a GGUF file. */
+  /** A folder with config.json, safetensors and tokenizer.json, a GGUF file, or the name of a model on the Hugging Face hub: see `findModel`. */
   readonly path: string;
   readonly backend: Backend;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
@@ -13,19 +14,25 @@ export interface OpenFrozenModelOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Loads a model folder for training. @throws the errors of `PretrainedModel.open` */
+/** Loads a model for training, fetched where it has to be. @throws the errors of `findModel` and of `PretrainedModel.open` */
 export async function openFrozenModel(options: OpenFrozenModelOptions): Promise<FrozenModel & Disposable> {
-  using files = openModelFiles(options.path);
+  const { path } = await findModel(options.path, findOptions(options));
+  using files = openModelFiles(path);
+  const checked = checkModel(files);
   const fingerprint = modelFingerprint(files.checkpoint);
-  const model = await PretrainedModel.open(options);
+  const model = await PretrainedModel.open({ ...options, path, checked });
   return {
     directory: model.ggufPath ?? model.directory,
     spec: model.spec,
     sizes: model.sizes,
-    adapter: findModelAdapter(model.config),
+    adapter: checked.adapter,
     backend: options.backend,
     stepper: TrainingModel.share(model.decoder),
     fingerprint,
     [Symbol.dispose]: () => model[Symbol.dispose](),
   };
+}
+
+function findOptions({ backend, dtype, signal }: OpenFrozenModelOptions): FindModelOptions {
+  return { backend: backend.name, ...(dtype === undefined ? {} : { dtype }), ...(signal === undefined ? {} : { signal }) };
 }

@@ -12,8 +12,8 @@ export interface HeadPass {
   readonly runner: Runner;
   /** Asked for when queries and keys are there; undefined in a layer without positions. */
   rotation(): Rotation | undefined;
-  /** Sees the keys before RoPE (a router's input) and gives those to rotate: the same, or a copy where these are read again. */
-  beforeRotation?(key: Tensor): Tensor;
+  /** Sees keys and queries before RoPE (a router's input) and gives the keys to rotate: the same, or a copy where these are read again. */
+  beforeRotation?(key: Tensor, query: Tensor): Tensor;
   /** Takes rotated keys and values, [rows, keyValueHeads, headDim]. */
   store(key: Tensor, value: Tensor): void;
   /** Attention of rotated queries [rows, queryHeads, headDim]: the heads' outputs [rows, queryHeads · headDim]. */
@@ -28,8 +28,8 @@ export function* attendHeads(pass: HeadPass, { queryNorm, keyNorm }: LayerWeight
   const { runner, spec } = pass;
   const { query, key: plain, value } = splitHeads(queryKeyValue, spec);
   normalizeHeads(runner, spec, plain, keyNorm);
-  const key = pass.beforeRotation?.(plain) ?? plain;
   normalizeHeads(runner, spec, query, queryNorm);
+  const key = pass.beforeRotation?.(plain, query) ?? plain;
   const rotation = pass.rotation();
   if (rotation !== undefined) {
     const { rope, positions } = rotation;

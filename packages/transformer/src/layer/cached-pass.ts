@@ -6,8 +6,8 @@ import type { ForwardPass } from "./forward-pass.js";
 
 /** The attention of one layer over sequences that keep their keys and values in caches. */
 export interface CachedAttention extends Disposable {
-  /** Sees the keys before RoPE, [rows, keyValueHeads, headDim]; they are rotated in place when it returns. */
-  beforeRotation?(key: Tensor): void;
+  /** Sees keys and queries before RoPE, [rows, heads, headDim] each; they are rotated in place when it returns. */
+  beforeRotation?(key: Tensor, query: Tensor): void;
   /** Attention of rotated queries into `output`, [rows, queryHeads, headDim] each; the caches hold the new tokens. */
   attend(query: Tensor, output: Tensor, scores: AttentionScores): LayerSteps;
 }
@@ -29,8 +29,8 @@ export function cachedPass({ backend, spec, batch, workspace, rotations }: Forwa
         spec,
         runner: backend.kernels,
         rotation: () => rotations.of(layer),
-        beforeRotation(key: Tensor) {
-          attention.beforeRotation?.(key);
+        beforeRotation(key: Tensor, query: Tensor) {
+          attention.beforeRotation?.(key, query);
           return key;
         },
         store(key: Tensor, value: Tensor) {

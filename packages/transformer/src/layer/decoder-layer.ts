@@ -1,6 +1,8 @@
 import { linear, type Operation, type Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model/model-spec.js";
+import type { ExpertsFeedForward } from "../model/layer-spec.js";
 import type { LayerWeights, NormWeights } from "./decoder-weights.js";
+import type { ExpertTensors } from "./expert-feed-forward.js";
 import { feedForward } from "./feed-forward.js";
 import { normalize } from "./normalize.js";
 import { addPart, projectionOf } from "./residual.js";
@@ -29,6 +31,8 @@ export interface Scratch {
   gateUp(rows: number, features: number): Tensor;
   /** Shape of `gate`: where the activation goes. `gate` itself, unless it is read again. */
   activation(gate: Tensor): Tensor;
+  /** For a layer of experts. */
+  experts(rows: number, spec: ExpertsFeedForward): ExpertTensors;
 }
 
 /** The residual stream around a layer, [rows, hidden] each; one tensor thrice where it is updated in place. */

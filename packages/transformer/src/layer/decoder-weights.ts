@@ -1,4 +1,4 @@
-import type { LinearWeight, Tensor } from "@elastic-attention/tensor";
+import type { ExpertWeight, LinearWeight, Tensor } from "@elastic-attention/tensor";
 
 /** A packed matrix and its bias, if the model has one. */
 export interface Projection {
@@ -31,7 +31,7 @@ export interface LayerWeights {
 }
 
 /** Weights of the part behind the attention; their kind is that of the layer's spec. */
-export type FeedForwardWeights = DenseWeights;
+export type FeedForwardWeights = DenseWeights | ExpertsWeights;
 
 /** One MLP. */
 export interface DenseWeights {
@@ -39,6 +39,22 @@ export interface DenseWeights {
   /** Outputs: gate, then up; up alone without a gate. */
   readonly gateUp: Projection;
   readonly down: Projection;
+}
+
+/** The packed matrices of a layer's experts and their biases [experts, out], if the model has them. */
+export interface ExpertProjection {
+  readonly weight: ExpertWeight;
+  readonly bias?: Tensor;
+}
+
+/** Several MLPs and what chooses among them. */
+export interface ExpertsWeights {
+  readonly kind: "experts";
+  /** Scores the experts: [experts, hidden]. */
+  readonly router: Projection;
+  /** Outputs: gate, then up; up alone without a gate. */
+  readonly gateUp: ExpertProjection;
+  readonly down: ExpertProjection;
 }
 
 /** All weights of a decoder on a backend. */

@@ -28,7 +28,7 @@ export interface ForwardPass extends DecoderCore {
 
 /** Tokens, positions and activations of one pass, owned by `scope`; the residual stream holds the embeddings. */
 export function beginForward(core: DecoderCore, sequences: readonly SequenceTokens[], scope: MemoryScope, keepQueries = false): ForwardPass {
-  const { backend, spec, dtype, weights } = core;
+  const { backend, spec, dtype } = core;
   const batch = layOut(backend, sequences);
   scope.track(batch.ids);
   scope.track(batch.positions);

@@ -11,7 +11,7 @@ export interface PartOutput {
   /** Where the sum goes: `from` itself where the stream is updated in place. */
   readonly to: Tensor;
   /** Projects `input`, the part's own features, into `output` [rows, hidden], or adds it there. */
-  project(output: Tensor, accumulate: boolean): void;
+  readonly project: (output: Tensor, accumulate: boolean) => void;
   readonly norm: NormWeights | undefined;
 }
 

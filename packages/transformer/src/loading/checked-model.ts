@@ -13,6 +13,8 @@ export interface CheckedModel {
   readonly adapter: ModelAdapter;
   /** As the tensors have it: a head of its own where the file has one. */
   readonly spec: ModelSpec;
+  /** Whether the output projection is not the embedding although the config ties them. */
+  readonly hasOwnHead: boolean;
   /** Keys of the config, or of a GGUF file, that nobody here knows. */
   readonly unknownKeys: readonly string[];
   /** Tensors that are not used, but for those that are known to change nothing. */
@@ -53,7 +55,7 @@ export function checkModel(files: ModelFiles, adapter?: ModelAdapter): CheckedMo
     ...keyNotes(unknownKeys),
     ...tensorNotes(unreadTensors),
   ];
-  return { files, adapter: interpreted.adapter, spec, unknownKeys, unreadTensors, notes };
+  return { files, adapter: interpreted.adapter, spec, hasOwnHead: ownHead, unknownKeys, unreadTensors, notes };
 }
 
 function keyNotes(keys: readonly string[]): string[] {

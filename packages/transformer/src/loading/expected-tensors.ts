@@ -13,8 +13,8 @@ export interface ExpectedTensor {
   readonly bias: boolean;
 }
 
-/** Every tensor that loading reads, biases beside their weights. */
-export function* expectedTensors(adapter: Pick<ModelAdapter, "fused">, spec: ModelSpec): Generator<ExpectedTensor> {
+/** Every tensor that loading reads, biases beside their weights; but for experts in joined tensors (`JoinedExperts`). */
+export function* expectedTensors(adapter: Pick<ModelAdapter, "fused" | "expertLayout">, spec: ModelSpec): Generator<ExpectedTensor> {
   const { hiddenSize, vocabularySize, norm } = spec;
   const table = { layer: 0, shape: [vocabularySize, hiddenSize], bias: false };
   yield { role: "embedding", ...table };
@@ -59,9 +59,18 @@ function attentionMatrices({ fused = [] }: Pick<ModelAdapter, "fused">, spec: Mo
   ];
 }
 
-function feedForwardMatrices({ fused = [] }: Pick<ModelAdapter, "fused">, { hiddenSize, layers }: ModelSpec, layer: number): Matrix[] {
+function feedForwardMatrices({ fused = [], expertLayout = "each" }: Pick<ModelAdapter, "fused" | "expertLayout">, { hiddenSize, layers }: ModelSpec, layer: number): Matrix[] {
   const { feedForward } = layers[layer]!;
   const { intermediateSize, gated, bias } = feedForward;
+  if (feedForward.kind === "experts") {
+    const router: Matrix = { role: "expertRouter", shape: [feedForward.numExperts, hiddenSize], bias: feedForward.routerBias };
+    const expertRoles: readonly WeightRole[] = gated ? ["expertGate", "expertUp"] : ["expertUp"];
+    const matrices = (expert: number): Matrix[] => [
+      ...expertRoles.map((role): Matrix => ({ role, expert, shape: [intermediateSize, hiddenSize], bias })),
+      { role: "expertDown", expert, shape: [hiddenSize, intermediateSize], bias },
+    ];
+    return expertLayout === "joined" ? [router] : [router, ...Array.from({ length: feedForward.numExperts }, (_, expert) => matrices(expert)).flat()];
+  }
   const down: Matrix = { role: "down", shape: [hiddenSize, intermediateSize], bias };
   if (gated && fused.includes("gateUp")) return [{ role: "gateUp", shape: [innerFeatures(feedForward), hiddenSize], bias }, down];
   const roles: readonly WeightRole[] = gated ? ["gate", "up"] : ["up"];

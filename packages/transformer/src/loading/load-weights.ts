@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { MemoryScope, ModelConfigError } from "@elastic-attention/core";
 import {
+  allocateExperts,
   type Backend,
   cast,
   type Checkpoint,
@@ -10,17 +11,20 @@ import {
   hostArray,
   type LinearWeight,
   packBlocks,
+  packExpert,
   packLinear,
   type Tensor,
   weightFormats,
 } from "@elastic-attention/tensor";
-import type { DecoderWeights, FeedForwardWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
+import type { DecoderWeights, ExpertProjection, FeedForwardWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
 import { biasName, checkWeights } from "./check-weights.js";
 import { layerNorms } from "./expected-tensors.js";
 import { findNotFinite, hostFloats } from "./host-floats.js";
 import type { FusedRole, ModelAdapter, WeightRole } from "../model/model-adapter.js";
+import type { ExpertsFeedForward } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
-import { notFinite, unpackRows } from "./unpack-rows.js";
+import { joinedExperts } from "./joined-experts.js";
+import { notFinite, SliceBuffers, unpackRows } from "./unpack-rows.js";
 
 /** Whether matrices in blocks are unpacked to the compute dtype while they are loaded, or computed on as they are stored. */
 export type StoredWeights = "unpacked" | "stored";
@@ -78,8 +82,15 @@ function loadLayer(reader: WeightReader, spec: ModelSpec, layer: number): LayerW
 
 function loadFeedForward(reader: WeightReader, spec: ModelSpec, layer: number): FeedForwardWeights {
   const { feedForward } = spec.layers[layer]!;
-  if (feedForward.kind === "experts") throw new ModelConfigError("Layers of experts are not supported.");
   const { gated, bias } = feedForward;
+  if (feedForward.kind === "experts") {
+    return {
+      kind: "experts",
+      router: reader.projection(["expertRouter"], layer, feedForward.routerBias),
+      gateUp: reader.experts("expertGateUp", gated ? ["expertGate", "expertUp"] : ["expertUp"], layer, feedForward),
+      down: reader.experts("expertDown", ["expertDown"], layer, feedForward),
+    };
+  }
   return {
     kind: "dense",
     gateUp: reader.projection(gated ? (reader.fused("gateUp") ?? ["gate", "up"]) : ["up"], layer, bias),
@@ -89,6 +100,7 @@ function loadFeedForward(reader: WeightReader, spec: ModelSpec, layer: number): 
 
 /** Reads weights by role from a checkpoint onto a backend. */
 class WeightReader {
+  readonly #buffers = new SliceBuffers();
   /** Matrices whose values are checked where they are, and the numbers of the first broken elements. */
   readonly #checked: { readonly name: string; readonly found: Tensor }[] = [];
 
@@ -145,7 +157,31 @@ class WeightReader {
     const weight = this.#weight(names);
     if (!withBias) return { weight };
     const values = names.map((name) => this.#floats(biasName(name)));
-    return { weight, bias: this.#upload(Float32Array.from(values.flatMap((part) => Array.from(part)))) };
+    return { weight, bias: this.#upload(joinFloats(values)) };
+  }
+
+  /**
+   * The matrices of a layer's experts, packed, and their biases.
+   * @param joined role of the tensor that holds all of them, in checkpoints that have one
+   * @param roles of the tensors of one expert in the others, joined along their outputs
+   */
+  experts(joined: "expertGateUp" | "expertDown", roles: readonly WeightRole[], layer: number, { numExperts, bias }: ExpertsFeedForward): ExpertProjection {
+    const { backend, checkpoint, adapter, spec, dtype } = this.options;
+    const source = adapter.expertLayout === "joined" ? joinedExperts(checkpoint, adapter, spec, layer, joined) : undefined;
+    const names = (expert: number) => roles.map((role) => adapter.weightName(role, layer, expert));
+    const [outFeatures, inFeatures] = source?.size ?? [names(0).reduce((sum, name) => sum + checkpoint.entry(name).shape[0]!, 0), checkpoint.entry(names(0)[0]!).shape[1]!];
+    const weight = this.scope.track(backend.kernels.run(allocateExperts, { numExperts, outFeatures, inFeatures, dtype }));
+    for (let expert = 0; expert < numExperts; expert++) {
+      using matrices = new MemoryScope();
+      const weights =
+        source === undefined
+          ? names(expert).map((name) => this.#matrix(name, matrices))
+          : [matrices.track(backend.upload(source.matrix(expert), source.size, "f32"))];
+      backend.kernels.run(packExpert, { experts: weight, expert, weights });
+    }
+    if (!bias) return { weight };
+    const values = source?.biases() ?? joinFloats(Array.from({ length: numExperts }, (_, expert) => names(expert)).flat().map((name) => this.#floats(biasName(name))));
+    return { weight, bias: this.scope.track(backend.upload(values, [numExperts, outFeatures], "f32")) };
   }
 
   /** Waits for everything that was read. @throws ModelConfigError naming the first matrix that is damaged */
@@ -196,7 +232,7 @@ class WeightReader {
     const { backend, checkpoint } = this.options;
     const { type } = checkpoint.entry(name);
     if (isBlocked(type)) {
-      unpackRows(target, checkpoint, name);
+      unpackRows(target, checkpoint, name, this.#buffers);
       return;
     }
     if (elementDType(type) === target.dtype) {
@@ -214,7 +250,7 @@ class WeightReader {
     const dtype = isBlocked(type) ? this.options.dtype : elementDType(type);
     if (dtype !== "f32" && dtype !== "bf16" && dtype !== "f16") return scope.track(backend.upload(this.#floats(name), shape, "f32"));
     const matrix = scope.track(backend.allocate(shape, dtype));
-    if (isBlocked(type)) unpackRows(matrix, checkpoint, name);
+    if (isBlocked(type)) unpackRows(matrix, checkpoint, name, this.#buffers);
     else this.#read(matrix, name);
     return matrix;
   }
@@ -251,6 +287,10 @@ class WeightReader {
     if (index >= 0) throw notFinite(name, index);
     return values;
   }
+}
+
+function joinFloats(parts: readonly Float32Array[]): Float32Array {
+  return Float32Array.from(parts.flatMap((part) => Array.from(part)));
 }
 
 /** Whether a format keeps several elements under one scale. */

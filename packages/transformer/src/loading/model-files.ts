@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { CheckpointLayoutError } from "@elastic-attention/core";
-import { type Checkpoint, SafetensorsCheckpoint } from "@elastic-attention/tensor";
+import { type Checkpoint, type GgufMetadata, SafetensorsCheckpoint } from "@elastic-attention/tensor";
 import { ModelConfig } from "../model/model-config.js";
 import { openGgufModel } from "./gguf/open-gguf-model.js";
 
@@ -11,6 +11,8 @@ export interface ModelFiles extends Disposable {
   readonly directory: string;
   /** The GGUF file, or its first part, which then has the tokenizer too; undefined for a model in safetensors. */
   readonly ggufPath: string | undefined;
+  /** Its metadata, where there is a GGUF file; valid until the files are closed. */
+  readonly ggufMetadata: GgufMetadata | undefined;
   readonly config: ModelConfig;
   /** Tensors under the names of transformers. */
   readonly checkpoint: Checkpoint;
@@ -27,14 +29,14 @@ export interface ModelFiles extends Disposable {
 export function openModelFiles(path: string): ModelFiles {
   const ggufPath = findGguf(path);
   if (ggufPath !== undefined) {
-    const { config, checkpoint, unknownKeys } = openGgufModel(ggufPath);
-    return { directory: dirname(ggufPath), ggufPath, config, checkpoint, unknownKeys, [Symbol.dispose]: () => checkpoint.close() };
+    const { config, checkpoint, metadata: ggufMetadata, unknownKeys } = openGgufModel(ggufPath);
+    return { directory: dirname(ggufPath), ggufPath, ggufMetadata, config, checkpoint, unknownKeys, [Symbol.dispose]: () => checkpoint.close() };
   }
   const checkpoint = SafetensorsCheckpoint.open(path);
   try {
     const directory = statSync(path).isDirectory() ? path : dirname(path);
     const config = ModelConfig.read(directory);
-    return { directory, ggufPath, config, checkpoint, unknownKeys: [], [Symbol.dispose]: () => checkpoint.close() };
+    return { directory, ggufPath, ggufMetadata: undefined, config, checkpoint, unknownKeys: [], [Symbol.dispose]: () => checkpoint.close() };
   } catch (error) {
     checkpoint.close();
     throw error;

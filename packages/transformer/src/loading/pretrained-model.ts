@@ -1,18 +1,17 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { MemoryScope } from "@elastic-attention/core";
+import { MemoryScope, OutOfMemoryError } from "@elastic-attention/core";
 import type { AttentionMode } from "@elastic-attention/attention";
-import { hasRouterWeights, LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
-import type { Backend, Checkpoint, FloatDType } from "@elastic-attention/tensor";
+import { LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
+import type { Backend, FloatDType } from "@elastic-attention/tensor";
 import { DecoderModel, type RandomModelOptions } from "../decoder-model.js";
 import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "../model/elastic-spec.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
-import { type ModelSpec, routedLayers } from "../model/model-spec.js";
+import { computeDType, type ModelSpec, routedLayers } from "../model/model-spec.js";
+import { predictWeightBytes } from "../memory/weight-memory.js";
 import { checkModel, type CheckedModel } from "./checked-model.js";
 import type { StoredWeights } from "./load-weights.js";
-import { openModelFiles } from "./model-files.js";
-import { type LoadedRouters, loadRouterFile, loadRouters, routerFileName } from "./router-file.js";
+import { type ModelFiles, openModelFiles } from "./model-files.js";
+import { hasOwnRouters, loadRouterFile, loadRouters, routerFileOf } from "./router-file.js";
 
 export interface OpenModelOptions {
   /** Folder with config.json and safetensors, a .safetensors file beside a config.json, or a GGUF file. */
@@ -52,6 +51,8 @@ export class PretrainedModel implements Disposable {
     /** The GGUF file that it was loaded from, which has its tokenizer; undefined for other models. */
     readonly ggufPath: string | undefined,
     readonly config: ModelConfig,
+    /** What reads its layout. */
+    readonly adapter: ModelAdapter | undefined,
     readonly spec: ModelSpec,
     readonly decoder: DecoderModel,
     private readonly settings: RouterSettings,
@@ -71,15 +72,17 @@ export class PretrainedModel implements Disposable {
     const { files, adapter, spec, notes } = options.checked ?? checkModel(opened!, options.adapter);
     const { directory, ggufPath, config, checkpoint } = files;
     const own = { spec: spec.elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
-    const dtype = options.dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
+    const dtype = options.dtype ?? computeDType(spec);
     using scope = new MemoryScope();
-    const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype }));
-    const beside = join(directory, routerFileName);
-    const file = options.routers ?? (existsSync(beside) ? beside : undefined);
-    const { layers, elastic } = routersOf(file, backend, config, checkpoint, adapter, spec);
+    // What can be refused is refused before the weights are read: they take long.
+    const file = routerFileOf(directory, options.routers);
+    const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend);
     for (const layer of layers) scope.track(layer);
+    // The prediction knows unpacked weights only; stored ones are refused where they do not fit, while they are loaded.
+    if (options.weights !== "stored") checkMemory(backend, spec, dtype, path);
+    const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype }));
     const { spec: modes, ...settings } = elastic ?? own;
-    return new PretrainedModel(directory, ggufPath, config, { ...spec, elastic: modes }, decoder, settings, layers, file, notes, scope.move());
+    return new PretrainedModel(directory, ggufPath, config, adapter, { ...spec, elastic: modes }, decoder, settings, layers, file, notes, scope.move());
   }
 
   /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
@@ -89,7 +92,7 @@ export class PretrainedModel implements Disposable {
     const settings = { sizes, pooling: { kind: "boundary", tokens: 100 } } as const;
     using scope = new MemoryScope();
     const decoder = scope.track(DecoderModel.random(options));
-    return new PretrainedModel("", undefined, config, spec, decoder, settings, [], undefined, [], scope.move());
+    return new PretrainedModel("", undefined, config, undefined, spec, decoder, settings, [], undefined, [], scope.move());
   }
 
   /** Sizes of the sparse modes that its routers were trained for. */
@@ -114,17 +117,15 @@ export class PretrainedModel implements Disposable {
   }
 }
 
-/** From the file, else from the checkpoint; no layers when it has none. */
-function routersOf(
-  routers: string | undefined,
-  backend: Backend,
-  config: ModelConfig,
-  checkpoint: Checkpoint,
-  adapter: ModelAdapter,
-  spec: ModelSpec,
-): LoadedRouters {
-  if (routers !== undefined) return loadRouterFile(routers, adapter, spec, backend);
-  const published = config.architecture.startsWith("Paw");
-  const has = published || routedLayers(spec).some((layer) => hasRouterWeights(checkpoint, adapter.weightName("router", layer)));
-  return { layers: has ? loadRouters(checkpoint, adapter, spec, backend) : [], elastic: undefined };
+/** Routers of the checkpoint itself; none when it has none. */
+function ownRouters(files: ModelFiles, adapter: ModelAdapter, spec: ModelSpec, backend: Backend): readonly RouterWeights[] {
+  return hasOwnRouters(files, adapter, spec) ? loadRouters(files.checkpoint, adapter, spec, backend) : [];
+}
+
+/** Before weights are read, which take nearly all of it. @throws OutOfMemoryError */
+function checkMemory(backend: Backend, spec: ModelSpec, dtype: FloatDType, path: string): void {
+  const { liveBytes, limitBytes } = backend.memory();
+  const needed = predictWeightBytes(spec, dtype);
+  if (limitBytes === undefined || liveBytes + needed <= limitBytes) return;
+  throw new OutOfMemoryError(backend.name, needed, liveBytes, limitBytes, `the weights of ${path} in ${dtype}`, "Take a smaller model, or a device or limit with more memory.");
 }

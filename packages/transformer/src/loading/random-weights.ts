@@ -1,7 +1,7 @@
-import { type MemoryScope, ModelConfigError } from "@elastic-attention/core";
-import { type Backend, fillNormal, type FloatDType, packLinear, type Tensor } from "@elastic-attention/tensor";
-import type { DecoderWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
-import { innerFeatures, type LayerSpec } from "../model/layer-spec.js";
+import type { MemoryScope } from "@elastic-attention/core";
+import { allocateExperts, type Backend, fillNormal, type FloatDType, packExpert, packLinear, type Tensor } from "@elastic-attention/tensor";
+import type { DecoderWeights, ExpertProjection, FeedForwardWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
+import { type FeedForwardSpec, innerFeatures, type LayerSpec } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { layerNorms } from "./expected-tensors.js";
 
@@ -35,19 +35,40 @@ export function makeRandomWeights(backend: Backend, spec: ModelSpec, dtype: Floa
     const [queryHeads, keyHeads] = spec.queryKeyNorm === "head" ? [1, 1] : [numQueryHeads, numKeyValueHeads];
     return { queryNorm: vector(queryHeads * headDim, 1), keyNorm: vector(keyHeads * headDim, 1) };
   };
+  const experts = (numExperts: number, outFeatures: number, inFeatures: number, withBias: boolean): ExpertProjection => {
+    const weight = scope.track(backend.kernels.run(allocateExperts, { numExperts, outFeatures, inFeatures, dtype }));
+    for (let expert = 0; expert < numExperts; expert++) {
+      using matrix = normal(outFeatures, inFeatures);
+      backend.kernels.run(packExpert, { experts: weight, expert, weights: [matrix] });
+    }
+    const zeros = new Float32Array(withBias ? numExperts * outFeatures : 0);
+    return withBias ? { weight, bias: scope.track(backend.upload(zeros, [numExperts, outFeatures], "f32")) } : { weight };
+  };
+  const feedForwardOf = (feedForward: FeedForwardSpec): FeedForwardWeights => {
+    const { intermediateSize, bias } = feedForward;
+    if (feedForward.kind === "dense") {
+      return {
+        kind: "dense",
+        gateUp: projection(innerFeatures(feedForward), hiddenSize, bias),
+        down: projection(hiddenSize, intermediateSize, bias),
+      };
+    }
+    const { numExperts, routerBias } = feedForward;
+    return {
+      kind: "experts",
+      router: projection(numExperts, hiddenSize, routerBias),
+      gateUp: experts(numExperts, innerFeatures(feedForward), hiddenSize, bias),
+      down: experts(numExperts, hiddenSize, intermediateSize, bias),
+    };
+  };
   const layer = ({ feedForward }: LayerSpec): LayerWeights => {
-    if (feedForward.kind === "experts") throw new ModelConfigError("Layers of experts are not supported.");
     return {
       ...Object.fromEntries(layerNorms(spec).map((role) => [role, norm()])),
       ...headNorms(),
       ...(spec.attentionSinks ? { sinks: vector(numQueryHeads, 0) } : {}),
       queryKeyValue: projection(queries + 2 * numKeyValueHeads * headDim, hiddenSize, spec.queryKeyValueBias),
       attentionOutput: projection(hiddenSize, queries, spec.attentionOutputBias),
-      feedForward: {
-        kind: "dense",
-        gateUp: projection(innerFeatures(feedForward), hiddenSize, feedForward.bias),
-        down: projection(hiddenSize, feedForward.intermediateSize, feedForward.bias),
-      },
+      feedForward: feedForwardOf(feedForward),
     };
   };
   return {

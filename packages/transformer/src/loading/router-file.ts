@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
 import { hasRouterWeights, loadRouterWeights, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
 import { type Backend, type Checkpoint, SafetensorsCheckpoint, SafetensorsFile } from "@elastic-attention/tensor";
@@ -6,6 +8,7 @@ import { hostFloats } from "./host-floats.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
 import { type ModelSpec, routedLayers } from "../model/model-spec.js";
+import type { ModelFiles } from "./model-files.js";
 
 /** File of routers alone that a model folder may hold: it takes the place of routers in the checkpoint. */
 export const routerFileName = "routers.safetensors";
@@ -13,12 +16,26 @@ export const routerFileName = "routers.safetensors";
 /** Value of `format` in the metadata of a file that holds routers alone. */
 export const routerFileFormat = "elastic-attention routers";
 
+const trainedFileHint = "Name a file that `elastic-attention train` wrote.";
+
 /** Routers that came with a checkpoint or in a file of their own, and what they were trained for. */
 export interface LoadedRouters {
   /** One for each layer that sees the whole context (`routedLayers`); the caller disposes each. */
   readonly layers: readonly RouterWeights[];
   /** Modes and sizes that the file names; undefined when it names none. */
   readonly elastic: { readonly spec: ElasticSpec; readonly sizes: ElasticSizes; readonly pooling: RouterPooling } | undefined;
+}
+
+/** The file of routers alone that decides for a model: the one that was asked for, else that of its folder. */
+export function routerFileOf(directory: string, asked?: string): string | undefined {
+  const beside = join(directory, routerFileName);
+  return asked ?? (existsSync(beside) ? beside : undefined);
+}
+
+/** Whether a checkpoint holds routers, or by its architecture must. */
+export function hasOwnRouters({ config, checkpoint }: Pick<ModelFiles, "config" | "checkpoint">, adapter: ModelAdapter, spec: ModelSpec): boolean {
+  const isIn = (layer: number) => hasRouterWeights(checkpoint, adapter.weightName("router", layer));
+  return config.architecture.startsWith("Paw") || routedLayers(spec).some(isIn);
 }
 
 /** Reads the routers of every layer that sees the whole context from an open checkpoint. @throws MissingTensorError, ShapeError, UnsupportedRouterError */
@@ -37,16 +54,17 @@ export function loadRouters(checkpoint: Checkpoint, adapter: ModelAdapter, spec:
 
 /**
  * Reads a file of routers alone, for any base checkpoint of the same layers and head dimension.
- * @throws UnsupportedRouterError for a file without routers, ShapeError for routers of another model
+ * @throws UnsupportedRouterError for a file without routers and for none, ShapeError for routers of another model
  */
 export function loadRouterFile(path: string, adapter: ModelAdapter, spec: ModelSpec, backend: Backend): LoadedRouters {
+  if (!existsSync(path)) throw new UnsupportedRouterError(`${path} does not exist.`, trainedFileHint);
   using file = SafetensorsFile.open(path);
   const given = file.metadata.get("elastic");
   using checkpoint = SafetensorsCheckpoint.open(path);
   const routed = routedLayers(spec);
   const has = (layer: number) => hasRouterWeights(checkpoint, adapter.weightName("router", layer));
   if (!Array.from({ length: spec.numLayers }, (_, layer) => layer).some(has)) {
-    throw new UnsupportedRouterError(`${path} holds no routers for a model of this layout.`, "Name a file that `elastic-attention train` wrote.");
+    throw new UnsupportedRouterError(`${path} holds no routers for a model of this layout.`, trainedFileHint);
   }
   const missing = routed.find((layer) => !has(layer));
   if (missing !== undefined || has(spec.numLayers)) {

@@ -15,6 +15,7 @@ import { tablePositions } from "../layer/rotation/rotary-table.js";
 import { widestFeedForward } from "../model/layer-spec.js";
 import { type ModelSpec, routedLayers } from "../model/model-spec.js";
 import { slidingModes } from "../model/sliding-modes.js";
+import { expertWorkspaceBytes } from "./expert-memory.js";
 import { predictWeightBytes } from "./weight-memory.js";
 
 /** What the memory of a prefill depends on besides the model. */
@@ -80,7 +81,7 @@ export function predictMemory(spec: ModelSpec, question: MemoryQuestion): Memory
   const chunk = Math.min(rows, chunkRows);
   const perRow = hiddenSize + (numQueryHeads + 2 * numKeyValueHeads) * headDim;
   const positionBytes = rows * 8;
-  const activationBytes = size * (rows * perRow + chunk * (hiddenSize + widestFeedForward(spec.layers))) + positionBytes + ownTableBytes(spec, sequences);
+  const activationBytes = size * (rows * perRow + chunk * (hiddenSize + widestFeedForward(spec.layers))) + expertWorkspaceBytes(spec.layers, chunk, hiddenSize, dtype) + positionBytes + ownTableBytes(spec, sequences);
   const { keyValueBytes, mostBytes } = predictKeyValues(spec, question);
   const numLogitsRows = sum(sequences, ({ tokens }) => Math.min(logitsRows, tokens));
   const logitsBytes = numLogitsRows * (size * hiddenSize + 4 * vocabularySize);

@@ -1,6 +1,7 @@
 import { dtypeByteSize, type FloatDType } from "@elastic-attention/tensor";
 import { widestFeedForward } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
+import { expertWorkspaceBytes } from "./expert-memory.js";
 import { lossChunkRows } from "../training/language-model-loss.js";
 
 /** Rows that norms, projections and the MLP take at a time in training. */
@@ -27,7 +28,9 @@ export function predictTrainingMemory(
   const logSumExp = 3 * numQueryHeads * 4;
   // What the parts give is kept where a norm or a scale follows it.
   const partOutput = spec.normPlaces === "before" && spec.residualScale === 1 ? 0 : hiddenSize;
-  const mlpChunk = Math.min(chunkRows, rows) * size * 2 * (hiddenSize + partOutput + widestFeedForward(spec.layers) + widestActivation(spec.layers));
+  const chunk = Math.min(chunkRows, rows);
+  const expertChunk = expertWorkspaceBytes(spec.layers, chunk, hiddenSize, dtype) + chunk * size * widestExpertOutput(spec);
+  const mlpChunk = chunk * size * 2 * (hiddenSize + partOutput + widestFeedForward(spec.layers) + widestActivation(spec.layers)) + 2 * expertChunk;
   const lossChunk = Math.min(lossChunkRows, rows) * (vocabularySize * (4 * (spec.logitsSoftCap === undefined ? 1 : 2) + (dtype === "f32" ? 0 : size)) + 2 * hiddenSize * size);
   return rows * (size * (checkpoints + values + gradients) + logSumExp) + Math.max(mlpChunk, lossChunk);
 }
@@ -38,5 +41,11 @@ export function keptAttentionBytes({ headDim, numQueryHeads }: ModelSpec, dtype:
 }
 
 function widestActivation(layers: ModelSpec["layers"]): number {
-  return Math.max(...layers.map(({ feedForward: { intermediateSize } }) => intermediateSize));
+  return Math.max(0, ...layers.map(({ feedForward }) => (feedForward.kind === "dense" ? feedForward.intermediateSize : 0)));
+}
+
+/** Activations and outputs of the experts of one row: what training keeps beside a forward pass's memory. */
+function widestExpertOutput({ layers, hiddenSize }: ModelSpec): number {
+  const widths = layers.map(({ feedForward }) => (feedForward.kind === "experts" ? feedForward.expertsPerToken * (feedForward.intermediateSize + hiddenSize) : 0));
+  return Math.max(0, ...widths);
 }

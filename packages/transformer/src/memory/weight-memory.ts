@@ -1,5 +1,5 @@
 import { dtypeByteSize, type FloatDType, type Tensor } from "@elastic-attention/tensor";
-import type { DecoderWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
+import type { DecoderWeights, ExpertProjection, FeedForwardWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
 import { layerParameters, type ModelSpec, normVectors } from "../model/model-spec.js";
 
 /** Bytes of a model's weights as they are loaded: matrices in `dtype`, norms and biases in f32. */
@@ -18,11 +18,15 @@ export function predictWeightBytes(spec: ModelSpec, dtype: FloatDType): number {
 /** Bytes that weights take on their backend. */
 export function weightBytes({ embedding, layers, finalNorm, output }: DecoderWeights): number {
   const tensors = (...all: readonly (Tensor | undefined)[]) => all.reduce((sum, tensor) => sum + (tensor?.storage.byteLength ?? 0), 0);
-  const projections = (...all: readonly Projection[]) => all.reduce((sum, { weight, bias }) => sum + weight.byteLength + tensors(bias), 0);
+  const projections = (...all: readonly (Projection | ExpertProjection)[]) => all.reduce((sum, { weight, bias }) => sum + weight.byteLength + tensors(bias), 0);
   const norms = (...all: readonly (NormWeights | undefined)[]) => all.reduce((sum, norm) => sum + tensors(norm?.gain, norm?.bias), 0);
   const layerBytes = ({ queryNorm, keyNorm, sinks, queryKeyValue, attentionOutput, feedForward, ...layer }: LayerWeights) =>
     norms(layer.attentionNorm, layer.attentionOutputNorm, layer.mlpNorm, layer.mlpOutputNorm) +
     tensors(queryNorm, keyNorm, sinks) +
-    projections(queryKeyValue, attentionOutput, feedForward.gateUp, feedForward.down);
+    projections(queryKeyValue, attentionOutput, ...feedForwardProjections(feedForward));
   return layers.reduce((sum, layer) => sum + layerBytes(layer), tensors(embedding) + norms(finalNorm) + projections(output));
+}
+
+function feedForwardProjections(weights: FeedForwardWeights): readonly (Projection | ExpertProjection)[] {
+  return [weights.gateUp, weights.down, ...(weights.kind === "experts" ? [weights.router] : [])];
 }

@@ -1,8 +1,10 @@
 import { MemoryScope } from "@elastic-attention/core";
 import type { Backend, FloatDType, Tensor } from "@elastic-attention/tensor";
 import type { RowRange, Scratch } from "../layer/decoder-layer.js";
-import { widestFeedForward } from "../model/layer-spec.js";
+import type { ExpertTensors } from "../layer/expert-feed-forward.js";
+import { type ExpertsFeedForward, widestFeedForward } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
+import { ExpertWorkspace } from "./expert-memory.js";
 
 /**
  * Activations of one forward pass, allocated once and used by every layer in turn. Only the residual stream and one
@@ -21,6 +23,7 @@ export class Workspace implements Scratch, Disposable {
   readonly #normed: Tensor;
   /** [chunk, features]: of the widest layer. */
   readonly #gateUp: Tensor;
+  readonly #experts: ExpertWorkspace;
   readonly #scope = new MemoryScope();
 
   constructor(
@@ -44,6 +47,7 @@ export class Workspace implements Scratch, Disposable {
       this.attention = keepQueries ? allocate(numTokens, queries) : this.queryKeyValue.columns(0, queries);
       this.#normed = allocate(chunk, hiddenSize);
       this.#gateUp = allocate(chunk, widestFeedForward(spec.layers));
+      this.#experts = new ExpertWorkspace(backend, this.#scope, spec.layers, chunk, hiddenSize, dtype);
     } catch (error) {
       this.#scope.dispose();
       throw error;
@@ -64,6 +68,10 @@ export class Workspace implements Scratch, Disposable {
 
   activation(gate: Tensor): Tensor {
     return gate;
+  }
+
+  experts(rows: number, spec: ExpertsFeedForward): ExpertTensors {
+    return this.#experts.tensors(rows, spec);
   }
 
   [Symbol.dispose](): void {

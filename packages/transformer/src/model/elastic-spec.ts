@@ -53,6 +53,8 @@ export function parseElastic(config: ModelConfig): ElasticSpec | undefined {
   const retrieval = config.choice("retrieval_mode", ["full", "xattn"], "full");
   const toggle = config.choice("toggle_type", ["streaming", "xattn"], "streaming");
   if (config.has("pooling_mode")) config.choice("pooling_mode", ["ctx_q"]);
+  // Read with the other keys, so that a wrong value is told with theirs.
+  parseRouterPooling(config);
   return {
     retrievalMode: retrieval === "full" ? modes.full : modes.xattention,
     sparseMode: toggle === "streaming" ? modes.streaming : modes.xattention,
@@ -60,11 +62,11 @@ export function parseElastic(config: ModelConfig): ElasticSpec | undefined {
 }
 
 /**
- * What the routers average: the first and last 100 tokens as published, or what `router_pooling_tokens` says (a number,
- * or 0 for all tokens). The key is ours; published configs do not carry it.
+ * What the routers average: the first and last 100 tokens as published, as many as `pool_size` says (Flux Attention), or
+ * what `router_pooling_tokens` says (a number, or 0 for all tokens). The last key is ours; published configs do not carry it.
  */
 export function parseRouterPooling(config: ModelConfig): RouterPooling {
-  if (!config.has("router_pooling_tokens")) return { kind: "boundary", tokens: 100 };
+  if (!config.has("router_pooling_tokens")) return { kind: "boundary", tokens: config.count("pool_size", 100) };
   const tokens = config.number("router_pooling_tokens");
   if (tokens === 0) return { kind: "mean" };
   return { kind: "boundary", tokens: config.count("router_pooling_tokens") };

@@ -5,7 +5,7 @@ import { type LayerType, layerWindows, readLayerTypes } from "./layer-types.js";
 import type { ModelConfig } from "./model-config.js";
 import type { ModelSpec } from "./model-spec.js";
 import { contextLength } from "./rope/context-length.js";
-import { parseRopes, type RopeTraits } from "./rope/parse-rope.js";
+import { isByLayerType, parseRopes, type RopeTraits } from "./rope/parse-rope.js";
 import type { RopeSpec } from "./rope/rope-spec.js";
 
 /** Fields of a spec that are the same in most families, so that an adapter names only those that differ in its own. */
@@ -87,7 +87,7 @@ export function huggingFaceSpec(config: ModelConfig, traits: FamilyTraits = {}):
     numQueryHeads,
     numKeyValueHeads,
     headDim,
-    contextLength: contextLength(config, globalRope(layers)),
+    contextLength: contextLength(config, globalRope(layers), !isByLayerType(config, rope)),
     layers,
     norm: { kind: "rms", epsilon: config.number("rms_norm_eps", 1e-6), gainFromOne: false, bias: false, ...norm },
     tiedEmbeddings: config.boolean("tie_word_embeddings", tiedEmbeddings),

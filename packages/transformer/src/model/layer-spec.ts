@@ -63,9 +63,9 @@ export function innerFeatures({ intermediateSize, gated }: Pick<FeedForwardSpec,
   return (gated ? 2 : 1) * intermediateSize;
 }
 
-/** Features of the widest projection into a feed-forward part. */
+/** Features of the widest projection into an MLP that all tokens pass through; 0 where all layers have experts. */
 export function widestFeedForward(layers: readonly LayerSpec[]): number {
-  return Math.max(...layers.map(({ feedForward }) => innerFeatures(feedForward)));
+  return Math.max(0, ...layers.map(({ feedForward }) => (feedForward.kind === "dense" ? innerFeatures(feedForward) : 0)));
 }
 
 /** Number of parameters of a feed-forward part over rows of `hiddenSize`. */

@@ -42,6 +42,11 @@ export interface ModelAdapter {
   /** Matrices that its checkpoints keep as one tensor. Default none. */
   readonly fused?: readonly FusedRole[];
   /**
+   * How its checkpoints keep experts: each matrix as a tensor of its own (the default), or those of all experts in one, inputs
+   * first, with alternating rows of gate and up, whose biases end in `_bias`; MXFP4 in `_blocks` and `_scales` (gpt-oss).
+   */
+  readonly expertLayout?: "each" | "joined";
+  /**
    * Name of a weight's tensor (its bias ends in `.bias` instead of `.weight`); for "router" the prefix of its tensors.
    *
    * @param expert for the role of an expert whose weights have tensors of their own

@@ -52,6 +52,11 @@ export interface ModelSpec {
   readonly elastic: ElasticSpec | undefined;
 }
 
+/** What a model is computed in where nobody says: bf16 for 16-bit checkpoints, else f32. */
+export function computeDType({ checkpointDType }: ModelSpec): FloatDType {
+  return checkpointDType === "f32" ? "f32" : "bf16";
+}
+
 /** The rotated query at position p times 1 + beta · ln(1 + floor(p / originalContextLength)) (Ministral 3). */
 export interface QueryScaling {
   readonly beta: number;

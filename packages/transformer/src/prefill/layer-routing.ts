@@ -28,9 +28,9 @@ export interface RoutedHeads {
  * Asks the routers for the modes of every sequence that has none yet; sequences that go on keep theirs. The answers may
  * still be computed when this returns.
  *
- * @param key [tokens, keyValueHeads, headDim] before RoPE; read when this returns
+ * @param key [tokens, keyValueHeads, headDim] before RoPE; read when this returns, as is `query`
  */
-export function startRouting(pass: PrefillPass, key: Tensor, layer: number): LayerRouting {
+export function startRouting(pass: PrefillPass, key: Tensor, query: Tensor, layer: number): LayerRouting {
   const { batch, backend, spec, routers } = pass;
   const { caches, offsets } = batch;
   using scope = new MemoryScope();
@@ -42,7 +42,7 @@ export function startRouting(pass: PrefillPass, key: Tensor, layer: number): Lay
     while (end < caches.length && isNew[end] && routers[end] === router) end += 1;
     const [start, stop] = [offsets[first]!, offsets[end]!];
     const own = offsets.slice(first, end + 1).map((offset) => offset - start);
-    const plan = scope.track(router.route({ backend, layer, keys: key.rows(start, stop), offsets: own }));
+    const plan = scope.track(router.route({ backend, layer, keys: key.rows(start, stop), queries: query.rows(start, stop), offsets: own }));
     if (plan.numSequences !== end - first || plan.numKeyValueHeads !== spec.numKeyValueHeads) {
       throw new ShapeError(
         `Router "${router.name}" gave a plan of ${plan.numSequences} sequences with ${plan.numKeyValueHeads} heads; ` +

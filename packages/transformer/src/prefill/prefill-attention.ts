@@ -8,7 +8,7 @@ import type { PrefillPass } from "./prefill-pass.js";
 import type { RoutingRecord } from "./routing-record.js";
 
 /**
- * The attention of one layer of a prefill: the routers are asked on the keys before RoPE; one call for all heads and
+ * The attention of one layer of a prefill: the routers are asked on keys and queries before RoPE; one call for all heads and
  * sequences, or slices of it; and what the modes do not need leaves the caches.
  */
 export class PrefillAttention implements CachedAttention {
@@ -22,8 +22,8 @@ export class PrefillAttention implements CachedAttention {
     private readonly record: RoutingRecord,
   ) {}
 
-  beforeRotation(key: Tensor): void {
-    this.#routing = startRouting(this.pass, key, this.layer);
+  beforeRotation(key: Tensor, query: Tensor): void {
+    this.#routing = startRouting(this.pass, key, query, this.layer);
   }
 
   *attend(query: Tensor, output: Tensor, scores: AttentionScores): LayerSteps {

@@ -8,9 +8,11 @@ export interface SequenceRouting {
   readonly modes: readonly (readonly AttentionMode[])[];
   /** [layer][kvHead]: 0 is the retrieval mode. Empty in layers with a sliding window, about which no router is asked. */
   readonly assignment: readonly (readonly number[])[];
-  /** One for each layer, summed over heads. */
+  /** One for each layer, summed over heads; none where the model fixes what is visited. */
   readonly blocks: readonly BlockCount[];
 }
+
+const noBlocks: BlockCount = { visited: 0, causal: 0 };
 
 /** What a prefill reports of its routing, taken down layer by layer. */
 export class RoutingRecord implements Disposable {
@@ -31,7 +33,7 @@ export class RoutingRecord implements Disposable {
     return first.map((_, sequence) => ({
       modes: this.#layers.map(({ heads }) => heads[sequence]!.modes),
       assignment: this.#layers.map(({ heads }) => heads[sequence]!.assignment),
-      blocks: this.#layers.map(({ blocks }) => blocks[sequence]!.wait()),
+      blocks: this.#layers.map(({ heads, blocks }) => (heads[sequence]!.assignment.length === 0 ? noBlocks : blocks[sequence]!.wait())),
     }));
   }
 

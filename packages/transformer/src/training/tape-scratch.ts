@@ -1,5 +1,8 @@
 import type { DType, Tape, Tensor } from "@elastic-attention/tensor";
 import type { Scratch } from "../layer/decoder-layer.js";
+import type { ExpertTensors } from "../layer/expert-feed-forward.js";
+import { expertTensors } from "../memory/expert-memory.js";
+import type { ExpertsFeedForward } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
 
 /** Memory of a tape for values within a layer: what a gradient reads again has memory of its own. */
@@ -31,5 +34,10 @@ export class TapeScratch implements Scratch {
 
   activation(gate: Tensor): Tensor {
     return this.tape.allocate(gate.shape, gate.dtype);
+  }
+
+  /** The weighted sum reads what the experts give again on the way back. */
+  experts(rows: number, spec: ExpertsFeedForward): ExpertTensors {
+    return expertTensors((shape, dtype) => this.tape.allocate(shape, dtype), spec, rows, this.spec.hiddenSize, this.dtype);
   }
 }

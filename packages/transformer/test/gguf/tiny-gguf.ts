@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { signedRandom } from "@elastic-attention/fixtures";
 import { type GgufTensorSource, type GgufWriteValue, type TensorSource, writeGguf, writeSafetensors } from "@elastic-attention/tensor";
 import { huggingFaceSpec, huggingFaceWeightName, type ModelAdapter } from "../../src/index.js";
 
@@ -44,8 +45,7 @@ export function tinyGguf({ architecture = "llama", attentionBias = false, mlpBia
   const path = mkdtempSync(join(tmpdir(), "tiny-gguf-"));
   const weights = new Map<string, TensorSource>();
   const blocks = new Map<string, GgufTensorSource>();
-  let state = 1;
-  const random = () => ((state = (state * 48271) % 2147483647) / 2147483647) * 2 - 1;
+  const random = signedRandom(1);
   const add = (huggingFaceName: string, ggufName: string, shape: readonly number[], rotated = false, center = 0) => {
     const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => center + 0.4 * random());
     weights.set(huggingFaceName, { type: "F32", shape, bytes: () => new Uint8Array(values.buffer) });

@@ -4,17 +4,16 @@ import { join } from "node:path";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { mobyDick } from "@elastic-attention/evaluation";
 import { Tokenizer } from "@elastic-attention/generation";
+import { TokenizerPipeline } from "@elastic-attention/tokenizer";
 import type { Benchmark } from "../benchmark.js";
 import { type Figure, figure } from "../figures/figure.js";
 import { duration, rate, type Summary } from "../figures/statistics.js";
+import { tokenizersPeer } from "../peers/tokenizers-peer.js";
+import { largeTokenizer } from "../workloads/large-tokenizer.js";
 
 const require = createRequire(import.meta.url);
 const characters = 1_000_000;
-
-/** The part of the Rust library's binding that is compared. */
-interface Peer {
-  encode(text: string): Promise<{ getIds(): number[] }>;
-}
+const largeVocabulary = 128_000;
 
 export const benchmark: Benchmark = {
   description: "Text to token ids: English, code, Chinese, spaces; against the npm package tokenizers where it is installed",
@@ -22,16 +21,17 @@ export const benchmark: Benchmark = {
     // A model's folder takes the demo model's place.
     const directory = process.env["ELASTIC_ATTENTION_TOKENIZER"] ?? demoModelDirectory();
     const rounds = options.rounds ?? (options.tiny ? 1 : 5);
-    const figures: Figure[] = [];
-    const loads: number[] = [];
-    let tokenizer = Tokenizer.load(directory);
-    for (let round = 0; round < rounds; round++) loads.push(await secondsOf(() => void (tokenizer = Tokenizer.load(directory))));
-    figures.push(figure({ what: "reading the tokenizer", unit: "ms", ours: duration("this project", loads, 0.001), higherIsBetter: false, target: { bound: "at most", value: 600 } }));
-    const peer = options.peers ? findPeer(directory) : undefined;
+    const figures: Figure[] = [await loading("reading the tokenizer", rounds, () => Tokenizer.load(directory))];
+    const file = largeTokenizer(options.tiny ? 2000 : largeVocabulary);
+    figures.push(await loading(`reading a tokenizer of ${largeVocabulary} tokens`, rounds, () => new TokenizerPipeline(JSON.parse(file))));
+    const tokenizer = Tokenizer.load(directory);
+    const found = options.peers ? tokenizersPeer(join(directory, "tokenizer.json")) : "Peers were left out.";
+    const peer = typeof found === "string" ? undefined : found;
     for (const [name, whole] of Object.entries(texts())) {
       const text = options.tiny ? whole.slice(0, 20_000) : whole;
       const megabytes = Buffer.byteLength(text) / 1e6;
       const [ours, theirs]: [number[], number[]] = [[], []];
+      if (peer !== undefined) checkIds(name, tokenizer.encode(text, { addSpecialTokens: false }), (await peer.encode(text)).getIds());
       for (let round = 0; round < rounds; round++) {
         ours.push(await secondsOf(() => tokenizer.encode(text)));
         if (peer !== undefined) theirs.push(await secondsOf(() => peer.encode(text)));
@@ -41,9 +41,23 @@ export const benchmark: Benchmark = {
       figures.push(figure({ what: `encoding ${name}`, unit: "MB/s", ours: rate("this project", ours, megabytes), peer: peerRate, higherIsBetter: true, target, targetIsRatio: true }));
       progress(`${name}: ${(megabytes / Math.min(...ours)).toFixed(1)} MB/s`);
     }
-    return { figures, notes: peer === undefined ? ["The npm package tokenizers is not installed: nothing to compare with."] : [] };
+    return { figures, notes: typeof found === "string" ? [found] : [] };
   },
 };
+
+/** Whole seconds of reading, the parsing of JSON included. */
+async function loading(what: string, rounds: number, load: () => unknown): Promise<Figure> {
+  const seconds: number[] = [];
+  for (let round = 0; round < rounds; round++) seconds.push(await secondsOf(load));
+  return figure({ what, unit: "ms", ours: duration("this project", seconds, 0.001), higherIsBetter: false, target: { bound: "at most", value: 600 } });
+}
+
+/** @throws Error when the sides disagree; the peer may put special tokens around. */
+function checkIds(name: string, ours: Int32Array, theirs: ArrayLike<number>): void {
+  const all = Array.from(theirs);
+  const inner = all.slice(all.indexOf(ours[0]!));
+  if (ours.some((id, index) => id !== inner[index])) throw new Error(`${name}: the two sides give different ids.`);
+}
 
 async function secondsOf(work: () => unknown): Promise<number> {
   const start = performance.now();
@@ -70,13 +84,4 @@ function chinese(length: number): string {
     text += draw(2) === 0 ? "\uff0c" : "\u3002";
   }
   return text;
-}
-
-function findPeer(directory: string): Peer | undefined {
-  try {
-    const { Tokenizer: Rust } = require("tokenizers") as { Tokenizer: { fromFile(path: string): Peer } };
-    return Rust.fromFile(join(directory, "tokenizer.json"));
-  } catch {
-    return undefined;
-  }
 }

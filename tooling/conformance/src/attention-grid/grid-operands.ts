@@ -1,7 +1,7 @@
+import { signedRandom } from "@elastic-attention/fixtures";
 import type { MemoryScope } from "@elastic-attention/core";
 import { type AttentionSequence, blockMaskFromHost, headStores, knownPatterns, numSlots } from "@elastic-attention/attention";
 import { type Backend, cast, fillNormal, type FloatDType, type Tensor } from "@elastic-attention/tensor";
-import { seededRandom } from "../random-tensors.js";
 import { type GridCase, keyValueHeads } from "./grid-case.js";
 
 /** Slots of a head behind its last token. */
@@ -41,7 +41,7 @@ export function normalRows(backend: Backend, scope: MemoryScope, shape: GridCase
 export function gridOperands(backend: Backend, scope: MemoryScope, shape: GridCase): GridOperands {
   const { headDim, group, lengths, patterns, dtype, magnitude } = shape;
   const heads = keyValueHeads(shape);
-  const random = seededRandom(11);
+  const random = signedRandom(11);
   const masks: Uint8Array[] = [];
   let start = 0;
   const sequences = lengths.map(([length, keys], index): AttentionSequence => {

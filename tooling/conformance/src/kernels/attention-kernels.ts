@@ -1,3 +1,4 @@
+import { signedRandom } from "@elastic-attention/fixtures";
 import { MemoryScope } from "@elastic-attention/core";
 import {
   type AttentionMode,
@@ -12,7 +13,7 @@ import {
 import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "../backend-under-test.js";
-import { poisoned, randomTensor, relativeError, seededRandom } from "../random-tensors.js";
+import { poisoned, randomTensor, relativeError } from "../random-tensors.js";
 
 interface Case {
   readonly headDim: number;
@@ -58,7 +59,7 @@ function attend(backend: Backend, shape: Case, dtype: FloatDType, paged = false)
       { type: "streaming", sinkBlocks: 1, localBlocks: 1, blockSize: 64 },
     ];
     const blocks = Math.ceil(tokens / 32);
-    const random = seededRandom(400);
+    const random = signedRandom(400);
     // Rows that choose nothing at all stay in: they give zeros.
     const bytes = Uint8Array.from({ length: queryHeads * blocks * blocks }, () => (random() > 0.2 ? 1 : 0));
     using mask = blockMaskFromHost(backend, bytes, { blockSize: 32, numQueryHeads: queryHeads, keyBlocks: blocks });
@@ -134,7 +135,7 @@ export function describeAttentionKernels(subject: BackendUnderTest): void {
         const total = lengths.reduce((sum, length) => sum + length, 0);
         const query = scope.track(randomTensor(backend, [total, 8, headDim], dtype, 1));
         const [decided, known] = [0, 1].map(() => scope.track(poisoned(backend, query.shape, dtype)));
-        const random = seededRandom(7);
+        const random = signedRandom(7);
         const assignment = Uint8Array.from({ length: 4 * (lengths.length + 1) }, () => Math.floor(Math.abs(random()) * count) % count);
         const decision = { assignment: scope.track(backend.upload(new Uint8Array(assignment.length), [lengths.length + 1, 4], "u8")), choices: choices.slice(0, count) };
         let start = 0;

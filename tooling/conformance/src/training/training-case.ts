@@ -1,3 +1,4 @@
+import { signedRandom } from "@elastic-attention/fixtures";
 import type { MemoryScope } from "@elastic-attention/core";
 import {
   type AttentionScores,
@@ -12,7 +13,7 @@ import {
   numSlots,
 } from "@elastic-attention/attention";
 import type { Backend, FloatDType, Tensor } from "@elastic-attention/tensor";
-import { poisoned, randomTensor, seededRandom } from "../random-tensors.js";
+import { poisoned, randomTensor } from "../random-tensors.js";
 
 /** One attention layer in training: sequences over caches that keep all tokens. */
 export interface TrainingCase {
@@ -56,7 +57,7 @@ export function trainingOperands(
   const numQueryHeads = patterns.length * group;
   const rows = lengths.reduce((sum, [queries]) => sum + queries, spareRows);
   const shape = [rows, numQueryHeads, headDim];
-  const random = seededRandom(7);
+  const random = signedRandom(7);
   const sequences: AttentionSequence[] = [];
   let start = 0;
   for (const [index, [length, keys]] of lengths.entries()) {

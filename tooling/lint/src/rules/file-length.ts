@@ -10,10 +10,14 @@ const sourceFile = /\.(?:[cm]?[jt]s|cc|cpp|cu|cuh|h|hpp|py)$/;
 /** A table has one subject however long it is; its name says that it is one. */
 const table = /(?:^|-|_)tables?\./;
 
+/** Lines of every source file that is no table. */
+export function fileLengths(workspace: Pick<Workspace, "root" | "files">): ReadonlyMap<string, number> {
+  const files = workspace.files.filter((file) => sourceFile.test(file) && !table.test(basename(file)));
+  return new Map(files.map((file) => [file, lineCount(readFileSync(join(workspace.root, file), "utf8"))]));
+}
+
 export function checkFileLength(workspace: Workspace): Violation[] {
-  return workspace.files.flatMap((file) => {
-    if (!sourceFile.test(file) || table.test(basename(file))) return [];
-    const lines = lineCount(readFileSync(join(workspace.root, file), "utf8"));
+  return Array.from(fileLengths(workspace)).flatMap(([file, lines]) => {
     if (lines <= maximumFileLines) return [];
     const message = `${lines} lines, above ${maximumFileLines}: split it by subject.`;
     return [{ file, line: maximumFileLines + 1, rule: "file-length", message }];

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";
-import { allowedImports, isLibrary, scope } from "../arrows.js";
+import { allowedImports, fixturesPackage, isLibrary, scope } from "../arrows.js";
 import type { ImportSide } from "../arrows.js";
 import { importedModules } from "../imported-modules.js";
 import type { ImportedModule } from "../imported-modules.js";
@@ -58,7 +58,7 @@ function problem(
 /** Why the package may not stand on the library `name`, or undefined where it may. */
 export function arrowProblem(owner: WorkspacePackage, name: string, side: ImportSide): string | undefined {
   if (owner.area !== "packages") {
-    if (isLibrary(name) || owner.folder === `tooling/${name}`) return undefined;
+    if (isLibrary(name) || name === fixturesPackage || owner.folder === `tooling/${name}`) return undefined;
     // Build configuration is imported by the configuration files beside src.
     if (side === "test" && name.endsWith("-config")) return undefined;
     return `${owner.folder} may import the packages under packages/, not ${scope}${name}.`;

@@ -26,7 +26,7 @@ export const doctor: CommandFunction<DoctorOptions> = async ({ options }) => {
     { what: "memory", ok: true, detail: `${formatBytes(freemem())} free of ${formatBytes(totalmem())}` },
     ...(await backendFindings()),
     demoModelFinding(),
-    { what: "architectures", ok: true, detail: registeredModelAdapters().flatMap(({ architectures }) => architectures).join(", ") },
+    { what: "model families", ok: true, detail: registeredModelAdapters().map(({ name }) => name).join(", ") },
   ];
   if (options.json) console.log(JSON.stringify({ findings }, undefined, 2));
   else for (const finding of findings) console.log(`${state(finding)}  ${finding.what.padEnd(18)} ${finding.detail}`);

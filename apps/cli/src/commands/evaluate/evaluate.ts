@@ -157,7 +157,9 @@ async function hubData(options: EvaluateOptions, communicator: Communicator, say
 /** In this thread: the runner asks for raw numerics and brings routers of its own. */
 async function loadEngine(options: EvaluateOptions, { rank, size }: Communicator, signal: AbortSignal): Promise<LocalEngine> {
   const { file: routers } = chosenRouter(options);
-  const { path, name } = await namedModel({ ...options, json: rank > 0 || options.json === true }, signal);
+  // Several modes are compared, each with what it needs.
+  const { mode: _, sparsity: __, ...modelOptions } = options;
+  const { path, name } = await namedModel({ ...modelOptions, json: rank > 0 || options.json === true }, signal);
   using progress = new Progress("Loading the model", layersOf);
   const threads = options.threads ?? (size > 1 ? Math.max(1, Math.floor(availableParallelism() / size)) : undefined);
   // Awaited here: the bar is on the screen until the model is loaded.

@@ -3,7 +3,7 @@ import { writeFileWhole } from "@elastic-attention/core";
 import { mobyDick, runningText } from "@elastic-attention/evaluation";
 import { RandomStream, Tokenizer } from "@elastic-attention/generation";
 import { type HeadList, randomHeadList, RetrievalScores } from "@elastic-attention/router";
-import { findModelAdapter, openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
+import { checkModel, openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
 import { cutToTokens, hideNeedle, type NeedleDocument, needlePrompt } from "../../prompt/needle-document.js";
 import { namedModel } from "../../engine/model-path.js";
 import { startBackend } from "../../engine/start-backend.js";
@@ -21,7 +21,7 @@ export const heads: CommandFunction<HeadsOptions> = async ({ options, signal }) 
   if (options.random === true) return writeList(options, randomHeads(path, options));
   using backend = await startBackend(options);
   using model = await PretrainedModel.open({ path, backend, signal, ...(options.dtype === undefined ? {} : { dtype: options.dtype }) });
-  const tokenizer = Tokenizer.load(model.directory);
+  const tokenizer = Tokenizer.load(model.ggufPath ?? model.directory);
   const book = options.haystack === undefined ? runningText(mobyDick()) : readFileSync(options.haystack, "utf8");
   const lengths = options.tokens ?? [1024, 2048, 4096].filter((tokens) => tokens + 256 <= model.spec.contextLength);
   const random = new RandomStream(options.seed);
@@ -62,7 +62,7 @@ function writeList({ out, json }: HeadsOptions, list: HeadList): number {
 
 function randomHeads(path: string, { sparsity, seed }: HeadsOptions): HeadList {
   using files = openModelFiles(path);
-  const { numLayers, numKeyValueHeads } = findModelAdapter(files.config).spec(files.config);
+  const { numLayers, numKeyValueHeads } = checkModel(files).spec;
   return randomHeadList({ numLayers, numKeyValueHeads, sparsity, seed });
 }
 

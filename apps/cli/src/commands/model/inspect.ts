@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { backendProvider, type Checkpoint, type FloatDType } from "@elastic-attention/tensor";
-import { countParameters, elasticModes, elasticSizes, findModelAdapter, type ModelConfig, type ModelSpec, openModelFiles, predictMemory, routerFileName } from "@elastic-attention/transformer";
+import { checkModel, computeDType, countParameters, elasticModes, elasticSizes, type ModelConfig, type ModelSpec, openModelFiles, predictMemory, routerFileName } from "@elastic-attention/transformer";
 import { promptInput, readPromptParts } from "../../prompt/prompt-input.js";
 import { namedModel } from "../../engine/model-path.js";
 import { openEngine } from "../../engine/open-engine.js";
@@ -50,11 +50,10 @@ type Description = ReturnType<typeof describeCheckpoint>;
 
 function describeCheckpoint(path: string, options: InspectOptions) {
   using files = openModelFiles(path);
-  const { checkpoint, config, directory, unknownKeys } = files;
-  const adapter = findModelAdapter(config);
-  const spec = adapter.spec(config);
+  const { checkpoint, config, directory } = files;
+  const { adapter, spec, hasOwnHead, unknownKeys, unreadTensors } = checkModel(files);
   const names = [...checkpoint.names];
-  const computed = options.dtype ?? (spec.checkpointDType === "f32" ? "f32" : "bf16");
+  const computed = options.dtype ?? computeDType(spec);
   const memory = promptMemory(spec, config, computed, options);
   return {
     path,
@@ -64,6 +63,8 @@ function describeCheckpoint(path: string, options: InspectOptions) {
     tensors: names.length,
     types: countTypes(checkpoint),
     unknownKeys,
+    unreadTensors,
+    hasOwnHead,
     router: routerOf(directory, names, options),
     memory,
   };
@@ -110,16 +111,27 @@ function memoryText({ memory }: Description): string {
   return [head, ...rows.map(([label, bytes]) => `  ${label.padEnd(24)}${formatBytes(bytes).padStart(10)}`)].join("\n");
 }
 
-function checkpointText({ path, spec, adapter, parameters, tensors, types, unknownKeys, router, memory }: Description): string {
+function checkpointText({ path, spec, adapter, parameters, tensors, types, unknownKeys, unreadTensors, hasOwnHead, router, memory }: Description): string {
   const modes = spec.elastic === undefined ? "none" : `${spec.elastic.retrievalMode.kind} / ${spec.elastic.sparseMode.kind}`;
   return [
     (path),
     `  architecture   ${spec.architecture} (adapter ${adapter}), ${(parameters / 1e6).toFixed(1)} M parameters in ${tensors} tensors (${Object.entries(types).map(([type, count]) => `${count} ${type}`).join(", ")})`,
     `  layers         ${spec.numLayers}, hidden ${spec.hiddenSize}, feed-forward ${spec.layers[0]!.feedForward.intermediateSize}`,
+    ...windowsText(spec),
     `  heads          ${spec.numQueryHeads} query, ${spec.numKeyValueHeads} key-value, head dimension ${spec.headDim}`,
-    `  context        ${spec.contextLength} tokens, vocabulary ${spec.vocabularySize}${spec.tiedEmbeddings ? ", tied output" : ""}`,
+    `  context        ${spec.contextLength} tokens, vocabulary ${spec.vocabularySize}${spec.tiedEmbeddings ? ", tied output" : hasOwnHead ? ", an output of its own although tie_word_embeddings is true" : ""}`,
     ...(unknownKeys.length === 0 ? [] : [`  unknown keys   ${unknownKeys.join(", ")}`]),
+    ...(unreadTensors.length === 0 ? [] : [`  not used       ${unreadTensors.join(", ")}`]),
     `  elastic modes  ${modes}; router: ${router}`,
     `  memory         at ${memory.tokens} tokens in ${memory.dtype}: weights ${formatBytes(memory.weightBytes)}, activations ${formatBytes(memory.activationBytes)}, keys and values ${formatBytes(memory.keyValueBytes)}, at most ${formatBytes(memory.peakBytes)} at once`,
   ].join("\n");
+}
+
+/** What the layers with a sliding window are, where there are any. */
+function windowsText({ layers, numLayers }: ModelSpec): readonly string[] {
+  const sliding = layers.flatMap(({ window }, layer) => (window === undefined ? [] : [layer]));
+  if (sliding.length === 0) return [];
+  const windows = [...new Set(layers.flatMap(({ window }) => window ?? []))];
+  const which = sliding.length === numLayers ? "all of them" : `layers ${sliding.join(", ")}; routers decide about the other ${numLayers - sliding.length}`;
+  return [`  windows        of ${windows.join(", ")} tokens in ${which}`];
 }

@@ -3,7 +3,7 @@ import { ReferenceBackend } from "@elastic-attention/tensor";
 import {
   analyzeRouters, readExamples, readTrainingConfig, type RouterAnalysis, routerAnalysisSvg, RouterParameters, trainingFiles,
 } from "@elastic-attention/training";
-import { findModelAdapter, loadRouterFile, PretrainedModel } from "@elastic-attention/transformer";
+import { loadRouterFile, PretrainedModel } from "@elastic-attention/transformer";
 import type { CommandFunction } from "../../program/command-definition.js";
 import registerPackages from "../../program/register-packages.js";
 import { Progress } from "../../terminal/progress.js";
@@ -20,7 +20,7 @@ export const analyze: CommandFunction<AnalyzeOptions> = async ({ options, signal
   using backend = await trainingBackend(config);
   using model = await PretrainedModel.open({ path, backend, routers, signal });
   using host = new ReferenceBackend();
-  const { layers, elastic } = loadRouterFile(routers, findModelAdapter(model.config), model.spec, host);
+  const { layers, elastic } = loadRouterFile(routers, model.adapter!, model.spec, host);
   const parameters = RouterParameters.fromWeights(layers);
   for (const layer of layers) layer[Symbol.dispose]();
   const examples = await readExamples(config, { directory: path, spec: model.spec }, options.prompts);

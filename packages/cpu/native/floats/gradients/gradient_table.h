@@ -38,9 +38,6 @@ struct GradientKernels {
   /** dx (+)= r · u - x · r³ · mean(u · x) with u = dy · weight and r = 1 / sqrt(mean(x²) + epsilon); dx may be dy. */
   void (*rms_norm)(const char* x, DType x_type, const float* weight, float epsilon, const char* dy, DType dy_type, char* dx,
                    DType dx_type, bool accumulate, int64_t n);
-  /** Gradients of silu(gate) · up; they may be gate and up themselves. */
-  void (*swiglu)(const char* gate, const char* up, const char* dy, char* gate_gradient, char* up_gradient, DType dtype,
-                 int64_t n);
   /** Returns -log softmax(x)[target]; gradient = scale · (softmax(x) - onehot) unless it is null; it may be x. */
   float (*cross_entropy)(const char* x, DType x_type, int64_t target, char* gradient, DType gradient_type, float scale,
                          int64_t n);

@@ -53,19 +53,6 @@ static void rms_norm_gradient(const char* x, DType x_type, const float* weight, 
   })
 }
 
-static void swiglu_gradient(const char* gate, const char* up, const char* dy, char* gate_gradient, char* up_gradient,
-                            DType dtype, int64_t n) {
-  ELASTIC_WITH_DTYPE(dtype, kType, {
-    for_vectors(n, [&](int64_t i, int64_t count) __attribute__((always_inline)) {
-      const Vector g = load_some<kType>(gate, i, count), d = load_some<kType>(dy, i, count);
-      const Vector sigmoid = 1.0f / (exp2_of(g * -kLog2E) + 1.0f);
-      const Vector for_gate = d * load_some<kType>(up, i, count) * sigmoid * (1.0f + g * (1.0f - sigmoid));
-      store_some<kType>(up_gradient, i, count, d * g * sigmoid);
-      store_some<kType>(gate_gradient, i, count, for_gate);
-    });
-  })
-}
-
 static float cross_entropy(const char* x, DType x_type, int64_t target, char* gradient, DType gradient_type, float scale,
                            int64_t n) {
   float loss = 0;
@@ -180,7 +167,7 @@ static void attention_gradients(float* scores, float* products, int64_t stride, 
 #define ELASTIC_DEFINE_GRADIENT_KERNELS(function)                                                                     \
   namespace elastic {                                                                                                 \
   const GradientKernels& function() {                                                                                 \
-    static constexpr GradientKernels kernels = {rms_norm_gradient, swiglu_gradient, cross_entropy, mix, mix_gradient, \
+    static constexpr GradientKernels kernels = {rms_norm_gradient, cross_entropy, mix, mix_gradient, \
                                                 dot_typed, add_scaled, add_floats, attention_gradients};              \
     return kernels;                                                                                                   \
   }                                                                                                                   \

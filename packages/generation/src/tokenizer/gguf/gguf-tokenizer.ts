@@ -12,7 +12,11 @@ import { SentencepieceCodec } from "./sentencepiece-codec.js";
  */
 export function readGgufTokenizer(path: string): TokenizerParts {
   using checkpoint = GgufCheckpoint.open(path);
-  const { metadata } = checkpoint;
+  return ggufTokenizer(checkpoint.metadata);
+}
+
+/** The same from metadata whose file is open. @throws GgufMetadataError */
+export function ggufTokenizer(metadata: GgufMetadata): TokenizerParts {
   const vocabulary = readVocabulary(metadata);
   const template = "tokenizer.chat_template";
   const config = templateTokens(vocabulary);

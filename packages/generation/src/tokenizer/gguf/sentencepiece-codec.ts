@@ -8,6 +8,7 @@ import { SpecialTokenSplitter } from "./special-token-splitter.js";
 
 /** What stands for a space in a piece. */
 const visibleSpace = "\u2581";
+const spaceBehindWord = /[^\u2581]\u2581/u;
 
 /** Text to ids and back with a sentencepiece BPE vocabulary (`tokenizer.ggml.model` "llama"). */
 export class SentencepieceCodec implements TokenCodec {
@@ -17,6 +18,8 @@ export class SentencepieceCodec implements TokenCodec {
   readonly #ids = new Map<string, number>();
   /** The tokens that characters may be merged to. */
   readonly #pieces = new Map<string, { readonly id: number; readonly score: number }>();
+  /** Whether no piece has a space behind something else, so that no merge crosses from word to word. */
+  readonly #wordsAreApart: boolean;
   readonly #byteIds: readonly (number | undefined)[];
   readonly #splitter: SpecialTokenSplitter;
   readonly #spaceInFront: boolean;
@@ -59,6 +62,7 @@ export class SentencepieceCodec implements TokenCodec {
           this.#pieces.set(token, { id, score: scores[id]! });
       }
     }
+    this.#wordsAreApart = ![...this.#pieces.keys()].some((piece) => spaceBehindWord.test(piece));
     this.specialTokens = special;
     this.#byteIds = byteIds;
     this.#splitter = new SpecialTokenSplitter(written);
@@ -72,7 +76,7 @@ export class SentencepieceCodec implements TokenCodec {
     if (addSpecialTokens && this.#begin !== undefined) ids.push(this.#begin);
     for (const part of this.#splitter.split(text.toWellFormed())) {
       if (typeof part === "number") ids.push(part);
-      else this.#encodePart(part, ids);
+      else this.#encodePart(part, ids, within);
       within();
     }
     if (addSpecialTokens && this.#end !== undefined) ids.push(this.#end);
@@ -108,11 +112,12 @@ export class SentencepieceCodec implements TokenCodec {
   }
 
   /** A text at the beginning or behind a special token, which both have a space put in front where the file asks for one. */
-  #encodePart(text: string, ids: (number | undefined)[]): void {
+  #encodePart(text: string, ids: (number | undefined)[], within: () => void): void {
     const spaced = (this.#spaceInFront ? ` ${text}` : text).replaceAll(" ", visibleSpace);
     /** A run of unknown characters is one unknown token. */
     let afterUnknown = false;
-    for (const piece of mergePieces(spaced, (union) => this.#pieces.get(union)?.score)) {
+    for (const piece of this.#mergedPieces(spaced)) {
+      within();
       const known = this.#pieces.get(piece);
       if (known !== undefined) {
         ids.push(known.id);
@@ -127,6 +132,21 @@ export class SentencepieceCodec implements TokenCodec {
         if (!afterUnknown) ids.push(this.#vocabulary.unknown);
         afterUnknown = true;
       }
+    }
+  }
+
+  /** Merges word by word where no piece goes on behind a word: a text that is far too long is refused before all of it is merged. */
+  *#mergedPieces(text: string): Generator<string> {
+    const scoreOf = (union: string): number | undefined => this.#pieces.get(union)?.score;
+    if (!this.#wordsAreApart) {
+      yield* mergePieces(text, scoreOf);
+      return;
+    }
+    for (let start = 0; start < text.length; ) {
+      let end = start + 1;
+      while (end < text.length && (text[end] !== visibleSpace || text[end - 1] === visibleSpace)) end++;
+      yield* mergePieces(text.slice(start, end), scoreOf);
+      start = end;
     }
   }
 

@@ -1,3 +1,4 @@
+import { mixBits } from "@elastic-attention/core";
 import { defineOperation } from "../../operation.js";
 import { newFloats, writeFloats } from "../../reference/floats.js";
 import type { Tensor } from "../../tensor.js";
@@ -18,17 +19,9 @@ export interface FillNormalCall {
 export const fillNormal = defineOperation<FillNormalCall>("fillNormal", ({ output, seed, deviation }) => {
   const values = newFloats(output, output.numElements);
   for (let i = 0; i < values.length; i++) {
-    const [first, second] = [mix(seed ^ Math.imul(i, 0x9e3779b1)), mix((seed + 0x7f4a7c15) ^ Math.imul(i, 0x85ebca6b))];
+    const [first, second] = [mixBits(seed ^ Math.imul(i, 0x9e3779b1)), mixBits((seed + 0x7f4a7c15) ^ Math.imul(i, 0x85ebca6b))];
     const radius = Math.sqrt(-2 * Math.log((first + 0.5) / 2 ** 32));
     values[i] = deviation * radius * Math.cos((2 * Math.PI * second) / 2 ** 32);
   }
   writeFloats(output, values);
 });
-
-/** A hash of 32 bits whose every input bit moves every output bit. */
-function mix(bits: number): number {
-  let x = bits | 0;
-  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
-  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
-  return (x ^ (x >>> 16)) >>> 0;
-}

@@ -2,6 +2,7 @@ import { ShapeError } from "@elastic-attention/core";
 import type { GradientRule } from "../../autograd/gradient-rule.js";
 import type { FloatDType } from "../../dtype.js";
 import { defineOperation } from "../../operation.js";
+import { addDotProducts } from "../../reference/dot-products.js";
 import { newFloats, readFloats, writeFloats } from "../../reference/floats.js";
 import type { Tensor } from "../../tensor.js";
 import { expectShape } from "../elements/expect-shape.js";
@@ -74,12 +75,13 @@ function referenceLinear({ input, weight, bias, output, accumulate }: LinearCall
   const w = readFloats(referenceWeight(weight));
   const b = bias === undefined ? undefined : readFloats(bias);
   const y = accumulate ? readFloats(output) : newFloats(output, output.numElements);
+  const starts = Int32Array.from({ length: outFeatures }, (_, out) => out * inFeatures);
+  const sums = new Float64Array(outFeatures);
   for (let row = 0; row < input.numRows; row++) {
-    for (let out = 0; out < outFeatures; out++) {
-      let sum = b === undefined ? 0 : b[out]!;
-      for (let i = 0, xi = row * inFeatures, wi = out * inFeatures; i < inFeatures; i++) sum += x[xi + i]! * w[wi + i]!;
-      y[row * outFeatures + out]! += sum;
-    }
+    if (b === undefined) sums.fill(0);
+    else sums.set(b);
+    addDotProducts(x, row * inFeatures, w, starts, inFeatures, sums);
+    for (let out = 0; out < outFeatures; out++) y[row * outFeatures + out]! += sums[out]!;
   }
   writeFloats(output, y);
 }

@@ -1,8 +1,8 @@
-import { GgufMetadataError } from "@elastic-attention/core";
-import { GgufCheckpoint, weightFormat } from "@elastic-attention/tensor";
+import { GgufFormatError, GgufMetadataError } from "@elastic-attention/core";
+import { GgufCheckpoint, type GgufMetadata, weightFormat } from "@elastic-attention/tensor";
 import { ModelConfig } from "../../model/model-config.js";
 import { type GgufArchitecture, ggufArchitectures } from "./gguf-architectures.js";
-import { huggingFaceConfig, readSizes } from "./gguf-config.js";
+import { type GgufSizes, huggingFaceConfig, readSizes } from "./gguf-config.js";
 import { checkKeys } from "./gguf-keys.js";
 import { ropeDivisorsName } from "./gguf-rope.js";
 import { planTensors, type TensorPlan } from "./gguf-tensor-names.js";
@@ -12,6 +12,8 @@ import { GgufWeights } from "./gguf-weights.js";
 export interface GgufModel {
   readonly config: ModelConfig;
   readonly checkpoint: GgufWeights;
+  /** Valid until the checkpoint is closed. */
+  readonly metadata: GgufMetadata;
   /** Keys of the metadata that nobody here knows: they may matter or not. */
   readonly unknownKeys: readonly string[];
 }
@@ -24,24 +26,64 @@ export interface GgufModel {
 export function openGgufModel(path: string): GgufModel {
   const file = GgufCheckpoint.open(path);
   try {
-    const architecture = readArchitecture(file);
-    const unknownKeys = checkKeys(file.metadata, architecture.name);
-    const sizes = readSizes(file.metadata, architecture.name);
-    // Before a plan is made for a claimed number of layers.
-    const blockCount = `${architecture.name}.block_count`;
-    if (sizes.numLayers > [...file.names].length) throw file.metadata.error(blockCount, "must not be above the number of tensors");
-    const plan = planTensors(architecture, file, sizes.numLayers);
-    const checkpoint = new GgufWeights(file, plan.tensors, architecture.rotatesNeighbours ? sizes.headDim : undefined);
-    checkTensors(file, architecture, plan);
-    const config = new ModelConfig(huggingFaceConfig(file, architecture, sizes, plan), path);
-    return { config, checkpoint, unknownKeys };
+    const kind = readKind(file);
+    return { ...readModel(file, kind), metadata: file.metadata, unknownKeys: kind.unknownKeys };
   } catch (error) {
     file.close();
     throw error;
   }
 }
 
-function readArchitecture({ metadata }: GgufCheckpoint): GgufArchitecture {
+/** What the header of a GGUF model says that is still to be fetched. */
+export interface GgufHeader {
+  readonly metadata: GgufMetadata;
+  /** Undefined where it needs more than the header: a model in parts, or with frequencies in a tensor. */
+  readonly config: ModelConfig | undefined;
+}
+
+/**
+ * Checks the beginning of a GGUF file, so that a model that is not supported is refused before the rest is fetched; undefined
+ * where its header goes on behind these bytes.
+ * @throws GgufFormatError, GgufMetadataError, MissingTensorError, UnsupportedWeightFormatError
+ */
+export function readGgufHeader(name: string, fileBytes: number, bytes: Uint8Array): GgufHeader | undefined {
+  const file = GgufCheckpoint.ofBeginning(name, fileBytes, bytes);
+  if (file === undefined) return undefined;
+  const { metadata } = file;
+  const kind = readKind(file);
+  if (metadata.count("split.count", 1) > 1) return { metadata, config: undefined };
+  try {
+    return { metadata, config: readModel(file, kind).config };
+  } catch (error) {
+    // The frequencies are behind the header; everything else has been looked at before them.
+    if (GgufFormatError.isInstance(error) && file.has(ropeDivisorsName)) return { metadata, config: undefined };
+    throw error;
+  }
+}
+
+/** What the metadata alone says. */
+interface GgufKind {
+  readonly architecture: GgufArchitecture;
+  readonly unknownKeys: readonly string[];
+  readonly sizes: GgufSizes;
+}
+
+function readKind({ metadata }: GgufCheckpoint): GgufKind {
+  const architecture = readArchitecture(metadata);
+  return { architecture, unknownKeys: checkKeys(metadata, architecture.name), sizes: readSizes(metadata, architecture.name) };
+}
+
+function readModel(file: GgufCheckpoint, { architecture, sizes }: GgufKind): Pick<GgufModel, "config" | "checkpoint"> {
+  // Before a plan is made for a claimed number of layers.
+  const blockCount = `${architecture.name}.block_count`;
+  if (sizes.numLayers > [...file.names].length) throw file.metadata.error(blockCount, "must not be above the number of tensors");
+  const plan = planTensors(architecture, file, sizes.numLayers);
+  const checkpoint = new GgufWeights(file, plan.tensors, architecture.rotatesNeighbours ? sizes.headDim : undefined);
+  checkTensors(file, architecture, plan);
+  return { checkpoint, config: new ModelConfig(huggingFaceConfig(file, architecture, sizes, plan), file.path) };
+}
+
+function readArchitecture(metadata: GgufMetadata): GgufArchitecture {
   const name = metadata.string("general.architecture");
   // Adapters, projectors and importance matrices are GGUF files too.
   const type = metadata.string("general.type", "model");

@@ -9,14 +9,15 @@ const longestDynamicSequence = 2 ** 20;
  * the length before.
  *
  * @param rope of the layers that see the whole context; undefined where these have no positions
+ * @param isOneForAll whether all layers turn alike; where they do not, files give the stretched length
  */
-export function contextLength(config: ModelConfig, rope: RopeSpec | undefined): number {
+export function contextLength(config: ModelConfig, rope: RopeSpec | undefined, isOneForAll: boolean): number {
   const given = config.count("max_position_embeddings");
   switch (rope?.type) {
     case "yarn":
       return Math.max(given, Math.round(rope.originalContextLength * rope.factor));
     case "linear":
-      return config.section("rope_parameters")?.has("full_attention") === true ? given : Math.max(given, Math.round(given * rope.factor));
+      return isOneForAll ? Math.max(given, Math.round(given * rope.factor)) : given;
     case "dynamic":
       return Math.max(given, longestDynamicSequence);
     default:

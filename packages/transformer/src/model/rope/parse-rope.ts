@@ -26,7 +26,7 @@ const scalings = ["default", "linear", "divided", "dynamic", "llama3", "yarn", "
 export function parseRopes(config: ModelConfig, headDim: number, traits: RopeTraits = {}): (type: LayerType) => RopeSpec {
   const parameters = config.section("rope_parameters");
   const scaling = config.section("rope_scaling");
-  if (parameters === undefined || !layerTypes.some((type) => parameters.has(type))) {
+  if (parameters === undefined || !isNested(parameters)) {
     const rope = parseRope(config, headDim, traits);
     const { sliding } = traits;
     if (sliding === undefined) return () => rope;
@@ -44,6 +44,16 @@ export function parseRopes(config: ModelConfig, headDim: number, traits: RopeTra
     if (rope === undefined) throw parameters.error(type, "an object, as a layer is of this type");
     return rope;
   };
+}
+
+/** Whether layers with a sliding window turn in a way of their own. */
+export function isByLayerType(config: ModelConfig, { sliding }: RopeTraits = {}): boolean {
+  const parameters = config.section("rope_parameters");
+  return sliding !== undefined || (parameters !== undefined && isNested(parameters));
+}
+
+function isNested(parameters: ModelConfig): boolean {
+  return layerTypes.some((type) => parameters.has(type));
 }
 
 /** The rotation of a model whose layers all turn alike. @throws ModelConfigError */

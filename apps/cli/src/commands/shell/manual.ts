@@ -1,0 +1,44 @@
+import { exampleLines } from "../../program/command-examples.js";
+import type { CommandFunction } from "../../program/command-definition.js";
+import { type ShellCommand, shellCommands } from "./command-tree.js";
+
+/** `manual`: the manual page, in troff, from the same definitions as help. */
+export const manual: CommandFunction<Record<never, never>> = async () => {
+  const { commands } = await import("../commands.js");
+  process.stdout.write(manualPage(shellCommands(commands)));
+  return 0;
+};
+
+/** The page of some commands. */
+export function manualPage(commands: readonly ShellCommand[]): string {
+  return [
+    '.TH ELASTIC-ATTENTION 1 "" "Elastic Attention" "User Commands"',
+    ".SH NAME",
+    "elastic-attention \\- long-context language models whose attention heads turn sparse as the input allows",
+    ".SH SYNOPSIS",
+    ".B elastic-attention",
+    "\\fIcommand\\fR [\\fIoptions\\fR]",
+    ".SH DESCRIPTION",
+    "Without \\-\\-model the bundled demo model answers. Answers go to standard output, reports and progress to standard error.",
+    ".SH COMMANDS",
+    ...commands.flatMap(commandSection),
+    ".SH EXIT STATUS",
+    "0 when all went well, 1 after an error, 130 after Ctrl\\-C, 141 when the reader of the output has gone.",
+    "",
+  ].join("\n");
+}
+
+function commandSection({ words, positional, description, flags, notes }: ShellCommand): string[] {
+  return [
+    `.SS "${escape([...words, positional].join(" ").trim())}"`,
+    `${escape(description)}.`,
+    ...flags.flatMap(({ syntax, help }) => [".TP", `.B ${escape(syntax)}`, escape(help)]),
+    ...(notes === undefined ? [] : [".PP", ...notes.split("\n").map(escape)]),
+    ...exampleLines(words.at(-1)!).flatMap((line) => [".PP", ".RS", escape(line), ".RE"]),
+  ];
+}
+
+/** Text that troff takes as it is: hyphens that can be copied, and no line that begins as a request does. */
+function escape(text: string): string {
+  return text.replace(/\\/g, "\\e").replace(/-/g, "\\-").replace(/^([.'])/, "\\&$1");
+}

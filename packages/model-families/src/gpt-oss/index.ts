@@ -1,0 +1,1 @@
+export * from "./gpt-oss-adapter.js";

@@ -1,0 +1,1 @@
+export * from "./qwen-moe-adapter.js";
