@@ -14,10 +14,11 @@ import {
   routeExperts,
   type Tensor,
 } from "@elastic-attention/tensor";
+import { seededRandom } from "@elastic-attention/fixtures";
 import { describe, expect, test } from "vitest";
 import { expectAgreement, sameBits } from "../agreement.js";
 import type { BackendUnderTest } from "../backend-under-test.js";
-import { poisoned, randomTensor, seededRandom, tolerances, uploadFloats } from "../random-tensors.js";
+import { poisoned, randomTensor, tolerances, uploadFloats } from "../random-tensors.js";
 
 /** Rows, choices and experts, and which experts can be chosen. */
 export interface ExpertCase {
