@@ -17,7 +17,7 @@ import { beginForward, type DecoderCore } from "./layer/forward-pass.js";
 import { lastRows, logitsOf } from "./layer/logits.js";
 import { ModelRotations } from "./layer/rotation/model-rotations.js";
 import { SequenceHistories } from "./layer/rotation/sequence-histories.js";
-import { loadWeights } from "./loading/load-weights.js";
+import { loadWeights, type StoredWeights } from "./loading/load-weights.js";
 import { makeRandomWeights } from "./loading/random-weights.js";
 import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./memory/memory-prediction.js";
 import { weightBytes } from "./memory/weight-memory.js";
@@ -34,6 +34,8 @@ export interface LoadOptions {
   readonly spec: ModelSpec;
   /** Type of activations, weights and cache. */
   readonly dtype: FloatDType;
+  /** See `OpenModelOptions.weights`; default "unpacked". */
+  readonly weights?: StoredWeights;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   readonly signal?: AbortSignal;
 }

@@ -10,6 +10,7 @@ import {
   type FloatDType,
   hostArray,
   type LinearWeight,
+  packBlocks,
   packExpert,
   packLinear,
   type Tensor,
@@ -25,12 +26,17 @@ import type { ModelSpec } from "../model/model-spec.js";
 import { joinedExperts } from "./joined-experts.js";
 import { notFinite, SliceBuffers, unpackRows } from "./unpack-rows.js";
 
+/** Whether matrices in blocks are unpacked to the compute dtype while they are loaded, or computed on as they are stored. */
+export type StoredWeights = "unpacked" | "stored";
+
 export interface LoadWeightsOptions {
   readonly backend: Backend;
   readonly checkpoint: Checkpoint;
   readonly adapter: ModelAdapter;
   readonly spec: ModelSpec;
   readonly dtype: FloatDType;
+  /** See `OpenModelOptions.weights`. */
+  readonly weights?: StoredWeights;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -55,7 +61,7 @@ export async function loadWeights(options: LoadWeightsOptions, scope: MemoryScop
     await setImmediate();
   }
   const finalNorm = reader.norm("finalNorm", 0);
-  const output = spec.tiedEmbeddings ? { weight: reader.packed(embedding) } : reader.projection(["output"], 0, false);
+  const output = spec.tiedEmbeddings ? { weight: reader.stored([options.adapter.weightName("embedding", 0)]) ?? reader.packed(embedding) } : reader.projection(["output"], 0, false);
   reader.finish();
   return { embedding, layers, finalNorm, output };
 }
@@ -190,8 +196,19 @@ class WeightReader {
     return this.scope.track(this.options.backend.upload(values, [values.length], "f32"));
   }
 
+  /** Matrices in blocks as one weight that is computed on as it is; undefined where that is not wanted or one is not in blocks. */
+  stored(names: readonly string[]): LinearWeight | undefined {
+    const { backend, checkpoint, weights } = this.options;
+    const entries = names.map((name) => checkpoint.entry(name));
+    if (weights !== "stored" || !entries.every(({ type }) => isBlocked(type))) return undefined;
+    const matrices = entries.map(({ name, type, shape }) => ({ format: type, rows: shape[0]!, columns: shape[1]!, bytes: checkpoint.read(name) }));
+    return this.scope.track(backend.kernels.run(packBlocks, { weights: matrices }));
+  }
+
   #weight(names: readonly string[]): LinearWeight {
     const { backend, checkpoint, dtype } = this.options;
+    const stored = this.stored(names);
+    if (stored !== undefined) return stored;
     const shapes = names.map((name) => checkpoint.entry(name).shape);
     const outFeatures = shapes.reduce((sum, shape) => sum + shape[0]!, 0);
     const empty = backend.emptyWeight?.(outFeatures, shapes[0]![1]!, dtype);

@@ -9,6 +9,7 @@ import { ModelConfig } from "../model/model-config.js";
 import { computeDType, type ModelSpec, routedLayers } from "../model/model-spec.js";
 import { predictWeightBytes } from "../memory/weight-memory.js";
 import { checkModel, type CheckedModel } from "./checked-model.js";
+import type { StoredWeights } from "./load-weights.js";
 import { type ModelFiles, openModelFiles } from "./model-files.js";
 import { hasOwnRouters, loadRouterFile, loadRouters, routerFileOf } from "./router-file.js";
 
@@ -20,6 +21,12 @@ export interface OpenModelOptions {
   readonly backend: Backend;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
   readonly dtype?: FloatDType;
+  /**
+   * "stored": matrices in blocks (Q8_0, Q4_K, …) are computed on as the file has them, which takes a half or a quarter of the
+   * memory; a format without a kernel on the backend is refused by name, and routers cannot be trained through them. Default:
+   * "unpacked", to `dtype`.
+   */
+  readonly weights?: StoredWeights;
   readonly adapter?: ModelAdapter;
   /**
    * Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. Default:
@@ -71,7 +78,8 @@ export class PretrainedModel implements Disposable {
     const file = routerFileOf(directory, options.routers);
     const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend);
     for (const layer of layers) scope.track(layer);
-    checkMemory(backend, spec, dtype, path);
+    // The prediction knows unpacked weights only; stored ones are refused where they do not fit, while they are loaded.
+    if (options.weights !== "stored") checkMemory(backend, spec, dtype, path);
     const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype }));
     const { spec: modes, ...settings } = elastic ?? own;
     return new PretrainedModel(directory, ggufPath, config, adapter, { ...spec, elastic: modes }, decoder, settings, layers, file, notes, scope.move());
