@@ -64,7 +64,7 @@ try {
     failed ||= !found;
   }
 } finally {
-  process.kill(-server.pid);
+  if (server.pid !== undefined) process.kill(-server.pid);
   rmSync(folder, { recursive: true, force: true });
 }
 process.exit(failed ? 1 : 0);

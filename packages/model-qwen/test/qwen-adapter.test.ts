@@ -1,4 +1,3 @@
-import { ModelConfigError } from "@elastic-attention/core";
 import { ModelConfig } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
 import { qwen2Adapter, qwen3Adapter } from "../src/index.js";

@@ -297,6 +297,4 @@ export class DecoderModel implements Disposable {
   }
 }
 
-function keyValueShape({ numLayers, numKeyValueHeads, headDim }: ModelSpec) {
-  return { numLayers, numKeyValueHeads, headDim };
-}
+const keyValueShape = ({ numLayers, numKeyValueHeads, headDim }: ModelSpec) => ({ numLayers, numKeyValueHeads, headDim });

@@ -5,7 +5,7 @@ import { type Operation, type PendingDownload, ReferenceBackend, type Tensor } f
 import { describe, expect, test } from "vitest";
 import { DecoderModel, elasticModeSettings, ModelConfig } from "../src/index.js";
 import { tinyAdapter, tinyConfig } from "./tiny-checkpoint.js";
-import { randomRouters } from "./training-doubles.js";
+import { randomRouters } from "./training/training-doubles.js";
 
 const modes = elasticModeSettings({ sinkTokens: 4, localTokens: 8, blockSize: 4, stride: 2, threshold: 0.9 });
 const prompt = (length: number) => Int32Array.from({ length }, (_, i) => (i * 7 + i * i) % 50);

@@ -41,7 +41,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
  * makes no cycle: `cpu` stands on tensor, attention and router, so their tests cannot stand on it.
  */
 const testArrows: Readonly<Record<string, readonly string[]>> = {
-  cpu: ["conformance"],
+  cpu: ["conformance", "native-build"],
   cuda: ["conformance"],
   transformer: ["cpu", "cuda"],
   "model-llama": ["cpu", "cuda"],

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "addon/call.h"
-#include "addon/numeric.h"
-#include "addon/pattern_type.h"
+#include "addon/values/numeric.h"
+#include "addon/values/pattern_type.h"
 
 namespace elastic {
 

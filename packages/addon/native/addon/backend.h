@@ -2,7 +2,7 @@
 #pragma once
 #include <cstddef>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 
 namespace elastic {
 

@@ -6,7 +6,7 @@
 
 #include "addon/buffer_table.h"
 #include "addon/call_context.h"
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 
 namespace elastic {
 

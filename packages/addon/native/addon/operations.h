@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "addon/attention_call.h"
-#include "addon/gate_function.h"
-#include "addon/rotation.h"
+#include "addon/values/gate_function.h"
+#include "addon/values/rotation.h"
 
 namespace elastic {
 

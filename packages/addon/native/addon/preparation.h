@@ -3,7 +3,7 @@
 #include <napi.h>
 
 #include "addon/call_context.h"
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 
 namespace elastic {
 

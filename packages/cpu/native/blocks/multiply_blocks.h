@@ -1,5 +1,5 @@
 #pragma once
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 #include "blocks/block_layout.h"
 
 namespace elastic {

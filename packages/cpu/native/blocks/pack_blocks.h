@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 #include "blocks/block_formats.h"
 #include "blocks/block_layout.h"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 #include "core/thread_pool.h"
 #include "floats/kernel_table.h"
 

@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 #include "core/instruction_set.h"
 
 namespace elastic {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 
 namespace elastic {
 namespace {

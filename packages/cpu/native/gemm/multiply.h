@@ -1,5 +1,5 @@
 #pragma once
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 #include "gemm/packed_weight.h"
 
 namespace elastic {

@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 #include "floats/kernel_table.h"
 
 namespace elastic {

@@ -4,7 +4,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 
 namespace elastic {
 namespace {

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 
 namespace elastic {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "addon/file_piece.h"
-#include "addon/normal_value.h"
+#include "addon/values/normal_value.h"
 #include "core/thread_pool.h"
 #include "floats/kernel_table.h"
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 
 namespace elastic {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "addon/normal_value.h"
+#include "addon/values/normal_value.h"
 #include "core/device/check.h"
 #include "core/device/device.h"
 #include "core/elements/floats.cuh"

@@ -2,8 +2,8 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
-#include "addon/numeric.h"
-#include "addon/rotation.h"
+#include "addon/values/numeric.h"
+#include "addon/values/rotation.h"
 
 namespace elastic {
 

@@ -1,6 +1,6 @@
 // The mass of every key block for a block of query groups: the softmax of antidiagonal scores, summed by blocks.
 #pragma once
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 #include "core/elements/floats.cuh"
 #include "selection/estimate_sm90.h"
 

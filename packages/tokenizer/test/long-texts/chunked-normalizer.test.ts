@@ -10,8 +10,8 @@ import { replaceUnit } from "../../src/unicode/replace-unit.js";
 
 /** What composes, reorders, joins graphemes or changes its length, among plain characters. */
 const units = [
-  ..."aeio \r\n#1가한あかハ中文字Σςßﬁİ",
-  ..."\u0301\u0323\u0308\u3099\u309a\u1100\u1161\u11a8\u0600\u06dd\u200d\u200c\ufe0f\u20e3\u00ad\u0e33\u093f\u115f\ufffd\u2581",
+  ...Array.from("aeio \r\n#1가한あかハ中文字Σςßﬁİ"),
+  ...Array.from("\u0301\u0323\u0308\u3099\u309a\u1100\u1161\u11a8\u0600\u06dd\u200d\u200c\ufe0f\u20e3\u00ad\u0e33\u093f\u115f\ufffd\u2581"),
   "👩‍👩‍👧", "🇩🇪", "🏳️‍🌈", "é", "ﾊﾞ", "\u{11099}\u{110ba}", "㋿",
 ];
 

@@ -21,5 +21,5 @@ export function randomRouter(backend: Backend, headDim: number, layer: number, w
   const routerMlp = [linear("in", width, headDim), linear("middle", headDim, width), linear("out", 2, headDim)] as const;
   const parameters = [...taskMlp, ...routerMlp].reduce((sum, { weight, bias }) => sum + weight.numElements + bias.numElements, 0);
   const owned = scope.move();
-  return { headDim, classes: 2, parameters, taskMlp, routerMlp, [Symbol.dispose]: () => owned.dispose() };
+  return { decides: "heads", headDim, classes: 2, parameters, taskMlp, routerMlp, [Symbol.dispose]: () => owned.dispose() };
 }

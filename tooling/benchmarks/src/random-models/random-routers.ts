@@ -12,7 +12,8 @@ export function randomRouters(backend: Backend, { numLayers, headDim }: ModelSpe
     bias: scope.track(backend.upload(new Float32Array(outputs), [outputs], "f32")),
   });
   const width = 4 * headDim;
-  return Array.from({ length: numLayers }, () => ({
+  return Array.from({ length: numLayers }, (): RouterWeights => ({
+    decides: "heads",
     headDim,
     classes: 2,
     parameters: 2 * (width * headDim + width + headDim * width + headDim) + 2 * headDim + 2,

@@ -15,7 +15,6 @@ import {
   routeExperts,
   type Tensor,
 } from "@elastic-attention/tensor";
-import { seededRandom } from "@elastic-attention/fixtures";
 import { describe, expect, test } from "vitest";
 import { expectAgreement, sameBits } from "../agreement.js";
 import type { BackendUnderTest } from "../backend-under-test.js";

@@ -18,7 +18,7 @@ export class LineInput implements Disposable {
 
   /** @param onInterrupt Ctrl-C while no answer is written */
   constructor(onInterrupt: () => void) {
-    const onTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true;
+    const onTerminal = process.stdin.isTTY && process.stderr.isTTY;
     this.#terminal = onTerminal ? new TerminalInput(process.stdin) : undefined;
     this.#history = onTerminal ? readHistory() : undefined;
     this.#lines = createInterface({

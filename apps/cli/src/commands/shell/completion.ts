@@ -5,7 +5,7 @@ import { longName, type ShellCommand, shellCommands } from "./command-tree.js";
 const program = "elastic-attention";
 
 /** `completion bash|zsh|fish`: a script that completes commands, options, and files behind them. */
-export const completion: CommandFunction<Record<never, never>> = async ({ positional }) => {
+export const completion: CommandFunction<unknown> = async ({ positional }) => {
   const [shell = ""] = positional;
   const write = Object.hasOwn(scripts, shell) ? scripts[shell as keyof typeof scripts] : undefined;
   if (write === undefined) {

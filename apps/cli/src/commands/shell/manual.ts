@@ -3,7 +3,7 @@ import type { CommandFunction } from "../../program/command-definition.js";
 import { type ShellCommand, shellCommands } from "./command-tree.js";
 
 /** `manual`: the manual page, in troff, from the same definitions as help. */
-export const manual: CommandFunction<Record<never, never>> = async () => {
+export const manual: CommandFunction<unknown> = async () => {
   const { commands } = await import("../commands.js");
   process.stdout.write(manualPage(shellCommands(commands)));
   return 0;

@@ -1,6 +1,6 @@
 #pragma once
 // Activation functions and their derivatives on vectors.
-#include "addon/gate_function.h"
+#include "addon/values/gate_function.h"
 #include "floats/vector.h"
 
 namespace elastic {

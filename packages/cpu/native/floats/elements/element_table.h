@@ -1,8 +1,8 @@
 #pragma once
 #include <cstdint>
 
-#include "addon/gate_function.h"
-#include "addon/numeric.h"
+#include "addon/values/gate_function.h"
+#include "addon/values/numeric.h"
 #include "core/instruction_set.h"
 
 namespace elastic {

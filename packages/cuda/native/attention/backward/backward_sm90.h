@@ -3,7 +3,7 @@
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 #include "attention/tables/attention_tables.h"
 #include "attention/tiles/tile_shape.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 #include "attention/tables/attention_tables.h"
 
 namespace elastic {

@@ -2,7 +2,7 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 #include "attention/softmax/score_terms.h"
 #include "attention/tables/attention_tables.h"
 

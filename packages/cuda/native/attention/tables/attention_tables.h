@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "addon/pattern_type.h"
+#include "addon/values/pattern_type.h"
 
 namespace elastic {
 

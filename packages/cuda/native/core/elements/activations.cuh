@@ -1,6 +1,6 @@
 // Activation functions and their derivatives.
 #pragma once
-#include "addon/gate_function.h"
+#include "addon/values/gate_function.h"
 
 namespace elastic {
 

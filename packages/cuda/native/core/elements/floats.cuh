@@ -3,7 +3,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 
 namespace elastic {
 

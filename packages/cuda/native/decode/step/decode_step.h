@@ -1,6 +1,6 @@
 // A decode step whose batch is described by tables in fixed device memory, so that a captured graph can be replayed.
 #pragma once
-#include "addon/numeric.h"
+#include "addon/values/numeric.h"
 #include "decode/attention/decode_attention.h"
 
 namespace elastic {

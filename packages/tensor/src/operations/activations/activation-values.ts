@@ -23,8 +23,8 @@ export const activations: readonly Activation[] = ["silu", "gelu", "geluTanh", "
 
 /** An activation's value and derivative. */
 export interface ActivationFunction {
-  value(x: number): number;
-  derivative(x: number): number;
+  readonly value: (x: number) => number;
+  readonly derivative: (x: number) => number;
 }
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
@@ -55,8 +55,8 @@ export const activationFunctions: Readonly<Record<Activation, ActivationFunction
 
 /** A gated activation and its derivatives by gate and up. */
 export interface GatedFunction {
-  value(gate: number, up: number): number;
-  derivatives(gate: number, up: number): readonly [byGate: number, byUp: number];
+  readonly value: (gate: number, up: number) => number;
+  readonly derivatives: (gate: number, up: number) => readonly [byGate: number, byUp: number];
 }
 
 /** The function that the reference kernels evaluate for a gate. */

@@ -1,4 +1,4 @@
 import { describeBatchInvariance } from "@elastic-attention/conformance";
-import { subjects } from "./instruction-set-levels.js";
+import { subjects } from "../instruction-set-levels.js";
 
 describeBatchInvariance(subjects.at(-1)!, "bits");

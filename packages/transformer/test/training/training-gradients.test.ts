@@ -1,7 +1,7 @@
 import { routerParameters } from "@elastic-attention/router";
 import { type FloatArray, readFloats, writeFloats } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import type { TrainingModel, TrainingStepOptions } from "../src/index.js";
+import type { TrainingModel, TrainingStepOptions } from "../../src/index.js";
 import { RelaxationDouble } from "./training-doubles.js";
 import { modes, pairs, withModel } from "./training-setup.js";
 

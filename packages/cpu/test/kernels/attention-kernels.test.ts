@@ -2,8 +2,8 @@ import { ShapeError } from "@elastic-attention/core";
 import { type AttentionMode, type HeadPatterns, hybridAttention, knownPatterns, SequenceCache } from "@elastic-attention/attention";
 import { expect, test } from "vitest";
 import { describeAttentionKernels, poisoned, randomTensor } from "@elastic-attention/conformance";
-import { createCpuBackend } from "../src/index.js";
-import { subjects } from "./instruction-set-levels.js";
+import { createCpuBackend } from "../../src/index.js";
+import { subjects } from "../instruction-set-levels.js";
 
 for (const subject of subjects) describeAttentionKernels(subject);
 

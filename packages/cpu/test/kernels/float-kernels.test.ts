@@ -2,8 +2,8 @@ import { ShapeError, UnsupportedOperationError } from "@elastic-attention/core";
 import { add, cast, embedding, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { describeFloatKernels, poisoned, randomTensor } from "@elastic-attention/conformance";
-import { createCpuBackend } from "../src/index.js";
-import { subjects } from "./instruction-set-levels.js";
+import { createCpuBackend } from "../../src/index.js";
+import { subjects } from "../instruction-set-levels.js";
 
 for (const subject of subjects) describeFloatKernels(subject);
 

@@ -2,8 +2,8 @@ import { UnsupportedOperationError } from "@elastic-attention/core";
 import { packLinear } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
 import { describeLinearKernels, product, randomTensor } from "@elastic-attention/conformance";
-import { createCpuBackend } from "../src/index.js";
-import { levels, subjects } from "./instruction-set-levels.js";
+import { createCpuBackend } from "../../src/index.js";
+import { levels, subjects } from "../instruction-set-levels.js";
 
 for (const subject of subjects) describeLinearKernels(subject);
 

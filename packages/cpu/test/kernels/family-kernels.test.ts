@@ -4,7 +4,7 @@ import {
   describeTrainingExpertKernels,
   describeTrainingFamilyKernels,
 } from "@elastic-attention/conformance";
-import { subjects } from "./instruction-set-levels.js";
+import { subjects } from "../instruction-set-levels.js";
 
 for (const subject of subjects) {
   describeFamilyKernels(subject);

@@ -1,8 +1,8 @@
 import type { AttentionMode } from "@elastic-attention/attention";
 import { ReferenceBackend } from "@elastic-attention/tensor";
 import { expect } from "vitest";
-import { elasticModeSettings, PretrainedModel, registerModelAdapter, TrainingModel, type TrainingStepOptions } from "../src/index.js";
-import { tinyAdapter, tinyCheckpoint } from "./tiny-checkpoint.js";
+import { elasticModeSettings, PretrainedModel, registerModelAdapter, TrainingModel, type TrainingStepOptions } from "../../src/index.js";
+import { tinyAdapter, tinyCheckpoint } from "../tiny-checkpoint.js";
 import { gateLoss, randomRouters, RelaxationDouble, trainingPack } from "./training-doubles.js";
 
 registerModelAdapter(tinyAdapter);

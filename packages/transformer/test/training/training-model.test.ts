@@ -10,8 +10,8 @@ import {
   TrainingModel,
   type TrainingPack,
   type TrainingStepOptions,
-} from "../src/index.js";
-import { tinyCheckpoint } from "./tiny-checkpoint.js";
+} from "../../src/index.js";
+import { tinyCheckpoint } from "../tiny-checkpoint.js";
 import { gateLoss, randomRouters, RelaxationDouble, trainingPack } from "./training-doubles.js";
 import { modes, withModel } from "./training-setup.js";
 

@@ -12,8 +12,8 @@ import {
   trainingOperands,
 } from "@elastic-attention/conformance";
 import { expect, test } from "vitest";
-import { createCpuBackend, loadAddon } from "../src/index.js";
-import { levels, subjects } from "./instruction-set-levels.js";
+import { createCpuBackend, loadAddon } from "../../src/index.js";
+import { levels, subjects } from "../instruction-set-levels.js";
 
 for (const subject of subjects) {
   describeTrainingFloatKernels(subject);

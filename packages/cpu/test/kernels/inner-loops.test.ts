@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { disassemble, vectorLoops } from "../../../tooling/native/inner-loops.mjs";
-import { addonPath } from "../src/index.js";
+import { disassemble, vectorLoops } from "@elastic-attention/native-build/inner-loops.mjs";
+import { addonPath } from "../../src/index.js";
 
 /** Functions in which a prompt and an answer spend their time; the addon holds each once a level. */
 const kernels = ["multiply_panel_f32", "panel_rows_f32", "panel_rows_bf16", "multiply_panels_bf16", "multiply_panel_dot", "score_", "mix_typed", "mix_rows", "softmax_step", "multiply_layout"];

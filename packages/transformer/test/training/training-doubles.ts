@@ -1,6 +1,6 @@
 import { type RouterWeights, routerWeightsOf } from "@elastic-attention/router";
 import { type Backend, type FloatArray, uploadFloats } from "@elastic-attention/tensor";
-import type { GateDecision, GateLoss, TrainingPack, TrainingStepOptions } from "../src/index.js";
+import type { GateDecision, GateLoss, TrainingPack, TrainingStepOptions } from "../../src/index.js";
 
 /** Routers with random weights, wide enough to have every gradient and small enough to check each. */
 export function randomRouters(backend: Backend, layers: number, headDim: number, width = 4, scale = 1): RouterWeights[] {
