@@ -174,7 +174,7 @@ describe("wrong use", () => {
     ["a folder without a model", ["run", "x", "--model", folder], /config\.json|safetensors/],
     ["a prompt beyond the context", ["run", "word ".repeat(20_000)], /16384/],
     ["a damaged checkpoint", ["run", "x", "--model", damaged], /model\.safetensors/],
-    ["a missing file of routers", ["run", "x", "--router", "/nonexistent.safetensors"], /ENOENT.*\/nonexistent\.safetensors'\n {2}hint: Check the path/],
+    ["a missing file of routers", ["run", "x", "--router", "/nonexistent.safetensors"], /\/nonexistent\.safetensors does not exist\.\n {2}hint: Name a file/],
     ["a missing file, with a hint,", ["run", "x", "--file", "/nonexistent"], /ENOENT.*\n {2}hint: Check the path/],
     ["a flag that misses its value", ["run", "x", "--sparsity"], /--sparsity/],
     ["a threshold that is no number", ["run", "x", "--top-p", "much"], /--top-p must be a number above 0 and up to 1, found "much"/],

@@ -72,10 +72,10 @@ test("an adapter that --load brings reads its architecture", () => {
   const mistral = join(folder, "mistral");
   cpSync(model, mistral, { recursive: true });
   const config = JSON.parse(readFileSync(join(model, "config.json"), "utf8")) as object;
-  writeFileSync(join(mistral, "config.json"), JSON.stringify({ ...config, architectures: ["MistralForCausalLM"], model_type: "mistral" }));
-  expect(cli("inspect", "--model", mistral)).toMatchObject({ status: 1, stderr: expect.stringMatching(/MistralForCausalLM/) as string });
-  expect(JSON.parse(cli("inspect", "--model", mistral, "--load", examples.adapter, "--json").stdout)).toMatchObject({ checkpoint: { adapter: "mistral" } });
-  expect(cli("doctor", "--load", examples.adapter).stdout).toContain("MistralForCausalLM");
+  writeFileSync(join(mistral, "config.json"), JSON.stringify({ ...config, architectures: ["InternLM3ForCausalLM"], model_type: "internlm3" }));
+  expect(cli("inspect", "--model", mistral)).toMatchObject({ status: 1, stderr: expect.stringMatching(/InternLM3ForCausalLM/) as string });
+  expect(JSON.parse(cli("inspect", "--model", mistral, "--load", examples.adapter, "--json").stdout)).toMatchObject({ checkpoint: { adapter: "internlm3" } });
+  expect(cli("doctor", "--load", examples.adapter).stdout).toContain("internlm3");
 });
 
 test("a backend that --load brings computes, in the engine's thread too", () => {

@@ -1,3 +1,3 @@
-export * from "./mistral-adapter.js";
+export * from "./internlm3-adapter.js";
 // What `elastic-attention --load` and a worker's `setup` call.
-export { registerMistral as default } from "./mistral-adapter.js";
+export { registerInternLm3 as default } from "./internlm3-adapter.js";

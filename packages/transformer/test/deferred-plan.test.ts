@@ -70,7 +70,7 @@ describe("a plan that is computed on the device", () => {
       while (prefill.step());
       prefill.result.logits.dispose();
       // Tables of rotation are made in the first layer.
-      const layer = /routerLogits asked routerLogits asked headNorm( rotaryTables)? rotary rotary( \w*[aA]ppend\w*)+ read hybridAttention read/g;
+      const layer = /headNorm headNorm routerLogits asked routerLogits asked( rotaryTables)? rotary rotary( \w*[aA]ppend\w*)+ read hybridAttention read/g;
       expect(backend.events.join(" ").match(layer)).toHaveLength(2);
       expect(backend.events.filter((event) => event === "read")).toHaveLength(4);
     });

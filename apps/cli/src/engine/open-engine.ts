@@ -25,7 +25,7 @@ export async function openEngine(options: ModelOptions & RoutingOptions, signal:
   requireMode(options);
   const { file: routers } = chosenRouter(options);
   const { path, name } = await namedModel(options, signal);
-  using progress = new Progress("Loading the model", layersOf);
+  using progress = new Progress("Loading the model", layersOf, "seldom");
   const engine = await WorkerEngine.load({
     // Beside this program once it is built.
     setup: [new URL("./register-packages.js", import.meta.url).href, ...(await moduleUrls(options.load ?? []))],

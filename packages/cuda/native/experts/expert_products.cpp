@@ -21,7 +21,9 @@ void multiply_experts(ExpertProduct product) {
     product.input = converted;
     return multiply_experts(product);
   }
-  if (!product.back && product.input.rows <= kFewSlots) return launch_expert_rows(product, stream);
+  // In float32 a row's sums do not depend on how many rows there are: one kernel serves few and many.
+  const bool rounds = product.dtype != DType::F32;
+  if (rounds && !product.back && product.input.rows <= kFewSlots) return launch_expert_rows(product, stream);
   if (serves_expert_tiles(product)) return launch_expert_tiles(product, stream);
   launch_expert_plain(product, stream);
 }

@@ -11,7 +11,7 @@ export async function streamAnswer(
   write: (text: string) => void,
   label = "Reading the prompt",
 ): Promise<Finish> {
-  using progress = new Progress(label, layersOf);
+  using progress = new Progress(label, layersOf, "seldom");
   for await (const event of engine.generate(request)) {
     if (event.type === "progress") {
       progress.update(event.layersDone, event.layersTotal);

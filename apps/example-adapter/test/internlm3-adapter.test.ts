@@ -6,10 +6,10 @@ import { llamaAdapter } from "@elastic-attention/model-llama";
 import { ReferenceBackend, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { forward, ModelConfig, PretrainedModel } from "@elastic-attention/transformer";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { mistralAdapter, registerMistral } from "../src/index.js";
+import { internLm3Adapter, registerInternLm3 } from "../src/index.js";
 
 const config = {
-  architectures: ["MistralForCausalLM"],
+  architectures: ["InternLM3ForCausalLM"],
   hidden_size: 16,
   intermediate_size: 24,
   num_hidden_layers: 2,
@@ -20,7 +20,8 @@ const config = {
   max_position_embeddings: 64,
   rms_norm_eps: 1e-5,
   rope_theta: 1e6,
-  sliding_window: null,
+  qkv_bias: false,
+  bias: false,
   torch_dtype: "float32",
 };
 
@@ -38,7 +39,7 @@ const layerShapes = {
 
 /** A checkpoint folder of noise that is the same in every run, removed after the test. */
 function checkpointFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "mistral-"));
+  const folder = mkdtempSync(join(tmpdir(), "internlm3-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const shapes: [name: string, shape: number[]][] = [
     ["model.embed_tokens.weight", [32, 16]],
@@ -58,8 +59,8 @@ function checkpointFolder(): string {
   return folder;
 }
 
-describe("the Mistral adapter", () => {
-  beforeAll(registerMistral);
+describe("the InternLM3 adapter", () => {
+  beforeAll(registerInternLm3);
 
   it("is found by its architecture and computes what Llama computes with the same weights", async () => {
     const path = checkpointFolder();
@@ -69,14 +70,16 @@ describe("the Mistral adapter", () => {
     using asLlama = await PretrainedModel.open({ path, backend, adapter: llamaAdapter });
     const actual = await forward(found.decoder, tokens, tokens.length);
     const expected = await forward(asLlama.decoder, tokens, tokens.length);
-    expect(found.spec.architecture).toBe("MistralForCausalLM");
+    expect(found.spec.architecture).toBe("InternLM3ForCausalLM");
     expect(actual.logits).toEqual(expected.logits);
     expect(new Set(actual.logits).size).toBeGreaterThan(32);
   });
 
-  it("refuses a sliding window with an error that names the key", () => {
-    const sliding = new ModelConfig({ ...config, sliding_window: 16 });
-    expect(() => mistralAdapter.spec(sliding)).toThrow(ModelConfigError);
-    expect(() => mistralAdapter.spec(sliding)).toThrow(/sliding_window/);
+  it("takes the biases that the config names, and refuses what is no truth value", () => {
+    const spec = internLm3Adapter.spec(new ModelConfig({ ...config, qkv_bias: true }));
+    expect([spec.queryKeyValueBias, spec.attentionOutputBias]).toEqual([true, false]);
+    const wrong = new ModelConfig({ ...config, qkv_bias: "yes" });
+    expect(() => internLm3Adapter.spec(wrong)).toThrow(ModelConfigError);
+    expect(() => internLm3Adapter.spec(wrong)).toThrow(/qkv_bias/);
   });
 });
