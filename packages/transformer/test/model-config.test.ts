@@ -49,7 +49,7 @@ describe("a key that the adapter does not read", () => {
     ["embedding_multiplier", 12],
     ["attention_multiplier", 0.015],
     ["query_pre_attn_scalar", 256],
-    ["num_local_experts", 8],
+    ["num_experts", 8],
     ["n_routed_experts", 64],
     ["clip_qkv", 8],
     ["alibi", true],

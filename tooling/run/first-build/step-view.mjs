@@ -31,7 +31,7 @@ export class StepView {
   }
 
   #draw() {
-    const width = Math.max(20, this.stream.columns ?? 80) - 1;
+    const width = Math.max(20, this.stream.columns || 80) - 1;
     this.stream.write(`\r\x1b[2K${this.#line().slice(0, width)}`);
   }
 
