@@ -1,18 +1,20 @@
 import { InvalidOptionError } from "@elastic-attention/core";
 import type { CommandFunction } from "../../program/command-definition.js";
+import type { ShellOptions } from "./shell-commands.js";
 import { longName, type ShellCommand, shellCommands } from "./command-tree.js";
 
 const program = "elastic-attention";
 
 /** `completion bash|zsh|fish`: a script that completes commands, options, and files behind them. */
-export const completion: CommandFunction<unknown> = async ({ positional }) => {
+export const completion: CommandFunction<ShellOptions> = async ({ positional, options }) => {
   const [shell = ""] = positional;
   const write = Object.hasOwn(scripts, shell) ? scripts[shell as keyof typeof scripts] : undefined;
   if (write === undefined) {
     throw new InvalidOptionError(`There are completions for ${Object.keys(scripts).join(", ")}, not for ${JSON.stringify(shell)}.`, "shell");
   }
   const { commands } = await import("../commands.js");
-  process.stdout.write(write(shellCommands(commands)));
+  const script = write(shellCommands(commands));
+  process.stdout.write(options.json ? `${JSON.stringify({ shell, script })}\n` : script);
   return 0;
 };
 

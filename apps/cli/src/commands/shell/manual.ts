@@ -1,11 +1,13 @@
 import { exampleLines } from "../../program/command-examples.js";
 import type { CommandFunction } from "../../program/command-definition.js";
+import type { ShellOptions } from "./shell-commands.js";
 import { type ShellCommand, shellCommands } from "./command-tree.js";
 
 /** `manual`: the manual page, in troff, from the same definitions as help. */
-export const manual: CommandFunction<unknown> = async () => {
+export const manual: CommandFunction<ShellOptions> = async ({ options }) => {
   const { commands } = await import("../commands.js");
-  process.stdout.write(manualPage(shellCommands(commands)));
+  const page = manualPage(shellCommands(commands));
+  process.stdout.write(options.json ? `${JSON.stringify({ page })}\n` : page);
   return 0;
 };
 
