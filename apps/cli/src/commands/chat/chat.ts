@@ -27,7 +27,9 @@ export const chat: CommandFunction<ChatOptions> = async ({ options, signal }) =>
   }
   const unsupported = unsupportedText(engine.model.defaults);
   if (unsupported !== undefined) say(unsupported);
-  requireSwitch(templateInput(options), engine.model);
+  // Read once: it names files of tools and documents, which are the same in every turn.
+  const template = templateInput(options);
+  requireSwitch(template, engine.model);
   if (options.quiet !== true) say(`${engine.model.name}, ${engine.model.routerDescription}. /help lists the commands, /exit ends.`);
   const state: ChatState = { conversation: new Conversation(options.system), sparsity: options.sparsity, session: undefined };
   let exitCode = 0;
@@ -41,7 +43,7 @@ export const chat: CommandFunction<ChatOptions> = async ({ options, signal }) =>
     for (let line = await lines.next(); line !== undefined; line = await lines.next()) {
       const next = await takeLine(line, state);
       if (next === "end") break;
-      if (next === "answer") await answerOrExplain(() => answer(engine, state, options, lines, signal), state.conversation);
+      if (next === "answer") await answerOrExplain(() => answer(engine, state, { options, template, lines, signal }), state.conversation);
       if (signal.aborted) break;
     }
   } finally {
@@ -84,10 +86,17 @@ async function answerOrExplain(answering: () => Promise<void>, conversation: Con
   }
 }
 
-async function answer(engine: WorkerEngine, state: ChatState, options: ChatOptions, lines: LineInput, signal: AbortSignal): Promise<void> {
+/** What stays the same in all turns of a chat. */
+interface ChatSetting {
+  readonly options: ChatOptions;
+  readonly template: ReturnType<typeof templateInput>;
+  readonly lines: LineInput;
+  readonly signal: AbortSignal;
+}
+
+async function answer(engine: WorkerEngine, state: ChatState, { options, template, lines, signal }: ChatSetting): Promise<void> {
   const turn = new AbortController();
   const { sparsity: _, ...settings } = requestSettings(options);
-  const template = templateInput(options);
   const { session } = state.conversation;
   if (state.session !== undefined && state.session !== session) await engine.closeSession(state.session);
   state.session = session;

@@ -28,8 +28,9 @@ export class Conversation {
     return [...(this.#system === undefined ? [] : [{ role: "system" as const, content: this.#system }]), ...this.#turns];
   }
 
-  get system(): string | undefined {
-    return this.#system;
+  /** The next message is read with everything before it: a session keeps its routing as it is. */
+  readAgain(): void {
+    this.#number++;
   }
 
   /** A message of the user, behind the files that were added since the last one. */
@@ -48,13 +49,13 @@ export class Conversation {
 
   setSystem(text: string | undefined): void {
     this.#system = text;
-    this.#number++;
+    this.readAgain();
   }
 
   clear(): void {
     this.#turns = [];
     this.#files = [];
-    this.#number++;
+    this.readAgain();
   }
 
   get hasAnswer(): boolean {
@@ -71,7 +72,7 @@ export class Conversation {
     const last = this.#turns.findLastIndex(({ role }) => role === "user");
     if (last < 0) return false;
     this.#turns.length = last + 1;
-    this.#number++;
+    this.readAgain();
     return true;
   }
 
@@ -86,7 +87,7 @@ export class Conversation {
     this.#system = messages[0]?.role === "system" ? messages[0].content : undefined;
     this.#turns = messages.flatMap(({ role, content }) => (role === "system" ? [] : [{ role, content }]));
     this.#files = [];
-    this.#number++;
+    this.readAgain();
   }
 }
 

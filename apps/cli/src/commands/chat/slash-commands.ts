@@ -67,8 +67,7 @@ const commands: Readonly<Record<string, SlashCommand>> = {
       const share = Number(needed(argument, "/sparsity"));
       if (argument !== "auto" && !(share >= 0 && share <= 1)) throw new InvalidRequestError(`The share of sparse heads is a number from 0 to 1 or auto, not ${JSON.stringify(argument)}.`);
       state.sparsity = argument === "auto" ? undefined : share;
-      // A session keeps its routing: another share needs the prompt to be read again.
-      state.conversation.setSystem(state.conversation.system);
+      state.conversation.readAgain();
       say(argument === "auto" ? "The routers decide again." : `${Math.round(share * 100)}% of the heads are sparse; the conversation is read again with the next message.`);
       return "line";
     },
