@@ -50,7 +50,8 @@ void linear_input_gradient(Call& call) {
   }
 }
 
-void rms_norm_backward(Call& call) {
+/** Checks and reads a call for the gradient of a norm, which `backward` computes. */
+void norm_backward(Call& call, decltype(backend::rms_norm_backward)& backward) {
   const Matrix input = call.tensor("input");
   const Matrix weight = read_vector(call, "weight", input.columns);
   const auto epsilon = static_cast<float>(call.number("epsilon"));
@@ -61,8 +62,10 @@ void rms_norm_backward(Call& call) {
   call.require_float(input_gradient, "inputGradient");
   require_same(call, input, output_gradient, "outputGradient has another shape than input");
   require_same(call, input, input_gradient, "inputGradient has another shape than input");
-  backend::rms_norm_backward(input, weight, epsilon, output_gradient, input_gradient, accumulate);
+  backward(input, weight, epsilon, output_gradient, input_gradient, accumulate);
 }
+
+void rms_norm_backward(Call& call) { norm_backward(call, backend::rms_norm_backward); }
 
 void head_norm_backward(Call& call) {
   const Matrix heads = call.tensor("heads"), weight = call.tensor("weight");
@@ -116,19 +119,7 @@ void scale_backward(Call& call) {
   backend::scale_backward(input, output_gradient, input_gradient, factor, cap);
 }
 
-void layer_norm_backward(Call& call) {
-  const Matrix input = call.tensor("input");
-  const Matrix weight = read_vector(call, "weight", input.columns);
-  const auto epsilon = static_cast<float>(call.number("epsilon"));
-  const Matrix output_gradient = call.tensor("outputGradient"), input_gradient = call.tensor("inputGradient");
-  const bool accumulate = call.flag("accumulate");
-  call.require_float(input, "input");
-  call.require_float(output_gradient, "outputGradient");
-  call.require_float(input_gradient, "inputGradient");
-  require_same(call, input, output_gradient, "outputGradient has another shape than input");
-  require_same(call, input, input_gradient, "inputGradient has another shape than input");
-  backend::layer_norm_backward(input, weight, epsilon, output_gradient, input_gradient, accumulate);
-}
+void layer_norm_backward(Call& call) { norm_backward(call, backend::layer_norm_backward); }
 
 void cross_entropy(Call& call) {
   const Matrix logits = call.tensor("logits"), targets = call.tensor("targets"), losses = call.tensor("losses");

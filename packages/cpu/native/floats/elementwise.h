@@ -6,16 +6,6 @@
 namespace elastic {
 namespace {
 
-/** Calls fn with the dtype as a template argument; F16 and integers never reach this. */
-#define ELASTIC_WITH_DTYPE(dtype, name, ...)            \
-  if ((dtype) == DType::F32) {                          \
-    constexpr DType name = DType::F32;                  \
-    __VA_ARGS__                                         \
-  } else {                                              \
-    constexpr DType name = DType::BF16;                 \
-    __VA_ARGS__                                         \
-  }
-
 template <DType from, DType to>
 static void convert_all(const char* x, char* out, int64_t n) {
   int64_t i = 0;

@@ -38,6 +38,16 @@ typedef uint16_t UnalignedHalves __attribute__((vector_size(kVectorBytes / 2), a
 
 #define ELASTIC_INLINE static inline __attribute__((always_inline))
 
+/** Runs code with the dtype as a template argument; F16 and integers never reach this. */
+#define ELASTIC_WITH_DTYPE(dtype, name, ...)            \
+  if ((dtype) == DType::F32) {                          \
+    constexpr DType name = DType::F32;                  \
+    __VA_ARGS__                                         \
+  } else {                                              \
+    constexpr DType name = DType::BF16;                 \
+    __VA_ARGS__                                         \
+  }
+
 ELASTIC_INLINE Vector broadcast(float value) { return Vector{} + value; }
 ELASTIC_INLINE Vector bits_as_floats(BitVector bits) { return reinterpret_cast<Vector>(bits); }
 ELASTIC_INLINE BitVector floats_as_bits(Vector value) { return reinterpret_cast<BitVector>(value); }

@@ -5,18 +5,6 @@
 namespace elastic {
 namespace {
 
-/** Runs code with the dtype as a template argument; F16 and integers never reach this. */
-#ifndef ELASTIC_WITH_DTYPE
-#define ELASTIC_WITH_DTYPE(dtype, name, ...)            \
-  if ((dtype) == DType::F32) {                          \
-    constexpr DType name = DType::F32;                  \
-    __VA_ARGS__                                         \
-  } else {                                              \
-    constexpr DType name = DType::BF16;                 \
-    __VA_ARGS__                                         \
-  }
-#endif
-
 /** Calls fn(index, count) for the vectors of a row. */
 template <typename Function>
 ELASTIC_INLINE void for_parts(int64_t n, const Function& fn) {
