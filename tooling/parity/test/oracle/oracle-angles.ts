@@ -28,7 +28,7 @@ export function oracleAngles(rope: OracleConfig, config: OracleConfig, rotated: 
       return { frequencies, factor: 1 };
     }
     case "yarn":
-      return yarn(rope, plain, theta, rotated, original);
+      return yarn(rope, theta, rotated, original);
     case "longrope": {
       const list = rope[length > original ? "long_factor" : "short_factor"] as number[];
       const stretch = (rope["factor"] ?? longest / original) as number;
@@ -44,16 +44,19 @@ function powers(theta: number, rotated: number): number[] {
   return Array.from({ length: rotated / 2 }, (_, pair) => theta ** ((-2 * pair) / rotated));
 }
 
-function yarn(rope: OracleConfig, plain: number[], theta: number, rotated: number, original: number): OracleAngles {
+function yarn(rope: OracleConfig, theta: number, rotated: number, original: number): OracleAngles {
   const factor = rope["factor"] as number;
   const bound = (turns: number) => (rotated * Math.log(original / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
   let [low, high] = [bound((rope["beta_fast"] ?? 32) as number), bound((rope["beta_slow"] ?? 1) as number)];
   if (rope["truncate"] !== false) [low, high] = [Math.floor(low), Math.ceil(high)];
   [low, high] = [Math.max(low, 0), Math.min(high, rotated - 1)];
   if (low === high) high += 0.001;
-  const frequencies = plain.map((each, pair) => {
-    const slow = Math.min(1, Math.max(0, (pair - low) / (high - low)));
-    return (each / factor) * slow + each * (1 - slow);
+  // Published models blend in float32, each step rounded: a frequency rounded only at the end is one bit off, and position 700 shows it.
+  const round = Math.fround;
+  const frequencies = Array.from({ length: rotated / 2 }, (_, pair) => {
+    const wavelength = round(theta ** round((2 * pair) / rotated));
+    const fast = round(1 - Math.min(1, Math.max(0, round(round(pair - round(low)) / round(high - low)))));
+    return round(round(round(1 / round(factor * wavelength)) * round(1 - fast)) + round(round(1 / wavelength) * fast));
   });
   const m = (scale: number) => 0.1 * scale * Math.log(factor) + 1;
   const [mscale, all] = [rope["mscale"], rope["mscale_all_dim"]] as (number | undefined)[];
