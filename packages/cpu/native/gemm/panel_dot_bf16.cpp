@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kStep = 32;  // inputs of one tile: 16 pairs, two tiles of 16 outputs each
 constexpr int64_t kTileElements = 512;
+constexpr int64_t kAhead = 2 * kTileElements;  // few rows ask early: the processor's own prefetcher stops at each page
 
 static inline __attribute__((always_inline)) __m512bh broadcast_pair(const uint16_t* pair) {
   int32_t word;
@@ -41,6 +42,10 @@ static inline __attribute__((always_inline)) void panel_rows(const uint16_t* a, 
       for (int set = 0; set < kSets; ++set) {
         const uint16_t* tile_row = panel + (pair + set) * 32;
         const __m512bh b0 = outputs(tile_row), b1 = outputs(tile_row + kTileElements);
+        if constexpr (kSets == 2) {
+          _mm_prefetch(reinterpret_cast<const char*>(tile_row + kAhead), _MM_HINT_T0);
+          _mm_prefetch(reinterpret_cast<const char*>(tile_row + kAhead + kTileElements), _MM_HINT_T0);
+        }
 #pragma GCC unroll 16
         for (int row = 0; row < rows; ++row) {
           const __m512bh x = broadcast_pair(a + row * a_stride + k + 2 * (pair + set));
