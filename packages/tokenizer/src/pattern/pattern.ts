@@ -1,6 +1,7 @@
 import { TokenizerError } from "@elastic-attention/core";
 import { replaceUnit } from "../unicode/replace-unit.js";
 import { type PatternSource, translatePattern } from "./pattern-source.js";
+import { refuseLongRuns } from "./long-runs.js";
 import { searchInTime } from "./time-limit.js";
 import { shortened } from "./unsupported-pattern.js";
 
@@ -48,9 +49,10 @@ export class Pattern {
 
   /**
    * Goes through a text: every match and everything between, in order. Empty matches count, but not right behind another match.
-   * @throws TokenizerError when the search takes too long
+   * @throws TokenizerError when the search takes too long, and for a text of one run that is too long for it
    */
   spans(text: string, found: FoundSpan): void {
+    if (this.#source !== undefined && this.#source.repetitions > 0) refuseLongRuns(text);
     const watched = this.#isWatched(text.length);
     const places = new Int32Array(2 * Math.min(placesPerWatch, text.length + 1));
     let before = 0;
