@@ -4,6 +4,8 @@ export * from "./engine.js";
 export * from "./engine-settings.js";
 export * from "./find-model.js";
 export * from "./local-engine.js";
+export * from "./recording/request-recorder.js";
+export * from "./recording/request-recording.js";
 export * from "./request/generation-request.js";
 export type { GenerationSettings, SettingOrigin } from "./request/generation-settings.js";
 export * from "./request/read-prompt.js";

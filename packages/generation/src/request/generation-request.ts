@@ -110,7 +110,14 @@ export interface RoutingReport {
 
 /** What a running request tells, in this order: progress*, token*, finish. */
 export type GenerationEvent =
-  | { readonly type: "progress"; readonly layersDone: number; readonly layersTotal: number; readonly promptTokens: number }
+  | {
+      readonly type: "progress";
+      readonly layersDone: number;
+      readonly layersTotal: number;
+      readonly promptTokens: number;
+      /** Modes of the heads of the layer that has just been read, as {@link RoutingReport.headMap} has them. */
+      readonly heads: readonly number[];
+    }
   | { readonly type: "token"; readonly id: number; readonly text: string }
   | {
       readonly type: "finish";
