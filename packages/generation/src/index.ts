@@ -6,6 +6,7 @@ export * from "./find-model.js";
 export * from "./local-engine.js";
 export * from "./recording/request-recorder.js";
 export * from "./recording/request-recording.js";
+export * from "./recording/token-texts.js";
 export * from "./request/generation-request.js";
 export type { GenerationSettings, SettingOrigin } from "./request/generation-settings.js";
 export * from "./request/read-prompt.js";
