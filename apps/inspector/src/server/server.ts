@@ -73,7 +73,8 @@ export class Server {
   }
 
   async #fetch(path: string, options: RequestInit): Promise<Response> {
-    const headers = { ...options.headers, ...(this.apiKey === "" ? {} : { authorization: `Bearer ${this.apiKey}` }) };
+    const headers = new Headers(options.headers);
+    if (this.apiKey !== "") headers.set("authorization", `Bearer ${this.apiKey}`);
     const response = await fetch(new URL(path, document.baseURI), { ...options, headers });
     if (!response.ok) throw new ServerError(response.status, await errorText(response));
     return response;

@@ -1,4 +1,3 @@
-import { Detokenizer } from "../text/detokenizer.js";
 import type { Tokenizer } from "../tokenizer/tokenizer.js";
 
 /**
