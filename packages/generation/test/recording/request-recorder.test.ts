@@ -49,7 +49,7 @@ describe("a recorder", () => {
     await withRecorder(request, async (recorder, engine) => {
       await expect(async () => {
         for await (const event of recorder.record(engine.generate(request))) expect(event).toBeUndefined();
-      }).rejects.toThrow();
+      }).rejects.toThrow("stop");
       expect(recorder.recording.events).toMatchObject([{ type: "error", name: "InvalidRequestError" }]);
     });
   });
