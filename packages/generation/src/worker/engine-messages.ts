@@ -37,6 +37,8 @@ export type ToWorker =
 /** What has one answer: a message of its own, or "end". */
 export type Question =
   | { readonly type: "tokenize"; readonly id: number; readonly input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate"> }
+  | { readonly type: "render"; readonly id: number; readonly input: Required<Pick<GenerationRequest, "messages">> & Pick<GenerationRequest, "chatTemplate"> }
+  | { readonly type: "pieces" | "detokenize"; readonly id: number; readonly tokens: Int32Array }
   | { readonly type: "close-session"; readonly id: number; readonly name: string }
   | { readonly type: "report"; readonly id: number };
 
@@ -44,6 +46,8 @@ export type Question =
 export type CallMessage =
   | { readonly type: "event"; readonly id: number; readonly event: GenerationEvent }
   | { readonly type: "tokens"; readonly id: number; readonly tokens: Int32Array }
+  | { readonly type: "text"; readonly id: number; readonly text: string }
+  | { readonly type: "pieces"; readonly id: number; readonly pieces: readonly string[] }
   | { readonly type: "report"; readonly id: number; readonly report: EngineReport }
   | { readonly type: "end"; readonly id: number; readonly error?: ErrorRecord };
 

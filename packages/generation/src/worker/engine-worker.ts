@@ -45,6 +45,12 @@ async function answer(engine: LocalEngine, question: Question): Promise<CallMess
   switch (type) {
     case "tokenize":
       return { type: "tokens", id, tokens: await engine.tokenize(question.input) };
+    case "render":
+      return { type: "text", id, text: await engine.render(question.input) };
+    case "pieces":
+      return { type: "pieces", id, pieces: await engine.pieces(question.tokens) };
+    case "detokenize":
+      return { type: "text", id, text: await engine.detokenize(question.tokens) };
     case "close-session":
       await engine.closeSession(question.name);
       return { type: "end", id };
