@@ -159,6 +159,7 @@ export class LocalEngine implements Engine {
     const active = new ActiveRequest(this.#context, request, () => this.#scheduler.wake());
     const abort = () => this.#scheduler.remove(active);
     this.#scheduler.add(active);
+    request.onAccepted?.(active.promptTokens);
     signal?.addEventListener("abort", abort);
     try {
       yield* active.events.read();

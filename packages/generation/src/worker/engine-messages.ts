@@ -20,7 +20,7 @@ export interface WorkerSettings extends EngineSettings {
 }
 
 /** A request without what cannot leave the thread. */
-export type WorkerRequest = Omit<GenerationRequest, "signal" | "router"> & { readonly router?: string };
+export type WorkerRequest = Omit<GenerationRequest, "signal" | "router" | "onAccepted"> & { readonly router?: string };
 
 /** Events of a request that are sent before any of them was read. */
 export const mostSentEvents = 32;
@@ -44,6 +44,7 @@ export type Question =
 
 /** Messages from the worker that belong to a call. */
 export type CallMessage =
+  | { readonly type: "accepted"; readonly id: number; readonly promptTokens: number }
   | { readonly type: "event"; readonly id: number; readonly event: GenerationEvent }
   | { readonly type: "tokens"; readonly id: number; readonly tokens: Int32Array }
   | { readonly type: "text"; readonly id: number; readonly text: string }

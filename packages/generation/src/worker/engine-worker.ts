@@ -28,8 +28,9 @@ async function generate(engine: LocalEngine, { id, request }: Extract<ToWorker, 
   const controller = new AbortController();
   const credits = new EventCredits(mostSentEvents);
   running.set(id, { controller, credits });
+  const onAccepted = (promptTokens: number) => send({ type: "accepted", id, promptTokens });
   try {
-    for await (const event of engine.generate({ ...request, signal: controller.signal })) {
+    for await (const event of engine.generate({ ...request, signal: controller.signal, onAccepted })) {
       // A reader that does not read is not sent more: the engine then waits for it.
       await credits.take();
       send({ type: "event", id, event });

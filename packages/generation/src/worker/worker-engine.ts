@@ -43,7 +43,7 @@ export class WorkerEngine implements Engine {
 
   async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
     this.#requireAlive();
-    const { signal, router, ...shared } = request;
+    const { signal, router, onAccepted, ...shared } = request;
     if (router !== undefined && typeof router !== "string") {
       throw new InvalidRequestError("A router cannot cross threads.", "Use LocalEngine, the name of a registered router, or mode and sparsity.");
     }
@@ -63,6 +63,7 @@ export class WorkerEngine implements Engine {
     let isOver = false;
     const receive = (message: CallMessage) => {
       if (message.type === "event") return events.push(message.event);
+      if (message.type === "accepted") return onAccepted?.(message.promptTokens);
       isOver = true;
       if (message.type === "end" && message.error !== undefined) events.fail(errorOfWorker(message.error));
       else events.end();

@@ -210,3 +210,15 @@ test("a prompt that is too long is refused with both counts, and so is an answer
   await expect(events(engine, { tokens })).rejects.toMatchObject({ name: "ContextLengthError", promptTokens: 40, contextLength: 32 });
   await expect(events(engine, { tokens: tokens.slice(8, 30), maxNewTokens: 20 })).rejects.toMatchObject({ promptTokens: 22, newTokens: 20, contextLength: 32 });
 });
+
+test("tells when a request has been checked, before anything is computed, and never of one that is refused", async () => {
+  using folder = writeTinyModel();
+  await using engine = await LocalEngine.load({ path: folder.path, backend: "reference" });
+  const told: unknown[] = [];
+  const request = { prompt: "Hello", maxNewTokens: 2, onAccepted: (promptTokens: number) => told.push(promptTokens) };
+  for await (const event of engine.generate(request)) told.push(event.type);
+  expect(told.slice(0, 2)).toEqual([(await engine.tokenize({ prompt: "Hello" })).length, "progress"]);
+  told.length = 0;
+  await expect(events(engine, { ...request, sparsity: 7 })).rejects.toThrow(/sparsity/);
+  expect(told).toEqual([]);
+});
