@@ -15,7 +15,7 @@ import { EngineHealth } from "./operation/engine-health.js";
 import { ServerMetrics } from "./operation/metrics.js";
 import { RequestGate } from "./operation/request-gate.js";
 import type { ServerContext } from "./server-context.js";
-import { checkServerOptions, type ServerOptions } from "./server-options.js";
+import { checkServerOptions, type CheckedServerOptions, type ServerOptions } from "./server-options.js";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
@@ -100,6 +100,17 @@ export async function startServer(engine: Engine, options: ServerOptions = {}): 
   const app = await createApplication(context);
   await describeRoutes(app, version);
   for (const routes of [systemRoutes, modelsRoute, chatRoute, completionRoute, tokenizerRoutes]) routes(app, context);
-  await app.listen({ host: checked.host, port: checked.port });
+  await listen(app, checked);
   return new ElasticServer(app, context);
+}
+
+/** Without the framework's own line, so that a line of the log is a request or an error. */
+async function listen(app: App, { host, port, logger }: CheckedServerOptions): Promise<void> {
+  const level = logger?.level ?? "silent";
+  app.log.level = "silent";
+  try {
+    await app.listen({ host, port });
+  } finally {
+    app.log.level = level;
+  }
 }

@@ -69,7 +69,7 @@ async function* unwrapped(events: AsyncIterable<PromptEvent>, see: (prompt: numb
 }
 
 async function textsOf({ engine }: ServerContext, prompts: ReturnType<typeof promptsOf>): Promise<string[]> {
-  return Promise.all(prompts.map((given) => ("prompt" in given ? given.prompt : engine.detokenize(Int32Array.from(given.tokens)))));
+  return Promise.all(prompts.map(async (given) => ("prompt" in given ? given.prompt : engine.detokenize(Int32Array.from(given.tokens)))));
 }
 
 function refuseUnsupported({ suffix, best_of: bestOf, logprobs, n }: CompletionBody): void {

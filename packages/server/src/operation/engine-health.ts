@@ -7,7 +7,7 @@ const retryMilliseconds = 5000;
 /** Whether the engine computes. After its thread has died it is asked until it has started another one. */
 export class EngineHealth {
   #isHealthy = true;
-  #probe: Promise<void> | undefined;
+  #isAsking = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly engine: Engine) {}
@@ -20,7 +20,9 @@ export class EngineHealth {
   failed(error: unknown): void {
     if (!EngineWorkerError.isInstance(error) && !DeviceError.isInstance(error)) return;
     this.#isHealthy = false;
-    this.#probe ??= this.#ask();
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    void this.#ask();
   }
 
   /** A request has been answered. */
@@ -37,9 +39,9 @@ export class EngineHealth {
       // Starts another thread where the last one has ended.
       await this.engine.report();
       this.#isHealthy = true;
-      this.#probe = undefined;
+      this.#isAsking = false;
     } catch {
-      this.#timer = setTimeout(() => (this.#probe = this.#ask()), retryMilliseconds);
+      this.#timer = setTimeout(() => void this.#ask(), retryMilliseconds);
       this.#timer.unref();
     }
   }

@@ -68,7 +68,7 @@ describe("a chat", () => {
       expect(response.headers.get("x-elastic-ignored")).toBe("messages.0.mood, colour, elastic.shape");
       for (const [name, value] of Object.entries({ audio: {}, functions: [], modalities: ["audio"], prediction: {} })) {
         const refused = await post(`${url}/v1/chat/completions`, { messages, [name]: value });
-        expect(refused.status, name).toBe(400);
+        expect(refused.status).toBe(400);
         expect(await refused.json()).toMatchObject({ error: { type: "invalid_request_error", param: name } });
       }
     });
@@ -186,7 +186,7 @@ test("a reader that is too far behind is cut off", async () => {
   await withServer(engine, { unreadLimitBytes: 4 * 1024 ** 2 }, async (url, server) => {
     const response = await post(`${url}/v1/chat/completions`, { messages, stream: true });
     await expect.poll(() => server.running, { timeout: 5000 }).toBe(0);
-    await expect(response.text()).rejects.toThrow();
+    await expect(response.text()).rejects.toThrow(/terminated/);
     expect(engine.aborted).toBe(1);
     const read = await (await post(`${url}/v1/chat/completions`, { messages, stream: true })).text();
     expect(eventsIn(read).at(-1)).toBe("[DONE]");
