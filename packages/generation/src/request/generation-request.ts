@@ -76,6 +76,8 @@ export interface GenerationRequest {
   /** With a session: forget its cache and read the whole prompt again, with new routing. Default false. */
   readonly reroute?: boolean;
   readonly signal?: AbortSignal;
+  /** Called once when the request has been checked and waits for its turn; what is thrown afterwards is no mistake in it. */
+  readonly onAccepted?: (promptTokens: number) => void;
 }
 
 /** What a finished request did; every figure measured, none estimated. */
