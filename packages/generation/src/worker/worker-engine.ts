@@ -91,6 +91,10 @@ export class WorkerEngine implements Engine {
     await this.#ask((id) => ({ type: "close-session", id, name }));
   }
 
+  async clearPrefixCache(): Promise<void> {
+    await this.#ask((id) => ({ type: "clear-prefix-cache", id }));
+  }
+
   async report(): Promise<EngineReport> {
     const answer = await this.#ask((id) => ({ type: "report", id }));
     if (answer.type !== "report") throw new EngineWorkerError(`The engine answered a question with "${answer.type}".`);
