@@ -1,6 +1,7 @@
 import type { FloatDType } from "@elastic-attention/tensor";
 import type { GenerationDefaults } from "./defaults/generation-defaults.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
+import type { PrefixCacheReport } from "./prefix/prefix-cache.js";
 import type { RouterKind } from "./request/router-choice.js";
 import type { SchedulerReport } from "./schedule/step-counters.js";
 
@@ -35,6 +36,8 @@ export interface EngineReport extends SchedulerReport {
   /** Sessions between two turns, and the bytes of their keys and values. */
   readonly idleSessions: number;
   readonly idleSessionBytes: number;
+  /** Prefixes that new prompts can go on from. */
+  readonly prefixCache: PrefixCacheReport;
 }
 
 /**
@@ -55,6 +58,8 @@ export interface Engine extends AsyncDisposable {
   generate(request: GenerationRequest): AsyncIterable<GenerationEvent>;
   /** Forgets a session and frees its cache; does nothing while one of its turns runs, or when there is none. */
   closeSession(name: string): Promise<void>;
+  /** Forgets every cached prefix, pinned ones too; running requests keep what they share. */
+  clearPrefixCache(): Promise<void>;
   /** What the engine is doing and holding now. @throws DisposedError, as all of these do after disposal */
   report(): Promise<EngineReport>;
   /** Token ids of a text, or of a conversation with the model's template. */
