@@ -2,13 +2,13 @@ import { describe, expect, test } from "vitest";
 import { hostArray, ReferenceBackend, sampleTokens, type TokenSampling, uniformNumber } from "../src/index.js";
 
 const backend = new ReferenceBackend();
-const greedy: TokenSampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, uniform: 0 };
+const greedy: TokenSampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0, uniform: 0 };
 
 function draw(logits: readonly number[], sampling: Partial<TokenSampling>, seen?: readonly number[]): number {
   using row = backend.upload(Float32Array.from(logits), [1, logits.length], "f32");
   using output = backend.allocate([1], "i32");
   using flags = seen === undefined ? undefined : backend.upload(Uint8Array.from(seen), [1, seen.length], "u8");
-  backend.kernels.run(sampleTokens, { logits: row, output, samplings: [{ ...greedy, ...sampling }], seen: [flags] });
+  backend.kernels.run(sampleTokens, { logits: row, output, rows: [{ sampling: { ...greedy, ...sampling }, seen: flags }] });
   return hostArray(output.download(), "i32")[0]!;
 }
 
@@ -49,9 +49,9 @@ describe("drawing tokens", () => {
     using flags = backend.upload(Uint8Array.of(0, 1, 0, 1, 0), [1, 5], "u8");
     using row = backend.upload(Float32Array.from(logits), [1, 5], "f32");
     using output = backend.allocate([1], "i32");
-    const samplings = [{ ...greedy, repetitionPenalty: 2 }];
+    const rows = [{ sampling: { ...greedy, repetitionPenalty: 2 }, seen: flags }];
     const tokens = [0, 1].map(() => {
-      backend.kernels.run(sampleTokens, { logits: row, output, samplings, seen: [flags] });
+      backend.kernels.run(sampleTokens, { logits: row, output, rows });
       return hostArray(output.download(), "i32")[0]!;
     });
     // 3 / 2 loses to 3; then both are at 1.5 and 2 is the best.

@@ -11,7 +11,6 @@
 #include "core/device/device.h"
 #include "core/memory/reserved_memory.h"
 #include "decode/step/decode_step.h"
-#include "sampling/sample_call.h"
 
 namespace elastic {
 namespace {
@@ -185,7 +184,6 @@ void export_decode(Napi::Env env, Napi::Object exports) {
   set("planDecode", guarded<plan_decode>);
   set("prepareDecode", guarded<prepare_decode>);
   set("decodeAttention", guarded<attend_decode>);
-  set("sampleTokens", guarded<sample_tokens>);
   set("reserve", reserve);
   set("grow", guarded<grow>);
   set("clear", guarded<clear>);
