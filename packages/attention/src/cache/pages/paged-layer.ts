@@ -82,6 +82,22 @@ export class PagedLayer implements LayerStorage {
     this.#relayout(retentions.map((retention) => pageLayout(retention, this.pool.pageTokens, 0)));
   }
 
+  fork(): PagedLayer {
+    const copy = new PagedLayer(this.pool, this.numKeyValueHeads, this.headDim);
+    const sources = this.#heads.flatMap(({ pages }) => pages.filter((page) => page !== undefined));
+    const taken = this.pool.takePages(sources.length);
+    let next = 0;
+    const heads = this.#heads.map(({ layout, pages }) => ({ layout, pages: pages.map((page) => (page === undefined ? undefined : taken[next++])), firstEntry: 0, spanPlaces: 0 }));
+    try {
+      copy.#install(heads, () => this.pool.freePages(taken), () => this.#copyRows(sources.flatMap((page, index) => [page, taken[index]!, 1].map((each) => each * this.pool.pageTokens))));
+    } catch (error) {
+      copy.dispose();
+      throw error;
+    }
+    copy.length = this.length;
+    return copy;
+  }
+
   dispose(): void {
     const heads = this.#heads;
     this.#heads = [];
@@ -107,14 +123,17 @@ export class PagedLayer implements LayerStorage {
       used += move.fresh;
       return { ...head, layout: layouts[index]!, pages };
     });
-    this.#install(heads, () => this.pool.freePages(fresh), () => {
-      if (spans.length === 0) return;
-      const { kernels } = this.pool.options.backend;
-      for (const tensor of [this.keys, this.values]) {
-        kernels.run(copySpans, { source: tensor, destination: tensor, spans: Int32Array.from(spans) });
-      }
-    });
+    this.#install(heads, () => this.pool.freePages(fresh), () => this.#copyRows(spans));
     this.pool.freePages(moves.flatMap((move) => move.freed));
+  }
+
+  /** Copies rows of the pool. @param spans from, to and count of each */
+  #copyRows(spans: readonly number[]): void {
+    if (spans.length === 0) return;
+    const { kernels } = this.pool.options.backend;
+    for (const tensor of [this.keys, this.values]) {
+      kernels.run(copySpans, { source: tensor, destination: tensor, spans: Int32Array.from(spans) });
+    }
   }
 
   /** Takes new tables over: larger spans where they need them, `work` on the rows, entries. On failure all is as before. */
