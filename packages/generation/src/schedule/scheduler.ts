@@ -115,6 +115,8 @@ export class Scheduler {
       this.#requests.prefill = new PrefillBatch(this.#decoder, started);
       this.#counters.prefills += 1;
     } catch (error) {
+      // Those behind the one that failed too: together with them it would fail again, and nobody could say who cannot be read.
+      if (admitted.length > 1) for (const { faults } of admitted) faults.prefillFailed();
       this.#prefillFailed(started, error);
     }
   }
