@@ -143,10 +143,12 @@ export class ActiveRequest implements RequestView {
     return { tokens, cache: this.cache, rotaryLength, ...(router === undefined ? {} : { router }) };
   }
 
-  /** Tells how far the prefill is: each layer once, and more often where layers take long. */
-  tellProgress(reading: PrefillState): void {
-    const progress = this.group.progress.next(reading, this.#measured.reusedTokens);
-    if (progress !== undefined) this.group.events.push(progress);
+  /** Tells how far the prefill is: each layer once, and more often where layers take long. @param headsOf modes of a layer's heads */
+  tellProgress(reading: PrefillState, headsOf: (layer: number) => readonly number[]): void {
+    for (const progress of this.group.progress.next(reading, this.#measured.reusedTokens)) {
+      const layer = progress.layersDone - 1;
+      this.group.events.push({ ...progress, heads: this.turn.heldAssignment?.[layer] ?? headsOf(layer) });
+    }
   }
 
   /** The prompt has been read. */

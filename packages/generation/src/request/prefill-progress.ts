@@ -14,7 +14,8 @@ export interface PrefillState {
 /** How often a long layer is told of, in milliseconds. */
 const interval = 100;
 
-type ProgressEvent = Extract<GenerationEvent, { type: "progress" }>;
+/** A progress event without the heads. */
+type Progress = Omit<Extract<GenerationEvent, { type: "progress" }>, "heads">;
 
 /** What of a prefill is worth an event: every layer once, and in between something every now and then. */
 export class PrefillProgress {
@@ -24,17 +25,30 @@ export class PrefillProgress {
 
   constructor(private readonly promptTokens: number) {}
 
-  /** The next event; undefined where there is nothing new. */
-  next({ layersDone, layersTotal, layerShare, tokensBefore, tokens }: PrefillState, cachedTokens: number): ProgressEvent | undefined {
-    const share = Math.min(1, (layersDone + (layersDone < layersTotal ? layerShare : 0)) / layersTotal);
-    // A prompt that is read again has told of this already.
-    const processed = Math.max(this.#processedTokens, Math.min(this.promptTokens, cachedTokens + tokensBefore + Math.floor(tokens * share)));
-    const isLayer = layersDone > this.#layersTold;
-    const isDue = processed > this.#processedTokens && (performance.now() - this.#toldAt >= interval || (processed === this.promptTokens && this.#layersTold === layersTotal));
-    if (!isLayer && !isDue) return undefined;
-    this.#layersTold = Math.max(layersDone, this.#layersTold);
-    this.#processedTokens = processed;
-    this.#toldAt = performance.now();
-    return { type: "progress", layersDone: this.#layersTold, layersTotal, promptTokens: this.promptTokens, processedTokens: processed, cachedTokens };
+  /** The events for what is new, if anything is. A prompt that is read again has been told of already. */
+  next(state: PrefillState, cachedTokens: number): Progress[] {
+    const { layersDone, layersTotal, layerShare } = state;
+    const events: Progress[] = [];
+    while (this.#layersTold < layersDone) {
+      this.#layersTold += 1;
+      events.push(this.#event(this.#layersTold, state, cachedTokens));
+    }
+    if (events.length === 0 && this.#layersTold > 0) {
+      const event = this.#event(layersDone === layersTotal ? layersDone : layersDone + layerShare, state, cachedTokens);
+      const isEnd = event.processedTokens === this.promptTokens && layersDone === layersTotal;
+      if (event.processedTokens > this.#processedTokens && (isEnd || performance.now() - this.#toldAt >= interval)) events.push(event);
+    }
+    const last = events.at(-1);
+    if (last !== undefined) {
+      this.#processedTokens = last.processedTokens;
+      this.#toldAt = performance.now();
+    }
+    return events;
+  }
+
+  #event(layers: number, { layersTotal, tokensBefore, tokens }: PrefillState, cachedTokens: number): Progress {
+    const done = cachedTokens + tokensBefore + Math.floor((tokens * layers) / layersTotal);
+    const processedTokens = Math.max(this.#processedTokens, Math.min(this.promptTokens, done));
+    return { type: "progress", layersDone: this.#layersTold, layersTotal, promptTokens: this.promptTokens, processedTokens, cachedTokens };
   }
 }

@@ -10,7 +10,7 @@ export type ReportedRouting = Pick<SequenceRouting, "modes" | "assignment" | "bl
 
 /** Of a request that was aborted before anything was done for it, its prompt not even looked at: an end for each answer. */
 export function abortedEvents({ count = 1 }: Pick<GenerationRequest, "count">): GenerationEvent[] {
-  const report = routingReport(new Measurements(0), 0, undefined, { modeLabels: [], kind: "none" }, undefined);
+  const report = routingReport(new Measurements(0), 0, undefined, { modeLabels: [], retentions: [], kind: "none" }, undefined);
   return Array.from({ length: count }, (_, answer) => ({ type: "finish", answer, reason: "aborted", text: "", report }));
 }
 
@@ -19,7 +19,7 @@ export function routingReport(
   measured: Measurements,
   newTokens: number,
   settings: GenerationSettings | undefined,
-  { modeLabels, kind }: Pick<RequestRouting, "modeLabels" | "kind">,
+  { modeLabels, retentions, kind }: Pick<RequestRouting, "modeLabels" | "retentions" | "kind">,
   routing: ReportedRouting | undefined,
   memory: Pick<RoutingReport, "keyValueBytes" | "fullKeyValueBytes"> = { keyValueBytes: 0, fullKeyValueBytes: 0 },
 ): RoutingReport {
@@ -34,6 +34,7 @@ export function routingReport(
     modelSparsity: modelSparsity({ modes: [], assignment }),
     effectiveSparsity: effectiveSparsity(routing?.blocks ?? []),
     modes: modeLabels,
+    retentions,
     headMap: assignment.map((layer) => Array.from(layer)),
     windows: (routing?.modes ?? []).map(windowOf),
     prefillSeconds,

@@ -123,7 +123,9 @@ export class PrefillBatch implements Disposable {
   }
 
   #tellProgress(): void {
-    const { layersDone, layersTotal } = this.#prefill;
+    const prefill = this.#prefill;
+    const { layersDone, layersTotal } = prefill;
+    const assignments = this.#assignments;
     if (layersDone === this.#layer.index) this.#layer.steps += 1;
     else this.#layer = { index: layersDone, steps: 0, expected: this.#layer.steps };
     // A layer takes about as many steps as the one before.
@@ -131,7 +133,8 @@ export class PrefillBatch implements Disposable {
     const layerShare = expected === 0 ? 0 : Math.min(1, steps / expected);
     for (const [row, request] of this.requests.entries()) {
       const tokens = this.#partTokens[row]!;
-      request.tellProgress({ layersDone, layersTotal, layerShare, tokensBefore: this.#readTokens[row]! - tokens, tokens });
+      const state = { layersDone, layersTotal, layerShare, tokensBefore: this.#readTokens[row]! - tokens, tokens };
+      request.tellProgress(state, (layer) => assignments?.[row]?.assignment[layer] ?? prefill.assignmentOf(row, layer));
     }
   }
 

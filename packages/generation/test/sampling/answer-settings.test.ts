@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { GenerationEvent, GenerationRequest, LocalEngine } from "../../src/index.js";
+import type { GenerationEvent, GenerationRequest, LocalEngine, SamplingParameters } from "../../src/index.js";
 import { answer, eventsOf, someTokens, withRunningEngine } from "../doubles/running-engine.js";
 
 const tokens = someTokens(20);
@@ -26,7 +26,7 @@ describe("what an answer is drawn from", () => {
     await withRunningEngine({}, {}, async (engine) => {
       // Only two tokens can win, and a few times of one are more than what the model sees between them.
       const [one, other] = [tokens[3]!, 4000];
-      const counts = async (sampling: GenerationRequest["sampling"]) => {
+      const counts = async (sampling: SamplingParameters) => {
         const drawn = (await answer(engine, { ...request, logitBias: { [one]: 100, [other]: 100 }, sampling })).tokens;
         return [one, other].map((token) => drawn.filter((each) => each === token).length);
       };
@@ -35,7 +35,7 @@ describe("what an answer is drawn from", () => {
       expect(Math.min(...penalised)).toBeGreaterThan(2);
       expect(Math.min(...rewarded)).toBe(0);
       // The first token is drawn as if there were no penalty.
-      const first = async (sampling: GenerationRequest["sampling"]) => (await answer(engine, { ...request, maxNewTokens: 1, sampling })).tokens;
+      const first = async (sampling: SamplingParameters) => (await answer(engine, { ...request, maxNewTokens: 1, sampling })).tokens;
       expect(await first({ frequencyPenalty: 2, presencePenalty: 2 })).toEqual(await first({}));
     });
   });

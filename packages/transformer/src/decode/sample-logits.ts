@@ -15,9 +15,8 @@ export function sampleLogits(logits: Tensor, samplers: readonly TokenSampler[]):
   for (const sampler of samplers) sampler.prepare();
   const output = scope.track(backend.allocate([logits.numRows], "i32"));
   const call = { logits, rows: samplers.map(({ row }) => row), output };
-  const kernel = backend.kernels.find(sampleTokens, call);
-  if (kernel === undefined) sampleOnHost(call);
-  else kernel.run(call, backend);
+  if (backend.kernels.find(sampleTokens, call) === undefined) sampleOnHost(call);
+  else backend.kernels.run(sampleTokens, call);
   // Issued before the tokens are waited for.
   const told = askLogProbabilities(scope, logits, output, samplers);
   const tokens = hostArray(output.download(), "i32") as Int32Array;
@@ -37,9 +36,8 @@ function askLogProbabilities(scope: MemoryScope, logits: Tensor, tokens: Tensor,
   const values = scope.track(backend.allocate([numRows, 1 + most], "f32"));
   const topTokens = most === 0 ? undefined : scope.track(backend.allocate([numRows, most], "i32"));
   const call = { logits, tokens, top, values, topTokens };
-  const kernel = backend.kernels.find(logProbabilities, call);
-  if (kernel === undefined) tellOnHost(call);
-  else kernel.run(call, backend);
+  if (backend.kernels.find(logProbabilities, call) === undefined) tellOnHost(call);
+  else backend.kernels.run(logProbabilities, call);
   return call;
 }
 
