@@ -3,9 +3,11 @@ import { type PrefillSequence, type SequenceRouting, TokenSampler } from "@elast
 import type { EngineContext } from "../engine-context.js";
 import type { RequestView } from "../schedule/decide-step.js";
 import { giveBack } from "../give-back.js";
+import { RequestPrefix } from "../prefix/request-prefix.js";
 import { answerSeed } from "../sampling/answer-seed.js";
 import { ConstrainedAnswer } from "../sampling/constrained-answer.js";
-import { SessionTurn } from "../session/session-turn.js";
+import { routingKeyOf, SessionTurn } from "../session/session-turn.js";
+import type { SessionPlan } from "../session/session-store.js";
 import { tokenizing } from "../tokenizer/tokenizing.js";
 import { Answer, type FinishReason } from "./answer.js";
 import { BatchFaults } from "./batch-faults.js";
@@ -28,6 +30,8 @@ export class ActiveRequest implements RequestView {
   readonly session: string | undefined;
   /** Its turn of its session, or of none. */
   readonly turn: SessionTurn;
+  /** What it takes from the cache of prefixes and leaves there. */
+  readonly prefix: RequestPrefix;
   readonly memory: RequestMemory;
   state: "queued" | "prefill" | "decode" | "done" = "queued";
   arrival = 0;
@@ -38,6 +42,7 @@ export class ActiveRequest implements RequestView {
   readonly #checked: CheckedRequest;
   readonly #routing: RequestRouting;
   readonly #settings: GenerationSettings;
+  readonly #reroute: boolean;
   readonly #answer: Answer;
   readonly #measured: Measurements;
   #parts: Int32Array[] = [];
@@ -54,13 +59,16 @@ export class ActiveRequest implements RequestView {
     readonly group: AnswerGroup,
     private readonly index: number,
   ) {
-    const { choice, tokenizer, endOfText, sessions, sparsity } = context;
-    this.session = request.session;
+    const { choice, tokenizer, endOfText, sessions, sparsity, prefixes } = context;
+    const { session, reroute = false, prefix = "reuse" } = request;
+    this.session = session;
+    this.#reroute = reroute;
     this.#routing = routing;
     this.#checked = checked;
     this.#settings = { ...checked.settings, seed: answerSeed(checked.settings.seed, index) };
     this.#answer = new Answer(checked, endOfText, tokenizer);
     this.turn = new SessionTurn(request, checked, sessions);
+    this.prefix = new RequestPrefix(prefixes, choice.model.decoder, prefix, checked, routing, routingKeyOf(request));
     this.memory = new RequestMemory(choice.model.decoder, checked, routing, sparsity);
     this.#measured = new Measurements(this.promptTokens);
     const constraint = constraints[index];
@@ -107,9 +115,12 @@ export class ActiveRequest implements RequestView {
     this.startedAlone = alone;
     this.waitsForMemory = false;
     const held = this.turn.begin(tokenizer, decoder.spec.contextLength - maxNewTokens);
-    this.#cache = held ?? decoder.createCache({ decode, reserveTokens: this.memory.reserveTokens });
-    this.#parts = this.turn.parts;
-    this.#measured.reusedTokens = this.turn.reusedTokens;
+    const resumed = held === undefined && !this.turn.goesOn ? this.prefix.open(this.#reroute) : undefined;
+    this.#cache = held ?? resumed ?? decoder.createCache({ decode, reserveTokens: this.memory.reserveTokens, ...this.#lostPlan });
+    this.#parts = resumed === undefined ? this.turn.parts : this.prefix.parts;
+    this.#measured.reusedTokens = this.turn.reusedTokens + this.prefix.reusedTokens;
+    // An answer's keys were not made by a prefill: what comes behind them is not what a prompt gives, to the last bit.
+    if (!this.turn.goesOn) this.prefix.requestStates(this.#cache);
     this.#sampler = this.#newSampler();
   }
 
@@ -117,11 +128,12 @@ export class ActiveRequest implements RequestView {
    * Takes its memory, and what another answer of its request has read of the prompt, instead of {@link start}.
    * @throws OutOfMemoryError; the request is as before, once it is requeued
    */
-  startFrom({ cache }: ActiveRequest): void {
+  startFrom({ cache, prefix }: ActiveRequest): void {
     const { tokenizer, choice } = this.context;
     this.state = "prefill";
     this.startedAlone = false;
     this.turn.begin(tokenizer, choice.model.spec.contextLength);
+    this.prefix.beginLike(prefix);
     this.#cache = choice.model.decoder.forkCache(cache);
     this.#measured.reusedTokens = this.promptTokens;
     this.#sampler = this.#newSampler();
@@ -139,6 +151,7 @@ export class ActiveRequest implements RequestView {
     const tokens = this.#parts.shift();
     const { router } = this.#routing;
     if (tokens === undefined) return undefined;
+    this.#cache = this.prefix.nextCache(this.cache);
     const rotaryLength = this.cache.length + tokens.length + this.#parts.reduce((sum, { length }) => sum + length, 0);
     return { tokens, cache: this.cache, rotaryLength, ...(router === undefined ? {} : { router }) };
   }
@@ -153,8 +166,9 @@ export class ActiveRequest implements RequestView {
 
   /** The prompt has been read. */
   endPrefill({ modes, assignment, blocks }: SequenceRouting, seconds: number): void {
-    // A turn that goes on keeps the plan of the first.
-    this.#routed = { modes, assignment: this.turn.heldAssignment ?? assignment, blocks };
+    // Whoever goes on keeps the plan of the first.
+    this.#routed = { modes, assignment: this.turn.heldAssignment ?? this.prefix.assignment ?? assignment, blocks };
+    if (!this.turn.goesOn) this.prefix.leaveStates(this.cache, this.#routed);
     this.#measured.prefillSeconds = seconds;
     this.state = "decode";
     this.memory.learn(this.#routed.assignment);
@@ -187,7 +201,7 @@ export class ActiveRequest implements RequestView {
     const { text, numTokens } = this.#answer;
     const cache = this.state === "decode" ? this.#cache : undefined;
     const report = routingReport(this.#measured, numTokens, this.#settings, this.#routing, this.#routed, cache && this.memory.held(cache));
-    const kept = cache === undefined ? undefined : this.turn.stateAfter(this.#answer, cache, this.#routed!.assignment);
+    const kept = cache === undefined ? undefined : this.turn.stateAfter(this.#answer, cache, this.#routed!.assignment, this.#planLeft);
     if (kept !== undefined) this.#cache = undefined;
     this.#release("done");
     this.turn.leave(kept);
@@ -207,6 +221,17 @@ export class ActiveRequest implements RequestView {
     this.#release("queued");
     this.turn.loseCache();
     this.#answer.restart();
+  }
+
+  /** A turn whose cache is gone reads all under the session's plan, where its router did not make it. */
+  get #lostPlan(): Pick<SessionPlan, "modes"> | undefined {
+    const { plan } = this.turn;
+    return plan === undefined ? undefined : { modes: plan.modes };
+  }
+
+  /** The plan that the session's next turns go on under, where no router of theirs has made it. */
+  get #planLeft(): SessionPlan | undefined {
+    return this.prefix.reusedTokens === 0 ? this.turn.plan : this.#routed;
   }
 
   #release(state: "queued" | "done"): void {

@@ -79,8 +79,16 @@ export interface GenerationRequest {
    * from there, only the rest is read, under the plan that the first turn's prefill made.
    */
   readonly session?: string;
-  /** With a session: forget its cache and read the whole prompt again, with new routing. Default false. */
+  /**
+   * Read the whole prompt again, with new routing, whatever the session's cache or the cache of prefixes holds. Default false.
+   */
   readonly reroute?: boolean;
+  /**
+   * What the cache of prefixes does for this prompt. "reuse" (default): the longest beginning that was read before is not read
+   * again, under the plan that it was given. "pin": this prompt is read with every head full and all of its keys kept, so that
+   * requests which begin with it do not read it again and are each routed for themselves. "none": neither used nor kept.
+   */
+  readonly prefix?: "reuse" | "pin" | "none";
   /**
    * Answers to draw, 1 (default) to 128, all from one reading of the prompt. The first is what it would be alone; each of the
    * others has a seed of its own, which follows from the request's. Not together with a session.
@@ -93,6 +101,8 @@ export interface GenerationRequest {
   /** Keeps answers to what a registered constraint allows, such as a grammar. */
   readonly constraint?: ConstraintRequest;
   readonly signal?: AbortSignal;
+  /** Called once when the request has been checked and waits for its turn; what is thrown afterwards is no mistake in it. */
+  readonly onAccepted?: (promptTokens: number) => void;
 }
 
 /** Natural logarithms of probabilities as the model's logits have them, before temperature, bias, penalties and masks. */
@@ -105,7 +115,7 @@ export interface TokenLogprobs {
 /** What a finished request did; every figure measured, none estimated. */
 export interface RoutingReport {
   readonly promptTokens: number;
-  /** Of the prompt's tokens, those that the session's cache held already. */
+  /** Of the prompt's tokens, those that the session's cache or the cache of prefixes held already. */
   readonly reusedTokens: number;
   readonly newTokens: number;
   /** What the answer was drawn with, and where each setting comes from; undefined for a request that was aborted before it was looked at. */

@@ -17,7 +17,9 @@ export interface PreparedRequest extends Disposable {
 export async function prepareRequest(context: EngineContext, request: GenerationRequest): Promise<PreparedRequest> {
   const { choice, tokenizer, defaults, endOfText } = context;
   const { spec } = choice.model;
-  const routing = routeRequest(choice, request);
+  const asked = routeRequest(choice, request);
+  // What is pinned is read with every head full.
+  const routing = request.prefix === "pin" ? routeRequest(choice, { mode: "full" }) : asked;
   const checked = checkRequest(request, tokenizer, spec, defaults);
   const { vocabularySize } = spec;
   const constraints = await makeConstraints(request.constraint, checked.count, { tokenizer, vocabularySize, endOfText });
