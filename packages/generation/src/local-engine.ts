@@ -11,13 +11,14 @@ import { checkSettings, type CheckedSettings, type EngineSettings } from "./engi
 import { findModel, type FindModelOptions } from "./find-model.js";
 import { describeModel } from "./model-description.js";
 import { PrefixCache } from "./prefix/prefix-cache.js";
-import { ActiveRequest } from "./request/active-request.js";
+import { AnswerGroup } from "./request/answer-group.js";
 import { ExpectedSparsity } from "./request/expected-sparsity.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
 import { readPrompt } from "./request/read-prompt.js";
 import { missingRouter, needsRouter, type RoutingWish } from "./request/request-routing.js";
 import { checkRouterFiles, chooseRouter, findHeadList, type RouterChoice } from "./request/router-choice.js";
-import { emptyReport } from "./request/routing-report.js";
+import { prepareRequest } from "./request/prepared-request.js";
+import { abortedEvents } from "./request/routing-report.js";
 import { Scheduler } from "./schedule/scheduler.js";
 import { SessionStore } from "./session/session-store.js";
 import { Tokenizer } from "./tokenizer/tokenizer.js";
@@ -155,16 +156,20 @@ export class LocalEngine implements Engine {
     this.#requireAlive();
     const { signal } = request;
     if (signal?.aborted) {
-      yield { type: "finish", reason: "aborted", text: "", report: emptyReport() };
+      yield* abortedEvents(request);
       return;
     }
-    const active = new ActiveRequest(this.#context, request, () => this.#scheduler.wake());
-    const abort = () => this.#scheduler.remove(active);
-    this.#scheduler.add(active);
-    request.onAccepted?.(active.promptTokens);
+    using prepared = await prepareRequest(this.#context, request);
+    // A constraint may take its time.
+    this.#requireAlive();
+    const group = new AnswerGroup(this.#context, prepared, () => this.#scheduler.wake());
+    const abort = () => this.#scheduler.remove(group);
+    this.#scheduler.add(group);
+    request.onAccepted?.(group.first.promptTokens);
     signal?.addEventListener("abort", abort);
+    if (signal?.aborted) abort();
     try {
-      yield* active.events.read();
+      yield* group.events.read();
     } finally {
       signal?.removeEventListener("abort", abort);
       abort();
