@@ -11,6 +11,7 @@ export * from "./loading/pretrained-model.js";
 export * from "./loading/router-file.js";
 export * from "./loading/weight-plan.js";
 export * from "./memory/memory-prediction.js";
+export * from "./memory/sequence-caches.js";
 export * from "./memory/training-memory.js";
 export { predictWeightBytes } from "./memory/weight-memory.js";
 export * from "./model/elastic-spec.js";
