@@ -1,8 +1,8 @@
-import { DisposedError, MemoryScope } from "@elastic-attention/core";
+import { DisposedError, InvalidRequestError, MemoryScope } from "@elastic-attention/core";
 import { type Backend, backendProvider, createBackend, type FloatDType } from "@elastic-attention/tensor";
 import type { ModelProgress } from "@elastic-attention/hub";
 import type { HeadList } from "@elastic-attention/router";
-import { checkModel, type CheckedModel, hasOwnRouters, openModelFiles, PretrainedModel, routerFileOf } from "@elastic-attention/transformer";
+import { checkModel, type CheckedModel, hasOwnRouters, openModelFiles, PretrainedModel, routerFileOf, type WeightChoice } from "@elastic-attention/transformer";
 import { readGenerationConfig } from "./defaults/generation-config.js";
 import { type GenerationDefaults, noDefaults } from "./defaults/generation-defaults.js";
 import type { Engine, EngineReport, ModelDescription } from "./engine.js";
@@ -38,8 +38,12 @@ export interface LocalEngineOptions extends EngineSettings {
   readonly backend: Backend | string;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
   readonly dtype?: FloatDType;
+  /** What matrices are kept in; default "automatic". See `OpenModelOptions.weights`. */
+  readonly weights?: WeightChoice | "automatic";
   /** Threads of a backend started by name; default: all cores. */
   readonly threads?: number;
+  /** Level of kernels (avx2, …) of a cpu backend started by name; default: the best that the processor has. */
+  readonly instructionSet?: string;
   /**
    * A head list or the path of one: it decides, also where the model has learned routers. Default: heads.json in the
    * model's folder, for a model without learned routers.
@@ -102,7 +106,7 @@ export class LocalEngine implements Engine {
    *   reason; nothing stays allocated
    */
   static async load(options: LocalEngineOptions): Promise<LocalEngine> {
-    const { threads, signal } = options;
+    const { signal } = options;
     const begun = performance.now();
     const settings = checkSettings(options);
     signal?.throwIfAborted();
@@ -116,15 +120,12 @@ export class LocalEngine implements Engine {
     const tokenizer = Tokenizer.ofModel(files);
     requireRouter(checked, options);
     const ownsBackend = typeof options.backend === "string";
-    const backend =
-      typeof options.backend === "string"
-        ? await createBackend(options.backend, threads === undefined ? {} : { threads })
-        : options.backend;
+    const backend = await startBackend(options);
     let model: PretrainedModel | undefined;
     try {
       // Before anything is loaded: the weights count too.
       if (settings.memoryLimitBytes !== undefined) backend.setMemoryLimit(settings.memoryLimitBytes);
-      model = await PretrainedModel.open({ ...options, path: found.path, checked, backend });
+      model = await PretrainedModel.open({ weights: "automatic", ...options, path: found.path, checked, backend });
       // It may have come with the last layer.
       signal?.throwIfAborted();
       const choice = chooseRouter(model, options.headList);
@@ -245,11 +246,20 @@ export class LocalEngine implements Engine {
   }
 }
 
-function findOptions({ backend, dtype, routing, routers, headList, onFetch, signal }: LocalEngineOptions): FindModelOptions {
+/** @throws InvalidRequestError for settings of a backend that is running already */
+async function startBackend({ backend, threads, instructionSet }: LocalEngineOptions): Promise<Backend> {
+  const settings = { ...(threads === undefined ? {} : { threads }), ...(instructionSet === undefined ? {} : { instructionSet }) };
+  if (typeof backend === "string") return createBackend(backend, settings);
+  if (instructionSet === undefined) return backend;
+  throw new InvalidRequestError("instructionSet belongs to a backend that the engine starts by name.", "Give it to createCpuBackend.");
+}
+
+function findOptions({ backend, dtype, weights, routing, routers, headList, onFetch, signal }: LocalEngineOptions): FindModelOptions {
   return {
     hasRouter: routers !== undefined || headList !== undefined,
     ...(typeof backend === "string" ? { backend } : {}),
     ...(dtype === undefined ? {} : { dtype }),
+    ...(weights === undefined ? {} : { weights }),
     ...(routing === undefined ? {} : { routing }),
     ...(onFetch === undefined ? {} : { onFetch }),
     ...(signal === undefined ? {} : { signal }),

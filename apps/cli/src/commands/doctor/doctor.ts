@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import { join } from "node:path";
+import { InvalidOptionError } from "@elastic-attention/core";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { createBackend, registeredBackends } from "@elastic-attention/tensor";
 import { registeredModelAdapters } from "@elastic-attention/transformer";
 import type { CommandFunction } from "../../program/command-definition.js";
 import registerPackages from "../../program/register-packages.js";
+import { cpuLevelText } from "./cpu-level.js";
 import { formatBytes } from "../../report/routing-report-text.js";
 import type { DoctorOptions } from "./doctor-command.js";
 
@@ -25,6 +27,7 @@ export const doctor: CommandFunction<DoctorOptions> = async ({ options }) => {
     { what: "processor", ok: true, detail: `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores` },
     { what: "memory", ok: true, detail: `${formatBytes(freemem())} free of ${formatBytes(totalmem())}` },
     ...(await backendFindings()),
+    ...levelFindings(),
     demoModelFinding(),
     { what: "model families", ok: true, detail: registeredModelAdapters().map(({ name }) => name).join(", ") },
   ];
@@ -48,10 +51,21 @@ async function backendFindings(): Promise<Finding[]> {
       findings.push({ what, ok: false, optional: provider.name === "cuda", detail: reasons.join("; ") });
       continue;
     }
-    using backend = await createBackend(provider.name);
-    findings.push({ what, ok: true, detail: backend.device.description });
+    try {
+      using backend = await createBackend(provider.name);
+      findings.push({ what, ok: true, detail: backend.device.description });
+    } catch (error) {
+      if (!InvalidOptionError.isInstance(error)) throw error;
+      findings.push({ what, ok: false, detail: `${error.message} ${error.hint ?? ""}`.trim() });
+    }
   }
   return findings;
+}
+
+/** The level of the cpu backend's kernels, where that backend starts. */
+function levelFindings(): Finding[] {
+  const detail = cpuLevelText();
+  return detail === undefined ? [] : [{ what: "cpu level", ok: true, detail }];
 }
 
 function demoModelFinding(): Finding {
