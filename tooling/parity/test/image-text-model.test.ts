@@ -1,10 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { registerModelFamilies } from "@elastic-attention/model-families";
 import { ReferenceBackend, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { forward, PretrainedModel } from "@elastic-attention/transformer";
 import { expect, test } from "vitest";
 import { tinyFamilies } from "./oracle/tiny-families.js";
 import { tinyModelFolder } from "./oracle/tiny-model-folder.js";
+
+registerModelFamilies();
 
 const ids = Array.from({ length: 30 }, (_, i) => (i * 7 + i * i * 3) % 40);
 
