@@ -1,3 +1,4 @@
+import type { Retention } from "@elastic-attention/attention";
 import type { ChatTemplateOptions } from "../tokenizer/chat-template.js";
 import type { Router } from "@elastic-attention/router";
 import type { ElasticModeName } from "@elastic-attention/transformer";
@@ -72,15 +73,25 @@ export interface GenerationRequest {
    * from there, only the rest is read, under the plan that the first turn's prefill made.
    */
   readonly session?: string;
-  /** With a session: forget its cache and read the whole prompt again, with new routing. Default false. */
+  /**
+   * Read the whole prompt again, with new routing, whatever the session's cache or the cache of prefixes holds. Default false.
+   */
   readonly reroute?: boolean;
+  /**
+   * What the cache of prefixes does for this prompt. "reuse" (default): the longest beginning that was read before is not read
+   * again, under the plan that it was given. "pin": this prompt is read with every head full and all of its keys kept, so that
+   * requests which begin with it do not read it again and are each routed for themselves. "none": neither used nor kept.
+   */
+  readonly prefix?: "reuse" | "pin" | "none";
   readonly signal?: AbortSignal;
+  /** Called once when the request has been checked and waits for its turn; what is thrown afterwards is no mistake in it. */
+  readonly onAccepted?: (promptTokens: number) => void;
 }
 
 /** What a finished request did; every figure measured, none estimated. */
 export interface RoutingReport {
   readonly promptTokens: number;
-  /** Of the prompt's tokens, those that the session's cache held already. */
+  /** Of the prompt's tokens, those that the session's cache or the cache of prefixes held already. */
   readonly reusedTokens: number;
   readonly newTokens: number;
   /** What the answer was drawn with, and where each setting comes from; undefined for a request that was aborted before it was looked at. */
@@ -93,6 +104,11 @@ export interface RoutingReport {
   readonly effectiveSparsity: number;
   /** Labels of the modes in the head map. */
   readonly modes: readonly string[];
+  /**
+   * For each of these modes, what a head in it keeps for decoding under `decode: "routed"`: all tokens, or the sink and the
+   * latest (a shorter prompt is kept whole).
+   */
+  readonly retentions: readonly Retention[];
   /** [layer][kvHead]: index into `modes`; empty in layers with a sliding window, which the model fixes. */
   readonly headMap: readonly (readonly number[])[];
   /** The sliding window of each layer in tokens; null where a layer sees the whole context. */
@@ -110,7 +126,14 @@ export interface RoutingReport {
 
 /** What a running request tells, in this order: progress*, token*, finish. */
 export type GenerationEvent =
-  | { readonly type: "progress"; readonly layersDone: number; readonly layersTotal: number; readonly promptTokens: number }
+  | {
+      readonly type: "progress";
+      readonly layersDone: number;
+      readonly layersTotal: number;
+      readonly promptTokens: number;
+      /** Modes of the heads of the layer that has just been read, as {@link RoutingReport.headMap} has them. */
+      readonly heads: readonly number[];
+    }
   | { readonly type: "token"; readonly id: number; readonly text: string }
   | {
       readonly type: "finish";
