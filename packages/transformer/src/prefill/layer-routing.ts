@@ -128,7 +128,8 @@ export class LayerRouting implements Disposable {
 
   #choose(modes: readonly AttentionMode[], query: Tensor, { cache }: Pick<AttentionSequence, "cache">): KnownPatterns {
     const { layer } = this;
-    const mask = chooseBlocksOfHeads(modes, { layer, query, cache, scale: this.pass.spec.attentionScale });
+    const { attentionScale: scale, attentionSoftCap: softCap } = this.pass.spec;
+    const mask = chooseBlocksOfHeads(modes, { layer, query, cache, scale, softCap });
     return knownPatterns(modes.map(patternOf), mask === undefined ? undefined : this.scope.track(mask));
   }
 }
