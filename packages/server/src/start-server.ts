@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import type { Engine } from "@elastic-attention/generation";
+import { messagesRoutes } from "./anthropic/messages-route.js";
 import { AnswerMarkers } from "./answer/answer-markers.js";
 import type { App } from "./http/app.js";
 import { ApiKeys } from "./http/api-keys.js";
@@ -11,6 +12,7 @@ import { tokenizerRoutes } from "./http/tokenizer-routes.js";
 import { chatRoute } from "./openai/chat/chat-route.js";
 import { completionRoute } from "./openai/completion-route.js";
 import { modelsRoute } from "./openai/models-route.js";
+import { responsesRoute } from "./openai/responses/responses-route.js";
 import { EngineHealth } from "./operation/engine-health.js";
 import { ServerMetrics } from "./operation/metrics.js";
 import { RequestGate } from "./operation/request-gate.js";
@@ -99,7 +101,7 @@ export async function startServer(engine: Engine, options: ServerOptions = {}): 
   };
   const app = await createApplication(context);
   await describeRoutes(app, version);
-  for (const routes of [systemRoutes, modelsRoute, chatRoute, completionRoute, tokenizerRoutes]) routes(app, context);
+  for (const routes of [systemRoutes, modelsRoute, chatRoute, completionRoute, responsesRoute, messagesRoutes, tokenizerRoutes]) routes(app, context);
   await listen(app, checked);
   return new ElasticServer(app, context);
 }
