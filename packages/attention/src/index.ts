@@ -10,6 +10,7 @@ registerAttentionMode(streamingModeDefinition);
 registerAttentionMode(xattentionModeDefinition);
 registerAttentionMode(slidingModeDefinition);
 
+export * from "./cache/cache-snapshot.js";
 export * from "./cache/head-slots.js";
 export * from "./cache/head-stores.js";
 export * from "./cache/key-value-bytes.js";

@@ -3,6 +3,7 @@
 
 #include "addon/call.h"
 #include "addon/exports.h"
+#include "addon/reserved_buffers.h"
 #include "core/execution.h"
 #include "core/instruction_set.h"
 #include "core/thread_pool.h"
@@ -15,6 +16,7 @@ namespace {
 
 void export_all(Napi::Env env, Napi::Object exports, const Execution& execution) {
   export_operations(env, exports, &execution);
+  export_reserved_buffers(env, exports, &execution);
   export_training_operations(env, exports, &execution);
   export_training_attention(env, exports, &execution);
   export_block_operations(env, exports, &execution);

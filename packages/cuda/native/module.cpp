@@ -3,6 +3,7 @@
 
 #include "addon/call.h"
 #include "addon/exports.h"
+#include "addon/reserved_buffers.h"
 #include "core/device/check.h"
 #include "core/device/device.h"
 #include "core/device/fences.h"
@@ -48,6 +49,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_operations(env, exports);
   export_training_operations(env, exports);
   export_training_attention(env, exports);
+  export_reserved_buffers(env, exports);
   export_decode(env, exports);
   export_pending_reads(env, exports);
   exports.Set("deviceInformation", Napi::Function::New(env, device_information));

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
-import { type DecodePolicy, fullKeyValueBytes, PagePool, SequenceCache } from "@elastic-attention/attention";
+import { type CacheSnapshot, fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
 import { type Backend, cast, type Checkpoint, type Fence, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
@@ -20,10 +20,10 @@ import { SequenceHistories } from "./layer/rotation/sequence-histories.js";
 import { loadWeights, type StoredWeights } from "./loading/load-weights.js";
 import { makeRandomWeights } from "./loading/random-weights.js";
 import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./memory/memory-prediction.js";
+import { type CacheOptions, type ResumedCacheOptions, SequenceCaches } from "./memory/sequence-caches.js";
 import { weightBytes } from "./memory/weight-memory.js";
 import type { ModelAdapter } from "./model/model-adapter.js";
 import type { ModelSpec } from "./model/model-spec.js";
-import { slidingModes } from "./model/sliding-modes.js";
 import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill/prefill.js";
 import type { PrefillSequence } from "./prefill/prefill-pass.js";
 
@@ -63,16 +63,6 @@ export interface BatchMemoryOptions {
   readonly logitsRows?: number;
 }
 
-/** What is asked of a new cache. */
-export interface CacheOptions {
-  /** Default "routed". */
-  readonly decode?: DecodePolicy;
-  /** Tokens that will follow the prefill: room made once, so that decoding does not grow the cache. Default 0; pages need none. */
-  readonly reserveTokens?: number;
-  /** Whether keys and values are kept in pages of {@link DecoderModel.pagePool}, where there is one. Default true. */
-  readonly paged?: boolean;
-}
-
 export interface PrefillOptions extends PrefillSettings {
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   readonly signal?: AbortSignal;
@@ -83,7 +73,7 @@ export class DecoderModel implements Disposable {
   /** What another forward pass over the same model shares; it stays this model's. */
   readonly core: DecoderCore;
   readonly #graphs: DecodeGraphs;
-  #pool: PagePool | undefined;
+  readonly #caches: SequenceCaches;
 
   private constructor(
     readonly backend: Backend,
@@ -95,6 +85,7 @@ export class DecoderModel implements Disposable {
   ) {
     const modelRotations = scope.track(new ModelRotations(backend, spec));
     this.core = { backend, spec, dtype, weights, modelRotations, histories: new SequenceHistories(spec) };
+    this.#caches = scope.track(new SequenceCaches(backend, spec, dtype));
     this.#graphs = scope.track(new DecodeGraphs(this.core));
   }
 
@@ -123,16 +114,29 @@ export class DecoderModel implements Disposable {
    * grows in place; caches then have tensors of their own.
    */
   get pagePool(): PagePool | undefined {
-    const { backend, dtype, spec } = this;
-    if (backend.reserve === undefined) return undefined;
-    return (this.#pool ??= this.scope.track(new PagePool({ backend, headDim: spec.headDim, dtype })));
+    return this.#caches.pool;
+  }
+
+  /** Whether sequences can go on from snapshots of others: their keys lie in pages, and no angle depends on a sequence's length. */
+  get canResume(): boolean {
+    return this.#caches.canResume;
+  }
+
+  /** Bytes of pages that there is memory for and that nobody uses. */
+  get unusedPageBytes(): number {
+    const pool = this.pagePool;
+    const { pagesAllocated = 0, pagesInUse = 0 } = pool?.report() ?? {};
+    return pool === undefined ? 0 : (pagesAllocated - pagesInUse) * pool.pageBytes;
   }
 
   /** An empty cache for one sequence of this model; the caller disposes it. It takes memory when tokens come. */
-  createCache({ decode = "routed", reserveTokens = 0, paged = true }: CacheOptions = {}): SequenceCache {
-    const { backend, dtype, spec } = this;
-    const pool = paged ? this.pagePool : undefined;
-    return new SequenceCache({ ...keyValueShape(spec), fixedModes: slidingModes(spec), backend, dtype, decode, reserveTokens, ...(pool === undefined ? {} : { pool }) });
+  createCache(options: CacheOptions = {}): SequenceCache {
+    return this.#caches.create(options);
+  }
+
+  /** A cache that goes on from a snapshot of another, whose pages it shares; the caller disposes it. @throws ShapeError */
+  resumeCache(snapshot: CacheSnapshot, options: ResumedCacheOptions = {}): SequenceCache {
+    return this.#caches.resume(snapshot, options);
   }
 
   /** Bytes of the keys and values of so many tokens with every head full. */
@@ -288,9 +292,11 @@ export class DecoderModel implements Disposable {
   /** Refuses what can be known to fail before any work. */
   #admit({ sequences, logitsRows = 1 }: PrefillSettings): void {
     const prompts = sequences.map(({ tokens, cache, router }) => ({ tokens: tokens.length, decode: cache.decode, router }));
-    const { requestBytes } = this.predictMemory({ sequences: prompts, logitsRows });
+    const { requestBytes, keyValueBytes } = this.predictMemory({ sequences: prompts, logitsRows });
     const { liveBytes, limitBytes } = this.backend.memory();
-    if (liveBytes + requestBytes > limitBytes) {
+    // Pages that nobody uses are live memory that its keys and values can have.
+    const unused = Math.min(keyValueBytes, this.unusedPageBytes);
+    if (liveBytes + requestBytes - unused > limitBytes) {
       const rows = prompts.reduce((total, { tokens }) => total + tokens, 0);
       throw new OutOfMemoryError(this.backend.name, requestBytes, liveBytes, limitBytes, `a prefill of ${rows} tokens`);
     }

@@ -10,6 +10,7 @@ export * from "./loading/model-files.js";
 export * from "./loading/pretrained-model.js";
 export * from "./loading/router-file.js";
 export * from "./memory/memory-prediction.js";
+export * from "./memory/sequence-caches.js";
 export * from "./memory/training-memory.js";
 export { predictWeightBytes } from "./memory/weight-memory.js";
 export * from "./model/elastic-spec.js";

@@ -4,6 +4,8 @@ import type { AttentionMode } from "../modes/attention-mode.js";
 import { fullPatterns, knownPatterns, type KnownPatterns } from "../patterns/head-patterns.js";
 import { attentionModeDefinition } from "../modes/mode-registry.js";
 import { cacheAppend } from "../operations/cache-append.js";
+import { CacheSnapshot, type LayerSnapshot } from "./cache-snapshot.js";
+import { Checkpoints } from "./checkpoints.js";
 import { ContiguousLayer } from "./contiguous-layer.js";
 import { fullKeyValueBytes, type KeyValueShape } from "./key-value-bytes.js";
 import type { LayerCache } from "./layer-cache.js";
@@ -24,6 +26,17 @@ export interface SequenceCacheOptions extends KeyValueShape {
   readonly fixedModes?: readonly (AttentionMode | undefined)[];
   /** Where keys and values are kept in pages, with those of other sequences. Without one, each layer has tensors of its own. */
   readonly pool?: PagePool;
+  /** The mode of each key-value head of each layer, decided elsewhere: no router is asked then. */
+  readonly modes?: readonly (readonly AttentionMode[] | undefined)[];
+}
+
+/** What a sequence goes on from. */
+export interface ResumeOptions {
+  readonly snapshot: CacheSnapshot;
+  /** Default all of the snapshot; fewer tokens only where it `isWhole`. */
+  readonly length?: number;
+  /** Whether the modes that were decided for the snapshot hold; else a router decides anew. Default true. */
+  readonly keepModes?: boolean;
 }
 
 interface Layer {
@@ -42,10 +55,60 @@ export class SequenceCache implements Disposable {
   /** Of layers whose tokens were forgotten. */
   readonly #keptModes = new Map<number, readonly AttentionMode[]>();
   #length = 0;
+  #checkpoints: Checkpoints | undefined;
 
   constructor(private readonly options: SequenceCacheOptions) {
     this.decode = options.decode ?? "routed";
     this.#layers = Array.from({ length: options.numLayers }, () => undefined);
+    for (const [layer, modes] of options.modes?.entries() ?? []) if (modes !== undefined) this.#keptModes.set(layer, modes);
+  }
+
+  /**
+   * A sequence that goes on from a snapshot: it shares the snapshot's pages, and copies those it writes to. Nothing is
+   * allocated before tokens come.
+   *
+   * @throws ShapeError for a snapshot of other layers, of another pool, or of heads that no longer hold what the length needs
+   */
+  static resume(options: SequenceCacheOptions, { snapshot, length = snapshot.length, keepModes = true }: ResumeOptions): SequenceCache {
+    const { pool, layers } = snapshot;
+    if (pool !== options.pool || layers.length !== options.numLayers) throw new ShapeError("The snapshot was taken of another model's cache.");
+    if (length > snapshot.length || (length < snapshot.length && !snapshot.isWhole)) {
+      throw new ShapeError(`A snapshot of ${snapshot.length} tokens cannot be resumed at ${length}.`);
+    }
+    const cache = new SequenceCache(options);
+    for (const [index, { heads, modes }] of layers.entries()) {
+      const storage = PagedLayer.resume(pool, options.headDim, heads, length);
+      cache.#layers[index] = { storage, modes: keepModes ? modes : undefined };
+    }
+    cache.#length = length;
+    return cache;
+  }
+
+  /** What it holds now, for others to go on from; undefined for a cache without pages. The caller disposes it. */
+  snapshot(): CacheSnapshot | undefined {
+    const { pool } = this;
+    if (pool === undefined || this.#length === 0) return undefined;
+    const layers = this.#layers.map((layer, index): LayerSnapshot => {
+      return { heads: (this.#layer(index).storage as PagedLayer).snapshot(), modes: layer!.modes };
+    });
+    return new CacheSnapshot(pool, this.#length, layers);
+  }
+
+  /**
+   * Has the next prefill take snapshots at these lengths on its way; without pages there are none.
+   *
+   * @param lengths beyond the present one, each a whole number of pages
+   */
+  requestCheckpoints(lengths: readonly number[]): void {
+    this.#checkpoints?.[Symbol.dispose]();
+    this.#checkpoints = this.pool === undefined || lengths.length === 0 ? undefined : new Checkpoints(this.pool, lengths);
+  }
+
+  /** The snapshots that were requested, as far as they could be taken; they are the caller's. */
+  takeCheckpoints(): readonly CacheSnapshot[] {
+    const taken = this.#checkpoints?.finish(this.numLayers, (layer) => this.#layers[layer]?.modes) ?? [];
+    this.#checkpoints = undefined;
+    return taken;
   }
 
   /** Tokens completed in every layer. */
@@ -147,6 +210,7 @@ export class SequenceCache implements Disposable {
   settle(index: number, modes?: readonly AttentionMode[]): void {
     const layer = this.#layer(index);
     layer.modes ??= modes;
+    if (layer.storage instanceof PagedLayer) this.#checkpoints?.take(layer.storage, index, this.#retentions(index, layer.modes));
     if (this.#keepsAll(index)) return;
     layer.storage.settle(this.#retentions(index, layer.modes));
   }
@@ -184,6 +248,8 @@ export class SequenceCache implements Disposable {
 
   #disposeStorage(): void {
     using scope = new MemoryScope();
+    if (this.#checkpoints !== undefined) scope.track(this.#checkpoints);
+    this.#checkpoints = undefined;
     for (const layer of this.#layers) if (layer !== undefined) scope.track({ [Symbol.dispose]: () => layer.storage.dispose() });
     this.#layers.fill(undefined);
     this.#length = 0;

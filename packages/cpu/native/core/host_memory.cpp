@@ -6,6 +6,7 @@
 
 #include "addon/backend.h"
 #include "addon/buffer_table.h"
+#include "addon/reserved_buffers.h"
 
 namespace elastic {
 namespace {
@@ -24,7 +25,9 @@ char* allocate_memory(std::size_t bytes) {
   return static_cast<char*>(data);
 }
 
-void free_memory(char* data) { std::free(data); }
+void free_memory(char* data) {
+  if (!free_reserved(data)) std::free(data);
+}
 void write_memory(char* target, const char* host, std::size_t bytes) { std::memcpy(target, host, bytes); }
 void read_memory(char* host, const char* source, std::size_t bytes) { std::memcpy(host, source, bytes); }
 bool computes_with(DType dtype) { return dtype == DType::F32 || dtype == DType::BF16; }

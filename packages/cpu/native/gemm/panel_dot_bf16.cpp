@@ -23,11 +23,10 @@ static inline __attribute__((always_inline)) __m512bh outputs(const uint16_t* ti
   return reinterpret_cast<__m512bh>(_mm512_loadu_si512(tile_row));
 }
 
-template <int rows>
+/** kSets: sums of each output that take turns; two hide the latency of the products where there are few rows. */
+template <int rows, int kSets = 1>
 static inline __attribute__((always_inline)) void panel_rows(const uint16_t* a, int64_t a_stride, const uint16_t* panel,
                                                              int64_t depth, float* c, int64_t c_stride, bool accumulate) {
-  // Few rows: two sets of sums hide the latency of the products.
-  constexpr int kSets = rows <= 4 ? 2 : 1;
   __m512 left[kSets][rows], right[kSets][rows];
 #pragma GCC unroll 16
   for (int row = 0; row < rows; ++row) {
@@ -76,6 +75,13 @@ void multiply_panel_dot(const uint16_t* a, int64_t a_stride, int64_t rows, const
     a += by * a_stride;
     c += by * c_stride;
   };
+  if (rows <= 4) {
+    for (; row + 4 <= rows; advance(4)) panel_rows<4, 2>(a, a_stride, panel, depth, c, c_stride, accumulate);
+    for (; row + 2 <= rows; advance(2)) panel_rows<2, 2>(a, a_stride, panel, depth, c, c_stride, accumulate);
+    for (; row < rows; advance(1)) panel_rows<1, 2>(a, a_stride, panel, depth, c, c_stride, accumulate);
+    return;
+  }
+  // Every row is summed in the same order, the last few too: a prompt gives the same bits wherever it is cut.
   for (; row + 12 <= rows; advance(12)) panel_rows<12>(a, a_stride, panel, depth, c, c_stride, accumulate);
   for (; row + 8 <= rows; advance(8)) panel_rows<8>(a, a_stride, panel, depth, c, c_stride, accumulate);
   for (; row + 4 <= rows; advance(4)) panel_rows<4>(a, a_stride, panel, depth, c, c_stride, accumulate);

@@ -79,7 +79,17 @@ export class Workspace implements Scratch, Disposable {
   }
 }
 
-/** Row ranges of at most `chunkRows`, in order. */
+/** Rows from which on kernels sum all rows alike. */
+export const leastRows = 32;
+
+/**
+ * Row ranges of at most `chunkRows`, in order. The last one never has a few rows alone where more came before: kernels sum few
+ * rows in an order of their own, and a prompt gives the same bits wherever it is cut.
+ */
 export function rowChunks(rows: number, chunkRows: number): RowRange[] {
-  return Array.from({ length: Math.ceil(rows / chunkRows) }, (_, chunk) => [chunk * chunkRows, Math.min((chunk + 1) * chunkRows, rows)]);
+  const ends = Array.from({ length: Math.ceil(rows / chunkRows) }, (_, chunk) => Math.min((chunk + 1) * chunkRows, rows));
+  const least = Math.min(leastRows, chunkRows >> 1);
+  const missing = ends.length > 1 ? Math.max(0, least - (rows - ends.at(-2)!)) : 0;
+  if (missing > 0) ends[ends.length - 2]! -= missing;
+  return ends.map((end, chunk) => [ends[chunk - 1] ?? 0, end]);
 }

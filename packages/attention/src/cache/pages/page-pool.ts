@@ -2,6 +2,7 @@ import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/co
 import { type Backend, dtypeByteSize, type FloatDType, type GrowableTensor, growableTensor, type Tensor } from "@elastic-attention/tensor";
 import { FreePages } from "./free-pages.js";
 import type { PageTable } from "../layer-cache.js";
+import { PageReferences } from "./page-references.js";
 import { PageSpans } from "./page-spans.js";
 
 /** Tokens of a page: the kernels' tiles never cross one. */
@@ -22,6 +23,7 @@ export interface PagePoolReport {
   readonly pagesInUse: number;
   /** Pages there is memory for; it is given back when none is in use. */
   readonly pagesAllocated: number;
+  /** Bytes of the pages in use; one that several sequences share counts once. */
   readonly bytesInUse: number;
 }
 
@@ -34,6 +36,7 @@ export class PagePool implements PageTable, Disposable {
   readonly #maximumPages: number;
   readonly #spans = new PageSpans();
   readonly #free = new FreePages();
+  readonly #references = new PageReferences();
   #pagesInUse = 0;
   #pagesAllocated = 0;
   #memory: { readonly keys: GrowableTensor; readonly values: GrowableTensor; readonly entries: GrowableTensor } | undefined;
@@ -83,12 +86,26 @@ export class PagePool implements PageTable, Disposable {
   takePages(count: number): Int32Array {
     if (count > this.#free.length) this.#growPages(this.#pagesInUse + count);
     this.#pagesInUse += count;
-    return this.#free.take(count);
+    const pages = this.#free.take(count);
+    this.#references.begin(pages);
+    return pages;
   }
 
+  /** One more owner of pages that are taken; each owner gives them back with {@link freePages} and writes to none that it shares. */
+  sharePages(pages: ArrayLike<number>): void {
+    this.#references.add(pages);
+  }
+
+  /** Owners of a page. */
+  owners(page: number): number {
+    return this.#references.count(page);
+  }
+
+  /** One owner less; what nobody owns any more can be taken again. */
   freePages(pages: ArrayLike<number>): void {
-    this.#free.give(pages);
-    this.#pagesInUse -= pages.length;
+    const free = this.#references.remove(pages);
+    this.#free.give(free);
+    this.#pagesInUse -= free.length;
     this.#releaseWhenEmpty();
   }
 

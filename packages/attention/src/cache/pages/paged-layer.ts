@@ -3,6 +3,7 @@ import type { Retention } from "../../patterns/block-pattern.js";
 import type { HeadStore, PageTable } from "../layer-cache.js";
 import type { LayerStorage } from "../layer-storage.js";
 import type { PagePool } from "./page-pool.js";
+import { headAt, type HeadSnapshot, headSnapshot, noPage, rowsBeforeWrite } from "./head-snapshot.js";
 import { movePages, pagedStore, type PageLayout, pageLayout, placeOf, sameLayout } from "./paged-head.js";
 import { spanSize } from "./page-spans.js";
 
@@ -33,6 +34,37 @@ export class PagedLayer implements LayerStorage {
     this.#updateStores();
   }
 
+  /** A layer that begins with the first `length` tokens of a snapshot, whose pages it shares. */
+  static resume(pool: PagePool, headDim: number, heads: readonly HeadSnapshot[], length: number): PagedLayer {
+    const layer = new PagedLayer(pool, heads.length, headDim);
+    layer.length = length;
+    layer.#heads = heads.map(({ layout, pages }) => {
+      const held = Array.from(layout.type === "all" ? pages.subarray(0, Math.ceil(length / pool.pageTokens)) : pages);
+      return { layout, pages: held.map((page) => (page === noPage ? undefined : page)), firstEntry: 0, spanPlaces: 0 };
+    });
+    for (const { pages } of layer.#heads) pool.sharePages(pages.filter((page) => page !== undefined));
+    layer.#updateStores();
+    return layer;
+  }
+
+  /** What the heads hold now. The caller owns the snapshots' pages too. */
+  snapshot(): HeadSnapshot[] {
+    return this.#heads.map(({ layout, pages }) => headSnapshot(this.pool, layout, pages));
+  }
+
+  /**
+   * What the heads would hold had the sequence been settled at `length`, a whole number of pages; undefined where some of it
+   * is gone. The caller owns the snapshots' pages too.
+   */
+  snapshotAt(length: number, retentions: readonly Retention[]): HeadSnapshot[] | undefined {
+    const { pageTokens } = this.pool;
+    const heads = this.#heads.map(({ layout, pages }, head) => {
+      return headAt({ layout, pages, length: this.length }, pageLayout(retentions[head]!, pageTokens, 0), length, pageTokens);
+    });
+    if (!heads.every((head) => head !== undefined)) return undefined;
+    return heads.map(({ layout, pages }) => headSnapshot(this.pool, layout, pages));
+  }
+
   get keys(): Tensor {
     return this.pool.keys;
   }
@@ -61,21 +93,32 @@ export class PagedLayer implements LayerStorage {
     const missing = this.#heads.map(({ layout, pages }) => {
       const places = new Set<number>();
       for (let page = first; page < end; page++) places.add(placeOf(layout, page));
-      return [...places].filter((place) => pages[place] === undefined);
+      // What others read too is not written to.
+      return [...places].filter((place) => pages[place] === undefined || this.pool.owners(pages[place]) > 1);
     });
     const count = missing.reduce((sum, places) => sum + places.length, 0);
-    if (count === 0) return;
+    if (count === 0 && this.#heads.every(({ spanPlaces }) => spanPlaces > 0)) return;
     const taken = this.pool.takePages(count);
     let next = 0;
+    const spans: number[] = [];
+    const shared: number[] = [];
     const heads = this.#heads.map((head, index) => {
       const pages = head.pages.slice();
       for (const place of missing[index]!) {
         while (pages.length < place) pages.push(undefined);
-        pages[place] = taken[next++];
+        const page = taken[next++]!;
+        const old = pages[place];
+        if (old !== undefined) {
+          const rows = rowsBeforeWrite(head.layout, place, this.length, pageTokens);
+          if (rows > 0) spans.push(old * pageTokens, page * pageTokens, rows);
+          shared.push(old);
+        }
+        pages[place] = page;
       }
       return { ...head, pages };
     });
-    this.#install(heads, () => this.pool.freePages(taken));
+    this.#install(heads, () => this.pool.freePages(taken), () => this.#copyRows(spans));
+    this.pool.freePages(shared);
   }
 
   settle(retentions: readonly Retention[]): void {
@@ -107,14 +150,17 @@ export class PagedLayer implements LayerStorage {
       used += move.fresh;
       return { ...head, layout: layouts[index]!, pages };
     });
-    this.#install(heads, () => this.pool.freePages(fresh), () => {
-      if (spans.length === 0) return;
-      const { kernels } = this.pool.options.backend;
-      for (const tensor of [this.keys, this.values]) {
-        kernels.run(copySpans, { source: tensor, destination: tensor, spans: Int32Array.from(spans) });
-      }
-    });
+    this.#install(heads, () => this.pool.freePages(fresh), () => this.#copyRows(spans));
     this.pool.freePages(moves.flatMap((move) => move.freed));
+  }
+
+  /** Triples of source row, destination row and rows, within the pool. */
+  #copyRows(spans: readonly number[]): void {
+    if (spans.length === 0) return;
+    const { kernels } = this.pool.options.backend;
+    for (const tensor of [this.keys, this.values]) {
+      kernels.run(copySpans, { source: tensor, destination: tensor, spans: Int32Array.from(spans) });
+    }
   }
 
   /** Takes new tables over: larger spans where they need them, `work` on the rows, entries. On failure all is as before. */

@@ -6,10 +6,10 @@
 
 #include "addon/backend.h"
 #include "addon/buffer_table.h"
+#include "addon/reserved_buffers.h"
 #include "core/device/capability.h"
 #include "core/device/check.h"
 #include "core/memory/poison.h"
-#include "core/memory/reserved_memory.h"
 #include "core/memory/staging.h"
 
 namespace elastic {

@@ -1,4 +1,4 @@
-#include "core/memory/reserved_memory.h"
+#include "addon/reserved_buffers.h"
 
 #include <cudaTypedefs.h>
 

@@ -3,13 +3,10 @@
 #include <cmath>
 
 #include "addon/attention_call.h"
-#include "addon/buffer_table.h"
-#include "addon/buffers.h"
 #include "addon/call.h"
 #include "core/device/captured_graphs.h"
 #include "core/device/check.h"
 #include "core/device/device.h"
-#include "core/memory/reserved_memory.h"
 #include "decode/step/decode_step.h"
 #include "sampling/sample_call.h"
 
@@ -139,35 +136,6 @@ Napi::Value plan_bytes(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value reserve(const Napi::CallbackInfo& info) {
-  return guarded_value(info, [&](Call& call) {
-    const int64_t bytes = call.integer("bytes");
-    call.require(bytes > 0, "bytes must be positive");
-    char* data = reserve_addresses(static_cast<std::size_t>(bytes));
-    const uint32_t id = BufferTable::instance().adopt(data, 0);
-    own_buffer(info.Env(), id);
-    return Napi::Number::New(info.Env(), id);
-  });
-}
-
-void grow(Call& call) {
-  const int64_t id = call.integer("buffer"), bytes = call.integer("bytes");
-  call.require(id > 0 && id <= UINT32_MAX && bytes >= 0, "that is no buffer");
-  const BufferTable::Block block = BufferTable::instance().find(static_cast<uint32_t>(id));
-  call.require(block.data != nullptr && static_cast<std::size_t>(bytes) >= block.bytes, "that buffer does not grow");
-  grow_reserved(block.data, static_cast<std::size_t>(bytes));
-  BufferTable::instance().resize(static_cast<uint32_t>(id), static_cast<std::size_t>(bytes));
-}
-
-void clear(Call& call) {
-  const int64_t id = call.integer("buffer");
-  call.require(id > 0 && id <= UINT32_MAX, "that is no buffer");
-  const BufferTable::Block block = BufferTable::instance().find(static_cast<uint32_t>(id));
-  call.require(block.data != nullptr, "that is no buffer");
-  BufferTable::instance().resize(static_cast<uint32_t>(id), 0);
-  clear_reserved(block.data);
-}
-
 Napi::Value capture_end(const Napi::CallbackInfo& info) {
   return guarded_value(info, [&](Call&) { return Napi::Number::New(info.Env(), static_cast<double>(end_capture())); });
 }
@@ -186,9 +154,6 @@ void export_decode(Napi::Env env, Napi::Object exports) {
   set("prepareDecode", guarded<prepare_decode>);
   set("decodeAttention", guarded<attend_decode>);
   set("sampleTokens", guarded<sample_tokens>);
-  set("reserve", reserve);
-  set("grow", guarded<grow>);
-  set("clear", guarded<clear>);
   set("beginCapture", guarded<capture_begin>);
   set("endCapture", capture_end);
   set("abandonCapture", guarded<capture_abandon>);

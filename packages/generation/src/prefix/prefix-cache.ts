@@ -1,0 +1,179 @@
+import type { CacheSnapshot } from "@elastic-attention/attention";
+import type { DecoderModel } from "@elastic-attention/transformer";
+import type { CheckedSettings } from "../engine-settings.js";
+import { giveBack } from "../give-back.js";
+import { type CachedPrefix, HeldPages } from "./cached-prefix.js";
+import { RadixTree } from "./radix-tree.js";
+
+/** What a prefix cache holds and has done. */
+export interface PrefixCacheReport {
+  /** Prefixes that a request can go on from, pinned ones among them. */
+  readonly states: number;
+  readonly pinned: number;
+  /** Bytes of their keys and values; what several share counts once, also where a running request shares it. */
+  readonly bytes: number;
+  /** Tokens of the prompts that were looked up, and those of them that were found. */
+  readonly queriedTokens: number;
+  readonly reusedTokens: number;
+}
+
+/** A prefix that was found for a prompt. */
+export interface PrefixMatch {
+  readonly prefix: CachedPrefix;
+  /** Tokens of the prompt that it has. */
+  readonly length: number;
+}
+
+/**
+ * Keys and values of prompts that have been read, by their tokens: what a new prompt begins with is not read again. It holds
+ * pages by reference, and gives up those that were used longest ago, the longest of a path first, when others need memory.
+ */
+export class PrefixCache implements Disposable {
+  /** By what the plan was made from; pinned prefixes, which have none, by {@link pinnedKey}. */
+  readonly #trees = new Map<string, RadixTree<CachedPrefix>>();
+  /** In order of last use; of prefixes that were used at once the shorter is the more recent. */
+  readonly #prefixes = new Set<CachedPrefix>();
+  readonly #pages = new HeldPages();
+  #queriedTokens = 0;
+  #reusedTokens = 0;
+
+  constructor(
+    private readonly decoder: DecoderModel,
+    private readonly options: CheckedSettings["prefixCache"],
+  ) {}
+
+  /** Tokens of a block; undefined where nothing is kept: it is off, or the backend's or the model's keys and values cannot be shared. */
+  get blockTokens(): number | undefined {
+    if (!this.options.enabled || this.#mostBytes === 0 || !this.decoder.canResume) return undefined;
+    return this.decoder.pagePool?.pageTokens;
+  }
+
+  get report(): PrefixCacheReport {
+    const pinned = [...this.#prefixes].filter((prefix) => prefix.isPinned).length;
+    return { states: this.#prefixes.size, pinned, bytes: this.#heldBytes, queriedTokens: this.#queriedTokens, reusedTokens: this.#reusedTokens };
+  }
+
+  /** Bytes that come free when everything is evicted that nobody uses. */
+  get evictableBytes(): number {
+    const pool = this.decoder.pagePool;
+    return pool === undefined || this.#prefixes.size === 0 ? 0 : this.#pages.ownCount(pool) * pool.pageBytes;
+  }
+
+  /**
+   * The longest prefix that a prompt can go on from.
+   *
+   * @param routingKey what its plan would be made from; undefined: only a pinned prefix will do
+   * @param mostTokens that may be taken from it
+   * @param leastTokens that one under a plan of its own must have to be of use
+   */
+  find(tokens: Int32Array, routingKey: string | undefined, mostTokens: number, leastTokens: number): PrefixMatch | undefined {
+    const { blockTokens } = this;
+    if (blockTokens === undefined) return undefined;
+    this.#queriedTokens += tokens.length;
+    let best: PrefixMatch | undefined;
+    // A pinned one wins where both are as long: its requests have plans of their own.
+    for (const key of [pinnedKey, ...(routingKey === undefined ? [] : [routingKey])]) {
+      for (const { value: prefix, sharedTokens } of this.#trees.get(key)?.matches(tokens) ?? []) {
+        const length = usableTokens(prefix, sharedTokens, mostTokens, blockTokens);
+        if (length > (best?.length ?? 0) && (prefix.isPinned || length >= leastTokens)) best = { prefix, length };
+      }
+    }
+    if (best === undefined) return undefined;
+    this.#reusedTokens += best.length;
+    this.#touch(best.prefix);
+    return best;
+  }
+
+  /** Whether a prefix of exactly these tokens is there. */
+  has(tokens: Int32Array, routingKey: string): boolean {
+    for (const { value, sharedTokens } of this.#trees.get(routingKey)?.matches(tokens) ?? []) {
+      if (sharedTokens === tokens.length && value.tokens.length === tokens.length) return true;
+    }
+    return false;
+  }
+
+  /** Takes over a prefix, whole blocks; what it replaces and what there is no room for is given back. */
+  add(prefix: CachedPrefix): void {
+    const { blockTokens } = this;
+    if (blockTokens === undefined || prefix.tokens.length < leastBlocks * blockTokens || this.has(prefix.tokens, prefix.routingKey)) {
+      giveBack(prefix.snapshot);
+      return;
+    }
+    let tree = this.#trees.get(prefix.routingKey);
+    if (tree === undefined) this.#trees.set(prefix.routingKey, (tree = new RadixTree(blockTokens)));
+    tree.add(prefix.tokens, prefix);
+    this.#prefixes.add(prefix);
+    this.#pages.add(prefix.snapshot);
+    this.#touch(prefix);
+    const mostBytes = this.#mostBytes;
+    while (this.#heldBytes > mostBytes && this.#evictOne());
+  }
+
+  /** Gives up what was used longest ago until so many bytes are free. @returns how many prefixes are gone */
+  evict(bytes: number): number {
+    const pool = this.decoder.pagePool;
+    if (pool === undefined) return 0;
+    const target = pool.report().bytesInUse - bytes;
+    let evicted = 0;
+    while ((evicted === 0 || pool.report().bytesInUse > target) && this.#evictOne()) evicted += 1;
+    return evicted;
+  }
+
+  /** Forgets everything but what running requests go on from. */
+  clear(): void {
+    while (this.#evictOne());
+  }
+
+  [Symbol.dispose](): void {
+    for (const prefix of this.#prefixes) prefix.users = 0;
+    this.clear();
+  }
+
+  get #heldBytes(): number {
+    return this.#pages.count * (this.decoder.pagePool?.pageBytes ?? 0);
+  }
+
+  /** Default: half of what the weights leave. */
+  get #mostBytes(): number {
+    const { maxBytes } = this.options;
+    if (maxBytes !== undefined) return maxBytes;
+    const { limitBytes } = this.decoder.backend.memory();
+    return Math.max(0, limitBytes - this.decoder.weightBytes) / 2;
+  }
+
+  /** The path to a prefix has been used: the end of it before its beginnings, which others share. */
+  #touch(used: CachedPrefix): void {
+    const path = Array.from(this.#trees.get(used.routingKey)!.matches(used.tokens), ({ value }) => value).filter((value) => value.tokens.length <= used.tokens.length);
+    for (const prefix of path.toSorted((a, b) => b.tokens.length - a.tokens.length)) {
+      this.#prefixes.delete(prefix);
+      this.#prefixes.add(prefix);
+    }
+  }
+
+  /** Pinned prefixes go last. @returns whether there was one to give up */
+  #evictOne(): boolean {
+    const free = [...this.#prefixes].filter(({ users }) => users === 0);
+    const prefix = free.find(({ isPinned }) => !isPinned) ?? free[0];
+    if (prefix === undefined) return false;
+    this.#prefixes.delete(prefix);
+    this.#trees.get(prefix.routingKey)!.remove(prefix.tokens, prefix);
+    this.#pages.remove(prefix.snapshot);
+    giveBack(prefix.snapshot);
+    return true;
+  }
+}
+
+/** Shorter prefixes cost more to keep than to read. */
+export const leastBlocks = 2;
+
+/** Stands for prefixes without a plan. */
+export const pinnedKey = "pinned";
+
+function usableTokens({ snapshot, tokens }: CachedPrefix, sharedTokens: number, mostTokens: number, blockTokens: number): number {
+  if (snapshot.isWhole) {
+    const most = Math.min(sharedTokens, mostTokens);
+    const usable = most - (most % blockTokens);
+    return usable < leastBlocks * blockTokens ? 0 : usable;
+  }
+  return sharedTokens === tokens.length && tokens.length <= mostTokens ? tokens.length : 0;
+}
