@@ -10,6 +10,7 @@ import type { EngineContext } from "./engine-context.js";
 import { checkSettings, type CheckedSettings, type EngineSettings } from "./engine-settings.js";
 import { findModel, type FindModelOptions } from "./find-model.js";
 import { describeModel } from "./model-description.js";
+import { PrefixCache } from "./prefix/prefix-cache.js";
 import { ActiveRequest } from "./request/active-request.js";
 import { ExpectedSparsity } from "./request/expected-sparsity.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
@@ -17,6 +18,7 @@ import { readPrompt } from "./request/read-prompt.js";
 import { missingRouter, needsRouter, type RoutingWish } from "./request/request-routing.js";
 import { checkRouterFiles, chooseRouter, findHeadList, type RouterChoice } from "./request/router-choice.js";
 import { emptyReport } from "./request/routing-report.js";
+import { tokenTexts } from "./recording/token-texts.js";
 import { Scheduler } from "./schedule/scheduler.js";
 import { SessionStore } from "./session/session-store.js";
 import { Tokenizer } from "./tokenizer/tokenizer.js";
@@ -87,7 +89,8 @@ export class LocalEngine implements Engine {
     else if (settings.memoryLimitBytes !== undefined) owned.track({ [Symbol.dispose]: () => backend.setMemoryLimit(undefined) });
     owned.track(choice.model);
     const sessions = owned.track(new SessionStore(settings.maximumSessions));
-    this.#context = { choice, tokenizer, defaults, endOfText, sessions, sparsity: new ExpectedSparsity() };
+    const prefixes = owned.track(new PrefixCache(choice.model.decoder, settings.prefixCache));
+    this.#context = { choice, tokenizer, defaults, endOfText, sessions, prefixes, sparsity: new ExpectedSparsity() };
     this.#scheduler = new Scheduler(this.#context, settings);
   }
 
@@ -178,7 +181,13 @@ export class LocalEngine implements Engine {
   async report(): Promise<EngineReport> {
     this.#requireAlive();
     const { idleCount: idleSessions, idleBytes: idleSessionBytes } = this.#context.sessions;
-    return { ...this.#scheduler.report, idleSessions, idleSessionBytes };
+    return { ...this.#scheduler.report, idleSessions, idleSessionBytes, prefixCache: this.#context.prefixes.report };
+  }
+
+  async clearPrefixCache(): Promise<void> {
+    this.#requireAlive();
+    this.#context.prefixes.clear();
+    this.#scheduler.freed();
   }
 
   async tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array> {
@@ -193,7 +202,7 @@ export class LocalEngine implements Engine {
 
   async pieces(tokens: Int32Array): Promise<readonly string[]> {
     this.#requireAlive();
-    return tokenizing(() => Array.from(tokens, (token) => this.tokenizer.decode([token], { skipSpecialTokens: false })));
+    return tokenizing(() => tokenTexts(this.tokenizer, tokens));
   }
 
   async detokenize(tokens: Int32Array): Promise<string> {

@@ -3,7 +3,9 @@ import { type PrefillSequence, type SequenceRouting, TokenSampler } from "@elast
 import type { EngineContext } from "../engine-context.js";
 import type { RequestView } from "../schedule/decide-step.js";
 import { giveBack } from "../give-back.js";
-import { SessionTurn } from "../session/session-turn.js";
+import { RequestPrefix } from "../prefix/request-prefix.js";
+import { routingKeyOf, SessionTurn } from "../session/session-turn.js";
+import type { SessionPlan } from "../session/session-store.js";
 import { Answer, type FinishReason } from "./answer.js";
 import { BatchFaults } from "./batch-faults.js";
 import { type CheckedRequest, checkRequest } from "./checked-request.js";
@@ -25,6 +27,8 @@ export class ActiveRequest implements RequestView {
   readonly events: EventQueue<GenerationEvent>;
   /** Its session, if it has one. */
   readonly turn: SessionTurn;
+  /** What it takes from the cache of prefixes and leaves there. */
+  readonly prefix: RequestPrefix;
   readonly memory: RequestMemory;
   state: "queued" | "prefill" | "decode" | "done" = "queued";
   arrival = 0;
@@ -48,12 +52,16 @@ export class ActiveRequest implements RequestView {
     readonly request: GenerationRequest,
     onRead: () => void,
   ) {
-    const { choice, tokenizer, defaults, endOfText, sessions, sparsity } = context;
-    this.#routing = routeRequest(choice, request);
+    const { choice, tokenizer, defaults, endOfText, sessions, sparsity, prefixes } = context;
+    const { prefix = "reuse" } = request;
+    const routing = routeRequest(choice, request);
+    // What is pinned is read with every head full.
+    this.#routing = prefix === "pin" ? routeRequest(choice, { mode: "full" }) : routing;
     this.#checked = checkRequest(request, tokenizer, choice.model.spec, defaults);
     this.#answer = new Answer(this.#checked, endOfText, tokenizer);
     this.events = new EventQueue(onRead);
     this.turn = new SessionTurn(request, this.#checked, sessions);
+    this.prefix = new RequestPrefix(prefixes, choice.model.decoder, prefix, this.#checked, this.#routing, routingKeyOf(request));
     this.memory = new RequestMemory(choice.model.decoder, this.#checked, this.#routing, sparsity);
     this.#measured = new Measurements(this.promptTokens);
   }
@@ -96,9 +104,12 @@ export class ActiveRequest implements RequestView {
     this.startedAlone = alone;
     this.waitsForMemory = false;
     const held = this.turn.begin(tokenizer, decoder.spec.contextLength - maxNewTokens);
-    this.#cache = held ?? decoder.createCache({ decode, reserveTokens: this.memory.reserveTokens });
-    this.#parts = this.turn.parts;
-    this.#measured.reusedTokens = this.turn.reusedTokens;
+    const resumed = held === undefined && !this.turn.goesOn ? this.prefix.open(this.request.reroute === true) : undefined;
+    this.#cache = held ?? resumed ?? decoder.createCache({ decode, reserveTokens: this.memory.reserveTokens, ...this.#lostPlan });
+    this.#parts = resumed === undefined ? this.turn.parts : this.prefix.parts;
+    this.#measured.reusedTokens = this.turn.reusedTokens + this.prefix.reusedTokens;
+    // An answer's keys were not made by a prefill: what comes behind them is not what a prompt gives, to the last bit.
+    if (!this.turn.goesOn) this.prefix.requestStates(this.#cache);
     this.#sampler = new TokenSampler(decoder.backend, decoder.spec.vocabularySize, settings, tokens);
   }
 
@@ -107,6 +118,7 @@ export class ActiveRequest implements RequestView {
     const tokens = this.#parts.shift();
     const { router } = this.#routing;
     if (tokens === undefined) return undefined;
+    this.#cache = this.prefix.nextCache(this.cache);
     const rotaryLength = this.cache.length + tokens.length + this.#parts.reduce((sum, { length }) => sum + length, 0);
     return { tokens, cache: this.cache, rotaryLength, ...(router === undefined ? {} : { router }) };
   }
@@ -122,8 +134,9 @@ export class ActiveRequest implements RequestView {
 
   /** The prompt has been read. */
   endPrefill({ modes, assignment, blocks }: SequenceRouting, seconds: number): void {
-    // A turn that goes on keeps the plan of the first.
-    this.#routed = { modes, assignment: this.turn.heldAssignment ?? assignment, blocks };
+    // Whoever goes on keeps the plan of the first.
+    this.#routed = { modes, assignment: this.turn.heldAssignment ?? this.prefix.assignment ?? assignment, blocks };
+    if (!this.turn.goesOn) this.prefix.leaveStates(this.cache, this.#routed);
     this.#measured.prefillSeconds = seconds;
     this.state = "decode";
     this.memory.learn(this.#routed.assignment);
@@ -143,7 +156,7 @@ export class ActiveRequest implements RequestView {
     const { text, numTokens } = this.#answer;
     const cache = this.state === "decode" ? this.#cache : undefined;
     const report = routingReport(this.#measured, numTokens, this.#checked.settings, this.#routing, this.#routed, cache && this.memory.held(cache));
-    const kept = cache === undefined ? undefined : this.turn.stateAfter(this.#answer, cache, this.#routed!.assignment);
+    const kept = cache === undefined ? undefined : this.turn.stateAfter(this.#answer, cache, this.#routed!.assignment, this.#planLeft);
     if (kept !== undefined) this.#cache = undefined;
     this.#release("done");
     this.turn.leave(kept);
@@ -163,6 +176,17 @@ export class ActiveRequest implements RequestView {
     this.#release("queued");
     this.turn.loseCache();
     this.#answer.restart();
+  }
+
+  /** A turn whose cache is gone reads all under the session's plan, where its router did not make it. */
+  get #lostPlan(): Pick<SessionPlan, "modes"> | undefined {
+    const { plan } = this.turn;
+    return plan === undefined ? undefined : { modes: plan.modes };
+  }
+
+  /** The plan that the session's next turns go on under, where no router of theirs has made it. */
+  get #planLeft(): SessionPlan | undefined {
+    return this.prefix.reusedTokens === 0 ? this.turn.plan : this.#routed;
   }
 
   #release(state: "queued" | "done"): void {

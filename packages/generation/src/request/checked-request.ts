@@ -63,11 +63,17 @@ export function checkRequest(
   return { tokens, text, maxNewTokens, stop: settings.stop, textBefore, decode, settings: { ...settings, maxNewTokens } };
 }
 
-function checkSession({ session, reroute = false }: GenerationRequest): void {
+function checkSession({ session, reroute = false, prefix = "reuse" }: GenerationRequest): void {
   if (session !== undefined && (typeof session !== "string" || session === "")) {
     throw new InvalidRequestError("session must be a name that is not empty.");
   }
-  if (reroute && session === undefined) throw new InvalidRequestError("reroute is about a session, and the request has none.");
+  if (typeof reroute !== "boolean") throw new InvalidRequestError(`reroute must be true or false, found ${JSON.stringify(reroute)}.`);
+  if (prefix !== "reuse" && prefix !== "pin" && prefix !== "none") {
+    throw new InvalidRequestError(`prefix must be "reuse", "pin" or "none", found ${JSON.stringify(prefix)}.`);
+  }
+  if (prefix === "pin" && session !== undefined) {
+    throw new InvalidRequestError("A pinned prefix belongs to no session.", "Pin the prefix by a request of its own, then begin the session with it.");
+  }
 }
 
 /** How many times the context a prompt is counted, to tell how much too long it is. */

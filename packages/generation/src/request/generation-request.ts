@@ -73,8 +73,16 @@ export interface GenerationRequest {
    * from there, only the rest is read, under the plan that the first turn's prefill made.
    */
   readonly session?: string;
-  /** With a session: forget its cache and read the whole prompt again, with new routing. Default false. */
+  /**
+   * Read the whole prompt again, with new routing, whatever the session's cache or the cache of prefixes holds. Default false.
+   */
   readonly reroute?: boolean;
+  /**
+   * What the cache of prefixes does for this prompt. "reuse" (default): the longest beginning that was read before is not read
+   * again, under the plan that it was given. "pin": this prompt is read with every head full and all of its keys kept, so that
+   * requests which begin with it do not read it again and are each routed for themselves. "none": neither used nor kept.
+   */
+  readonly prefix?: "reuse" | "pin" | "none";
   readonly signal?: AbortSignal;
   /** Called once when the request has been checked and waits for its turn; what is thrown afterwards is no mistake in it. */
   readonly onAccepted?: (promptTokens: number) => void;
@@ -83,7 +91,7 @@ export interface GenerationRequest {
 /** What a finished request did; every figure measured, none estimated. */
 export interface RoutingReport {
   readonly promptTokens: number;
-  /** Of the prompt's tokens, those that the session's cache held already. */
+  /** Of the prompt's tokens, those that the session's cache or the cache of prefixes held already. */
   readonly reusedTokens: number;
   readonly newTokens: number;
   /** What the answer was drawn with, and where each setting comes from; undefined for a request that was aborted before it was looked at. */

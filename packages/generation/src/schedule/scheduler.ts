@@ -26,7 +26,7 @@ export class Scheduler {
     private readonly context: EngineContext,
     private readonly options: Pick<CheckedSettings, "maximumBatch" | "prefillBudgetMilliseconds">,
   ) {
-    this.#memory = new MemoryShares(this.#requests, context.sessions, this.#counters);
+    this.#memory = new MemoryShares(this.#requests, context, this.#counters);
     this.#loop = new StepLoop({
       hasWork: () => this.#requests.all.length > 0,
       step: () => this.#step(),
@@ -72,7 +72,8 @@ export class Scheduler {
 
   /** @returns whether anything was done */
   async #step(): Promise<boolean> {
-    const { evict, preempt, admit, decode, read } = this.#decide();
+    const { evictPrefixBytes, evict, preempt, admit, decode, read } = this.#decide();
+    if (evictPrefixBytes > 0) this.context.prefixes.evict(evictPrefixBytes);
     for (const name of evict) this.context.sessions.close(name);
     if (preempt !== undefined) this.#memory.take(preempt);
     if (admit.length > 0) this.#start(admit);
@@ -87,14 +88,15 @@ export class Scheduler {
     const admits = queued.length > 0 && prefilling.length === 0;
     const freeBytes = admits ? this.#freeBytes() : 0;
     const idleSessions = admits ? this.context.sessions.idleSessions : [];
+    const prefixBytes = admits ? this.context.prefixes.evictableBytes : 0;
     const batchTokens = this.#decoder.backend.device.workSizes.chunkRows;
-    return decideStep({ queued, prefilling, decoding, freeBytes, idleSessions, batchTokens, ...this.options });
+    return decideStep({ queued, prefilling, decoding, freeBytes, idleSessions, prefixBytes, batchTokens, ...this.options });
   }
 
   #freeBytes(): number {
     try {
       const { liveBytes, limitBytes } = this.#decoder.backend.memory();
-      return limitBytes - liveBytes;
+      return limitBytes - liveBytes + this.#decoder.unusedPageBytes;
     } catch (error) {
       this.#fail(this.#requests.queued[0]!, error);
       return 0;

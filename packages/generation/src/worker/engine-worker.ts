@@ -55,6 +55,9 @@ async function answer(engine: LocalEngine, question: Question): Promise<CallMess
     case "close-session":
       await engine.closeSession(question.name);
       return { type: "end", id };
+    case "clear-prefix-cache":
+      await engine.clearPrefixCache();
+      return { type: "end", id };
     case "report":
       return { type: "report", id, report: await engine.report() };
   }

@@ -102,6 +102,10 @@ export class WorkerEngine implements Engine {
     await this.#ask("end", (id) => ({ type: "close-session", id, name }));
   }
 
+  async clearPrefixCache(): Promise<void> {
+    await this.#ask((id) => ({ type: "clear-prefix-cache", id }));
+  }
+
   async report(): Promise<EngineReport> {
     return (await this.#ask("report", (id) => ({ type: "report", id }))).report;
   }

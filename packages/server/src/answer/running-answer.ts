@@ -10,6 +10,8 @@ import { AnswerText, type AnswerTextOptions } from "./answer-text.js";
 export interface AnswerOrder {
   readonly generation: GenerationRequest;
   readonly text: AnswerTextOptions;
+  /** Whether the text of the prompt's tokens is kept for those who look at the request. */
+  readonly recordsPrompt: boolean;
 }
 
 type EngineFinish = Extract<GenerationEvent, { type: "finish" }>;
@@ -40,17 +42,20 @@ export class RunningAnswer {
   /**
    * Gives a request to the engine and waits until it was checked.
    *
+   * @param id of the HTTP request
    * @param signal aborted when the client goes away
    * @throws ApiError 429 where there is no room, 503 while the server stops; the errors of `Engine.generate` for what is wrong with the request
    */
-  static async start(context: ServerContext, order: AnswerOrder, signal: AbortSignal, log: AnswerLog): Promise<StartedAnswer> {
+  static async start(context: ServerContext, order: AnswerOrder, id: string, signal: AbortSignal, log: AnswerLog): Promise<StartedAnswer> {
     if (context.isDraining) throw new ApiError("The server is stopping.", { status: 503, type: "server_error", code: "draining", retryAfterSeconds: 5 });
     const leave = context.gate.enter();
     try {
       const markers = await context.markers.tokens();
       const answer = new RunningAnswer(context, order, markers, log);
+      const pieces = order.recordsPrompt ? await promptPieces(context.engine, order.generation) : undefined;
+      const generate = (request: GenerationRequest) => context.live.generate(id, request, pieces);
       const { maximumPromptTokens } = context.options;
-      const { events, promptTokens } = await accepted(context.engine, { ...order.generation, signal }, (tokens) => {
+      const { events, promptTokens } = await accepted(generate, { ...order.generation, signal }, (tokens) => {
         if (maximumPromptTokens === undefined || tokens <= maximumPromptTokens) return;
         throw new ContextLengthError(`The prompt has ${tokens} tokens; this server takes at most ${maximumPromptTokens}.`, "Shorten the prompt.", tokens, maximumPromptTokens);
       });
@@ -145,12 +150,12 @@ export function clientGone(request: FastifyRequest, reply: FastifyReply): AbortS
 }
 
 /** The events of a request, as soon as the engine has checked it. @throws what the engine refuses it with */
-async function accepted(engine: Engine, request: GenerationRequest, check: (promptTokens: number) => void): Promise<{ readonly events: AsyncIterator<GenerationEvent>; readonly promptTokens: number }> {
+async function accepted(generate: Engine["generate"], request: GenerationRequest, check: (promptTokens: number) => void): Promise<{ readonly events: AsyncIterator<GenerationEvent>; readonly promptTokens: number }> {
   let accept!: (promptTokens: number | undefined) => void;
   const isAccepted = new Promise<number | undefined>((resolve) => (accept = resolve));
   const refusal = new AbortController();
   const signal = AbortSignal.any([...(request.signal === undefined ? [] : [request.signal]), refusal.signal]);
-  const events = engine.generate({ ...request, signal, onAccepted: accept })[Symbol.asyncIterator]();
+  const events = generate({ ...request, signal, onAccepted: accept })[Symbol.asyncIterator]();
   const first = events.next();
   // It is read below; until then its failure is nobody's.
   first.catch(() => {});
@@ -183,4 +188,9 @@ function finishReason(reason: EngineFinish["reason"], hasCalls: boolean): Finish
 
 function rounded(share: number): number {
   return Math.round(share * 1000) / 1000;
+}
+
+async function promptPieces(engine: Engine, { prompt, messages, chatTemplate, tokens }: GenerationRequest): Promise<readonly string[]> {
+  const input = { ...(prompt === undefined ? {} : { prompt }), ...(messages === undefined ? {} : { messages }), ...(chatTemplate === undefined ? {} : { chatTemplate }) };
+  return engine.pieces(tokens === undefined ? await engine.tokenize(input) : Int32Array.from(tokens));
 }

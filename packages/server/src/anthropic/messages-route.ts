@@ -17,7 +17,7 @@ export function messagesRoutes(app: App, context: ServerContext): void {
     requireModel(context, body.model);
     const signal = clientGone(request, reply);
     const order = await chatOrder(context, messagesAsChat(body), request.headers);
-    const { events, promptTokens } = await RunningAnswer.start(context, order, signal, request.answerLog);
+    const { events, promptTokens } = await RunningAnswer.start(context, order, request.id, signal, request.answerLog);
     const head = { id: `msg_${request.id}`, model: context.modelId, promptTokens, stop: body.stop_sequences ?? [] };
     if (body.stream !== true) return sendDelayedJson(reply, collectMessage(head, events), context.options);
     return streamAnswer(context, reply, events, new MessageWriter(head));

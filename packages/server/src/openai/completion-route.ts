@@ -30,7 +30,10 @@ export function completionRoute(app: App, context: ServerContext): void {
       const text = { tools: new Set<string>(), opensThinking: false, splitsThoughts: false };
       context.gate.requireRoom(prompts.length);
       const echo = body.echo === true ? await textsOf(context, prompts) : undefined;
-      const started = await startAll(abort, prompts.map((prompt) => () => RunningAnswer.start(context, { generation: { ...settings, ...prompt }, text }, signal, request.answerLog)));
+      const started = await startAll(abort, prompts.map((prompt, index) => () => {
+        const order = { generation: { ...settings, ...prompt }, text, recordsPrompt: body.elastic?.record === true };
+        return RunningAnswer.start(context, order, index === 0 ? request.id : `${request.id}-${index}`, signal, request.answerLog);
+      }));
       const events = mergeAnswers(started.map(({ events }) => events), abort);
       const head = { id: `cmpl-${request.id}`, created: Math.floor(Date.now() / 1000), model: context.modelId };
       const options = {

@@ -16,6 +16,8 @@ const model: ModelDescription = {
   hasChatTemplate: true,
   hasThinkingSwitch: false,
   defaults: { sampling: {}, unsupported: [] } as unknown as ModelDescription["defaults"],
+  modes: ["full", "fa-ssa"],
+  windows: [null, null],
   router: "learned",
   routerDescription: "scripted",
   loadSeconds: 0,
@@ -59,8 +61,8 @@ export class ScriptedEngine implements Engine {
     try {
       request.onAccepted?.(7);
       await prefill?.();
-      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7 };
-      yield { type: "progress", layersDone: 2, layersTotal: 2, promptTokens: 7 };
+      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7, heads: [0, 1] };
+      yield { type: "progress", layersDone: 2, layersTotal: 2, promptTokens: 7, heads: [0, 1] };
       for (const [index, text] of tokens.entries()) {
         await pause?.();
         if (request.signal?.aborted === true) {
@@ -113,6 +115,7 @@ function report(newTokens: number): RoutingReport {
     modelSparsity: 0.75,
     effectiveSparsity: 0.5,
     modes: ["FA", "SSA"],
+    retentions: [],
     headMap: [[0, 1], [1, 1]],
     windows: [null, null],
     prefillSeconds: 0.5,
