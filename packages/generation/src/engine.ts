@@ -26,6 +26,10 @@ export interface ModelDescription {
   readonly hasThinkingSwitch: boolean;
   /** What a request's settings are where it says nothing: generation_config.json of its folder. */
   readonly defaults: GenerationDefaults;
+  /** What `mode` of a request may name. */
+  readonly modes: readonly string[];
+  /** The sliding window of each layer in tokens; null where a layer sees the whole context. */
+  readonly windows: readonly (number | null)[];
   readonly router: RouterKind;
   /** The same in words, with the file it came from and what it leaves unused. */
   readonly routerDescription: string;
@@ -69,7 +73,7 @@ export interface Engine extends AsyncDisposable {
   tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array>;
   /** A conversation as the model reads it, its template applied. @throws InvalidRequestError */
   render(input: Required<Pick<GenerationRequest, "messages">> & Pick<GenerationRequest, "chatTemplate">): Promise<string>;
-  /** The text of each token by itself, special tokens as they are written; one inside a character gives its bytes as U+FFFD. */
+  /** The text of each token, special tokens as they are written; see `tokenTexts`. */
   pieces(tokens: Int32Array): Promise<readonly string[]>;
   /** The text of token ids, special tokens as they are written. */
   detokenize(tokens: Int32Array): Promise<string>;

@@ -19,6 +19,7 @@ import { missingRouter, needsRouter, type RoutingWish } from "./request/request-
 import { checkRouterFiles, chooseRouter, findHeadList, type RouterChoice } from "./request/router-choice.js";
 import { prepareRequest } from "./request/prepared-request.js";
 import { abortedEvents } from "./request/routing-report.js";
+import { tokenTexts } from "./recording/token-texts.js";
 import { Scheduler } from "./schedule/scheduler.js";
 import { SessionStore } from "./session/session-store.js";
 import { Tokenizer } from "./tokenizer/tokenizer.js";
@@ -207,7 +208,7 @@ export class LocalEngine implements Engine {
 
   async pieces(tokens: Int32Array): Promise<readonly string[]> {
     this.#requireAlive();
-    return tokenizing(() => Array.from(tokens, (token) => this.tokenizer.decode([token], { skipSpecialTokens: false })));
+    return tokenizing(() => tokenTexts(this.tokenizer, tokens));
   }
 
   async detokenize(tokens: Int32Array): Promise<string> {

@@ -16,6 +16,8 @@ const model: ModelDescription = {
   hasChatTemplate: true,
   hasThinkingSwitch: false,
   defaults: { sampling: {}, unsupported: [] } as unknown as ModelDescription["defaults"],
+  modes: ["full", "fa-ssa"],
+  windows: [null, null],
   router: "learned",
   routerDescription: "scripted",
   loadSeconds: 0,
