@@ -38,6 +38,7 @@ export type ToWorker =
 export type Question =
   | { readonly type: "tokenize"; readonly id: number; readonly input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate"> }
   | { readonly type: "close-session"; readonly id: number; readonly name: string }
+  | { readonly type: "save-session" | "restore-session"; readonly id: number; readonly name: string; readonly folder: string }
   | { readonly type: "clear-prefix-cache"; readonly id: number }
   | { readonly type: "report"; readonly id: number };
 

@@ -91,6 +91,14 @@ export class WorkerEngine implements Engine {
     await this.#ask((id) => ({ type: "close-session", id, name }));
   }
 
+  async saveSession(name: string, folder: string): Promise<void> {
+    await this.#ask((id) => ({ type: "save-session", id, name, folder }));
+  }
+
+  async restoreSession(name: string, folder: string): Promise<void> {
+    await this.#ask((id) => ({ type: "restore-session", id, name, folder }));
+  }
+
   async clearPrefixCache(): Promise<void> {
     await this.#ask((id) => ({ type: "clear-prefix-cache", id }));
   }
