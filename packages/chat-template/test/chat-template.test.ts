@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ChatTemplate, parseJson, PythonFloat, TemplateError, TemplateInputError, TemplateLimitError, TemplateRaisedError, TemplateRuntimeError, TemplateSyntaxError } from "../src/index.js";
+import { timeTaken } from "../../tokenizer/test/time-taken.js";
 
 const user = { role: "user", content: "Hi" };
 
@@ -164,10 +165,8 @@ describe("limits", () => {
   });
 
   it("a time limit ends an endless loop", () => {
-    const start = performance.now();
     const loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
-    expect(limited(loops, { milliseconds: 50, steps: Infinity })).toMatchObject({ limit: "milliseconds" });
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(timeTaken(() => expect(limited(loops, { milliseconds: 50, steps: Infinity })).toMatchObject({ limit: "milliseconds" }))).toBeLessThan(1000);
   });
 
   it("a limit that does not exist, or is no positive number, is refused", () => {

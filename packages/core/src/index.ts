@@ -24,6 +24,7 @@ export * from "./errors/files/missing-tensor-error.js";
 export * from "./errors/files/safetensors-format-error.js";
 export * from "./errors/files/text-encoding-error.js";
 export * from "./errors/files/unsupported-weight-format-error.js";
+export * from "./errors/generation/context-length-error.js";
 export * from "./errors/generation/engine-worker-error.js";
 export * from "./errors/generation/chat-template-error.js";
 export * from "./errors/generation/invalid-request-error.js";

@@ -79,4 +79,10 @@ export interface Engine extends AsyncDisposable {
   report(): Promise<EngineReport>;
   /** Token ids of a text, or of a conversation with the model's template. */
   tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array>;
+  /** A conversation as the model reads it, its template applied. @throws InvalidRequestError */
+  render(input: Required<Pick<GenerationRequest, "messages">> & Pick<GenerationRequest, "chatTemplate">): Promise<string>;
+  /** The text of each token by itself, special tokens as they are written; one inside a character gives its bytes as U+FFFD. */
+  pieces(tokens: Int32Array): Promise<readonly string[]>;
+  /** The text of token ids, special tokens as they are written. */
+  detokenize(tokens: Int32Array): Promise<string>;
 }

@@ -23,6 +23,7 @@ import { Scheduler } from "./schedule/scheduler.js";
 import { readSession, writeSession } from "./session/saved/saved-session.js";
 import { type SessionState, SessionStore } from "./session/session-store.js";
 import { Tokenizer } from "./tokenizer/tokenizer.js";
+import { tokenizing } from "./tokenizer/tokenizing.js";
 
 /** What is loaded, and where it computes. */
 export interface LocalEngineOptions extends EngineSettings {
@@ -162,6 +163,7 @@ export class LocalEngine implements Engine {
     const active = new ActiveRequest(this.#context, request, () => this.#scheduler.wake());
     const abort = () => this.#scheduler.remove(active);
     this.#scheduler.add(active);
+    request.onAccepted?.(active.promptTokens);
     signal?.addEventListener("abort", abort);
     try {
       yield* active.events.read();
@@ -224,6 +226,21 @@ export class LocalEngine implements Engine {
   async tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array> {
     this.#requireAlive();
     return readPrompt(input, this.tokenizer).tokens;
+  }
+
+  async render(input: Required<Pick<GenerationRequest, "messages">> & Pick<GenerationRequest, "chatTemplate">): Promise<string> {
+    this.#requireAlive();
+    return readPrompt(input, this.tokenizer).text!;
+  }
+
+  async pieces(tokens: Int32Array): Promise<readonly string[]> {
+    this.#requireAlive();
+    return tokenizing(() => Array.from(tokens, (token) => this.tokenizer.decode([token], { skipSpecialTokens: false })));
+  }
+
+  async detokenize(tokens: Int32Array): Promise<string> {
+    this.#requireAlive();
+    return tokenizing(() => this.tokenizer.decode(tokens, { skipSpecialTokens: false }));
   }
 
   /** For memory reports; do not dispose it. */

@@ -40,6 +40,8 @@ export class TokenizerPipeline {
   readonly #frame: Frame;
   readonly #decoder: Decoder;
   readonly #finders: { readonly plain: TokenFinder; readonly normalized: TokenFinder };
+  /** How many units of a normalized text one token can stand for; Infinity where that is not known. */
+  readonly #mostUnitsPerToken: number;
 
   /**
    * @param tokenizer content of tokenizer.json. Its `truncation` and `padding` do not count: they are a request's matter.
@@ -63,6 +65,7 @@ export class TokenizerPipeline {
     if (root.has("added_tokens")) this.#added.add(root.objects("added_tokens").map((token) => readAddedToken(token)));
     this.#added.add(readConfigTokens(settings, (content) => this.#added.has(content)));
     this.#finders = this.#added.finders((text) => this.#normalizer?.normalize(text, { atStart: true }) ?? text);
+    this.#mostUnitsPerToken = Math.max(this.#finders.normalized.mostUnitsPerToken, this.#mostUnitsOfModel());
     this.#frame = frameByConfig(part("post_processor", readPostProcessor) ?? noFrame, settings, (token) => this.tokenId(token));
     this.specialTokens = this.#added.specialTokens();
   }
@@ -109,6 +112,11 @@ export class TokenizerPipeline {
     });
   }
 
+  #mostUnitsOfModel(): number {
+    const { keepsText = true, givesBytes = false } = this.#preTokenizer ?? {};
+    return keepsText ? this.#model.mostUnitsPerToken(givesBytes) : Infinity;
+  }
+
   #encodeText(text: string, ids: TokenBuffer): void {
     this.#finders.plain.find(text, {
       text: (start, end) => this.#encodeSegment(text.slice(start, end), start === 0, ids),
@@ -120,6 +128,8 @@ export class TokenizerPipeline {
   #encodeSegment(segment: string, atStart: boolean, ids: TokenBuffer): void {
     const origin: Origin = { atStart };
     const text = this.#normalizer?.normalize(segment, origin) ?? segment;
+    // Of a text that is far too long nothing need be cut or looked up.
+    if (text.length > ids.room * this.#mostUnitsPerToken) ids.refuse();
     this.#finders.normalized.find(text, {
       text: (start, end) => this.#encodePlain(text.slice(start, end), origin.atStart && start === 0, ids),
       token: (id) => ids.push(id),

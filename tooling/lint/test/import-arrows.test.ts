@@ -46,6 +46,18 @@ describe("imports", () => {
     ]);
   });
 
+  it("of a page are bundled into it: development dependencies will do", () => {
+    const exports = { "./index.html": "./dist/index.html" };
+    const page = (manifest: Record<string, unknown>) => ({
+      ...tensor,
+      "apps/page/package.json": JSON.stringify({ name: "@elastic-attention/page", version: "0.1.0", license: "Apache-2.0", type: "module", devDependencies: { "@elastic-attention/tensor": "workspace:*" }, ...manifest }),
+      "apps/page/src/main.ts": 'import type { Tensor } from "@elastic-attention/tensor";\nexport type Shown = Tensor;\n',
+    });
+    const missing = (files: Readonly<Record<string, string>>) => violationsOf(files).filter((line) => line.includes("is missing from the dependencies"));
+    expect(missing(page({ exports }))).toEqual([]);
+    expect(missing(page({ exports: { ".": "./dist/index.js" } }))).toHaveLength(1);
+  });
+
   it("of a native backend belong to tests", () => {
     const transformer = goodPackage("transformer", { dependencies: ["tensor"], devDependencies: ["cpu"] });
     const inTest = {
@@ -112,6 +124,20 @@ describe("imports", () => {
     };
     expect(violationsOf(files)).toEqual([
       'packages/attention/src/index.ts:1: @elastic-attention/tensor is missing from the dependencies of packages/attention/package.json ("workspace:*"). [import-arrows]',
+    ]);
+  });
+
+  it("of types alone may be among an application's devDependencies, of values not", () => {
+    const app = (text: string) => ({
+      ...tensor,
+      "apps/example/package.json": manifest("example", { devDependencies: ["tensor"] }),
+      "apps/example/README.md": "# Example\n",
+      "apps/example/test/index.test.ts": 'import "../src/index.js";\n',
+      "apps/example/src/index.ts": text,
+    });
+    expect(violationsOf(app('import type * as Tensors from "@elastic-attention/tensor";\n'))).toEqual([]);
+    expect(violationsOf(app('import { type Tensor, shape } from "@elastic-attention/tensor";\n'))).toEqual([
+      'apps/example/src/index.ts:1: @elastic-attention/tensor is missing from the dependencies of apps/example/package.json ("workspace:*"). [import-arrows]',
     ]);
   });
 

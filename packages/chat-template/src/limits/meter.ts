@@ -1,4 +1,5 @@
 import { TemplateLimitError } from "../errors/template-limit-error.js";
+import { RenderClock } from "./render-clock.js";
 import { inputAllowance, type TemplateLimits } from "./template-limits.js";
 
 /** Steps between two looks at the clock. */
@@ -11,7 +12,7 @@ export class Meter {
   /** Steps until the next look at the clock. Statements take their weight from it directly. */
   fuel = slice;
   readonly limits: TemplateLimits;
-  readonly #start = performance.now();
+  readonly #clock: RenderClock;
   #steps = 0;
   #memory: number;
   #output: number;
@@ -20,6 +21,7 @@ export class Meter {
 
   constructor(limits: TemplateLimits) {
     this.limits = limits;
+    this.#clock = new RenderClock(limits.milliseconds);
     this.#memory = limits.memory;
     this.#output = limits.outputLength;
   }
@@ -41,9 +43,7 @@ export class Meter {
     this.fuel = slice;
     const { steps, milliseconds } = this.limits;
     if (this.#steps > steps) throw new TemplateLimitError("steps", `The template takes more than ${steps} steps.`);
-    if (performance.now() - this.#start > milliseconds) {
-      throw new TemplateLimitError("milliseconds", `The template takes longer than ${milliseconds} ms.`);
-    }
+    if (this.#clock.isOver()) throw new TemplateLimitError("milliseconds", `The template takes longer than ${milliseconds} ms.`);
   }
 
   /** Bytes that a value is about to take: called before it is made. */

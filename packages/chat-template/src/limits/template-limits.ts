@@ -11,7 +11,7 @@ export interface TemplateLimits {
   readonly nesting: number;
   /** Steps of a rendering: nodes of the template that are evaluated, and work inside of filters and methods. */
   readonly steps: number;
-  /** Milliseconds of a rendering. Rendering is synchronous: this is what interrupts it. */
+  /** Milliseconds of a rendering; a process that was kept from running meanwhile gets more. Rendering is synchronous: this is what interrupts it. */
   readonly milliseconds: number;
   /** Macros, recursive loops and blocks that are active at once. */
   readonly recursion: number;

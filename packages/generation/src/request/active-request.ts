@@ -124,10 +124,11 @@ export class ActiveRequest implements RequestView {
   }
 
   /** Tells how far the prefill is, each layer once. */
-  tellProgress(layersDone: number, layersTotal: number): void {
+  tellProgress(layersDone: number, layersTotal: number, headsOf: (layer: number) => readonly number[]): void {
     while (this.#layersTold < layersDone) {
+      const heads = this.turn.heldAssignment?.[this.#layersTold] ?? headsOf(this.#layersTold);
       this.#layersTold += 1;
-      this.events.push({ type: "progress", layersDone: this.#layersTold, layersTotal, promptTokens: this.promptTokens });
+      this.events.push({ type: "progress", layersDone: this.#layersTold, layersTotal, promptTokens: this.promptTokens, heads });
     }
   }
 

@@ -1,4 +1,4 @@
-import { InvalidRequestError } from "@elastic-attention/core";
+import { ContextLengthError, InvalidRequestError } from "@elastic-attention/core";
 import { TokenLimitError } from "@elastic-attention/tokenizer";
 import type { ModelSpec } from "@elastic-attention/transformer";
 import type { GenerationDefaults } from "../defaults/generation-defaults.js";
@@ -46,16 +46,16 @@ export function checkRequest(
   if (request.tokens !== undefined) checkVocabulary(tokens, vocabularySize);
   const room = contextLength - tokens.length;
   if (room < 1) {
-    throw new InvalidRequestError(
-      `The prompt has ${tokens.length} tokens; the model's context is ${contextLength}, answer included.`,
-      "Shorten the prompt or choose a model with a longer context.",
-    );
+    throw promptTooLong(String(tokens.length), tokens.length, contextLength);
   }
   const maxNewTokens = asked ?? Math.min(settings.maxNewTokens, room);
   if (maxNewTokens > room) {
-    throw new InvalidRequestError(
+    throw new ContextLengthError(
       `${tokens.length} prompt tokens and ${maxNewTokens} new ones exceed the model's context of ${contextLength}.`,
       `Ask for at most ${room} new tokens.`,
+      tokens.length,
+      contextLength,
+      maxNewTokens,
     );
   }
   const goesOn = request.messages === undefined || request.chatTemplate?.continueFinalMessage === true;
@@ -76,17 +76,27 @@ function checkSession({ session, reroute = false, prefix = "reuse" }: Generation
   }
 }
 
+/** How many times the context a prompt is counted, to tell how much too long it is. */
+const countedContexts = 8;
+
 /** A prompt of many times the context is refused before all of it is tokenized. @throws InvalidRequestError, TokenizerError */
 function promptWithin(input: PromptInput, tokenizer: Tokenizer, contextLength: number): ReadPrompt {
+  const limit = countedContexts * contextLength;
   try {
-    return readPrompt(input, tokenizer, contextLength);
+    return readPrompt(input, tokenizer, limit);
   } catch (error) {
     if (!TokenLimitError.isInstance(error)) throw error;
-    throw new InvalidRequestError(
-      `The prompt has more than ${contextLength} tokens; the model's context is ${contextLength}, answer included.`,
-      "Shorten the prompt or choose a model with a longer context.",
-    );
+    throw promptTooLong(`more than ${limit}`, limit, contextLength);
   }
+}
+
+function promptTooLong(count: string, promptTokens: number, contextLength: number): ContextLengthError {
+  return new ContextLengthError(
+    `The prompt has ${count} tokens; the model's context is ${contextLength}, answer included.`,
+    "Shorten the prompt or choose a model with a longer context.",
+    promptTokens,
+    contextLength,
+  );
 }
 
 /** Tokens that a tokenizer gave are its own. @throws InvalidRequestError */

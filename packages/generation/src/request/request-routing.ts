@@ -1,5 +1,5 @@
 import { InvalidRequestError } from "@elastic-attention/core";
-import { type AttentionMode, attentionModeDefinition } from "@elastic-attention/attention";
+import { type AttentionMode, attentionModeDefinition, type Retention } from "@elastic-attention/attention";
 import { ConstantRouter, makeRouter, type Router, type ScoringRouter, SparsityDial, StaticRouter } from "@elastic-attention/router";
 import { elasticModeNames, elasticModes, type ElasticSpec, findElasticModes, type PretrainedModel, routedLayers } from "@elastic-attention/transformer";
 import type { GenerationRequest, ModeName } from "./generation-request.js";
@@ -16,6 +16,8 @@ export interface RequestRouting {
   readonly kind: RouterKind | "own";
   /** Labels of the modes its head map can name. */
   readonly modeLabels: readonly string[];
+  /** What a head of each of these modes keeps for decoding. */
+  readonly retentions: readonly Retention[];
 }
 
 /** The router for a request's `mode` and `sparsity`. @throws InvalidRequestError for what this model cannot do. */
@@ -38,7 +40,7 @@ export function routeRequest(source: RoutingSource, request: Pick<GenerationRequ
 
 function labelled(router: Router | undefined, kind: RequestRouting["kind"]): RequestRouting {
   const modes: readonly AttentionMode[] = router?.modes ?? [{ kind: "full" }];
-  return { router, kind, modeLabels: modes.map((each) => attentionModeDefinition(each).label) };
+  return { router, kind, modeLabels: modes.map((each) => attentionModeDefinition(each).label), retentions: modes.map((each) => attentionModeDefinition(each).retention(each)) };
 }
 
 /** Routers by name and modes of a model that is loaded. */

@@ -10,7 +10,7 @@ export type ReportedRouting = Pick<SequenceRouting, "modes" | "assignment" | "bl
 
 /** Of a request that was aborted before anything was done for it, its prompt not even read. */
 export function emptyReport(): RoutingReport {
-  return routingReport(new Measurements(0), 0, undefined, { modeLabels: [], kind: "none" }, undefined);
+  return routingReport(new Measurements(0), 0, undefined, { modeLabels: [], retentions: [], kind: "none" }, undefined);
 }
 
 /** Report of a run that got as far as `routing` (undefined: the prefill did not end). */
@@ -18,7 +18,7 @@ export function routingReport(
   measured: Measurements,
   newTokens: number,
   settings: GenerationSettings | undefined,
-  { modeLabels, kind }: Pick<RequestRouting, "modeLabels" | "kind">,
+  { modeLabels, retentions, kind }: Pick<RequestRouting, "modeLabels" | "retentions" | "kind">,
   routing: ReportedRouting | undefined,
   memory: Pick<RoutingReport, "keyValueBytes" | "fullKeyValueBytes"> = { keyValueBytes: 0, fullKeyValueBytes: 0 },
 ): RoutingReport {
@@ -33,6 +33,7 @@ export function routingReport(
     modelSparsity: modelSparsity({ modes: [], assignment }),
     effectiveSparsity: effectiveSparsity(routing?.blocks ?? []),
     modes: modeLabels,
+    retentions,
     headMap: assignment.map((layer) => Array.from(layer)),
     windows: (routing?.modes ?? []).map(windowOf),
     prefillSeconds,

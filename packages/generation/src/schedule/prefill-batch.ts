@@ -96,8 +96,11 @@ export class PrefillBatch implements Disposable {
   }
 
   #tellProgress(): void {
-    const { layersDone, layersTotal } = this.#prefill;
-    for (const request of this.requests) request.tellProgress(layersDone, layersTotal);
+    const prefill = this.#prefill;
+    const assignments = this.#assignments;
+    for (const [sequence, request] of this.requests.entries()) {
+      request.tellProgress(prefill.layersDone, prefill.layersTotal, (layer) => assignments?.[sequence]?.assignment[layer] ?? prefill.assignmentOf(sequence, layer));
+    }
   }
 
   /** Begins with the next part of a prompt that is read in two: under the plan of the first. */

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { TokenizerError } from "@elastic-attention/core";
+import { decodeText, TokenizerError } from "@elastic-attention/core";
 
 /** The files of a model folder that turn text into tokens. */
 export interface TokenizerFiles {
@@ -12,7 +12,7 @@ export interface TokenizerFiles {
   readonly chatTemplate: string | undefined;
 }
 
-/** @throws TokenizerError for a folder without tokenizer.json, and for files that are not what they should be. */
+/** @throws TokenizerError for a folder without tokenizer.json, and for files that are not what they should be; TextEncodingError. */
 export function readTokenizerFiles(directory: string): TokenizerFiles {
   const tokenizer = readJson(join(directory, "tokenizer.json"));
   if (tokenizer === undefined) {
@@ -58,8 +58,13 @@ function readJson(path: string): Readonly<Record<string, unknown>> | undefined {
 
 /** Undefined when there is no such file. */
 function readText(path: string): string | undefined {
+  const bytes = readBytes(path);
+  return bytes && decodeText(bytes, path);
+}
+
+function readBytes(path: string): Uint8Array | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return readFileSync(path);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT" || (cause as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
     throw new TokenizerError(`Cannot read ${path}: ${(cause as Error).message}.`, { hint: "Check the file's permissions.", cause });

@@ -39,6 +39,23 @@ describe("generation_config.json", () => {
     expect(read({ ...neutral, num_beams: 4, no_repeat_ngram_size: 3, suppress_tokens: [1, 2] }).defaults.unsupported).toEqual(["num_beams: 4", "no_repeat_ngram_size: 3", "suppress_tokens: [1,2]"]);
   });
 
+  test.each([
+    { min_length: 5 }, { min_new_tokens: 5 }, { no_repeat_ngram_size: 3 }, { encoder_no_repeat_ngram_size: 2 }, { bad_words_ids: [[7]] }, { force_words_ids: [[7]] },
+    { suppress_tokens: [1] }, { begin_suppress_tokens: [1] }, { forced_bos_token_id: 0 }, { forced_eos_token_id: 2 }, { forced_decoder_ids: [[1, 2]] }, { typical_p: 0.9 },
+    { epsilon_cutoff: 3e-4 }, { eta_cutoff: 3e-4 }, { top_h: 0.4 }, { num_beams: 2 }, { num_beam_groups: 2 }, { diversity_penalty: 0.5 }, { num_return_sequences: 2 },
+    { penalty_alpha: 0.6 }, { dola_layers: "high" }, { guidance_scale: 1.5 }, { encoder_repetition_penalty: 1.2 }, { max_time: 5 }, { sequence_bias: [[[1], 2]] },
+    { exponential_decay_length_penalty: [5, 1.1] }, { watermarking_config: { bias: 2 } }, { remove_invalid_values: true }, { token_healing: true }, { cache_implementation: "quantized" },
+    { custom_generate: "someone/decoding" }, { a_setting_of_tomorrow: 1 },
+  ])("names %j", (values) => {
+    const [[name, value] = []] = Object.entries(values);
+    expect(read(values).defaults.unsupported).toEqual([`${name}: ${JSON.stringify(value)}`]);
+  });
+
+  test("names nothing of what changes no answer, nor a program's own notes", () => {
+    const harmless = { _from_model_config: true, bos_token_id: 1, pad_token_id: 0, length_penalty: 2, early_stopping: true, output_scores: true, cache_implementation: "static", sequence_bias: {}, generation_kwargs: {}, min_length: 0, guidance_scale: null, trust_remote_code: false };
+    expect(read(harmless).defaults.unsupported).toEqual([]);
+  });
+
   test("may have a byte order mark, or not be there", () => {
     expect(read('\uFEFF{"do_sample":true,"top_k":5}').defaults.sampling).toEqual({ temperature: 1, topK: 5 });
     expect(readGenerationConfig(join(folder, "elsewhere")).defaults).toEqual({ sampling: {}, source: undefined, unsupported: [] });

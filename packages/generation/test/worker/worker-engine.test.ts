@@ -37,7 +37,11 @@ describe.skipIf(!built)("the engine in a worker thread", () => {
        const engine = await WorkerEngine.load({ ...settings, onProgress: (done) => layers.push(done) });
        const tokens = await engine.tokenize({ prompt: "Hello" });
        const types = [];
-       for await (const event of engine.generate({ prompt: "Hello", maxNewTokens: 3 })) types.push(event.type);
+       const onAccepted = (count) => types.push("accepted " + count);
+       for await (const event of engine.generate({ prompt: "Hello", maxNewTokens: 3, onAccepted })) types.push(event.type);
+       const text = await engine.detokenize(tokens);
+       const pieces = await engine.pieces(tokens);
+       const rendered = await engine.render({ messages: [{ role: "user", content: "Hello" }] });
        let refused;
        try { for await (const event of engine.generate({ prompt: "a", sparsity: 7 })); } catch (error) {
          refused = [error instanceof InvalidRequestError, error.code, error.name];
@@ -55,11 +59,14 @@ describe.skipIf(!built)("the engine in a worker thread", () => {
        for (const attempt of [() => engine.tokenize({ prompt: "a" }), async () => { for await (const event of running); }]) {
          await attempt().catch((error) => ends.push(error.code));
        }
-       console.log(JSON.stringify({ layers, tokens: tokens.length, types: types.join(" "), refused, reason, ends, model: engine.model.numLayers }));`,
+       console.log(JSON.stringify({ layers, tokens: tokens.length, text, pieces: pieces.join(""), rendered: rendered.includes("Hello"), types: types.join(" "), refused, reason, ends, model: engine.model.numLayers }));`,
     );
     expect(result).toMatchObject({
       layers: [1, 2, 3],
-      types: expect.stringMatching(/^(progress ){3}(token ){1,3}finish$/) as string,
+      text: "Hello",
+      pieces: "Hello",
+      rendered: true,
+      types: expect.stringMatching(/^accepted \d+ (progress ){3}(token ){1,3}finish$/) as string,
       refused: [true, "INVALID_REQUEST", "InvalidRequestError"],
       reason: "aborted",
       ends: ["DISPOSED", "DISPOSED"],

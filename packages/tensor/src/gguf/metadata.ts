@@ -84,6 +84,14 @@ export class GgufMetadata {
     return Float64Array.from({ length }, (_, i) => Number(readScalar(bytes, i * scalarBytes[elementType], elementType)));
   }
 
+  /** An array of true and false. @throws GgufMetadataError, DisposedError */
+  booleans(key: string): boolean[] {
+    const array = this.#array(key, "an array of true and false");
+    const bytes = this.#bytes(array);
+    if (array.elementType !== "bool" || bytes.some((byte) => byte > 1)) throw this.error(key, "must be an array of true and false");
+    return Array.from(bytes, (byte) => byte === 1);
+  }
+
   /** Error about one key. */
   error(key: string, problem: string, hint?: string): GgufMetadataError {
     const value = this.values.get(key);

@@ -3,7 +3,7 @@ import { ggufTensorTypes } from "./tensor-types.js";
 import { valueTypes, type GgufValueType } from "./value-types.js";
 
 /** A value to write: whole numbers become u32 (i32 where negative, in lists always), other numbers f32. */
-export type GgufWriteValue = string | boolean | number | readonly string[] | readonly number[];
+export type GgufWriteValue = string | boolean | number | readonly string[] | readonly number[] | readonly boolean[];
 
 /** A tensor to write, its bytes in the type's own format. */
 export interface GgufTensorSource {
@@ -40,8 +40,9 @@ export function writeGguf(path: string, metadata: ReadonlyMap<string, GgufWriteV
 
 function typedValue(value: GgufWriteValue): Uint8Array[] {
   if (typeof value === "object") {
-    const items: readonly (string | number)[] = value;
-    const type = items.every((item) => typeof item === "string") ? "string" : items.every(Number.isInteger) ? "i32" : "f32";
+    const items: readonly (string | number | boolean)[] = value;
+    const is = (kind: string) => items.every((item) => typeof item === kind);
+    const type = is("string") ? "string" : is("boolean") ? "bool" : items.every(Number.isInteger) ? "i32" : "f32";
     return [typeNumber("array"), typeNumber(type), u64(items.length), ...items.map((item) => plainValue(item, type))];
   }
   const type = typeof value === "string" ? "string" : typeof value === "boolean" ? "bool" : !Number.isInteger(value) ? "f32" : value < 0 ? "i32" : "u32";

@@ -1,3 +1,5 @@
+import type { WeightFormat } from "./weight-format.js";
+
 /** The 16 values of a 4-bit float: sign, two bits of exponent, one of mantissa. */
 const values4 = Float32Array.of(0, 0.5, 1, 1.5, 2, 3, 4, 6, -0, -0.5, -1, -1.5, -2, -3, -4, -6);
 
@@ -18,6 +20,21 @@ export function dequantizeMxfp4(blocks: Uint8Array, exponents: Uint8Array, value
       const pair = blocks[from + i]!;
       values[to + 2 * i] = scale * values4[pair & 15]!;
       values[to + 2 * i + 1] = scale * values4[pair >> 4]!;
+    }
+  }
+}
+
+/** As GGUF files keep it: the exponent of a block, then 16 bytes: low nibbles are elements 0 to 15, high nibbles 16 to 31. */
+export const mxfp4Format: WeightFormat = { name: "MXFP4", blockSize: 32, blockBytes: 17, dequantize: dequantizeBlocks };
+
+function dequantizeBlocks(blocks: Uint8Array, values: Float32Array): void {
+  for (let out = 0, at = 0; out < values.length; out += 32, at += 17) {
+    const scale = scales[blocks[at]!]!;
+    for (let i = 0; i < 16; i++) {
+      const pair = blocks[at + 1 + i]!;
+      // This format's zero has no sign.
+      values[out + i] = scale * values4[pair & 15]! + 0;
+      values[out + 16 + i] = scale * values4[pair >> 4]! + 0;
     }
   }
 }

@@ -34,8 +34,8 @@ function values(name: string): Float32Array {
 }
 
 describe("weight formats", () => {
-  it("are F32, F16, BF16, Q8_0, Q4_0 to Q5_1, Q2_K to Q6_K, IQ4_NL and IQ4_XS", () => {
-    const supported = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS"];
+  it("are F32, F16, BF16, Q8_0, Q4_0 to Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS and MXFP4", () => {
+    const supported = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4"];
     expect([...weightFormats.keys()].sort()).toEqual(supported.sort());
   });
 
@@ -59,7 +59,7 @@ describe("weight formats", () => {
   it("that are not supported are refused by name", () => {
     const others = [...blocks!.names].filter((name) => !weightFormats.has(blocks!.entry(name).type));
     const types = new Set(others.map((name) => blocks!.entry(name).type));
-    expect([...types].sort()).toEqual(["IQ1_M", "IQ1_S", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ3_S", "IQ3_XXS", "MXFP4", "NVFP4", "TQ1_0", "TQ2_0"]);
+    expect([...types].sort()).toEqual(["IQ1_M", "IQ1_S", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ3_S", "IQ3_XXS", "NVFP4", "TQ1_0", "TQ2_0"]);
     for (const type of types) {
       expect(() => weightFormat(type, "w")).toThrow(UnsupportedWeightFormatError);
       expect(() => weightFormat(type, "w")).toThrow(new RegExp(`w is of type ${type}, .*\n.*Q4_K`));

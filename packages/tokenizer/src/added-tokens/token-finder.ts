@@ -20,6 +20,7 @@ export class TokenFinder {
   /** Whether a token begins with a UTF-16 unit. */
   readonly #begins = new Uint8Array(0x1_0000);
   #size = 0;
+  #mostUnits = 0;
 
   /** @param flags the token as it was added last under an id. */
   constructor(private readonly flags: (id: number) => AddedToken) {}
@@ -30,6 +31,13 @@ export class TokenFinder {
     this.#trie.add(text, id);
     this.#begins[text.charCodeAt(0)] = 1;
     this.#size++;
+    const { leftStrip, rightStrip } = this.flags(id);
+    this.#mostUnits = leftStrip || rightStrip ? Infinity : Math.max(this.#mostUnits, text.length);
+  }
+
+  /** How many UTF-16 units of a text one token can take away; Infinity where one takes the white space around it. */
+  get mostUnitsPerToken(): number {
+    return this.#mostUnits;
   }
 
   find(text: string, sink: AddedTokenSink): void {

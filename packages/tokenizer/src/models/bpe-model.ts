@@ -1,5 +1,6 @@
 import { TokenizerError } from "@elastic-attention/core";
 import type { TokenBuffer } from "../token-buffer.js";
+import { byteCharacters } from "../unicode/byte-characters.js";
 import { asByteTokens, type ByteTokens, byteTokens } from "./byte-tokens.js";
 import { CharacterPairs } from "./character-pairs.js";
 import type { MapVocabulary } from "./map-vocabulary.js";
@@ -46,6 +47,15 @@ export class BpeModel implements TokenModel {
     vocabulary.forEach((token, id) => {
       if (token.length === 1) this.#characterIds[token.charCodeAt(0)] = id;
     });
+  }
+
+  mostUnitsPerToken(ofBytes: boolean): number {
+    const { unknownToken, fuseUnknown } = this.options;
+    const known = ofBytes && !this.#decorated && byteCharacters.every((character) => this.#characterIds[character.charCodeAt(0)] !== -1);
+    const allBytes = this.#bytes?.every((id) => id !== undefined) ?? false;
+    const everyCharacterCounts = known || allBytes || (unknownToken !== undefined && !fuseUnknown);
+    // A character outside the basic plane has two units.
+    return everyCharacterCounts ? Math.max(2, this.vocabulary.longest) : Infinity;
   }
 
   encode(piece: string, ids: TokenBuffer): void {

@@ -34,6 +34,11 @@ export class UnigramModel implements TokenModel {
     this.#bytes = options.byteFallback ? byteTokens((token) => this.#ids.get(token)) : undefined;
   }
 
+  mostUnitsPerToken(): number {
+    const allBytes = this.#bytes?.every((id) => id !== undefined) ?? false;
+    return allBytes ? this.options.tokens.reduce((longest, token) => Math.max(longest, token.length), 1) : Infinity;
+  }
+
   encode(piece: string, ids: TokenBuffer): void {
     for (const [start, end] of this.#bestCut(piece)) {
       const text = piece.slice(start, end);

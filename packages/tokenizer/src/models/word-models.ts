@@ -12,6 +12,11 @@ export class WordLevelModel implements TokenModel {
     private readonly unknownToken: string,
   ) {}
 
+  /** Unknown words have any length. */
+  mostUnitsPerToken(): number {
+    return Infinity;
+  }
+
   encode(piece: string, ids: TokenBuffer): void {
     ids.push(this.vocabulary.id(piece) ?? unknownId(this.vocabulary, this.unknownToken));
   }
@@ -41,6 +46,11 @@ export class WordPieceModel implements TokenModel {
       this.#first.add(token, id);
       if (token.startsWith(prefix)) this.#continuing.add(token.slice(prefix.length), id);
     });
+  }
+
+  /** Unknown words have any length. */
+  mostUnitsPerToken(): number {
+    return Infinity;
   }
 
   encode(piece: string, ids: TokenBuffer): void {

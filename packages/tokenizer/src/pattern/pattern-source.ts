@@ -16,6 +16,8 @@ export interface PatternSource {
   readonly repetitions: number;
   /** Whether such a repetition stands inside another. */
   readonly nested: boolean;
+  /** Whether a match can have no characters. */
+  readonly canBeEmpty: boolean;
 }
 
 interface Options {
@@ -27,7 +29,6 @@ interface Options {
 }
 
 interface Part extends PatternSource {
-  readonly canBeEmpty: boolean;
   /** How many rounds repetitions with a least number make where nothing is left to match. */
   readonly emptyRounds: number;
 }

@@ -1,6 +1,7 @@
 import { TokenizerError } from "@elastic-attention/core";
 import { replaceUnit } from "../unicode/replace-unit.js";
 import { type PatternSource, translatePattern } from "./pattern-source.js";
+import { refuseLongRuns } from "./long-runs.js";
 import { searchInTime } from "./time-limit.js";
 import { shortened } from "./unsupported-pattern.js";
 
@@ -48,9 +49,10 @@ export class Pattern {
 
   /**
    * Goes through a text: every match and everything between, in order. Empty matches count, but not right behind another match.
-   * @throws TokenizerError when the search takes too long
+   * @throws TokenizerError when the search takes too long, and for a text of one run that is too long for it
    */
   spans(text: string, found: FoundSpan): void {
+    if (this.#source !== undefined && this.#source.repetitions > 0) refuseLongRuns(text);
     const watched = this.#isWatched(text.length);
     const places = new Int32Array(2 * Math.min(placesPerWatch, text.length + 1));
     let before = 0;
@@ -79,12 +81,22 @@ export class Pattern {
       if (text.startsWith(this.#text)) atStart(this.#text.length);
       return this.#text.length === 1 && content.length === 1 ? replaceUnit(text, this.#text, content) : text.replaceAll(this.#text, content.replaceAll("$", "$$$$"));
     }
+    if (this.#source !== undefined && this.#source.repetitions === 0 && !this.#source.canBeEmpty) return this.#replaceShort(text, content, atStart);
     let result = "";
     this.spans(text, (start, end, matched) => {
       if (matched && start === 0 && end > 0) atStart(end);
       result += matched ? content : text.slice(start, end);
     });
     return result;
+  }
+
+  /** Of matches that have some characters, and not many, the engine can replace all at once. */
+  #replaceShort(text: string, content: string, atStart: (end: number) => void): string {
+    const expression = this.#expression;
+    expression.lastIndex = 0;
+    const first = expression.exec(text);
+    if (first?.index === 0) atStart(expression.lastIndex);
+    return first === null ? text : text.replace(expression, content.replaceAll("$", "$$$$"));
   }
 
   /** Places of matches from `from` on, as many as fit; `next` is where to go on, -1 at the end. */

@@ -7,6 +7,8 @@ const words = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p
 
 /** Text as bytes, a printable character for each, cut into words where asked. */
 export class ByteLevelPreTokenizer implements PreTokenizer {
+  readonly keepsText = true;
+  readonly givesBytes = true;
   readonly #words: PreTokenizer | undefined;
 
   constructor(

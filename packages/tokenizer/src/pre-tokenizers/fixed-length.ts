@@ -2,6 +2,9 @@ import type { PieceSink, PreTokenizer } from "./pre-tokenizer.js";
 
 /** Cuts a text into pieces of so many characters. */
 export class FixedLengthPreTokenizer implements PreTokenizer {
+  readonly keepsText = true;
+  readonly givesBytes = false;
+
   constructor(private readonly length: number) {}
 
   split(text: string, atStart: boolean, emit: PieceSink): void {

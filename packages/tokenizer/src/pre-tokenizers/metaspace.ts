@@ -23,6 +23,8 @@ export function readMetaspace(part: Description): MetaspaceOptions {
 
 /** Spaces as a visible character, with which every word begins. */
 export class MetaspacePreTokenizer implements PreTokenizer {
+  readonly keepsText = true;
+  readonly givesBytes = false;
   readonly #words: PreTokenizer | undefined;
 
   constructor(private readonly options: MetaspaceOptions) {

@@ -8,11 +8,21 @@ export type PieceSink = (piece: string, atStart: boolean) => void;
 
 /** Cuts a text into pieces that are looked up one by one. Pieces come out as they are found. */
 export interface PreTokenizer {
+  /** Whether every character of a text comes out in a piece. */
+  readonly keepsText: boolean;
+  /** Whether pieces are made of the printable characters that stand for bytes, whatever the text. */
+  readonly givesBytes: boolean;
   split(text: string, atStart: boolean, emit: PieceSink): void;
 }
 
 export class PreTokenizerSequence implements PreTokenizer {
-  constructor(private readonly steps: readonly PreTokenizer[]) {}
+  readonly keepsText: boolean;
+  readonly givesBytes: boolean;
+
+  constructor(private readonly steps: readonly PreTokenizer[]) {
+    this.keepsText = steps.every(({ keepsText }) => keepsText);
+    this.givesBytes = steps.at(-1)?.givesBytes ?? false;
+  }
 
   split(text: string, atStart: boolean, emit: PieceSink): void {
     this.#from(0, text, atStart, emit);
@@ -36,11 +46,16 @@ export interface Delimiters {
 
 /** Cuts a text at delimiters. */
 export class SplitPreTokenizer implements PreTokenizer {
+  readonly keepsText: boolean;
+  readonly givesBytes = false;
+
   constructor(
     private readonly delimiters: Delimiters,
     private readonly behavior: SplitBehavior,
     private readonly invert = false,
-  ) {}
+  ) {
+    this.keepsText = behavior !== "Removed";
+  }
 
   split(text: string, atStart: boolean, emit: PieceSink): void {
     if (text === "") return;

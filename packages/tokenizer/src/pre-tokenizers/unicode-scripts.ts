@@ -3,6 +3,9 @@ import type { PieceSink, PreTokenizer } from "./pre-tokenizer.js";
 
 /** Cuts a text where its script changes. What belongs to no script goes with the script before it; at the beginning it is lost. */
 export class UnicodeScriptsPreTokenizer implements PreTokenizer {
+  readonly keepsText = false;
+  readonly givesBytes = false;
+
   split(text: string, atStart: boolean, emit: PieceSink): void {
     let start = -1;
     let last: number | undefined;

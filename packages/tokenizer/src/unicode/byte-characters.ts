@@ -1,8 +1,8 @@
 /** The printable character of each byte: itself where it is printable Latin-1, otherwise one from U+0100 up, in order. */
-const characterOfByte: readonly string[] = makeCharacters();
+export const byteCharacters: readonly string[] = makeCharacters();
 
 const byteOfCode = new Int16Array(0x144).fill(-1);
-characterOfByte.forEach((character, byte) => (byteOfCode[character.charCodeAt(0)] = byte));
+byteCharacters.forEach((character, byte) => (byteOfCode[character.charCodeAt(0)] = byte));
 
 const plain = /^[!-~]*$/u;
 const encoder = new TextEncoder();
@@ -13,14 +13,14 @@ export function bytesToCharacters(text: string): string {
   let result = "";
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
-    if (code < 0x80) result += characterOfByte[code]!;
-    else if (code < 0x800) result += characterOfByte[0xc0 | (code >> 6)]! + characterOfByte[0x80 | (code & 63)]!;
+    if (code < 0x80) result += byteCharacters[code]!;
+    else if (code < 0x800) result += byteCharacters[0xc0 | (code >> 6)]! + byteCharacters[0x80 | (code & 63)]!;
     else if (code < 0xd800 || code > 0xdbff) {
-      result += characterOfByte[0xe0 | (code >> 12)]! + characterOfByte[0x80 | ((code >> 6) & 63)]! + characterOfByte[0x80 | (code & 63)]!;
+      result += byteCharacters[0xe0 | (code >> 12)]! + byteCharacters[0x80 | ((code >> 6) & 63)]! + byteCharacters[0x80 | (code & 63)]!;
     } else {
       const full = text.codePointAt(index++)!;
-      result += characterOfByte[0xf0 | (full >> 18)]! + characterOfByte[0x80 | ((full >> 12) & 63)]!;
-      result += characterOfByte[0x80 | ((full >> 6) & 63)]! + characterOfByte[0x80 | (full & 63)]!;
+      result += byteCharacters[0xf0 | (full >> 18)]! + byteCharacters[0x80 | ((full >> 12) & 63)]!;
+      result += byteCharacters[0x80 | ((full >> 6) & 63)]! + byteCharacters[0x80 | (full & 63)]!;
     }
   }
   return result;

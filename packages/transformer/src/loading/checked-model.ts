@@ -3,6 +3,7 @@ import type { ModelAdapter } from "../model/model-adapter.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { refuseQuantisedTensors } from "../model/quantised-checkpoints.js";
 import { checkWeights } from "./check-weights.js";
+import type { TensorLayout } from "./gguf/open-gguf-model.js";
 import type { ModelFiles } from "./model-files.js";
 import { RecordedCheckpoint } from "./recorded-checkpoint.js";
 import { hasOwnHead } from "./tied-head.js";
@@ -34,28 +35,35 @@ const inertTensors = /(\.rotary_emb\.inv_freq|\.attn\.(masked_)?bias|\.attn_mask
 export function checkModel(files: ModelFiles, adapter?: ModelAdapter): CheckedModel {
   const { config, ggufPath } = files;
   const interpreted = interpretConfig(config, adapter);
+  const modelAdapter = files.layout === undefined ? interpreted.adapter : withLayout(interpreted.adapter, files.layout);
   // The config of a GGUF file is made here; the keys of the file itself were looked at when it was opened.
   const unknownKeys = ggufPath === undefined ? interpreted.unknownKeys : files.unknownKeys;
   const checkpoint = new RecordedCheckpoint(files.checkpoint);
-  const ownHead = hasOwnHead(checkpoint, interpreted.adapter, interpreted.spec);
+  const ownHead = hasOwnHead(checkpoint, modelAdapter, interpreted.spec);
   const spec = ownHead ? { ...interpreted.spec, tiedEmbeddings: false } : interpreted.spec;
   const isQuantised = config.has("quantization_config");
   try {
-    checkWeights(checkpoint, interpreted.adapter, spec);
+    checkWeights(checkpoint, modelAdapter, spec);
   } catch (error) {
     // A quantised matrix is missing under its own name, or has another shape or type.
     if (!isQuantised) refuseQuantisedTensors(checkpoint, checkpoint.unread);
     throw error;
   }
-  const routers = Array.from({ length: spec.numLayers }, (_, layer) => interpreted.adapter.weightName("router", layer));
+  const routers = Array.from({ length: spec.numLayers }, (_, layer) => modelAdapter.weightName("router", layer));
   const unreadTensors = checkpoint.unread.filter((name) => !inertTensors.test(name) && !routers.some((prefix) => name.startsWith(prefix)));
   if (!isQuantised) refuseQuantisedTensors(checkpoint, unreadTensors);
   const notes = [
-    ...(ownHead ? [`${interpreted.adapter.weightName("output", 0)} is not the embedding, although tie_word_embeddings is true: it is used, as transformers does.`] : []),
+    ...(ownHead ? [`${modelAdapter.weightName("output", 0)} is not the embedding, although tie_word_embeddings is true: it is used, as transformers does.`] : []),
     ...keyNotes(unknownKeys),
     ...tensorNotes(unreadTensors),
   ];
-  return { files, adapter: interpreted.adapter, spec, hasOwnHead: ownHead, unknownKeys, unreadTensors, notes };
+  return { files, adapter: modelAdapter, spec, hasOwnHead: ownHead, unknownKeys, unreadTensors, notes };
+}
+
+/** An adapter for a checkpoint that keeps its tensors in another way than the family does. */
+function withLayout(adapter: ModelAdapter, layout: TensorLayout): ModelAdapter {
+  const { name, architectures } = adapter;
+  return { name, architectures, matches: (config) => adapter.matches(config), spec: (config) => adapter.spec(config), ...layout };
 }
 
 function keyNotes(keys: readonly string[]): string[] {

@@ -3,7 +3,7 @@ import { dirname, extname, join } from "node:path";
 import { CheckpointLayoutError } from "@elastic-attention/core";
 import { type Checkpoint, type GgufMetadata, SafetensorsCheckpoint } from "@elastic-attention/tensor";
 import { ModelConfig } from "../model/model-config.js";
-import { openGgufModel } from "./gguf/open-gguf-model.js";
+import { openGgufModel, type TensorLayout } from "./gguf/open-gguf-model.js";
 
 /** The files of a model, open: what it is and where its weights are. */
 export interface ModelFiles extends Disposable {
@@ -16,6 +16,8 @@ export interface ModelFiles extends Disposable {
   readonly config: ModelConfig;
   /** Tensors under the names of transformers. */
   readonly checkpoint: Checkpoint;
+  /** How they are kept; undefined where it is as the family's own checkpoints do. */
+  readonly layout: TensorLayout | undefined;
   /** Keys of a GGUF file that are not known; empty for other files. */
   readonly unknownKeys: readonly string[];
 }
@@ -29,14 +31,14 @@ export interface ModelFiles extends Disposable {
 export function openModelFiles(path: string): ModelFiles {
   const ggufPath = findGguf(path);
   if (ggufPath !== undefined) {
-    const { config, checkpoint, metadata: ggufMetadata, unknownKeys } = openGgufModel(ggufPath);
-    return { directory: dirname(ggufPath), ggufPath, ggufMetadata, config, checkpoint, unknownKeys, [Symbol.dispose]: () => checkpoint.close() };
+    const { config, checkpoint, layout, metadata: ggufMetadata, unknownKeys } = openGgufModel(ggufPath);
+    return { directory: dirname(ggufPath), ggufPath, ggufMetadata, config, checkpoint, layout, unknownKeys, [Symbol.dispose]: () => checkpoint.close() };
   }
   const checkpoint = SafetensorsCheckpoint.open(path);
   try {
     const directory = statSync(path).isDirectory() ? path : dirname(path);
     const config = ModelConfig.read(directory);
-    return { directory, ggufPath, ggufMetadata: undefined, config, checkpoint, unknownKeys: [], [Symbol.dispose]: () => checkpoint.close() };
+    return { directory, ggufPath, ggufMetadata: undefined, config, checkpoint, layout: undefined, unknownKeys: [], [Symbol.dispose]: () => checkpoint.close() };
   } catch (error) {
     checkpoint.close();
     throw error;

@@ -56,6 +56,7 @@ export class Prefill implements Disposable {
   readonly layersTotal: number;
   readonly #scope = new MemoryScope();
   readonly #slices: Generator<PrefillPhase, PrefillResult>;
+  readonly #record: RoutingRecord;
   #layersDone = 0;
   #phase: PrefillPhase = "embedding";
   #result: PrefillResult | undefined;
@@ -66,11 +67,17 @@ export class Prefill implements Disposable {
     private readonly settings: PrefillSettings,
   ) {
     this.layersTotal = core.weights.layers.length;
+    this.#record = this.#scope.track(new RoutingRecord(core.spec.numQueryHeads));
     this.#slices = this.#run();
   }
 
   get layersDone(): number {
     return this.#layersDone;
+  }
+
+  /** Modes of a sequence's heads in one of the {@link layersDone}, [kvHead]; empty in a layer whose mode the model fixes. */
+  assignmentOf(sequence: number, layer: number): readonly number[] {
+    return this.#record.assignmentOf(sequence, layer);
   }
 
   /** What the last slice did. */
@@ -130,7 +137,7 @@ export class Prefill implements Disposable {
     const started = beginForward(this.core, sequences, this.#scope, observer?.afterAttention !== undefined);
     const pass = { ...started, routers: sequences.map(({ router }) => router), observer };
     yield "embedding";
-    const record = this.#scope.track(new RoutingRecord(this.core.spec.numQueryHeads));
+    const record = this.#record;
     const layers = cachedPass(pass, (layer) => new PrefillAttention(pass, layer, () => this.slicePairs, record));
     for (const [layer, weights] of this.core.weights.layers.entries()) {
       yield* decoderLayer(layers, weights, layer);

@@ -27,6 +27,11 @@ export class RoutingRecord implements Disposable {
     for (const { cache, routing } of sequences) blocks.push(new VisitedBlockCount(routing, cache.length, this.numQueryHeads));
   }
 
+  /** What a sequence's heads were routed to in a layer that has been added, as {@link SequenceRouting.assignment} has it. */
+  assignmentOf(sequence: number, layer: number): readonly number[] {
+    return this.#layers[layer]!.heads[sequence]!.assignment;
+  }
+
   /** One for each sequence; waits for the device where blocks were chosen. */
   waitForRouting(): SequenceRouting[] {
     const first = this.#layers[0]?.heads ?? [];

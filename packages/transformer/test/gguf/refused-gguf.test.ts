@@ -7,7 +7,7 @@ const vector = (size: number, value = 0) => floatSource([size], new Float32Array
 
 const rows: readonly (readonly [what: string, options: TinyGgufOptions, error: typeof GgufMetadataError | typeof MissingTensorError | typeof ShapeError | typeof UnsupportedWeightFormatError, message: RegExp])[] = [
   ["no architecture", { keys: { "general.architecture": undefined } }, GgufMetadataError, /general.architecture is missing/],
-  ["an architecture that is not supported", { keys: { "general.architecture": "mamba" } }, GgufMetadataError, /architecture is not supported: must be one of llama, qwen2, qwen3, found "mamba"/],
+  ["an architecture that is not supported", { keys: { "general.architecture": "mamba" } }, GgufMetadataError, /architecture is not supported: must be one of llama, qwen2, qwen3, .*gemma3.*, found "mamba"/],
   ["an adapter", { keys: { "general.type": "adapter" } }, GgufMetadataError, /general.type must be "model", found "adapter"/],
   ["no layers", { keys: { "llama.block_count": 0 } }, GgufMetadataError, /llama.block_count must be above 0, found 0/],
   ["billions of layers", { keys: { "llama.block_count": 4e9 } }, GgufMetadataError, /llama.block_count must not be above the number of tensors/],
@@ -29,7 +29,8 @@ const rows: readonly (readonly [what: string, options: TinyGgufOptions, error: t
   ["a divisor of 0", { tensors: { "rope_freqs.weight": vector(8) } }, GgufMetadataError, /rope_freqs.weight must be 8 numbers above 0/],
   ["YaRN of another kind", { keys: { "llama.rope.scaling.type": "yarn", "llama.rope.scaling.factor": 2, "llama.rope.scaling.yarn_log_multiplier": 0.1 } }, GgufMetadataError, /yarn_log_multiplier asks for what is not supported/],
   ["a sliding window", { keys: { "llama.attention.sliding_window": 100 } }, GgufMetadataError, /sliding_window asks for what is not supported, found 100/],
-  ["experts", { keys: { "llama.expert_count": 8 } }, GgufMetadataError, /expert_count asks for what is not supported, found 8/],
+  ["experts", { architecture: "qwen3", keys: { "qwen3.expert_count": 8 } }, GgufMetadataError, /expert_count asks for what is not supported, found 8/],
+  ["experts that are not there", { keys: { "llama.expert_count": 8 } }, MissingTensorError, /no tensor "blk.0.ffn_gate_inp.weight"/],
   ["soft caps", { keys: { "llama.final_logit_softcapping": 30 } }, GgufMetadataError, /softcapping asks for what is not supported/],
   ["another scale of logits", { keys: { "llama.logit_scale": 0.5 } }, GgufMetadataError, /logit_scale asks for/],
   ["attention that sees the future", { keys: { "llama.attention.causal": false } }, GgufMetadataError, /causal asks for what is not supported, found false/],

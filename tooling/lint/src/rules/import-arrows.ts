@@ -31,7 +31,7 @@ export function checkImportArrows(workspace: Workspace): Violation[] {
 function problem(
   owner: WorkspacePackage,
   file: string,
-  { specifier }: ImportedModule,
+  { specifier, isTypeOnly }: ImportedModule,
   manifests: ReadonlyMap<string, Manifest>,
 ): string | undefined {
   if (specifier.startsWith(".")) {
@@ -51,7 +51,8 @@ function problem(
   return (
     arrowProblem(owner, name, side) ??
     subpathProblem(manifest, rest.join("/")) ??
-    declarationProblem(owner, packageName, side)
+    // A program may load a package where it is installed, and knows its types while it is built.
+    declarationProblem(owner, packageName, isTypeOnly && owner.area === "apps" ? "test" : side)
   );
 }
 
@@ -84,7 +85,13 @@ function subpathProblem(manifest: Manifest, subpath: string): string | undefined
 function declarationProblem(owner: WorkspacePackage, packageName: string, side: ImportSide): string | undefined {
   const { dependencies, peerDependencies, optionalDependencies, devDependencies } = owner.manifest;
   const declared = { ...dependencies, ...peerDependencies, ...optionalDependencies };
-  if (packageName in (side === "test" ? { ...declared, ...devDependencies } : declared)) return undefined;
-  const place = side === "test" ? "dependencies or devDependencies" : "dependencies";
+  const isEnough = side === "test" || isPage(owner.manifest);
+  if (packageName in (isEnough ? { ...declared, ...devDependencies } : declared)) return undefined;
+  const place = isEnough ? "dependencies or devDependencies" : "dependencies";
   return `${packageName} is missing from the ${place} of ${owner.folder}/package.json ("workspace:*").`;
+}
+
+/** A package that exports pages alone has all that it imports in them: nobody who installs it needs the modules. */
+function isPage({ exports }: Manifest): boolean {
+  return typeof exports === "object" && Object.values(exports).every((target) => typeof target === "string" && target.endsWith(".html"));
 }

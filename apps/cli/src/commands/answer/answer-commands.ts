@@ -1,4 +1,4 @@
-import { flag, optionSchema, type OptionValues, wholeNumber } from "@elastic-attention/core";
+import { flag, optionSchema, type OptionValues, text, wholeNumber } from "@elastic-attention/core";
 import { generationOptions } from "../../options/generation-options.js";
 import { modelOptions } from "../../options/model-options.js";
 import { promptOptions, templateOptions } from "../../options/prompt-options.js";
@@ -7,7 +7,11 @@ import { defineCommand } from "../../program/command-definition.js";
 
 const answerOptions = optionSchema({ ...modelOptions, ...routingOptions, ...generationOptions });
 
-const runOptions = optionSchema({ ...promptOptions, ...answerOptions });
+const runOptions = optionSchema({
+  ...promptOptions,
+  ...answerOptions,
+  record: { type: text("a file"), placeholder: "file", description: "write the run as JSON, for the inspector: its prompt, its text, and every layer's heads" },
+});
 
 const chatOptions = optionSchema({
   ...templateOptions,

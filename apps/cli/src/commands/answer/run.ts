@@ -6,6 +6,7 @@ import { routingReportText } from "../../report/routing-report-text.js";
 import { unsupportedText } from "../../report/sampling-text.js";
 import type { RunOptions } from "./answer-commands.js";
 import { promptInput, readPromptParts } from "../../prompt/prompt-input.js";
+import { openRecord } from "./run-record.js";
 import { streamAnswer } from "./stream-answer.js";
 
 /** `run`: the answer on standard output as it comes, the report on standard error; with --json one document. */
@@ -19,9 +20,10 @@ export const run: CommandFunction<RunOptions> = async ({ positional, options, si
     ...promptInput(prompt, engine.model),
     signal,
   };
-  const finish = await streamAnswer(engine, request, (text) => {
+  const record = options.record === undefined ? undefined : await openRecord(options.record, options, engine.model, request);
+  const finish = await streamAnswer(record?.recorded(engine) ?? engine, request, (text) => {
     if (!options.json) process.stdout.write(text);
-  });
+  }).finally(() => record?.write());
   if (options.json) {
     const { reason, text, report } = finish;
     console.log(JSON.stringify({ model: engine.model, reason, text, report }, undefined, 2));

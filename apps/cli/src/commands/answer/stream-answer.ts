@@ -6,7 +6,7 @@ export type Finish = Extract<GenerationEvent, { type: "finish" }>;
 
 /** Runs a request: progress of the prefill on standard error, the answer as it comes to `write`. */
 export async function streamAnswer(
-  engine: Engine,
+  engine: Pick<Engine, "generate">,
   request: GenerationRequest,
   write: (text: string) => void,
   label = "Reading the prompt",

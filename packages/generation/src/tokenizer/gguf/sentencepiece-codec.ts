@@ -3,11 +3,13 @@ import type { GgufMetadata } from "@elastic-attention/tensor";
 import { type DecodeOptions, type EncodeOptions, TokenLimitError } from "@elastic-attention/tokenizer";
 import type { TokenCodec, TokenTextStream } from "../token-codec.js";
 import { type GgufVocabulary, perToken, tokenKinds } from "./gguf-vocabulary.js";
-import { mergePieces } from "./sentencepiece-merges.js";
+import { SentencepieceMerger } from "./sentencepiece-merges.js";
 import { SpecialTokenSplitter } from "./special-token-splitter.js";
 
 /** What stands for a space in a piece. */
 const visibleSpace = "\u2581";
+const longestCachedWord = 64;
+const cachedWords = 20_000;
 const spaceBehindWord = /[^\u2581]\u2581/u;
 
 /** Text to ids and back with a sentencepiece BPE vocabulary (`tokenizer.ggml.model` "llama"). */
@@ -18,6 +20,10 @@ export class SentencepieceCodec implements TokenCodec {
   readonly #ids = new Map<string, number>();
   /** The tokens that characters may be merged to. */
   readonly #pieces = new Map<string, { readonly id: number; readonly score: number }>();
+  readonly #merger: SentencepieceMerger;
+  readonly #cache = new Map<string, readonly string[]>();
+  /** How many units of a text one token can stand for; Infinity where a run of characters is one unknown token. */
+  readonly #mostUnitsPerToken: number;
   /** Whether no piece has a space behind something else, so that no merge crosses from word to word. */
   readonly #wordsAreApart: boolean;
   readonly #byteIds: readonly (number | undefined)[];
@@ -65,13 +71,16 @@ export class SentencepieceCodec implements TokenCodec {
     this.#wordsAreApart = ![...this.#pieces.keys()].some((piece) => spaceBehindWord.test(piece));
     this.specialTokens = special;
     this.#byteIds = byteIds;
+    this.#merger = new SentencepieceMerger(new Map(Array.from(this.#pieces, ([piece, { score }]) => [piece, score])));
+    const longest = [...this.#pieces.keys()].reduce((most, { length }) => Math.max(most, length), 1);
+    this.#mostUnitsPerToken = byteIds.every((id) => id !== undefined) ? longest : Infinity;
     this.#splitter = new SpecialTokenSplitter(written);
   }
 
   encode(text: string, { addSpecialTokens = true, limit = Infinity }: EncodeOptions = {}): Int32Array {
     const ids: (number | undefined)[] = [];
-    const within = (): void => {
-      if (ids.length > limit) throw new TokenLimitError(limit);
+    const within = (units = 0): void => {
+      if (ids.length > limit || units > (limit - ids.length) * this.#mostUnitsPerToken) throw new TokenLimitError(limit);
     };
     if (addSpecialTokens && this.#begin !== undefined) ids.push(this.#begin);
     for (const part of this.#splitter.split(text.toWellFormed())) {
@@ -112,8 +121,9 @@ export class SentencepieceCodec implements TokenCodec {
   }
 
   /** A text at the beginning or behind a special token, which both have a space put in front where the file asks for one. */
-  #encodePart(text: string, ids: (number | undefined)[], within: () => void): void {
+  #encodePart(text: string, ids: (number | undefined)[], within: (units?: number) => void): void {
     const spaced = (this.#spaceInFront ? ` ${text}` : text).replaceAll(" ", visibleSpace);
+    within(spaced.length);
     /** A run of unknown characters is one unknown token. */
     let afterUnknown = false;
     for (const piece of this.#mergedPieces(spaced)) {
@@ -137,17 +147,26 @@ export class SentencepieceCodec implements TokenCodec {
 
   /** Merges word by word where no piece goes on behind a word: a text that is far too long is refused before all of it is merged. */
   *#mergedPieces(text: string): Generator<string> {
-    const scoreOf = (union: string): number | undefined => this.#pieces.get(union)?.score;
     if (!this.#wordsAreApart) {
-      yield* mergePieces(text, scoreOf);
+      yield* this.#merger.cut(text);
       return;
     }
     for (let start = 0; start < text.length; ) {
       let end = start + 1;
       while (end < text.length && (text[end] !== visibleSpace || text[end - 1] === visibleSpace)) end++;
-      yield* mergePieces(text.slice(start, end), scoreOf);
+      yield* this.#wordPieces(text.slice(start, end));
       start = end;
     }
+  }
+
+  #wordPieces(word: string): readonly string[] {
+    const known = this.#cache.get(word);
+    if (known !== undefined) return known;
+    const pieces = this.#merger.cut(word);
+    if (word.length > longestCachedWord) return pieces;
+    if (this.#cache.size >= cachedWords) this.#cache.clear();
+    this.#cache.set(word, pieces);
+    return pieces;
   }
 
   #piece(id: number, first: boolean): Uint8Array {

@@ -1,87 +1,90 @@
-/** Looks up what merging knows of a piece of text. */
-export type ScoreOf = (piece: string) => number | undefined;
+import { MergeHeap } from "./merge-heap.js";
+
+/** A pair of numbers of symbols as one number: there are fewer than 2^26 of them. */
+const mostSymbols = 2 ** 26;
+/** Pairs that are kept; more are looked up anew. */
+const keptPairs = 1 << 20;
+const noSymbol = -1;
 
 /**
- * Cuts a text into pieces as a sentencepiece BPE vocabulary does: from single characters on, the pair of neighbours whose
+ * Cuts texts into pieces as a sentencepiece BPE vocabulary does: from single characters on, the pair of neighbours whose
  * union has the highest score is merged, of equal ones the leftmost, until no union is a piece. n log n in the length of
- * the text.
+ * a text.
  */
-export function mergePieces(text: string, scoreOf: ScoreOf): string[] {
-  const starts: number[] = [];
-  for (let at = 0; at < text.length; at += text.codePointAt(at)! > 0xffff ? 2 : 1) starts.push(at);
-  const count = starts.length;
-  /** Where each piece that is left ends; 0 for one that was merged into the piece before. */
-  const ends = Int32Array.from(starts, (_, i) => starts[i + 1] ?? text.length);
-  const previous = Int32Array.from(starts, (_, i) => i - 1);
-  const next = Int32Array.from(starts, (_, i) => i + 1);
-  const pairs = new PairQueue();
-  const offer = (left: number, right: number): void => {
-    if (left < 0 || right >= count) return;
-    const score = scoreOf(text.slice(starts[left]!, ends[right]!));
-    if (score !== undefined) pairs.push({ score, left, right, end: ends[right]! });
-  };
-  for (let i = 0; i + 1 < count; i++) offer(i, i + 1);
-  for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
-    const { left, right, end } = pair;
-    // One of the two was merged with another since, or grew.
-    if (ends[left] === 0 || next[left] !== right || ends[right] !== end) continue;
-    ends[left] = end;
-    ends[right] = 0;
-    const after = next[right]!;
-    next[left] = after;
-    if (after < count) previous[after] = left;
-    offer(previous[left]!, left);
-    offer(left, after);
+export class SentencepieceMerger {
+  /** Pieces of the vocabulary, then characters that are no piece. */
+  readonly #texts: string[];
+  readonly #symbols = new Map<string, number>();
+  /** By the number of a piece; equal scores have equal ranks, the highest 0. */
+  readonly #ranks: Int32Array;
+  readonly #pieces: number;
+  /** The piece that two symbols make, by their numbers; -1: none. */
+  readonly #unions = new Map<number, number>();
+
+  /** @param pieces every piece with its score. */
+  constructor(pieces: ReadonlyMap<string, number>) {
+    this.#texts = [...pieces.keys()];
+    this.#pieces = this.#texts.length;
+    this.#texts.forEach((text, symbol) => this.#symbols.set(text, symbol));
+    const ranks = new Map([...new Set(pieces.values())].toSorted((one, other) => other - one).map((score, rank) => [score, rank]));
+    this.#ranks = Int32Array.from(pieces.values(), (score) => ranks.get(score)!);
   }
-  const pieces: string[] = [];
-  for (let i = 0; i < count; i = next[i]!) pieces.push(text.slice(starts[i]!, ends[i]!));
-  return pieces;
-}
 
-/** Two neighbours that may be merged; `end` tells whether the right one is still the one that was looked at. */
-interface Pair {
-  readonly score: number;
-  readonly left: number;
-  readonly right: number;
-  readonly end: number;
-}
+  /** The pieces of a text in order; a character that is no piece stands alone. */
+  cut(text: string): string[] {
+    const symbols = new Int32Array(text.length);
+    let count = 0;
+    for (const character of text) symbols[count++] = this.#symbolOf(character);
+    this.#merge(symbols.subarray(0, count));
+    const pieces: string[] = [];
+    for (let place = 0; place < count; place++) if (symbols[place] !== noSymbol) pieces.push(this.#texts[symbols[place]!]!);
+    return pieces;
+  }
 
-/** A binary heap: highest score first, of equal ones the leftmost. */
-class PairQueue {
-  readonly #heap: Pair[] = [];
-
-  push(pair: Pair): void {
-    const heap = this.#heap;
-    let at = heap.length;
-    heap.push(pair);
-    for (; at > 0; ) {
-      const parent = (at - 1) >> 1;
-      if (!comesBefore(pair, heap[parent]!)) break;
-      heap[at] = heap[parent]!;
-      at = parent;
+  /** Leaves a merged pair's piece in the place of its left symbol, and no symbol in the place of the right one. */
+  #merge(symbols: Int32Array): void {
+    const count = symbols.length;
+    const previous = Int32Array.from(symbols, (_, place) => place - 1);
+    const next = Int32Array.from(symbols, (_, place) => place + 1);
+    const heap = new MergeHeap();
+    const offer = (left: number, right: number): void => {
+      if (left < 0 || right >= count) return;
+      const union = this.#union(symbols[left]!, symbols[right]!);
+      if (union !== noSymbol) heap.push(this.#ranks[union]!, left);
+    };
+    for (let place = 0; place + 1 < count; place++) offer(place, place + 1);
+    while (heap.pop()) {
+      const { place: left, rank } = heap;
+      const right = next[left]!;
+      if (symbols[left] === noSymbol || right >= count) continue;
+      // One of the two was merged with another since, unless what they make now has the same rank: then it is its turn.
+      const union = this.#union(symbols[left]!, symbols[right]!);
+      if (union === noSymbol || this.#ranks[union] !== rank) continue;
+      symbols[left] = union;
+      symbols[right] = noSymbol;
+      const after = next[right]!;
+      next[left] = after;
+      if (after < count) previous[after] = left;
+      offer(previous[left]!, left);
+      offer(left, after);
     }
-    heap[at] = pair;
   }
 
-  pop(): Pair | undefined {
-    const heap = this.#heap;
-    const first = heap[0];
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && comesBefore(heap[child + 1]!, heap[child]!)) child += 1;
-      if (!comesBefore(heap[child]!, last)) break;
-      heap[at] = heap[child]!;
-      at = child;
-    }
-    heap[at] = last;
-    return first;
+  #symbolOf(character: string): number {
+    const known = this.#symbols.get(character);
+    if (known !== undefined) return known;
+    this.#symbols.set(character, this.#texts.length);
+    return this.#texts.push(character) - 1;
   }
-}
 
-function comesBefore(a: Pair, b: Pair): boolean {
-  return a.score > b.score || (a.score === b.score && a.left < b.left);
+  #union(left: number, right: number): number {
+    const key = left * mostSymbols + right;
+    const known = this.#unions.get(key);
+    if (known !== undefined) return known;
+    const symbol = this.#symbols.get(this.#texts[left]! + this.#texts[right]!);
+    const union = symbol === undefined || symbol >= this.#pieces ? noSymbol : symbol;
+    if (this.#unions.size >= keptPairs) this.#unions.clear();
+    this.#unions.set(key, union);
+    return union;
+  }
 }

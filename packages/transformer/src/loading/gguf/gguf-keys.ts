@@ -1,4 +1,5 @@
-import type { GgufMetadata, GgufValue } from "@elastic-attention/tensor";
+import type { GgufValue } from "@elastic-attention/tensor";
+import type { ArchitectureKeys } from "./architecture-keys.js";
 
 /** Keys of an architecture (behind its name) that say what the config says. */
 const readKeys: ReadonlySet<string> = new Set([
@@ -38,7 +39,8 @@ const neutralValues: Readonly<Record<string, readonly GgufValue[]>> = {
   expert_shared_feed_forward_length: [0],
   expert_weights_scale: [0, 1],
   expert_weights_norm: [false],
-  expert_gating_func: [0],
+  // The softmax that all supported experts have, over all or over the chosen: normalised, both are the same.
+  expert_gating_func: [0, 1, 3],
   expert_group_count: [0, 1],
   expert_group_used_count: [0, 1],
   interleave_moe_layer_step: [0],
@@ -61,7 +63,9 @@ const neutralValues: Readonly<Record<string, readonly GgufValue[]>> = {
   "attention.temperature_length": [0],
   "attention.temperature_scale": [0, 1],
   "attention.output_scale": [0, 1],
+  "attention.scale": [0],
   "attention.layer_norm_epsilon": [],
+  "attention.shared_kv_layers": [0],
   "attention.q_lora_rank": [0],
   "attention.kv_lora_rank": [0],
   "attention.key_length_mla": [0],
@@ -73,30 +77,40 @@ const neutralValues: Readonly<Record<string, readonly GgufValue[]>> = {
 /** Keys beside those of the architecture that change nothing in what the decoder computes. */
 const inertPrefixes = ["general.", "tokenizer.", "split.", "quantize.", "imatrix."];
 
+/** Keys of layers that slide, and what they say again where both are equal. */
+const slidingKeys: Readonly<Record<string, string>> = {
+  "attention.key_length_swa": "attention.key_length",
+  "attention.value_length_swa": "attention.value_length",
+  "rope.dimension_count_swa": "rope.dimension_count",
+  "rope.freq_base_swa": "rope.freq_base",
+};
+
 /**
  * Keys of a file that nobody here knows, in its order; they may or may not matter.
+ * @param own what the architecture reads beside the keys of every architecture
  * @throws GgufMetadataError for keys that change the computation in a way that is not supported
  */
-export function checkKeys(metadata: GgufMetadata, architecture: string): readonly string[] {
-  const prefix = `${architecture}.`;
+export function checkKeys(keys: ArchitectureKeys, own: readonly string[] = []): readonly string[] {
+  const prefix = `${keys.architecture}.`;
   const unknown: string[] = [];
-  for (const key of metadata.keys) {
-    const own = key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
-    if (own !== undefined && readKeys.has(own)) continue;
-    const neutral = own === undefined || !Object.hasOwn(neutralValues, own) ? undefined : neutralValues[own];
-    if (neutral !== undefined) {
-      if (!neutral.includes(metadata.get(key)!) && !neutralHere(metadata, architecture, own!)) {
-        throw metadata.error(key, "asks for what is not supported");
-      }
-    } else if (own !== undefined || !inertPrefixes.some((inert) => key.startsWith(inert))) unknown.push(key);
+  for (const name of keys.metadata.keys) {
+    const key = name.startsWith(prefix) ? name.slice(prefix.length) : undefined;
+    if (key === undefined) {
+      if (!inertPrefixes.some((inert) => name.startsWith(inert))) unknown.push(name);
+    } else if (readKeys.has(key) || own.includes(key)) continue;
+    else if (Object.hasOwn(neutralValues, key) || Object.hasOwn(slidingKeys, key)) {
+      if (!isNeutral(keys, key)) throw keys.error(key, "asks for what is not supported");
+    } else unknown.push(name);
   }
   return unknown;
 }
 
-/** Values that say what holds without them, given the other keys. */
-function neutralHere(metadata: GgufMetadata, architecture: string, own: string): boolean {
-  const value = metadata.get(`${architecture}.${own}`);
+/** Whether a key says what holds without it, given the others. */
+function isNeutral(keys: ArchitectureKeys, key: string): boolean {
+  const value = keys.get(key);
+  if (neutralValues[key]?.includes(value!) === true) return true;
+  const same = slidingKeys[key];
+  if (same !== undefined) return value === keys.get(same);
   // A window that no text outgrows.
-  if (own === "attention.sliding_window") return typeof value === "number" && value >= metadata.count(`${architecture}.context_length`);
-  return false;
+  return key === "attention.sliding_window" && typeof value === "number" && value >= keys.count("context_length");
 }

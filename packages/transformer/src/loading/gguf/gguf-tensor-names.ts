@@ -1,78 +1,75 @@
-import type { Checkpoint } from "@elastic-attention/tensor";
+import type { GgufCheckpoint } from "@elastic-attention/tensor";
 import { huggingFaceWeightName } from "../../model/huggingface-layout.js";
 import type { WeightRole } from "../../model/model-adapter.js";
 import type { GgufArchitecture } from "./gguf-architectures.js";
+import type { GgufSizes } from "./gguf-config.js";
+import { isOfExperts, layerNormRoles, layerRoles, layerTensorName, type LayerLayout, type LayerRole, separateExpertNames } from "./layer-layout.js";
 
-/** The weights that layers of the architectures have that are read from such files. */
-type LayerRole = Extract<
-  WeightRole,
-  "attentionNorm" | "query" | "key" | "value" | "attentionOutput" | "queryNorm" | "keyNorm" | "mlpNorm" | "gate" | "up" | "down"
->;
-
-/** A layer's tensors in GGUF, behind `blk.N.` and before `.weight` or `.bias`. */
-const layerNames: Record<LayerRole, string> = {
-  attentionNorm: "attn_norm",
-  query: "attn_q",
-  key: "attn_k",
-  value: "attn_v",
-  attentionOutput: "attn_output",
-  queryNorm: "attn_q_norm",
-  keyNorm: "attn_k_norm",
-  mlpNorm: "ffn_norm",
-  gate: "ffn_gate",
-  up: "ffn_up",
-  down: "ffn_down",
-};
-
-const [attentionRoles, mlpRoles] = [["query", "key", "value"], ["gate", "up", "down"]] as const;
-
-/** A tensor under its name in transformers' layout. */
+/** A tensor under its name in transformers' layout; that of the first expert where there is one for each. */
 export interface NamedTensor {
   readonly huggingFaceName: string;
   readonly ggufName: string;
   readonly role: WeightRole;
+  /** Experts whose matrices are in it, one after the other. */
+  readonly experts?: number;
 }
 
 /** What a model is made of, by the tensors that its file has. */
 export interface TensorPlan {
   readonly tensors: readonly NamedTensor[];
   readonly tiedEmbeddings: boolean;
-  /** Query, key, value and output projections have biases. */
+  /** Whether there are those biases of the attention, and of the MLP, that a file may have or not. */
   readonly attentionBias: boolean;
   readonly mlpBias: boolean;
 }
 
-/** The tensors that a model of so many layers is made of; where a file may have some or not, those that it has. */
-export function planTensors(architecture: GgufArchitecture, checkpoint: Checkpoint, numLayers: number): TensorPlan {
+/**
+ * The tensors that a model of such sizes is made of; where a file may have some or not, those that it has.
+ * @throws GgufMetadataError where the file claims more than it has tensors for
+ */
+export function planTensors({ name, layout }: GgufArchitecture, checkpoint: GgufCheckpoint, { numLayers, numExperts }: Pick<GgufSizes, "numLayers" | "numExperts">): TensorPlan {
+  const numTensors = [...checkpoint.names].length;
+  if (numLayers > numTensors) throw checkpoint.metadata.error(`${name}.block_count`, "must not be above the number of tensors");
   const tiedEmbeddings = !checkpoint.has("output.weight");
-  const hasBias = (role: LayerRole) => checkpoint.has(`blk.0.${layerNames[role]}.bias`);
-  const attentionBias = architecture.biases.queryKeyValue === "with-output" && (hasBias("attentionOutput") || attentionRoles.some(hasBias));
-  const mlpBias = architecture.biases.mlp === "optional" && mlpRoles.some(hasBias);
+  const hasBias = (kind: "attentionBias" | "mlpBias") =>
+    layout[kind]?.presence === "always" || layout[kind]?.roles.some((role) => checkpoint.has(`blk.0.${layerTensorName(layout, role)}.bias`)) === true;
+  const [attentionBias, mlpBias] = [hasBias("attentionBias"), hasBias("mlpBias")];
   const biased = new Set<LayerRole>([
-    ...(attentionBias || architecture.biases.queryKeyValue === "always" ? attentionRoles : []),
-    ...(attentionBias ? (["attentionOutput"] as const) : []),
-    ...(mlpBias ? mlpRoles : []),
+    ...(attentionBias ? layout.attentionBias!.roles : []),
+    ...(mlpBias ? layout.mlpBias!.roles : []),
+    ...(layout.normBias === true ? layerNormRoles(layout) : []),
   ]);
-  const weights: readonly LayerRole[] = [
-    "attentionNorm", ...attentionRoles, "attentionOutput", "mlpNorm", ...mlpRoles, ...(architecture.queryKeyNorm ? (["queryNorm", "keyNorm"] as const) : []),
-  ];
   const tensors: NamedTensor[] = [
     named("embedding", 0, "token_embd.weight"),
-    named("finalNorm", 0, "output_norm.weight"),
+    ...withBias(named("finalNorm", 0, "output_norm.weight"), layout.normBias === true),
     ...(tiedEmbeddings ? [] : [named("output", 0, "output.weight")]),
   ];
+  const isSeparate = layout.experts === true && checkpoint.has(`blk.0.${separateExpertNames.expertGate!.replace("{expert}", "0")}.weight`);
+  if (isSeparate && numLayers * numExperts > numTensors) throw checkpoint.metadata.error(`${name}.expert_count`, "must not be above the number of tensors");
   for (let layer = 0; layer < numLayers; layer++) {
-    for (const role of weights) {
-      const tensor = named(role, layer, `blk.${layer}.${layerNames[role]}.weight`);
-      tensors.push(tensor);
-      if (biased.has(role)) tensors.push({ role, huggingFaceName: biasName(tensor.huggingFaceName), ggufName: biasName(tensor.ggufName) });
+    for (const role of layerRoles(layout)) {
+      for (const tensor of isOfExperts(role) ? expertTensors(layout, role, layer, numExperts, isSeparate) : [named(role, layer, `blk.${layer}.${layerTensorName(layout, role)}.weight`)]) {
+        tensors.push(...withBias(tensor, biased.has(role)));
+      }
     }
   }
   return { tensors, tiedEmbeddings, attentionBias, mlpBias };
 }
 
-function named(role: WeightRole, layer: number, ggufName: string): NamedTensor {
-  return { role, ggufName, huggingFaceName: huggingFaceWeightName(role, layer) };
+/** The matrices of all experts in one tensor, or each in its own. */
+function expertTensors(layout: LayerLayout, role: LayerRole, layer: number, numExperts: number, isSeparate: boolean): readonly NamedTensor[] {
+  if (!isSeparate) return [{ ...named(role, layer, `blk.${layer}.${layerTensorName(layout, role)}.weight`, 0), experts: numExperts }];
+  const name = separateExpertNames[role]!;
+  return Array.from({ length: numExperts }, (_, expert) => named(role, layer, `blk.${layer}.${name.replace("{expert}", String(expert))}.weight`, expert));
+}
+
+function named(role: WeightRole, layer: number, ggufName: string, expert?: number): NamedTensor {
+  return { role, ggufName, huggingFaceName: huggingFaceWeightName(role, layer, expert) };
+}
+
+function withBias(tensor: NamedTensor, hasBias: boolean): readonly NamedTensor[] {
+  if (!hasBias) return [tensor];
+  return [tensor, { ...tensor, huggingFaceName: biasName(tensor.huggingFaceName), ggufName: biasName(tensor.ggufName) }];
 }
 
 function biasName(weightName: string): string {

@@ -1,17 +1,25 @@
 import { GgufFormatError, GgufMetadataError } from "@elastic-attention/core";
 import { GgufCheckpoint, type GgufMetadata, weightFormat } from "@elastic-attention/tensor";
+import { huggingFaceWeightName } from "../../model/huggingface-layout.js";
+import type { ModelAdapter } from "../../model/model-adapter.js";
 import { ModelConfig } from "../../model/model-config.js";
-import { type GgufArchitecture, ggufArchitectures } from "./gguf-architectures.js";
+import { ArchitectureKeys } from "./architecture-keys.js";
+import { findGgufArchitecture, type GgufArchitecture, ggufArchitectureNames } from "./gguf-architectures.js";
 import { type GgufSizes, huggingFaceConfig, readSizes } from "./gguf-config.js";
 import { checkKeys } from "./gguf-keys.js";
-import { ropeDivisorsName } from "./gguf-rope.js";
+import { ropeTensorNames } from "./gguf-rope.js";
 import { planTensors, type TensorPlan } from "./gguf-tensor-names.js";
 import { GgufWeights } from "./gguf-weights.js";
+
+/** How a checkpoint keeps a model's tensors, whatever the family. */
+export type TensorLayout = Required<Pick<ModelAdapter, "fused" | "expertLayout" | "weightName">>;
 
 /** A GGUF model as the model adapters and the loader take one; the caller closes the checkpoint. */
 export interface GgufModel {
   readonly config: ModelConfig;
   readonly checkpoint: GgufWeights;
+  /** Of the checkpoint: the same names for all families. */
+  readonly layout: TensorLayout;
   /** Valid until the checkpoint is closed. */
   readonly metadata: GgufMetadata;
   /** Keys of the metadata that nobody here knows: they may matter or not. */
@@ -56,7 +64,7 @@ export function readGgufHeader(name: string, fileBytes: number, bytes: Uint8Arra
     return { metadata, config: readModel(file, kind).config };
   } catch (error) {
     // The frequencies are behind the header; everything else has been looked at before them.
-    if (GgufFormatError.isInstance(error) && file.has(ropeDivisorsName)) return { metadata, config: undefined };
+    if (GgufFormatError.isInstance(error) && ropeTensorNames.some((tensor) => file.has(tensor))) return { metadata, config: undefined };
     throw error;
   }
 }
@@ -64,23 +72,30 @@ export function readGgufHeader(name: string, fileBytes: number, bytes: Uint8Arra
 /** What the metadata alone says. */
 interface GgufKind {
   readonly architecture: GgufArchitecture;
+  readonly keys: ArchitectureKeys;
   readonly unknownKeys: readonly string[];
   readonly sizes: GgufSizes;
 }
 
 function readKind({ metadata }: GgufCheckpoint): GgufKind {
   const architecture = readArchitecture(metadata);
-  return { architecture, unknownKeys: checkKeys(metadata, architecture.name), sizes: readSizes(metadata, architecture.name) };
+  const keys = new ArchitectureKeys(metadata, architecture.name);
+  return { architecture, keys, unknownKeys: checkKeys(keys, architecture.keys), sizes: readSizes(keys) };
 }
 
-function readModel(file: GgufCheckpoint, { architecture, sizes }: GgufKind): Pick<GgufModel, "config" | "checkpoint"> {
-  // Before a plan is made for a claimed number of layers.
-  const blockCount = `${architecture.name}.block_count`;
-  if (sizes.numLayers > [...file.names].length) throw file.metadata.error(blockCount, "must not be above the number of tensors");
-  const plan = planTensors(architecture, file, sizes.numLayers);
-  const checkpoint = new GgufWeights(file, plan.tensors, architecture.rotatesNeighbours ? sizes.headDim : undefined);
+function readModel(file: GgufCheckpoint, { architecture, keys, sizes }: GgufKind): Pick<GgufModel, "config" | "checkpoint" | "layout"> {
+  const { layout, rotatesNeighbours = false } = architecture;
+  const plan = planTensors(architecture, file, sizes);
+  const checkpoint = new GgufWeights(file, plan.tensors, {
+    rotatedHeadDim: rotatesNeighbours ? sizes.headDim : undefined,
+    gainIncludesOne: layout.gainIncludesOne ?? false,
+  });
   checkTensors(file, architecture, plan);
-  return { checkpoint, config: new ModelConfig(huggingFaceConfig(file, architecture, sizes, plan), file.path) };
+  return {
+    checkpoint,
+    config: new ModelConfig(huggingFaceConfig(file, architecture, keys, sizes, plan), file.path),
+    layout: { weightName: huggingFaceWeightName, fused: layout.fused ?? [], expertLayout: "each" },
+  };
 }
 
 function readArchitecture(metadata: GgufMetadata): GgufArchitecture {
@@ -88,16 +103,18 @@ function readArchitecture(metadata: GgufMetadata): GgufArchitecture {
   // Adapters, projectors and importance matrices are GGUF files too.
   const type = metadata.string("general.type", "model");
   if (type !== "model") throw metadata.error("general.type", 'must be "model"', "Name the file of the model itself.");
-  const architecture = ggufArchitectures.get(name);
-  if (architecture === undefined) {
-    throw metadata.error("general.architecture", `is not supported: must be one of ${[...ggufArchitectures.keys()].join(", ")}`, "Take another model.");
+  if (!ggufArchitectureNames.includes(name)) {
+    throw metadata.error("general.architecture", `is not supported: must be one of ${ggufArchitectureNames.join(", ")}`, "Take another model.");
   }
+  const numExperts = `${name}.expert_count`;
+  const architecture = findGgufArchitecture(name, metadata.count(numExperts, 0) > 0);
+  if (architecture === undefined) throw metadata.error(numExperts, metadata.has(numExperts) ? "asks for what is not supported" : "is missing");
   return architecture;
 }
 
 /** Every tensor of the file is used, as one that is not would change the computation; blocks are as they are since 2023. */
 function checkTensors(file: GgufCheckpoint, architecture: GgufArchitecture, { tensors }: TensorPlan): void {
-  const used = new Set(tensors.map(({ ggufName }) => ggufName)).add(ropeDivisorsName);
+  const used = new Set([...tensors.map(({ ggufName }) => ggufName), ...ropeTensorNames]);
   const unused = [...file.names].filter((name) => !used.has(name));
   if (unused.length > 0) {
     const others = unused.length > 1 ? ` (and ${unused.length - 1} more)` : "";
