@@ -103,15 +103,15 @@ export class WorkerEngine implements Engine {
   }
 
   async saveSession(name: string, folder: string): Promise<void> {
-    await this.#ask((id) => ({ type: "save-session", id, name, folder }));
+    await this.#ask("end", (id) => ({ type: "save-session", id, name, folder }));
   }
 
   async restoreSession(name: string, folder: string): Promise<void> {
-    await this.#ask((id) => ({ type: "restore-session", id, name, folder }));
+    await this.#ask("end", (id) => ({ type: "restore-session", id, name, folder }));
   }
 
   async clearPrefixCache(): Promise<void> {
-    await this.#ask((id) => ({ type: "clear-prefix-cache", id }));
+    await this.#ask("end", (id) => ({ type: "clear-prefix-cache", id }));
   }
 
   async report(): Promise<EngineReport> {
