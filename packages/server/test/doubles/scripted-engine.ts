@@ -80,6 +80,9 @@ export class ScriptedEngine implements Engine {
   }
 
   async closeSession(): Promise<void> {}
+  async saveSession(): Promise<void> {}
+  async restoreSession(): Promise<void> {}
+  async clearPrefixCache(): Promise<void> {}
 
   async clearPrefixCache(): Promise<void> {}
 
