@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { InvalidOptionError } from "@elastic-attention/core";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { createBackend, registeredBackends } from "@elastic-attention/tensor";
 import { registeredModelAdapters } from "@elastic-attention/transformer";
 import type { CommandFunction } from "../../program/command-definition.js";
 import registerPackages from "../../program/register-packages.js";
+import { cpuLevelText } from "./cpu-level.js";
 import type { DoctorOptions } from "./doctor-command.js";
 import { type Finding, findingsText } from "./finding.js";
 import { machineFindings } from "./machine-findings.js";
@@ -18,6 +20,7 @@ export const doctor: CommandFunction<DoctorOptions> = async ({ options }) => {
   const findings: Finding[] = [
     ...machineFindings(),
     ...(await backendFindings()),
+    ...levelFindings(),
     demoModelFinding(),
     { what: "model families", ok: true, detail: registeredModelAdapters().map(({ name }) => name).join(", ") },
   ];
@@ -36,10 +39,21 @@ async function backendFindings(): Promise<Finding[]> {
       findings.push({ what, ok: false, optional: provider.name === "cuda", detail: reasons.join("; ") });
       continue;
     }
-    using backend = await createBackend(provider.name);
-    findings.push({ what, ok: true, detail: backend.device.description });
+    try {
+      using backend = await createBackend(provider.name);
+      findings.push({ what, ok: true, detail: backend.device.description });
+    } catch (error) {
+      if (!InvalidOptionError.isInstance(error)) throw error;
+      findings.push({ what, ok: false, detail: `${error.message} ${error.hint ?? ""}`.trim() });
+    }
   }
   return findings;
+}
+
+/** The level of the cpu backend's kernels, where that backend starts. */
+function levelFindings(): Finding[] {
+  const detail = cpuLevelText();
+  return detail === undefined ? [] : [{ what: "cpu level", ok: true, detail }];
 }
 
 function demoModelFinding(): Finding {
