@@ -33,6 +33,8 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   distributed: ["core", "tensor", "addon"],
   training: [...engineBelowGeneration, "data-files", "generation", "distributed"],
   "demo-model": [],
+  // Published with what it takes of the fixtures inside.
+  conformance: [...engineBelowGeneration, "addon", "fixtures"],
   evaluation: [...engineBelowGeneration, "data-files", "generation", "distributed"],
   server: ["core", "generation"],
 };

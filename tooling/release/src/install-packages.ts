@@ -3,9 +3,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PackedPackage } from "./packed-package.js";
 
-/** Installs the packed packages into an empty folder with npm, as a user would, without build scripts. */
-export function installPackages(packages: readonly PackedPackage[], folder: string): void {
-  const dependencies = Object.fromEntries(packages.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]));
+/** Installs the packed packages, and others by their versions, into a folder with npm, as a user would, without build scripts. */
+export function installPackages(packages: readonly PackedPackage[], folder: string, others: Readonly<Record<string, string>> = {}): void {
+  const packed = Object.fromEntries(packages.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]));
+  const dependencies = { ...packed, ...others };
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module", dependencies }, null, 2));
   execFileSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: folder,

@@ -5,6 +5,7 @@ import { platformName } from "@elastic-attention/addon";
 import { installPackages, loadProblems } from "./install-packages.js";
 import { demoProblems, installedSize, sizeProblems } from "./installed-program.js";
 import { packageProblems } from "./package-problems.js";
+import { isTestSuite, suiteProblems } from "./installed-suite.js";
 import { type PackedPackage, packPackage } from "./packed-package.js";
 import { platformBinary, readNativePackage, writePlatformPackage } from "./platform-package.js";
 
@@ -53,9 +54,11 @@ try {
   if (problems.length === 0) {
     const consumer = join(temporary, "consumer");
     mkdirSync(consumer);
+    const [suites, libraries] = [packages.filter(isTestSuite), packages.filter((packed) => !isTestSuite(packed))];
     const own = platforms.filter(({ platform }) => platform === platformName()).map(({ packed }) => packed);
-    installPackages([...packages, ...own], consumer);
-    problems.push(...loadProblems(packages, consumer), ...sizeProblems(installedSize(consumer)), ...demoProblems(consumer));
+    installPackages([...libraries, ...own], consumer);
+    problems.push(...loadProblems(libraries, consumer), ...sizeProblems(installedSize(consumer)), ...demoProblems(consumer));
+    problems.push(...suiteProblems([...packages, ...own], suites, consumer));
   }
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;

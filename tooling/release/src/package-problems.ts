@@ -14,7 +14,7 @@ export function packageProblems({ manifest, files }: PackedPackage): string[] {
     if (/\["source"\]/.test(path)) problems.push(`${path} points to sources: the packing hook did not run`);
     else if (!files.has(target.replace(/^\.\//, ""))) problems.push(`${path} names ${target}, which is not packed`);
   }
-  for (const [name, version] of Object.entries(manifest.dependencies ?? {})) {
+  for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.peerDependencies })) {
     if (version.includes(":")) problems.push(`depends on ${name} by "${version}", which means nothing to a registry`);
   }
   return problems;

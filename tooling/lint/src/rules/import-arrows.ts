@@ -85,7 +85,8 @@ function subpathProblem(manifest: Manifest, subpath: string): string | undefined
 function declarationProblem(owner: WorkspacePackage, packageName: string, side: ImportSide): string | undefined {
   const { dependencies, peerDependencies, optionalDependencies, devDependencies } = owner.manifest;
   const declared = { ...dependencies, ...peerDependencies, ...optionalDependencies };
-  const isEnough = side === "test" || isPage(owner.manifest);
+  // The fixtures are private: a package whose sources take something of them has it bundled.
+  const isEnough = side === "test" || isPage(owner.manifest) || packageName === scope + fixturesPackage;
   if (packageName in (isEnough ? { ...declared, ...devDependencies } : declared)) return undefined;
   const place = isEnough ? "dependencies or devDependencies" : "dependencies";
   return `${packageName} is missing from the ${place} of ${owner.folder}/package.json ("workspace:*").`;
