@@ -8,7 +8,8 @@ export type InstructionSet = "plain" | "avx2" | "avx512" | "avx512-bf16" | "amx"
 export const instructionSets: readonly InstructionSet[] = ["plain", "avx2", "avx512", "avx512-bf16", "amx"];
 
 const names: Record<InstructionSet, string> = {
-  plain: "plain",
+  // Every 64-bit ARM processor has NEON, and the plain kernels are compiled to it.
+  plain: process.arch === "arm64" ? "NEON" : "plain",
   avx2: "AVX2",
   avx512: "AVX-512",
   "avx512-bf16": "AVX-512 BF16",
