@@ -65,13 +65,13 @@ export class ScriptedEngine implements Engine {
         await pause?.();
         if (request.signal?.aborted === true) {
           this.aborted += 1;
-          yield { type: "finish", reason: "aborted", text: "", report: report(index) };
+          yield { type: "finish", answer: 0, reason: "aborted", text: "", report: report(index) };
           return;
         }
-        yield { type: "token", id: ids?.[index] ?? 500 + index, text };
+        yield { type: "token", id: ids?.[index] ?? 500 + index, text, answer: 0 };
       }
       if (fail !== undefined) throw fail;
-      yield { type: "finish", reason, text: tokens.join(""), report: report(tokens.length) };
+      yield { type: "finish", answer: 0, reason, text: tokens.join(""), report: report(tokens.length) };
     } finally {
       this.running -= 1;
     }
