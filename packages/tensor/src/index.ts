@@ -11,6 +11,7 @@ export * from "./autograd/gradient-rule.js";
 export * from "./autograd/tape.js";
 export * from "./backend.js";
 export * from "./backend-registry.js";
+export * from "./block-weights.js";
 export * from "./checkpoint.js";
 export * from "./dtype.js";
 export * from "./float-transfer.js";

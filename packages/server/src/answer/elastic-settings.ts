@@ -11,6 +11,7 @@ export const elasticSchema = z
     decode: z.enum(["routed", "full"]).nullish().describe("whether sparse heads drop keys and values while they decode"),
     session: z.string().min(1).max(200).nullish().describe("name of a conversation whose keys and values are kept between its turns"),
     reroute: z.boolean().nullish().describe("read the whole prompt again, with new routing"),
+    record: z.boolean().nullish().describe("keep the text of the prompt's tokens for /v1/elastic/requests/:id"),
     prefix: z.enum(["reuse", "pin", "none"]).nullish().describe("what the prefix cache does with this prompt"),
   })
   .describe("How the key-value heads of this request are routed");
