@@ -61,8 +61,8 @@ export class ScriptedEngine implements Engine {
     try {
       request.onAccepted?.(7);
       await prefill?.();
-      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7, heads: [1, 1] };
-      yield { type: "progress", layersDone: 2, layersTotal: 2, promptTokens: 7, heads: [0, 1] };
+      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7, processedTokens: 3, cachedTokens: 0, heads: [1, 1] };
+      yield { type: "progress", layersDone: 2, layersTotal: 2, promptTokens: 7, processedTokens: 7, cachedTokens: 0, heads: [0, 1] };
       for (const [index, text] of tokens.entries()) {
         await pause?.();
         if (request.signal?.aborted === true) {
