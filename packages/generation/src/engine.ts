@@ -16,7 +16,10 @@ export interface ModelDescription {
   readonly numKeyValueHeads: number;
   readonly headDim: number;
   readonly vocabularySize: number;
+  /** What is computed in. */
   readonly dtype: FloatDType;
+  /** Formats that its matrices are kept in: "bf16", "Q4_1, Q8_0". */
+  readonly weights: string;
   readonly backend: string;
   readonly hasChatTemplate: boolean;
   /** Whether its chat template can be told to think or not: `chatTemplate: { thinking }`. */

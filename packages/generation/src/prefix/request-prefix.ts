@@ -67,6 +67,13 @@ export class RequestPrefix {
     return decoder.createCache({ decode, modes: this.#modes! });
   }
 
+  /** What another answer of the same request has begun with is what this one begins with, if it has to read the prompt itself. */
+  beginLike(other: RequestPrefix): void {
+    this.#begun = true;
+    this.#match = other.#match;
+    this.#modes = other.#modes;
+  }
+
   /** Has the prefill of a prompt take the states that others can go on from. */
   requestStates(cache: SequenceCache): void {
     const { blockTokens } = this.prefixes;

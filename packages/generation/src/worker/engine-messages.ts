@@ -1,4 +1,5 @@
 import type { ErrorRecord } from "@elastic-attention/core";
+import type { WeightChoice } from "@elastic-attention/transformer";
 import type { EngineReport, ModelDescription } from "../engine.js";
 import type { EngineSettings } from "../engine-settings.js";
 import type { RoutingWish } from "../request/request-routing.js";
@@ -12,7 +13,9 @@ export interface WorkerSettings extends EngineSettings {
   readonly name?: string;
   readonly backend: string;
   readonly dtype?: "f32" | "bf16" | "f16";
+  readonly weights?: WeightChoice | "automatic";
   readonly threads?: number;
+  readonly instructionSet?: string;
   readonly headList?: string;
   readonly routers?: string;
   /** See `LocalEngineOptions`. */

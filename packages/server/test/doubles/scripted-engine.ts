@@ -59,8 +59,8 @@ export class ScriptedEngine implements Engine {
     try {
       request.onAccepted?.(7);
       await prefill?.();
-      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7 };
-      yield { type: "progress", layersDone: 2, layersTotal: 2, promptTokens: 7 };
+      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7, heads: [1, 1] };
+      yield { type: "progress", layersDone: 2, layersTotal: 2, promptTokens: 7, heads: [0, 1] };
       for (const [index, text] of tokens.entries()) {
         await pause?.();
         if (request.signal?.aborted === true) {
@@ -79,8 +79,10 @@ export class ScriptedEngine implements Engine {
 
   async closeSession(): Promise<void> {}
 
+  async clearPrefixCache(): Promise<void> {}
+
   async report(): Promise<EngineReport> {
-    return { queued: 3, prefilling: 0, decoding: this.running, decodeSteps: 0, decodedTokens: 0, prefills: 0, preemptions: 0, longestStallMilliseconds: 0, idleSessions: 0, idleSessionBytes: 0 };
+    return { queued: 3, prefilling: 0, decoding: this.running, decodeSteps: 0, decodedTokens: 0, prefills: 0, preemptions: 0, longestStallMilliseconds: 0, idleSessions: 0, idleSessionBytes: 0, prefixCache: { states: 0, pinned: 0, bytes: 0, queriedTokens: 0, reusedTokens: 0 } };
   }
 
   async tokenize({ prompt = "" }: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array> {
@@ -113,6 +115,7 @@ function report(newTokens: number): RoutingReport {
     modelSparsity: 0.75,
     effectiveSparsity: 0.5,
     modes: ["FA", "SSA"],
+    retentions: [{ type: "all" }, { type: "sink-ring", sinkTokens: 128, ringTokens: 512 }],
     headMap: [[0, 1], [1, 1]],
     windows: [null, null],
     prefillSeconds: 0.5,

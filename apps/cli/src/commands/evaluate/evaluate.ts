@@ -15,6 +15,7 @@ import {
 } from "@elastic-attention/evaluation";
 import { LocalEngine } from "@elastic-attention/generation";
 import { namedModel } from "../../engine/model-path.js";
+import { loadSettings } from "../../engine/load-settings.js";
 import { chosenRouter } from "../../engine/request-settings.js";
 import type { CommandFunction } from "../../program/command-definition.js";
 import { exitCodes } from "../../program/exit-codes.js";
@@ -156,7 +157,6 @@ async function hubData(options: EvaluateOptions, communicator: Communicator, say
 
 /** In this thread: the runner asks for raw numerics and brings routers of its own. */
 async function loadEngine(options: EvaluateOptions, { rank, size }: Communicator, signal: AbortSignal): Promise<LocalEngine> {
-  const { file: routers } = chosenRouter(options);
   // Several modes are compared, each with what it needs.
   const { mode: _, sparsity: __, ...modelOptions } = options;
   const { path, name } = await namedModel({ ...modelOptions, json: rank > 0 || options.json === true }, signal);
@@ -166,16 +166,12 @@ async function loadEngine(options: EvaluateOptions, { rank, size }: Communicator
   return await LocalEngine.load({
     path,
     name,
-    backend: options.backend,
+    ...loadSettings(options),
+    ...(threads === undefined ? {} : { threads }),
     // Throughput over latency: prompts are read to their end, and answers grow in large batches.
     prefillBudgetMilliseconds: Infinity,
     maximumBatch: Math.max(64, options.batch ?? 0),
     signal,
-    ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
-    ...(threads === undefined ? {} : { threads }),
-    ...(options.memoryLimit === undefined ? {} : { memoryLimitBytes: options.memoryLimit }),
-    ...(options.heads === undefined ? {} : { headList: options.heads }),
-    ...(routers === undefined ? {} : { routers }),
     ...(rank > 0 || options.json ? {} : { onProgress: (done: number, total: number) => progress.update(done, total) }),
   });
 }
