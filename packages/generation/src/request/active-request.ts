@@ -160,7 +160,7 @@ export class ActiveRequest implements RequestView {
   tellProgress(reading: PrefillState, headsOf: (layer: number) => readonly number[]): void {
     for (const progress of this.group.progress.next(reading, this.#measured.reusedTokens)) {
       const layer = progress.layersDone - 1;
-      this.group.events.push({ ...progress, heads: this.turn.heldAssignment?.[layer] ?? headsOf(layer) });
+      this.group.events.push({ ...progress, heads: this.turn.heldAssignment?.[layer] ?? this.prefix.assignment?.[layer] ?? headsOf(layer) });
     }
   }
 
