@@ -80,7 +80,7 @@ export class PretrainedModel implements Disposable {
     const file = routerFileOf(directory, options.routers);
     const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend);
     for (const layer of layers) scope.track(layer);
-    const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: options.weights ?? "unpacked" });
+    const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: options.weights ?? "unpacked", quantisation: files.quantisation });
     checkMemory(backend, plan, path);
     const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype, plan }));
     const { spec: modes, ...settings } = elastic ?? own;

@@ -22,6 +22,8 @@ export interface WeightPlanOptions {
   readonly backend: { readonly name: string; readonly blockWeights?: BlockWeights };
   /** "automatic" stores what the backend computes on as it is, and unpacks anything else. */
   readonly weights: WeightChoice | "automatic";
+  /** See `ModelFiles.quantisation`. */
+  readonly quantisation?: string | undefined;
 }
 
 const quantisations: Partial<Record<WeightChoice, string>> = { q8_0: "Q8_0", q4_k: "Q4_K" };
@@ -99,9 +101,9 @@ function formatsOf({ names, routes }: PackedTensors, types: ReadonlyMap<string, 
   return choice === "stored" && stored.every(isBlocked) ? stored : undefined;
 }
 
-function requireQuantisable({ backend, spec }: WeightPlanOptions, packed: readonly PackedTensors[], blocked: readonly string[], format: string): void {
-  if (blocked.length > 0) {
-    throw refusal(`The file is quantised already (${blocked.join(", ")}): its weights cannot be quantised to ${format}.`, "Leave --weights out, or take the model that the file was made from.");
+function requireQuantisable({ backend, spec, quantisation }: WeightPlanOptions, packed: readonly PackedTensors[], blocked: readonly string[], format: string): void {
+  if (blocked.length > 0 || quantisation !== undefined) {
+    throw refusal(`The file is quantised already (${quantisation ?? blocked.join(", ")}): its weights cannot be quantised to ${format}.`, "Leave --weights out, or take the model that the file was made from.");
   }
   if (backend.blockWeights?.formats.includes(format) !== true) {
     throw refusal(`The backend ${backend.name} does not compute on weights in ${format}.`, "Keep weights as bf16, or take the cpu backend.");
