@@ -1,5 +1,6 @@
 import type { GenerationDefaults } from "./defaults/generation-defaults.js";
 import type { ExpectedSparsity } from "./request/expected-sparsity.js";
+import type { PrefixCache } from "./prefix/prefix-cache.js";
 import type { RouterChoice } from "./request/router-choice.js";
 import type { SessionStore } from "./session/session-store.js";
 import type { Tokenizer } from "./tokenizer/tokenizer.js";
@@ -12,5 +13,6 @@ export interface EngineContext {
   readonly defaults: GenerationDefaults;
   readonly endOfText: ReadonlySet<number>;
   readonly sessions: SessionStore;
+  readonly prefixes: PrefixCache;
   readonly sparsity: ExpectedSparsity;
 }

@@ -17,22 +17,44 @@ export interface EngineSettings {
    * backend as a whole while the engine lives, whoever else computes there.
    */
   readonly memoryLimitBytes?: number;
+  /** Keeps keys and values of prompts that have been read, so that what a new prompt begins with is not read again. */
+  readonly prefixCache?: PrefixCacheSettings;
+}
+
+/** How much of what was read stays. */
+export interface PrefixCacheSettings {
+  /** Default true, where the backend's memory grows in place (cpu, cuda) and the model's angles do not depend on a sequence's length. */
+  readonly enabled?: boolean;
+  /** Bytes of keys and values that are kept at most. Default: half of what the weights leave of the memory. */
+  readonly maxBytes?: number;
 }
 
 /** Settings with every default filled in. */
-export interface CheckedSettings extends Required<Omit<EngineSettings, "memoryLimitBytes">> {
+export interface CheckedSettings extends Required<Omit<EngineSettings, "memoryLimitBytes" | "prefixCache">> {
   readonly memoryLimitBytes: number | undefined;
+  readonly prefixCache: { readonly enabled: boolean; readonly maxBytes: number | undefined };
 }
 
 /** @throws InvalidRequestError for settings out of range, naming the setting */
-export function checkSettings({ maximumBatch = 64, prefillBudgetMilliseconds = 50, maximumSessions = 16, memoryLimitBytes }: EngineSettings): CheckedSettings {
+export function checkSettings(settings: EngineSettings): CheckedSettings {
+  const { maximumBatch = 64, prefillBudgetMilliseconds = 50, maximumSessions = 16, memoryLimitBytes, prefixCache = {} } = settings;
   requireSetting("maximumBatch", maximumBatch, Number.isSafeInteger(maximumBatch) && maximumBatch > 0, "a whole number above 0");
   requireSetting("prefillBudgetMilliseconds", prefillBudgetMilliseconds, prefillBudgetMilliseconds >= 0, "0 or more, or Infinity");
   requireSetting("maximumSessions", maximumSessions, Number.isSafeInteger(maximumSessions) && maximumSessions >= 0, "a whole number, 0 or more");
   if (memoryLimitBytes !== undefined) {
     requireSetting("memoryLimitBytes", memoryLimitBytes, Number.isSafeInteger(memoryLimitBytes) && memoryLimitBytes > 0, "a whole number above 0");
   }
-  return { maximumBatch, prefillBudgetMilliseconds, maximumSessions, memoryLimitBytes };
+  return { maximumBatch, prefillBudgetMilliseconds, maximumSessions, memoryLimitBytes, prefixCache: checkPrefixCache(prefixCache) };
+}
+
+function checkPrefixCache(settings: PrefixCacheSettings): CheckedSettings["prefixCache"] {
+  if (typeof settings !== "object" || settings === null) throw new InvalidRequestError(`prefixCache must be { enabled, maxBytes }, found ${JSON.stringify(settings)}.`);
+  const { enabled = true, maxBytes } = settings;
+  if (typeof enabled !== "boolean") throw new InvalidRequestError(`prefixCache.enabled must be true or false, found ${String(enabled)}.`);
+  if (maxBytes !== undefined && !(Number.isSafeInteger(maxBytes) && maxBytes >= 0)) {
+    throw new InvalidRequestError(`prefixCache.maxBytes must be a whole number, 0 or more, found ${String(maxBytes)}.`);
+  }
+  return { enabled, maxBytes };
 }
 
 function requireSetting(name: keyof EngineSettings, value: number, isValid: boolean, expected: string): void {

@@ -1,6 +1,7 @@
 import type { FloatDType } from "@elastic-attention/tensor";
 import type { GenerationDefaults } from "./defaults/generation-defaults.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
+import type { PrefixCacheReport } from "./prefix/prefix-cache.js";
 import type { RouterKind } from "./request/router-choice.js";
 import type { SchedulerReport } from "./schedule/step-counters.js";
 
@@ -38,6 +39,8 @@ export interface EngineReport extends SchedulerReport {
   /** Sessions between two turns, and the bytes of their keys and values. */
   readonly idleSessions: number;
   readonly idleSessionBytes: number;
+  /** Prefixes that new prompts can go on from. */
+  readonly prefixCache: PrefixCacheReport;
 }
 
 /**
@@ -58,8 +61,16 @@ export interface Engine extends AsyncDisposable {
   generate(request: GenerationRequest): AsyncIterable<GenerationEvent>;
   /** Forgets a session and frees its cache; does nothing while one of its turns runs, or when there is none. */
   closeSession(name: string): Promise<void>;
+  /** Forgets every cached prefix, pinned ones too; running requests keep what they share. */
+  clearPrefixCache(): Promise<void>;
   /** What the engine is doing and holding now. @throws DisposedError, as all of these do after disposal */
   report(): Promise<EngineReport>;
   /** Token ids of a text, or of a conversation with the model's template. */
   tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array>;
+  /** A conversation as the model reads it, its template applied. @throws InvalidRequestError */
+  render(input: Required<Pick<GenerationRequest, "messages">> & Pick<GenerationRequest, "chatTemplate">): Promise<string>;
+  /** The text of each token by itself, special tokens as they are written; one inside a character gives its bytes as U+FFFD. */
+  pieces(tokens: Int32Array): Promise<readonly string[]>;
+  /** The text of token ids, special tokens as they are written. */
+  detokenize(tokens: Int32Array): Promise<string>;
 }

@@ -10,16 +10,19 @@ import type { EngineContext } from "./engine-context.js";
 import { checkSettings, type CheckedSettings, type EngineSettings } from "./engine-settings.js";
 import { findModel, type FindModelOptions } from "./find-model.js";
 import { describeModel } from "./model-description.js";
-import { ActiveRequest } from "./request/active-request.js";
+import { PrefixCache } from "./prefix/prefix-cache.js";
+import { AnswerGroup } from "./request/answer-group.js";
 import { ExpectedSparsity } from "./request/expected-sparsity.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
 import { readPrompt } from "./request/read-prompt.js";
 import { missingRouter, needsRouter, type RoutingWish } from "./request/request-routing.js";
 import { checkRouterFiles, chooseRouter, findHeadList, type RouterChoice } from "./request/router-choice.js";
-import { emptyReport } from "./request/routing-report.js";
+import { prepareRequest } from "./request/prepared-request.js";
+import { abortedEvents } from "./request/routing-report.js";
 import { Scheduler } from "./schedule/scheduler.js";
 import { SessionStore } from "./session/session-store.js";
 import { Tokenizer } from "./tokenizer/tokenizer.js";
+import { tokenizing } from "./tokenizer/tokenizing.js";
 
 /** What is loaded, and where it computes. */
 export interface LocalEngineOptions extends EngineSettings {
@@ -90,7 +93,8 @@ export class LocalEngine implements Engine {
     else if (settings.memoryLimitBytes !== undefined) owned.track({ [Symbol.dispose]: () => backend.setMemoryLimit(undefined) });
     owned.track(choice.model);
     const sessions = owned.track(new SessionStore(settings.maximumSessions));
-    this.#context = { choice, tokenizer, defaults, endOfText, sessions, sparsity: new ExpectedSparsity() };
+    const prefixes = owned.track(new PrefixCache(choice.model.decoder, settings.prefixCache));
+    this.#context = { choice, tokenizer, defaults, endOfText, sessions, prefixes, sparsity: new ExpectedSparsity() };
     this.#scheduler = new Scheduler(this.#context, settings);
   }
 
@@ -153,15 +157,20 @@ export class LocalEngine implements Engine {
     this.#requireAlive();
     const { signal } = request;
     if (signal?.aborted) {
-      yield { type: "finish", reason: "aborted", text: "", report: emptyReport() };
+      yield* abortedEvents(request);
       return;
     }
-    const active = new ActiveRequest(this.#context, request, () => this.#scheduler.wake());
-    const abort = () => this.#scheduler.remove(active);
-    this.#scheduler.add(active);
+    using prepared = await prepareRequest(this.#context, request);
+    // A constraint may take its time.
+    this.#requireAlive();
+    const group = new AnswerGroup(this.#context, prepared, () => this.#scheduler.wake());
+    const abort = () => this.#scheduler.remove(group);
+    this.#scheduler.add(group);
+    request.onAccepted?.(group.first.promptTokens);
     signal?.addEventListener("abort", abort);
+    if (signal?.aborted) abort();
     try {
-      yield* active.events.read();
+      yield* group.events.read();
     } finally {
       signal?.removeEventListener("abort", abort);
       abort();
@@ -177,12 +186,33 @@ export class LocalEngine implements Engine {
   async report(): Promise<EngineReport> {
     this.#requireAlive();
     const { idleCount: idleSessions, idleBytes: idleSessionBytes } = this.#context.sessions;
-    return { ...this.#scheduler.report, idleSessions, idleSessionBytes };
+    return { ...this.#scheduler.report, idleSessions, idleSessionBytes, prefixCache: this.#context.prefixes.report };
+  }
+
+  async clearPrefixCache(): Promise<void> {
+    this.#requireAlive();
+    this.#context.prefixes.clear();
+    this.#scheduler.freed();
   }
 
   async tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array> {
     this.#requireAlive();
     return readPrompt(input, this.tokenizer).tokens;
+  }
+
+  async render(input: Required<Pick<GenerationRequest, "messages">> & Pick<GenerationRequest, "chatTemplate">): Promise<string> {
+    this.#requireAlive();
+    return readPrompt(input, this.tokenizer).text!;
+  }
+
+  async pieces(tokens: Int32Array): Promise<readonly string[]> {
+    this.#requireAlive();
+    return tokenizing(() => Array.from(tokens, (token) => this.tokenizer.decode([token], { skipSpecialTokens: false })));
+  }
+
+  async detokenize(tokens: Int32Array): Promise<string> {
+    this.#requireAlive();
+    return tokenizing(() => this.tokenizer.decode(tokens, { skipSpecialTokens: false }));
   }
 
   /** For memory reports; do not dispose it. */

@@ -56,6 +56,7 @@ export * from "./operations/norm/rms-norm.js";
 export * from "./operations/norm/rms-norm-backward.js";
 export * from "./operations/rotary/rotary.js";
 export * from "./operations/rotary/rotary-tables.js";
+export * from "./operations/tokens/log-probabilities.js";
 export * from "./operations/tokens/sample-tokens.js";
 export * from "./operations/tokens/uniform-number.js";
 export * from "./pending-download.js";

@@ -140,6 +140,13 @@ export class DecoderModel implements Disposable {
     return this.#caches.resume(snapshot, options);
   }
 
+  /** A cache that goes on from the tokens of another one; the caller disposes it. @throws OutOfMemoryError, and nothing stays */
+  forkCache(cache: SequenceCache): SequenceCache {
+    const copy = cache.fork();
+    this.core.histories.fork(cache, copy);
+    return copy;
+  }
+
   /** Bytes of the keys and values of so many tokens with every head full. */
   fullKeyValueBytes(tokens: number): number {
     return fullKeyValueBytes({ ...keyValueShape(this.spec), dtype: this.dtype }, tokens);

@@ -18,6 +18,7 @@ export * from "./kernels/preparation-kernels.js";
 export * from "./random-tensors.js";
 export * from "./models/routed-prefill.js";
 export * from "./kernels/router-kernels.js";
+export * from "./kernels/sampling-kernels.js";
 export * from "./models/tiny-model.js";
 export * from "./training/training-attention-kernels.js";
 export * from "./training/training-case.js";

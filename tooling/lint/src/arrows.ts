@@ -34,6 +34,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   training: [...engineBelowGeneration, "data-files", "generation", "distributed"],
   "demo-model": [],
   evaluation: [...engineBelowGeneration, "data-files", "generation", "distributed"],
+  server: ["core", "generation"],
 };
 
 /**
@@ -50,6 +51,7 @@ const testArrows: Readonly<Record<string, readonly string[]>> = {
   generation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
   training: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
   evaluation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
+  server: ["tensor", "cpu", "model-qwen", "demo-model"],
 };
 
 /** Made for tests and standing on nothing: any test may import it. */

@@ -127,6 +127,20 @@ describe("imports", () => {
     ]);
   });
 
+  it("of types alone may be among an application's devDependencies, of values not", () => {
+    const app = (text: string) => ({
+      ...tensor,
+      "apps/example/package.json": manifest("example", { devDependencies: ["tensor"] }),
+      "apps/example/README.md": "# Example\n",
+      "apps/example/test/index.test.ts": 'import "../src/index.js";\n',
+      "apps/example/src/index.ts": text,
+    });
+    expect(violationsOf(app('import type * as Tensors from "@elastic-attention/tensor";\n'))).toEqual([]);
+    expect(violationsOf(app('import { type Tensor, shape } from "@elastic-attention/tensor";\n'))).toEqual([
+      'apps/example/src/index.ts:1: @elastic-attention/tensor is missing from the dependencies of apps/example/package.json ("workspace:*"). [import-arrows]',
+    ]);
+  });
+
   it("need a line in the arrow table", () => {
     const files = { ...tensor, ...goodPackage("telepathy", { dependencies: ["tensor"] }) };
     expect(violationsOf(files)).toEqual([

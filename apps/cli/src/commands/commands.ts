@@ -4,6 +4,7 @@ import { cacheCommands } from "./cache/cache-commands.js";
 import { doctorCommand } from "./doctor/doctor-command.js";
 import { evaluateCommands } from "./evaluate/evaluate-commands.js";
 import { modelCommands } from "./model/model-commands.js";
+import { serveCommand } from "./serve/serve-command.js";
 import { shellCommandDefinitions } from "./shell/shell-commands.js";
 import { tokensCommand } from "./tokens/tokens-command.js";
 import { trainCommands } from "./train/train-commands.js";
@@ -11,6 +12,7 @@ import { trainCommands } from "./train/train-commands.js";
 /** Every command, in the order of help. */
 export const commands: readonly CommandDefinition[] = [
   ...answerCommands,
+  serveCommand,
   ...modelCommands,
   tokensCommand,
   ...evaluateCommands,

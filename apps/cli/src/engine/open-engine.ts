@@ -1,5 +1,5 @@
 import { InvalidOptionError, nearestName } from "@elastic-attention/core";
-import { WorkerEngine } from "@elastic-attention/generation";
+import { type EngineSettings, WorkerEngine } from "@elastic-attention/generation";
 import { elasticModeNames, findElasticModes, publishedSizes } from "@elastic-attention/transformer";
 import type { ModelOptions } from "../options/model-options.js";
 import type { RoutingOptions } from "../options/routing-options.js";
@@ -22,12 +22,13 @@ function requireMode({ mode }: RoutingOptions): void {
 }
 
 /** Loads the model in a worker thread, with progress on standard error. @throws the errors of `namedModel` and `WorkerEngine.load` */
-export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal): Promise<WorkerEngine> {
+export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal, settings: EngineSettings = {}): Promise<WorkerEngine> {
   requireMode(options);
   const settings = loadSettings(options);
   const { path, name } = await namedModel(options, signal);
   using progress = new Progress("Loading the model", layersOf, "seldom");
   const engine = await WorkerEngine.load({
+    ...settings,
     // Beside this program once it is built.
     setup: [new URL("./register-packages.js", import.meta.url).href, ...(await moduleUrls(options.load ?? []))],
     path,

@@ -11,8 +11,8 @@ export interface CachedPrefix {
   readonly isPinned: boolean;
   /** [layer][kvHead], as its prefill decided. */
   readonly assignment: readonly (readonly number[])[];
-  /** Running requests that need it even if they have to begin again. */
-  users: number;
+  /** Whether it was given up: its snapshot is no longer there. */
+  isGone: boolean;
 }
 
 /** The modes of all layers' heads. */
@@ -27,10 +27,11 @@ export function readsAlikeInParts(modes: HeadModes, decode: DecodePolicy): boole
 }
 
 function readsAlike(mode: AttentionMode, decode: DecodePolicy): boolean {
-  const { pattern, decodePattern } = attentionModeDefinition(mode);
+  const definition = attentionModeDefinition(mode);
+  const pattern = definition.pattern(mode);
   // A window that the model fixes holds whatever the policy.
-  if (decode === "full" && mode.kind !== "sliding") return pattern(mode).type === "full";
-  return JSON.stringify(pattern(mode)) === JSON.stringify(decodePattern(mode));
+  if (decode === "full" && mode.kind !== "sliding") return pattern.type === "full";
+  return JSON.stringify(pattern) === JSON.stringify(definition.decodePattern(mode));
 }
 
 /** Counts how many snapshots hold each page. */

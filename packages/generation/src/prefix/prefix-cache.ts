@@ -1,4 +1,3 @@
-import type { CacheSnapshot } from "@elastic-attention/attention";
 import type { DecoderModel } from "@elastic-attention/transformer";
 import type { CheckedSettings } from "../engine-settings.js";
 import { giveBack } from "../give-back.js";
@@ -119,13 +118,12 @@ export class PrefixCache implements Disposable {
     return evicted;
   }
 
-  /** Forgets everything but what running requests go on from. */
+  /** Forgets everything; running requests keep what they share. */
   clear(): void {
     while (this.#evictOne());
   }
 
   [Symbol.dispose](): void {
-    for (const prefix of this.#prefixes) prefix.users = 0;
     this.clear();
   }
 
@@ -152,9 +150,15 @@ export class PrefixCache implements Disposable {
 
   /** Pinned prefixes go last. @returns whether there was one to give up */
   #evictOne(): boolean {
-    const free = [...this.#prefixes].filter(({ users }) => users === 0);
-    const prefix = free.find(({ isPinned }) => !isPinned) ?? free[0];
+    let prefix: CachedPrefix | undefined;
+    for (const each of this.#prefixes) {
+      prefix ??= each;
+      if (each.isPinned) continue;
+      prefix = each;
+      break;
+    }
     if (prefix === undefined) return false;
+    prefix.isGone = true;
     this.#prefixes.delete(prefix);
     this.#trees.get(prefix.routingKey)!.remove(prefix.tokens, prefix);
     this.#pages.remove(prefix.snapshot);

@@ -8,7 +8,7 @@ export interface DecodeStep {
 
 /** What is measured while a request runs. */
 export class Measurements {
-  /** Of the prompt's tokens, those that the session's cache held. */
+  /** Of the prompt's tokens, those that a cache held. */
   reusedTokens = 0;
   /** Its share, by tokens, of the time from the beginning of the prefill until its logits were there. */
   prefillSeconds = 0;

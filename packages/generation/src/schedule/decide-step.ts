@@ -32,6 +32,8 @@ export interface ScheduleView<Request extends RequestView> {
   readonly freeBytes: number;
   /** The one that was used longest ago first. */
   readonly idleSessions: readonly IdleSession[];
+  /** Bytes that come free when no cached prefix is kept. Default 0. */
+  readonly prefixBytes?: number;
   /** Requests that decode together at most. */
   readonly maximumBatch: number;
   /** Tokens of prompts that are read together at most. */
@@ -48,6 +50,8 @@ export type Reading = "slice" | "budget" | "whole";
 
 /** What a step does, in this order. */
 export interface StepDecision<Request extends RequestView> {
+  /** Bytes of cached prefixes that a request needs: they go before idle sessions. */
+  readonly evictPrefixBytes: number;
   /** Idle sessions whose memory a request needs. */
   readonly evict: readonly string[];
   /** A request that gives its memory to others and is read again later, as its reader does not read. */
@@ -59,11 +63,12 @@ export interface StepDecision<Request extends RequestView> {
   readonly read: Reading;
 }
 
-type Admission<Request extends RequestView> = Pick<StepDecision<Request>, "evict" | "preempt" | "admit">;
+type Admission<Request extends RequestView> = Pick<StepDecision<Request>, "evictPrefixBytes" | "evict" | "preempt" | "admit">;
 
 /** Decides a step: who is admitted, who decodes, how far prompts are read, who makes room. */
 export function decideStep<Request extends RequestView>(view: ScheduleView<Request>): StepDecision<Request> {
-  const ready = view.decoding.filter(({ keepsUp }) => keepsUp);
+  // Answers of one request are there all at once, and may be more than decode together.
+  const ready = view.decoding.filter(({ keepsUp }) => keepsUp).slice(0, view.maximumBatch);
   const together = ready.filter(({ faults }) => !faults.decodesAlone);
   const alone = ready.filter(({ faults }) => faults.decodesAlone).map((request) => [request]);
   const decode = together.length > 0 ? [together, ...alone] : alone;
@@ -74,7 +79,7 @@ export function decideStep<Request extends RequestView>(view: ScheduleView<Reque
 /** Who is admitted: the first of the queue, and those behind it whose prompts are read in the same prefill. */
 function decideAdmission<Request extends RequestView>(view: ScheduleView<Request>): Admission<Request> {
   const { prefilling, decoding, maximumBatch } = view;
-  const none: Admission<Request> = { evict: [], preempt: undefined, admit: [] };
+  const none: Admission<Request> = { evictPrefixBytes: 0, evict: [], preempt: undefined, admit: [] };
   const candidates = view.queued.filter(({ keepsUp }) => keepsUp);
   const [first, ...others] = candidates;
   if (first === undefined || prefilling.length > 0 || decoding.length >= maximumBatch) return none;
@@ -84,8 +89,11 @@ function decideAdmission<Request extends RequestView>(view: ScheduleView<Request
     return { ...none, preempt: stuck ? youngest(decoding) : undefined };
   }
   // With nobody else it may try in any case: more heads may become sparse than expected.
-  const evict = sessionsInTheWay(view, first, canFit(view, first) ? first.memory.expectedBytes : first.memory.leastBytes);
-  return { ...none, evict, admit: evict.length > 0 || first.faults.readsAlone ? [first] : [first, ...companions(view, first, others)] };
+  const bytes = canFit(view, first) ? first.memory.expectedBytes : first.memory.leastBytes;
+  const evictPrefixBytes = Math.max(0, Math.min(prefixBytes(view), ownNeed(view, first, bytes) - view.freeBytes));
+  const evict = sessionsInTheWay(view, first, bytes);
+  const isAlone = evict.length > 0 || evictPrefixBytes > 0 || first.faults.readsAlone;
+  return { ...none, evictPrefixBytes, evict, admit: isAlone ? [first] : [first, ...companions(view, first, others)] };
 }
 
 /** Those behind the first of the queue that fit into its prefill: its tokens, the batch's places, and memory that is free. */
@@ -112,12 +120,16 @@ function ownNeed(view: ScheduleView<RequestView>, { session }: RequestView, byte
 function canFit(view: ScheduleView<RequestView>, request: RequestView): boolean {
   const others = view.idleSessions.filter(({ name }) => name !== request.session);
   const evictable = others.reduce((sum, { bytes }) => sum + bytes, 0);
-  return ownNeed(view, request, request.memory.expectedBytes) <= view.freeBytes + evictable;
+  return ownNeed(view, request, request.memory.expectedBytes) <= view.freeBytes + prefixBytes(view) + evictable;
+}
+
+function prefixBytes({ prefixBytes: bytes = 0 }: ScheduleView<RequestView>): number {
+  return bytes;
 }
 
 /** Sessions to evict so that a request fits, the one that was used longest ago first; none where that is not enough. */
 function sessionsInTheWay(view: ScheduleView<RequestView>, request: RequestView, bytes: number): string[] {
-  let missing = ownNeed(view, request, bytes) - view.freeBytes;
+  let missing = ownNeed(view, request, bytes) - view.freeBytes - prefixBytes(view);
   const names: string[] = [];
   for (const session of view.idleSessions) {
     if (missing <= 0) return names;
@@ -154,14 +166,19 @@ export interface FailedAllocation {
  * Idle sessions to evict after an allocation has failed, the one that was used longest ago first; none where all of them
  * together do not make up for it.
  */
-export function sessionsToEvict(sessions: readonly IdleSession[], { requestedBytes, liveBytes, limitBytes }: FailedAllocation): readonly string[] {
-  const missingBytes = limitBytes === undefined ? requestedBytes : requestedBytes + liveBytes - limitBytes;
+export function sessionsToEvict(sessions: readonly IdleSession[], failed: FailedAllocation): readonly string[] {
+  const missing = missingBytes(failed);
   let freed = 0;
   for (const [index, { bytes }] of sessions.entries()) {
     freed += bytes;
-    if (freed >= missingBytes) return sessions.slice(0, index + 1).map(({ name }) => name);
+    if (freed >= missing) return sessions.slice(0, index + 1).map(({ name }) => name);
   }
   return [];
+}
+
+/** What has to come free so that an allocation which failed succeeds. */
+export function missingBytes({ requestedBytes, liveBytes, limitBytes }: FailedAllocation): number {
+  return limitBytes === undefined ? requestedBytes : requestedBytes + liveBytes - limitBytes;
 }
 
 function youngest<Request extends RequestView>(requests: readonly Request[]): Request | undefined {

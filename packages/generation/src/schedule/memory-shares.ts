@@ -1,7 +1,7 @@
 import type { OutOfMemoryError } from "@elastic-attention/core";
+import type { EngineContext } from "../engine-context.js";
 import type { ActiveRequest } from "../request/active-request.js";
-import type { SessionStore } from "../session/session-store.js";
-import { sessionsToEvict, whoGivesWay } from "./decide-step.js";
+import { missingBytes, sessionsToEvict, whoGivesWay } from "./decide-step.js";
 import type { RequestLists } from "./request-lists.js";
 import type { StepCounters } from "./step-counters.js";
 
@@ -9,20 +9,24 @@ import type { StepCounters } from "./step-counters.js";
 export class MemoryShares {
   constructor(
     private readonly requests: RequestLists,
-    private readonly sessions: SessionStore,
+    private readonly context: Pick<EngineContext, "sessions" | "prefixes">,
     private readonly counters: StepCounters,
   ) {}
 
   /**
-   * Somebody gives memory to a request that an allocation has failed for: idle sessions, others, or itself to others, until
-   * it can begin again.
+   * Somebody gives memory to a request that an allocation has failed for: cached prefixes, idle sessions, others, or itself to
+   * others, until it can begin again.
    *
    * @returns false when there is nothing to give: the request does not fit
    */
   giveTo(request: ActiveRequest, error: OutOfMemoryError): boolean {
-    const evict = sessionsToEvict(this.sessions.idleSessions, error);
-    for (const name of evict) this.sessions.close(name);
+    const { sessions, prefixes } = this.context;
+    if (prefixes.evict(missingBytes(error)) > 0) return true;
+    const evict = sessionsToEvict(sessions.idleSessions, error);
+    for (const name of evict) sessions.close(name);
     if (evict.length > 0) return true;
+    // What it takes for others on its way is the first to go.
+    if (request.state === "prefill" && request.prefix.stopLeaving()) return true;
     const { prefilling, decoding } = this.requests;
     const victim = whoGivesWay(request, [...new Set([request, ...prefilling, ...decoding])]);
     if (victim === undefined && request.startedAlone) return false;

@@ -1,5 +1,5 @@
 import type { Tokenizer } from "../tokenizer/tokenizer.js";
-import type { SessionState } from "./session-store.js";
+import type { SessionPlan, SessionState } from "./session-store.js";
 
 /** A prompt as a session sees it. */
 export interface PromptText {
@@ -17,11 +17,13 @@ export interface SessionPrompt {
   readonly routedTokens: number;
   /** What the last turn left, whose cache holds the beginning; undefined: all is read. */
   readonly held: SessionState | undefined;
+  /** The session's plan where no router of its turns has made it: all is read under it. */
+  readonly plan: SessionPlan | undefined;
 }
 
 /** A prompt that nothing is held of. */
 export function freshPrompt({ tokens }: PromptText): SessionPrompt {
-  return { tokens, routedTokens: tokens.length, held: undefined };
+  return { tokens, routedTokens: tokens.length, held: undefined, plan: undefined };
 }
 
 /**
@@ -31,7 +33,7 @@ export function freshPrompt({ tokens }: PromptText): SessionPrompt {
 export function continuedPrompt(prompt: PromptText, held: SessionState, tokenizer: Tokenizer): SessionPrompt | undefined {
   const rest = restOf(prompt, held, tokenizer);
   if (rest.length === 0) return undefined;
-  return { tokens: Int32Array.from([...held.cachedTokens, ...rest]), routedTokens: held.routedTokens, held };
+  return { tokens: Int32Array.from([...held.cachedTokens, ...rest]), routedTokens: held.routedTokens, held, plan: held.plan };
 }
 
 /** The same when the cache is gone: all is read again, under the same plan. */
@@ -40,8 +42,9 @@ export function withoutCache(prompt: SessionPrompt): SessionPrompt {
 }
 
 /** What is left to read, in parts: the router decides on the first, and the others follow its plan. */
-export function promptParts({ tokens, routedTokens, held }: SessionPrompt): Int32Array[] {
+export function promptParts({ tokens, routedTokens, held, plan }: SessionPrompt): Int32Array[] {
   if (held !== undefined) return [tokens.subarray(held.cachedTokens.length)];
+  if (plan !== undefined) return [tokens];
   return [tokens.subarray(0, routedTokens), tokens.subarray(routedTokens)].filter(({ length }) => length > 0);
 }
 

@@ -1,6 +1,14 @@
 import { InvalidRequestError } from "@elastic-attention/core";
 import type { SequenceCache } from "@elastic-attention/attention";
 import { giveBack } from "../give-back.js";
+import type { HeadModes } from "../prefix/cached-prefix.js";
+
+/** What a session's heads do, where it began with a cached prefix and its plan. */
+export interface SessionPlan {
+  readonly modes: HeadModes;
+  /** [layer][kvHead], as the prefix was routed. */
+  readonly assignment: readonly (readonly number[])[];
+}
 
 /** What a session's turns left behind. */
 export interface SessionState {
@@ -15,6 +23,8 @@ export interface SessionState {
   readonly text: string | undefined;
   /** How the first turn was routed: another mode, sparsity or decode policy cannot go on from here. */
   readonly routingKey: string;
+  /** Undefined where the first turn's router decided. */
+  readonly plan: SessionPlan | undefined;
   /** [layer][kvHead], as the first turn's prefill decided. */
   readonly assignment: readonly (readonly number[])[];
 }

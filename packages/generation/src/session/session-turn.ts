@@ -5,14 +5,20 @@ import type { GenerationRequest } from "../request/generation-request.js";
 import type { Tokenizer } from "../tokenizer/tokenizer.js";
 import { tokenizing } from "../tokenizer/tokenizing.js";
 import { continuedPrompt, freshPrompt, type PromptText, promptParts, type SessionPrompt, withoutCache } from "./session-prompt.js";
-import type { SessionState, SessionStore } from "./session-store.js";
+import type { SessionPlan, SessionState, SessionStore } from "./session-store.js";
 
 /** The settings that a session's turns must share to go on from each other. */
 type TurnSettings = Pick<GenerationRequest, "session" | "reroute" | "mode" | "sparsity" | "decode" | "router">;
 
+/** What a request's plan is made from besides its text; undefined for a router of the caller's own, which has no name. */
+export function routingKeyOf({ mode, sparsity, decode = "routed", router }: Omit<TurnSettings, "session" | "reroute">): string | undefined {
+  return router === undefined || typeof router === "string" ? JSON.stringify([mode, sparsity, decode, router]) : undefined;
+}
+
 /** One turn of a session, or a request without one: what it has to read, and what it leaves. */
 export class SessionTurn {
   #joined = false;
+  #goesOn = false;
   #prompt: SessionPrompt | undefined;
 
   constructor(
@@ -48,6 +54,7 @@ export class SessionTurn {
     } finally {
       if (prompt === undefined) giveBack(held?.cache);
     }
+    this.#goesOn = prompt !== undefined;
     this.#prompt = prompt ?? freshPrompt(this.text);
     return prompt?.held?.cache;
   }
@@ -55,6 +62,16 @@ export class SessionTurn {
   /** The cache is gone: all is read again, under the same plan. */
   loseCache(): void {
     if (this.#prompt !== undefined) this.#prompt = withoutCache(this.#prompt);
+  }
+
+  /** Whether it goes on from what the last turn left, also when that is gone meanwhile. */
+  get goesOn(): boolean {
+    return this.#goesOn;
+  }
+
+  /** What all is read under when the cache is gone and no router decides. */
+  get plan(): SessionPlan | undefined {
+    return this.#prompt?.plan;
   }
 
   /** What is left to read, in parts: the router decides on the first, and the others follow its plan. */
@@ -69,11 +86,11 @@ export class SessionTurn {
 
   /** The plan that the first turn was given, where this one goes on under it. */
   get heldAssignment(): SessionState["assignment"] | undefined {
-    return this.#prompt?.held?.assignment;
+    return this.#prompt?.held?.assignment ?? this.#prompt?.plan?.assignment;
   }
 
   /** What the next turn can go on from; undefined without a session, and for an answer that is being computed again. */
-  stateAfter(answer: Answer, cache: SequenceCache, assignment: SessionState["assignment"]): SessionState | undefined {
+  stateAfter(answer: Answer, cache: SequenceCache, assignment: SessionState["assignment"], plan = this.plan): SessionState | undefined {
     if (this.settings.session === undefined || !answer.isCaughtUp) return undefined;
     const { text } = this.text;
     const { tokens, routedTokens } = this.#prompt!;
@@ -85,6 +102,7 @@ export class SessionTurn {
       pendingTokens,
       text: text === undefined ? undefined : text + answer.rawText,
       routingKey: this.#routingKey,
+      plan,
       assignment,
     };
   }
@@ -95,8 +113,7 @@ export class SessionTurn {
   }
 
   get #routingKey(): string {
-    const { mode, sparsity, decode = "routed", router } = this.settings;
     // A router of the caller's own is another one every time, as far as anybody can tell.
-    return JSON.stringify([mode, sparsity, decode, router === undefined || typeof router === "string" ? router : Math.random()]);
+    return routingKeyOf(this.settings) ?? String(Math.random());
   }
 }

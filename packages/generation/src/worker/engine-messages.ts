@@ -23,7 +23,7 @@ export interface WorkerSettings extends EngineSettings {
 }
 
 /** A request without what cannot leave the thread. */
-export type WorkerRequest = Omit<GenerationRequest, "signal" | "router"> & { readonly router?: string };
+export type WorkerRequest = Omit<GenerationRequest, "signal" | "router" | "onAccepted"> & { readonly router?: string };
 
 /** Events of a request that are sent before any of them was read. */
 export const mostSentEvents = 32;
@@ -40,13 +40,19 @@ export type ToWorker =
 /** What has one answer: a message of its own, or "end". */
 export type Question =
   | { readonly type: "tokenize"; readonly id: number; readonly input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate"> }
+  | { readonly type: "render"; readonly id: number; readonly input: Required<Pick<GenerationRequest, "messages">> & Pick<GenerationRequest, "chatTemplate"> }
+  | { readonly type: "pieces" | "detokenize"; readonly id: number; readonly tokens: Int32Array }
   | { readonly type: "close-session"; readonly id: number; readonly name: string }
+  | { readonly type: "clear-prefix-cache"; readonly id: number }
   | { readonly type: "report"; readonly id: number };
 
 /** Messages from the worker that belong to a call. */
 export type CallMessage =
+  | { readonly type: "accepted"; readonly id: number; readonly promptTokens: number }
   | { readonly type: "event"; readonly id: number; readonly event: GenerationEvent }
   | { readonly type: "tokens"; readonly id: number; readonly tokens: Int32Array }
+  | { readonly type: "text"; readonly id: number; readonly text: string }
+  | { readonly type: "pieces"; readonly id: number; readonly pieces: readonly string[] }
   | { readonly type: "report"; readonly id: number; readonly report: EngineReport }
   | { readonly type: "end"; readonly id: number; readonly error?: ErrorRecord };
 

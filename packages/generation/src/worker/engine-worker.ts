@@ -28,8 +28,9 @@ async function generate(engine: LocalEngine, { id, request }: Extract<ToWorker, 
   const controller = new AbortController();
   const credits = new EventCredits(mostSentEvents);
   running.set(id, { controller, credits });
+  const onAccepted = (promptTokens: number) => send({ type: "accepted", id, promptTokens });
   try {
-    for await (const event of engine.generate({ ...request, signal: controller.signal })) {
+    for await (const event of engine.generate({ ...request, signal: controller.signal, onAccepted })) {
       // A reader that does not read is not sent more: the engine then waits for it.
       await credits.take();
       send({ type: "event", id, event });
@@ -45,8 +46,17 @@ async function answer(engine: LocalEngine, question: Question): Promise<CallMess
   switch (type) {
     case "tokenize":
       return { type: "tokens", id, tokens: await engine.tokenize(question.input) };
+    case "render":
+      return { type: "text", id, text: await engine.render(question.input) };
+    case "pieces":
+      return { type: "pieces", id, pieces: await engine.pieces(question.tokens) };
+    case "detokenize":
+      return { type: "text", id, text: await engine.detokenize(question.tokens) };
     case "close-session":
       await engine.closeSession(question.name);
+      return { type: "end", id };
+    case "clear-prefix-cache":
+      await engine.clearPrefixCache();
       return { type: "end", id };
     case "report":
       return { type: "report", id, report: await engine.report() };

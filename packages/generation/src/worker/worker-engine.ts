@@ -2,7 +2,7 @@ import { DisposedError, EngineWorkerError, InvalidRequestError } from "@elastic-
 import type { Engine, EngineReport, ModelDescription } from "../engine.js";
 import { EventQueue } from "../request/event-queue.js";
 import type { GenerationEvent, GenerationRequest } from "../request/generation-request.js";
-import { emptyReport } from "../request/routing-report.js";
+import { abortedEvents } from "../request/routing-report.js";
 import { type CallMessage, mostSentEvents, type Question, type WorkerSettings } from "./engine-messages.js";
 import { errorOfWorker } from "./error-of-worker.js";
 import { type LoadOptions, WorkerThread } from "./worker-thread.js";
@@ -43,13 +43,13 @@ export class WorkerEngine implements Engine {
 
   async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
     this.#requireAlive();
-    const { signal, router, ...shared } = request;
+    const { signal, router, onAccepted, ...shared } = request;
     if (router !== undefined && typeof router !== "string") {
       throw new InvalidRequestError("A router cannot cross threads.", "Use LocalEngine, the name of a registered router, or mode and sparsity.");
     }
     const rest = router === undefined ? shared : { ...shared, router };
     if (signal?.aborted) {
-      yield { type: "finish", reason: "aborted", text: "", report: emptyReport() };
+      yield* abortedEvents(request);
       return;
     }
     const thread = await this.#open();
@@ -63,6 +63,7 @@ export class WorkerEngine implements Engine {
     let isOver = false;
     const receive = (message: CallMessage) => {
       if (message.type === "event") return events.push(message.event);
+      if (message.type === "accepted") return onAccepted?.(message.promptTokens);
       isOver = true;
       if (message.type === "end" && message.error !== undefined) events.fail(errorOfWorker(message.error));
       else events.end();
@@ -82,19 +83,31 @@ export class WorkerEngine implements Engine {
   }
 
   async tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array> {
-    const answer = await this.#ask((id) => ({ type: "tokenize", id, input }));
-    if (answer.type !== "tokens") throw new EngineWorkerError(`The engine answered a text with "${answer.type}".`);
-    return answer.tokens;
+    return (await this.#ask("tokens", (id) => ({ type: "tokenize", id, input }))).tokens;
+  }
+
+  async render(input: Required<Pick<GenerationRequest, "messages">> & Pick<GenerationRequest, "chatTemplate">): Promise<string> {
+    return (await this.#ask("text", (id) => ({ type: "render", id, input }))).text;
+  }
+
+  async pieces(tokens: Int32Array): Promise<readonly string[]> {
+    return (await this.#ask("pieces", (id) => ({ type: "pieces", id, tokens }))).pieces;
+  }
+
+  async detokenize(tokens: Int32Array): Promise<string> {
+    return (await this.#ask("text", (id) => ({ type: "detokenize", id, tokens }))).text;
   }
 
   async closeSession(name: string): Promise<void> {
-    await this.#ask((id) => ({ type: "close-session", id, name }));
+    await this.#ask("end", (id) => ({ type: "close-session", id, name }));
+  }
+
+  async clearPrefixCache(): Promise<void> {
+    await this.#ask("end", (id) => ({ type: "clear-prefix-cache", id }));
   }
 
   async report(): Promise<EngineReport> {
-    const answer = await this.#ask((id) => ({ type: "report", id }));
-    if (answer.type !== "report") throw new EngineWorkerError(`The engine answered a question with "${answer.type}".`);
-    return answer.report;
+    return (await this.#ask("report", (id) => ({ type: "report", id }))).report;
   }
 
   /** Running requests fail with DisposedError; resolves when the thread has ended. */
@@ -130,17 +143,19 @@ export class WorkerEngine implements Engine {
   }
 
   /** One message and its one answer. */
-  async #ask(question: (id: number) => Question): Promise<CallMessage> {
+  async #ask<Type extends CallMessage["type"]>(expected: Type, question: (id: number) => Question): Promise<Extract<CallMessage, { type: Type }>> {
     const thread = await this.#open();
     let id: number | undefined;
     try {
-      return await new Promise<CallMessage>((resolve, reject) => {
+      const answer = await new Promise<CallMessage>((resolve, reject) => {
         const receive = (message: CallMessage) => {
           if (message.type === "end" && message.error !== undefined) reject(errorOfWorker(message.error));
           else resolve(message);
         };
         id = thread.open(question, { receive, fail: reject });
       });
+      if (answer.type !== expected) throw new EngineWorkerError(`The engine answered with "${answer.type}" where "${expected}" was asked for.`);
+      return answer as Extract<CallMessage, { type: Type }>;
     } finally {
       if (id !== undefined) thread.close(id);
     }

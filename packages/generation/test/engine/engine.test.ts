@@ -181,7 +181,7 @@ test("a disposed engine refuses requests and fails running ones", async () => {
   await engine[Symbol.asyncDispose]();
   await expect((async () => { for await (const _event of running); })()).rejects.toMatchObject({ code: "DISPOSED" });
   await expect(events(engine, { prompt: "a" })).rejects.toMatchObject({ code: "DISPOSED" });
-  for (const question of [() => engine.report(), () => engine.tokenize({ prompt: "a" }), () => engine.closeSession("talk")]) {
+  for (const question of [() => engine.report(), () => engine.tokenize({ prompt: "a" }), () => engine.pieces(new Int32Array(1)), () => engine.closeSession("talk")]) {
     await expect(question()).rejects.toMatchObject({ code: "DISPOSED", message: expect.stringMatching(/^The engine/) as string });
   }
 });
@@ -189,4 +189,36 @@ test("a disposed engine refuses requests and fails running ones", async () => {
 test("a folder without a model says what is missing", async () => {
   await expect(LocalEngine.load({ path: "/nonexistent", backend: "reference" })).rejects.toThrow(/nonexistent/);
   await expect(LocalEngine.load({ path: "/nonexistent", backend: "quantum" })).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" });
+});
+
+test("gives a conversation as its template writes it, and tokens as text, special ones as they are written", async () => {
+  using folder = writeTinyModel();
+  await using engine = await LocalEngine.load({ path: folder.path, backend: "reference" });
+  const messages = [{ role: "user", content: "Hello there" }];
+  const text = await engine.render({ messages });
+  expect(text).toContain("Hello there");
+  const tokens = await engine.tokenize({ messages });
+  expect(await engine.detokenize(tokens)).toBe(text);
+  expect((await engine.pieces(tokens)).length).toBe(tokens.length);
+  await expect(engine.render({ messages: [] })).rejects.toThrow(/at least one message/);
+});
+
+test("a prompt that is too long is refused with both counts, and so is an answer that does not fit", async () => {
+  using folder = writeTinyModel({ contextLength: 32 });
+  await using engine = await LocalEngine.load({ path: folder.path, backend: "reference" });
+  const tokens = new Int32Array(40).fill(300);
+  await expect(events(engine, { tokens })).rejects.toMatchObject({ name: "ContextLengthError", promptTokens: 40, contextLength: 32 });
+  await expect(events(engine, { tokens: tokens.slice(8, 30), maxNewTokens: 20 })).rejects.toMatchObject({ promptTokens: 22, newTokens: 20, contextLength: 32 });
+});
+
+test("tells when a request has been checked, before anything is computed, and never of one that is refused", async () => {
+  using folder = writeTinyModel();
+  await using engine = await LocalEngine.load({ path: folder.path, backend: "reference" });
+  const told: unknown[] = [];
+  const request = { prompt: "Hello", maxNewTokens: 2, onAccepted: (promptTokens: number) => told.push(promptTokens) };
+  for await (const event of engine.generate(request)) told.push(event.type);
+  expect(told.slice(0, 2)).toEqual([(await engine.tokenize({ prompt: "Hello" })).length, "progress"]);
+  told.length = 0;
+  await expect(events(engine, { ...request, sparsity: 7 })).rejects.toThrow(/sparsity/);
+  expect(told).toEqual([]);
 });

@@ -31,7 +31,7 @@ export function checkImportArrows(workspace: Workspace): Violation[] {
 function problem(
   owner: WorkspacePackage,
   file: string,
-  { specifier }: ImportedModule,
+  { specifier, isTypeOnly }: ImportedModule,
   manifests: ReadonlyMap<string, Manifest>,
 ): string | undefined {
   if (specifier.startsWith(".")) {
@@ -51,7 +51,8 @@ function problem(
   return (
     arrowProblem(owner, name, side) ??
     subpathProblem(manifest, rest.join("/")) ??
-    declarationProblem(owner, packageName, side)
+    // A program may load a package where it is installed, and knows its types while it is built.
+    declarationProblem(owner, packageName, isTypeOnly && owner.area === "apps" ? "test" : side)
   );
 }
 

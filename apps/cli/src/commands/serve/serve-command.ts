@@ -1,0 +1,43 @@
+import { byteSize, flag, optionSchema, type OptionValues, realNumber, repeated, text, wholeNumber } from "@elastic-attention/core";
+import { decodeOption } from "../../options/generation-options.js";
+import { modelOptions } from "../../options/model-options.js";
+import { routingOptions } from "../../options/routing-options.js";
+import { defineCommand } from "../../program/command-definition.js";
+
+const file = text("a file");
+const count = { type: wholeNumber({ minimum: 1 }), placeholder: "n" } as const;
+const seconds = { type: realNumber({ above: 0 }), placeholder: "seconds" } as const;
+
+const serveOptions = optionSchema({
+  ...modelOptions,
+  ...routingOptions,
+  decode: decodeOption,
+  host: { type: text("an address"), placeholder: "address", description: "address to listen on; 0.0.0.0 is every network", default: "127.0.0.1" },
+  port: { type: wholeNumber({ minimum: 0, maximum: 65_535 }), short: "p", placeholder: "n", description: "port to listen on; 0 takes a free one", default: 8080 },
+  name: { type: text("a name"), placeholder: "name", description: "what clients call the model", otherwise: "its own name" },
+  apiKeyFile: { type: file, placeholder: "file", description: "API keys, one a line, of which every request has to bring one", otherwise: "the variable ELASTIC_ATTENTION_API_KEYS" },
+  corsOrigin: { type: repeated(text("an origin")), placeholder: "origin", description: "origin whose pages may ask; * is all of them" },
+  tlsKey: { type: file, placeholder: "file", description: "private key, PEM", needs: ["tlsCert"] },
+  tlsCert: { type: file, placeholder: "file", description: "certificate, PEM", needs: ["tlsKey"] },
+  maxRunning: { ...count, description: "requests that decode together", default: 64 },
+  maxQueue: { type: wholeNumber({ minimum: 0 }), placeholder: "n", description: "requests that may wait; beyond them 429", default: 256 },
+  maxPromptTokens: { ...count, description: "longest prompt", otherwise: "the model's context" },
+  maxAnswerTokens: { ...count, description: "longest answer", otherwise: "the model's context" },
+  maxBody: { type: byteSize, placeholder: "size", description: "largest body of a request", default: 32 * 1024 ** 2 },
+  requestTimeout: { ...seconds, description: "how long a client may take to send a request", default: 60 },
+  drainTimeout: { ...seconds, description: "how long running answers may take after Ctrl-C or SIGTERM", default: 30 },
+  logPrompts: { type: flag, description: "log the bodies of requests besides" },
+});
+
+export type ServeOptions = OptionValues<typeof serveOptions>;
+
+/** The command that answers over HTTP. */
+export const serveCommand = defineCommand({
+  syntax: "serve [model]",
+  description: "answer over HTTP as OpenAI's and Anthropic's APIs do; needs @elastic-attention/server beside this package",
+  options: serveOptions,
+  notes: `Routes: /v1/chat/completions, /v1/completions, /v1/models, /tokenize, /health, /ready, /metrics, /docs and more. A line of JSON a
+request goes to standard output. The first Ctrl-C or SIGTERM lets running answers end, the second one ends the process. --mode,
+--sparsity and --decode hold for requests that say nothing of them.`,
+  load: async () => (await import("./serve.js")).serve,
+});

@@ -1,0 +1,180 @@
+import { ContextLengthError } from "@elastic-attention/core";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Engine, GenerationEvent, GenerationRequest } from "@elastic-attention/generation";
+import { ApiError } from "../errors/api-error.js";
+import type { ServerContext } from "../server-context.js";
+import type { AnswerEvent, FinishReason } from "./answer-event.js";
+import { AnswerText, type AnswerTextOptions } from "./answer-text.js";
+
+/** What is asked of the engine, and how the answer's text is taken apart. */
+export interface AnswerOrder {
+  readonly generation: GenerationRequest;
+  readonly text: AnswerTextOptions;
+}
+
+type EngineFinish = Extract<GenerationEvent, { type: "finish" }>;
+type EngineToken = Extract<GenerationEvent, { type: "token" }>;
+
+/**
+ * A request that the engine has taken. Its events have to be read to the end; a client that goes away ends them.
+ */
+export class RunningAnswer {
+  readonly #begun = performance.now();
+  readonly #texts = new Map<number, AnswerText>();
+  readonly #reasoningTokens = new Map<number, number>();
+  #firstToken: number | undefined;
+  #tokens = 0;
+
+  private constructor(
+    private readonly context: ServerContext,
+    private readonly order: AnswerOrder,
+    private readonly markers: ReadonlyMap<number, string>,
+    private readonly log: AnswerLog,
+  ) {}
+
+  /**
+   * Gives a request to the engine and waits until it was checked.
+   *
+   * @param signal aborted when the client goes away
+   * @throws ApiError 429 where there is no room, 503 while the server stops; the errors of `Engine.generate` for what is wrong with the request
+   */
+  static async start(context: ServerContext, order: AnswerOrder, signal: AbortSignal, log: AnswerLog): Promise<AsyncGenerator<AnswerEvent, void, undefined>> {
+    if (context.isDraining) throw new ApiError("The server is stopping.", { status: 503, type: "server_error", code: "draining", retryAfterSeconds: 5 });
+    const leave = context.gate.enter();
+    try {
+      const markers = await context.markers.tokens();
+      const answer = new RunningAnswer(context, order, markers, log);
+      const { maximumPromptTokens } = context.options;
+      const events = await accepted(context.engine, { ...order.generation, signal }, (promptTokens) => {
+        if (maximumPromptTokens === undefined || promptTokens <= maximumPromptTokens) return;
+        throw new ContextLengthError(`The prompt has ${promptTokens} tokens; this server takes at most ${maximumPromptTokens}.`, "Shorten the prompt.", promptTokens, maximumPromptTokens);
+      });
+      return answer.#read(events, leave);
+    } catch (error) {
+      leave();
+      context.health.failed(error);
+      throw error;
+    }
+  }
+
+  async *#read(events: AsyncIterator<GenerationEvent>, leave: () => void): AsyncGenerator<AnswerEvent, void, undefined> {
+    try {
+      for (let next = await events.next(); next.done !== true; next = await events.next()) yield* this.#translate(next.value);
+      this.context.health.succeeded();
+    } catch (error) {
+      this.context.health.failed(error);
+      throw error;
+    } finally {
+      leave();
+      await events.return?.(undefined);
+    }
+  }
+
+  *#translate(event: GenerationEvent): Generator<AnswerEvent, void, undefined> {
+    if (event.type === "progress") {
+      const { promptTokens, layersDone, layersTotal } = event;
+      yield { type: "progress", promptTokens, processedTokens: Math.floor((promptTokens * layersDone) / layersTotal), cachedTokens: 0, milliseconds: this.#elapsed };
+    } else if (event.type === "token") yield* this.#token(event);
+    else yield* this.#finish(event);
+  }
+
+  *#token(event: EngineToken): Generator<AnswerEvent, void, undefined> {
+    this.#tokens += 1;
+    if (this.#firstToken === undefined) {
+      this.#firstToken = performance.now();
+      this.context.metrics.firstToken(this.#elapsed / 1000);
+    }
+    const answer = 0;
+    const text = this.#textOf(answer);
+    if (text.isReasoning) this.#reasoningTokens.set(answer, (this.#reasoningTokens.get(answer) ?? 0) + 1);
+    const marker = this.markers.get(event.id);
+    const isLeftOut = marker !== undefined && !event.text.includes(marker);
+    for (const part of text.push(isLeftOut ? marker + event.text : event.text)) yield { ...part, answer };
+  }
+
+  *#finish({ reason: ended, report }: EngineFinish): Generator<AnswerEvent, void, undefined> {
+    const answer = 0;
+    const text = this.#textOf(answer);
+    for (const part of text.end()) yield { ...part, answer };
+    const reason = finishReason(ended, text.hasCalls);
+    const decodeSeconds = this.#firstToken === undefined ? 0 : (performance.now() - this.#firstToken) / 1000;
+    this.context.metrics.finished(reason, report, report.newTokens, this.#elapsed / 1000, decodeSeconds);
+    this.log.answer = {
+      finish: reason,
+      prompt_tokens: report.promptTokens,
+      cached_tokens: report.reusedTokens,
+      completion_tokens: this.#tokens,
+      msr: rounded(report.modelSparsity),
+      esr: rounded(report.effectiveSparsity),
+      key_value_bytes: report.keyValueBytes,
+      ...(this.#firstToken === undefined ? {} : { first_token_ms: Math.round(this.#firstToken - this.#begun) }),
+    };
+    yield { type: "finish", answer, reason, report, reasoningTokens: this.#reasoningTokens.get(answer) ?? 0 };
+  }
+
+  #textOf(answer: number): AnswerText {
+    const text = this.#texts.get(answer) ?? new AnswerText(this.order.text);
+    this.#texts.set(answer, text);
+    return text;
+  }
+
+  get #elapsed(): number {
+    return performance.now() - this.#begun;
+  }
+}
+
+/** What the line of a request says of its answer. */
+export interface AnswerLog {
+  answer?: Readonly<Record<string, unknown>>;
+}
+
+/** Aborted when the client closes its connection before the reply has been sent. */
+export function clientGone(request: FastifyRequest, reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  const closed = () => {
+    if (!reply.raw.writableFinished) controller.abort(new Error("The client has gone."));
+  };
+  reply.raw.once("close", closed);
+  if (request.raw.destroyed && reply.raw.destroyed) closed();
+  return controller.signal;
+}
+
+/** The events of a request, as soon as the engine has checked it. @throws what the engine refuses it with */
+async function accepted(engine: Engine, request: GenerationRequest, check: (promptTokens: number) => void): Promise<AsyncIterator<GenerationEvent>> {
+  let accept!: (promptTokens: number | undefined) => void;
+  const isAccepted = new Promise<number | undefined>((resolve) => (accept = resolve));
+  const refusal = new AbortController();
+  const signal = AbortSignal.any([...(request.signal === undefined ? [] : [request.signal]), refusal.signal]);
+  const events = engine.generate({ ...request, signal, onAccepted: accept })[Symbol.asyncIterator]();
+  const first = events.next();
+  // It is read below; until then its failure is nobody's.
+  first.catch(() => {});
+  // A request that was aborted meanwhile is never accepted.
+  first.then(() => accept(undefined), () => {});
+  const promptTokens = await Promise.race([isAccepted, first.then(() => isAccepted)]);
+  try {
+    if (promptTokens !== undefined) check(promptTokens);
+  } catch (error) {
+    refusal.abort();
+    await events.return?.();
+    throw error;
+  }
+  let pending: Promise<IteratorResult<GenerationEvent>> | undefined = first;
+  return {
+    next: () => {
+      const next = pending ?? events.next();
+      pending = undefined;
+      return next;
+    },
+    return: async () => (await events.return?.()) ?? { done: true, value: undefined },
+  };
+}
+
+function finishReason(reason: EngineFinish["reason"], hasCalls: boolean): FinishReason {
+  if (reason === "aborted" || reason === "length") return reason;
+  return hasCalls ? "tool_calls" : "stop";
+}
+
+function rounded(share: number): number {
+  return Math.round(share * 1000) / 1000;
+}

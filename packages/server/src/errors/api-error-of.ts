@@ -1,0 +1,45 @@
+import {
+  ContextLengthError,
+  DeviceError,
+  DisposedError,
+  ElasticAttentionError,
+  EngineWorkerError,
+  InvalidRequestError,
+  OutOfMemoryError,
+  TokenizerError,
+} from "@elastic-attention/core";
+import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
+import { ApiError } from "./api-error.js";
+
+/** What a client is told of anything that was thrown; only errors that were made on purpose give their message away. */
+export function apiErrorOf(error: unknown): ApiError {
+  if (ApiError.isInstance(error)) return error;
+  if (hasZodFastifySchemaValidationErrors(error)) return validationError(error.validation);
+  if (ContextLengthError.isInstance(error)) {
+    return new ApiError(error.message, { status: 400, type: "invalid_request_error", code: "context_length_exceeded", param: "messages" }, error);
+  }
+  if (InvalidRequestError.isInstance(error) || TokenizerError.isInstance(error)) {
+    return new ApiError(error.message, { status: 400, type: "invalid_request_error" }, error);
+  }
+  if (OutOfMemoryError.isInstance(error)) {
+    return new ApiError(error.message, { status: 400, type: "invalid_request_error", code: "insufficient_memory" }, error);
+  }
+  if (EngineWorkerError.isInstance(error) || DeviceError.isInstance(error) || DisposedError.isInstance(error)) {
+    return new ApiError(error.message, { status: 503, type: "server_error", code: "engine_unavailable", retryAfterSeconds: 5 }, error);
+  }
+  if (ElasticAttentionError.isInstance(error)) return new ApiError(error.message, { status: 500, type: "server_error", code: error.code }, error);
+  return errorOfFastify(error) ?? new ApiError("The server failed; its log says how.", { status: 500, type: "server_error" }, error);
+}
+
+function validationError(issues: readonly { readonly instancePath: string; readonly message?: string | undefined }[]): ApiError {
+  const { instancePath, message = "is not valid" } = issues[0]!;
+  const param = instancePath.replace(/^\//, "").replaceAll("/", ".");
+  return ApiError.invalid(param, param === "" ? `The body: ${message}` : `${param}: ${message}`);
+}
+
+/** Bodies that are too large, of another type or no JSON; routes that do not exist. */
+function errorOfFastify(error: unknown): ApiError | undefined {
+  const { statusCode, code, message } = error as { statusCode?: unknown; code?: unknown; message?: unknown };
+  if (typeof statusCode !== "number" || statusCode < 400 || statusCode > 499) return undefined;
+  return new ApiError(String(message), { status: statusCode, type: "invalid_request_error", ...(typeof code === "string" ? { code } : {}) }, error);
+}

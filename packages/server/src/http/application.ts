@@ -1,0 +1,77 @@
+import { randomUUID } from "node:crypto";
+import cors from "@fastify/cors";
+import fastify, { LogController, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from "fastify";
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import { ApiError } from "../errors/api-error.js";
+import { apiErrorOf } from "../errors/api-error-of.js";
+import { errorBody } from "../errors/error-body.js";
+import type { ServerContext } from "../server-context.js";
+import type { App } from "./app.js";
+import { ignoredFields, ignoredHeader } from "./ignored-fields.js";
+import { readJsonBodies } from "./json-body.js";
+import { logRequests } from "./request-log.js";
+
+/** A web application with its limits, keys and errors, and without routes. */
+export async function createApplication(context: ServerContext): Promise<App> {
+  const { options } = context;
+  const app = createFastify(context).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.decorateRequest("answerLog");
+  app.decorateRequest("givenBody");
+  readJsonBodies(app);
+  if (options.corsOrigins.length > 0) {
+    const origin = options.corsOrigins.includes("*") ? "*" : [...options.corsOrigins];
+    await app.register(cors, { origin, exposedHeaders: ["x-request-id", "x-elastic-ignored", "retry-after"] });
+  }
+  app.addHook("onRequest", async (request, reply) => {
+    request.answerLog = {};
+    reply.header("x-request-id", request.id);
+    const { isOpen, generates } = request.routeOptions.config;
+    if (isOpen !== true) context.keys.require(request);
+    // Before the body is read: whoever is refused is told at once.
+    if (generates === true) context.gate.requireRoom();
+  });
+  app.addHook("preValidation", async (request) => {
+    request.givenBody = request.body;
+  });
+  app.addHook("preHandler", async (request, reply) => {
+    const ignored = ignoredFields(request.givenBody, request.body);
+    request.givenBody = undefined;
+    if (ignored.length > 0) reply.header("x-elastic-ignored", ignoredHeader(ignored));
+  });
+  app.setErrorHandler((error, request, reply) => sendError(context, error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const error = new ApiError(`There is no ${request.method} ${request.url.split("?")[0]!.slice(0, 200)}.`, { status: 404, type: "invalid_request_error", code: "not_found" });
+    return sendError(context, error, request, reply);
+  });
+  logRequests(app, context);
+  return app;
+}
+
+function createFastify({ options }: ServerContext) {
+  const { bodyLimitBytes, requestTimeoutMilliseconds, idleTimeoutMilliseconds, logger, tls } = options;
+  const settings: FastifyServerOptions = {
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: requestTimeoutMilliseconds,
+    keepAliveTimeout: idleTimeoutMilliseconds,
+    // Running answers end; connections without one are closed.
+    forceCloseConnections: "idle",
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "id" }),
+    genReqId: () => randomUUID(),
+    ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
+  };
+  const timeouts = { headersTimeout: requestTimeoutMilliseconds, connectionsCheckingInterval: Math.min(5000, requestTimeoutMilliseconds) };
+  const instance = tls === undefined ? fastify({ ...settings, http: timeouts }) : fastify({ ...settings, https: { ...timeouts, ...tls } } as FastifyServerOptions);
+  return instance;
+}
+
+function sendError(context: ServerContext, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const error = apiErrorOf(thrown);
+  const { status, retryAfterSeconds } = error.details;
+  context.metrics.rejected(status);
+  if (status >= 500) request.log.error({ err: thrown }, "a request failed");
+  if (retryAfterSeconds !== undefined) reply.header("retry-after", String(retryAfterSeconds));
+  request.answerLog = { answer: { ...request.answerLog?.answer, error: error.message.split("\n")[0] } };
+  return reply.code(status).type("application/json; charset=utf-8").send(errorBody(request.url, error));
+}

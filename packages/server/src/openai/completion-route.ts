@@ -1,0 +1,79 @@
+import { routingOf } from "../answer/elastic-settings.js";
+import { mergeAnswers } from "../answer/merge-answers.js";
+import { clientGone, RunningAnswer } from "../answer/running-answer.js";
+import { streamAnswer } from "../answer/answer-writer.js";
+import type { AnswerEvent } from "../answer/answer-event.js";
+import { ApiError } from "../errors/api-error.js";
+import type { App } from "../http/app.js";
+import { sendDelayedJson } from "../http/delayed-json.js";
+import type { ServerContext } from "../server-context.js";
+import { collectCompletion, CompletionWriter, type PromptEvent } from "./completion.js";
+import { type CompletionBody, completionSchema, promptsOf } from "./completion-schema.js";
+import { requireModel } from "./require-model.js";
+import { cannotHonour, samplingOf } from "./sampling-fields.js";
+
+/** POST /v1/completions. */
+export function completionRoute(app: App, context: ServerContext): void {
+  app.post(
+    "/v1/completions",
+    { schema: { body: completionSchema, tags: ["OpenAI"], summary: "Continue a text" }, config: { generates: true } },
+    async (request, reply) => {
+      const { body } = request;
+      requireModel(context, body.model);
+      refuseUnsupported(body);
+      const controller = new AbortController();
+      const abort = () => controller.abort();
+      const signal = AbortSignal.any([clientGone(request, reply), controller.signal]);
+      const settings = { ...samplingOf(body, context.options), ...routingOf(body.elastic, request.headers, context.options.routing) };
+      const prompts = promptsOf(body.prompt);
+      if (prompts.length > 1 && settings.session !== undefined) throw ApiError.invalid("elastic.session", "elastic.session: a session has one prompt at a time.");
+      const text = { tools: new Set<string>(), opensThinking: false, splitsThoughts: false };
+      context.gate.requireRoom(prompts.length);
+      const echo = body.echo === true ? await textsOf(context, prompts) : undefined;
+      const started = await startAll(abort, prompts.map((prompt) => () => RunningAnswer.start(context, { generation: { ...settings, ...prompt }, text }, signal, request.answerLog)));
+      const events = mergeAnswers(started, abort);
+      const head = { id: `cmpl-${request.id}`, created: Math.floor(Date.now() / 1000), model: context.modelId };
+      const options = {
+        answers: 1,
+        echo,
+        includesUsage: body.stream_options?.include_usage === true,
+        returnsProgress: body.return_progress === true,
+      };
+      if (body.stream !== true) return sendDelayedJson(reply, collectCompletion(head, events, options), context.options);
+      let current = 0;
+      const writer = new CompletionWriter(head, options, () => current);
+      return streamAnswer(context, reply, unwrapped(events, (prompt) => (current = prompt)), writer);
+    },
+  );
+}
+
+/** All or none: where one is refused the others end. */
+async function startAll(abort: () => void, starts: readonly (() => Promise<AsyncGenerator<AnswerEvent, void, undefined>>)[]): Promise<AsyncGenerator<AnswerEvent, void, undefined>[]> {
+  const started: AsyncGenerator<AnswerEvent, void, undefined>[] = [];
+  try {
+    for (const start of starts) started.push(await start());
+    return started;
+  } catch (error) {
+    abort();
+    // Read to their ends, which give their places back.
+    for (const events of started) for await (const _event of events);
+    throw error;
+  }
+}
+
+async function* unwrapped(events: AsyncIterable<PromptEvent>, see: (prompt: number) => void): AsyncGenerator<AnswerEvent, void, undefined> {
+  for await (const { prompt, event } of events) {
+    see(prompt);
+    yield event;
+  }
+}
+
+async function textsOf({ engine }: ServerContext, prompts: ReturnType<typeof promptsOf>): Promise<string[]> {
+  return Promise.all(prompts.map(async (given) => ("prompt" in given ? given.prompt : engine.detokenize(Int32Array.from(given.tokens)))));
+}
+
+function refuseUnsupported({ suffix, best_of: bestOf, logprobs, n }: CompletionBody): void {
+  if (suffix != null && suffix !== "") throw cannotHonour("suffix", "text is only continued, not filled in");
+  if (bestOf != null && bestOf !== (n ?? 1)) throw cannotHonour("best_of");
+  if (logprobs != null) throw cannotHonour("logprobs");
+}

@@ -1,0 +1,84 @@
+import type { AnswerEnd, AnswerEvent } from "../answer/answer-event.js";
+import type { AnswerWriter, StreamedEvent } from "../answer/answer-writer.js";
+import { openAiUsage, usageOf } from "../answer/usage.js";
+import { type AnswerHead, figuresOf, openAiReason, progressOf } from "./chat/chat-completion.js";
+
+/** An event of one of the prompts of a request. */
+export interface PromptEvent {
+  readonly prompt: number;
+  readonly event: AnswerEvent;
+}
+
+export interface CompletionOptions {
+  /** Answers of each prompt. */
+  readonly answers: number;
+  /** The texts in front of the answers; undefined: they are not wanted. */
+  readonly echo?: readonly string[] | undefined;
+  readonly includesUsage: boolean;
+  readonly returnsProgress: boolean;
+}
+
+/** The answers of some prompts, whole. */
+export async function collectCompletion({ id, created, model }: AnswerHead, events: AsyncIterable<PromptEvent>, { answers, echo }: CompletionOptions): Promise<object> {
+  const texts = new Map<number, string>();
+  const ends: { readonly index: number; readonly end: AnswerEnd }[] = [];
+  for await (const { prompt, event } of events) {
+    if (event.type === "progress" || event.type === "tool-call") continue;
+    const index = prompt * answers + event.answer;
+    if (event.type === "finish") ends.push({ index, end: event });
+    else texts.set(index, (texts.get(index) ?? echo?.[prompt] ?? "") + event.text);
+  }
+  const choices = ends.toSorted((a, b) => a.index - b.index).map(({ index, end }) => ({
+    index,
+    text: texts.get(index) ?? echo?.[Math.floor(index / answers)] ?? "",
+    logprobs: null,
+    finish_reason: openAiReason(end),
+  }));
+  const all = ends.map(({ end }) => end);
+  return { id, object: "text_completion", created, model, choices, usage: openAiUsage(usageOf(all)), ...figuresOf(all) };
+}
+
+/** Writes the answers of some prompts as chunks. */
+export class CompletionWriter implements AnswerWriter {
+  readonly #ends: AnswerEnd[] = [];
+
+  constructor(
+    private readonly head: AnswerHead,
+    private readonly options: CompletionOptions,
+    /** Which of the prompts is written. */
+    private readonly prompt: () => number,
+  ) {}
+
+  *begin(): Iterable<StreamedEvent> {
+    for (const [prompt, text] of (this.options.echo ?? []).entries()) {
+      for (let answer = 0; answer < this.options.answers; answer++) yield this.#chunk(prompt * this.options.answers + answer, text);
+    }
+  }
+
+  *take(event: AnswerEvent): Iterable<StreamedEvent> {
+    if (event.type === "tool-call") return;
+    if (event.type === "progress") {
+      if (this.options.returnsProgress) yield { data: { ...this.#body([]), prompt_progress: progressOf(event) } };
+      return;
+    }
+    const index = this.prompt() * this.options.answers + event.answer;
+    if (event.type !== "finish") return yield this.#chunk(index, event.text);
+    this.#ends.push(event);
+    yield this.#chunk(index, "", event);
+  }
+
+  *end(): Iterable<StreamedEvent> {
+    if (this.options.includesUsage) yield { data: { ...this.#body([]), usage: openAiUsage(usageOf(this.#ends)) } };
+    yield { data: "[DONE]" };
+  }
+
+  #chunk(index: number, text: string, end?: AnswerEnd): StreamedEvent {
+    const choice = { index, text, logprobs: null, finish_reason: end === undefined ? null : openAiReason(end) };
+    return { data: { ...this.#body([choice]), ...(end === undefined ? {} : figuresOf([end])) } };
+  }
+
+  #body(choices: readonly object[]): object {
+    const { id, created, model } = this.head;
+    return { id, object: "text_completion", created, model, choices, ...(this.options.includesUsage ? { usage: null } : {}) };
+  }
+}

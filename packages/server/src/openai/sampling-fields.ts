@@ -1,0 +1,65 @@
+import type { GenerationRequest, SamplingParameters } from "@elastic-attention/generation";
+import { z } from "zod";
+import { ApiError } from "../errors/api-error.js";
+import type { CheckedServerOptions } from "../server-options.js";
+
+const tokens = z.number().int().min(1).nullish();
+
+/** Fields by which every route says how an answer is drawn. */
+export const samplingFields = {
+  max_tokens: tokens.describe("longest answer in tokens"),
+  temperature: z.number().min(0).max(100).nullish().describe("0 is greedy; default: as the model says, else 0"),
+  top_p: z.number().min(0).max(1).nullish(),
+  top_k: z.number().int().min(-1).nullish().describe("0 and -1 keep all tokens"),
+  min_p: z.number().min(0).max(1).nullish(),
+  repetition_penalty: z.number().positive().nullish(),
+  presence_penalty: z.number().min(-2).max(2).nullish(),
+  frequency_penalty: z.number().min(-2).max(2).nullish(),
+  logit_bias: z.record(z.string(), z.number().min(-100).max(100)).nullish(),
+  n: z.number().int().min(1).max(128).nullish(),
+  seed: z.number().int().nullish(),
+  stop: z.union([z.string(), z.array(z.string()).max(16)]).nullish().describe("up to 16 texts that end the answer"),
+  user: z.string().nullish(),
+};
+
+const samplingSchema = z.object(samplingFields);
+type SamplingFields = z.infer<typeof samplingSchema>;
+
+/** The part of an engine's request that says how an answer is drawn. @throws ApiError 400 for what cannot be honoured */
+export function samplingOf(body: SamplingFields, { maximumAnswerTokens }: Pick<CheckedServerOptions, "maximumAnswerTokens">): Pick<GenerationRequest, "sampling" | "stop" | "maxNewTokens"> {
+  refuseUnlessDefault("presence_penalty", body.presence_penalty, 0);
+  refuseUnlessDefault("frequency_penalty", body.frequency_penalty, 0);
+  refuseUnlessDefault("n", body.n, 1);
+  if (Object.keys(body.logit_bias ?? {}).length > 0) throw cannotHonour("logit_bias");
+  const { max_tokens: maxNewTokens, stop } = body;
+  if (maxNewTokens != null && maximumAnswerTokens !== undefined && maxNewTokens > maximumAnswerTokens) {
+    throw ApiError.invalid("max_tokens", `max_tokens is ${maxNewTokens}; this server answers with at most ${maximumAnswerTokens} tokens.`);
+  }
+  const texts = typeof stop === "string" ? [stop] : stop;
+  const limit = maxNewTokens ?? maximumAnswerTokens;
+  return {
+    sampling: samplingParameters(body),
+    ...(texts == null ? {} : { stop: texts }),
+    ...(limit === undefined ? {} : { maxNewTokens: limit }),
+  };
+}
+
+function samplingParameters({ temperature, top_p: topP, top_k: topK, min_p: minP, repetition_penalty: repetitionPenalty, seed }: SamplingFields): SamplingParameters {
+  return {
+    ...(temperature == null ? {} : { temperature }),
+    ...(topP == null ? {} : { topP }),
+    ...(topK == null ? {} : { topK: Math.max(0, topK) }),
+    ...(minP == null ? {} : { minP }),
+    ...(repetitionPenalty == null ? {} : { repetitionPenalty }),
+    ...(seed == null ? {} : { seed }),
+  };
+}
+
+function refuseUnlessDefault(param: keyof SamplingFields, value: unknown, byDefault: number): void {
+  if (value != null && value !== byDefault) throw cannotHonour(param);
+}
+
+/** A field that is known and that this server cannot honour. */
+export function cannotHonour(param: string, why = "this server cannot honour it; leave it out"): ApiError {
+  return ApiError.invalid(param, `${param}: ${why}.`, "unsupported_parameter");
+}

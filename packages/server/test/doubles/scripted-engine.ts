@@ -1,0 +1,128 @@
+import { InvalidRequestError } from "@elastic-attention/core";
+import type { Engine, EngineReport, GenerationEvent, GenerationRequest, ModelDescription, RoutingReport } from "@elastic-attention/generation";
+
+const model: ModelDescription = {
+  name: "scripted",
+  architecture: "Scripted",
+  parameters: 1,
+  contextLength: 1000,
+  numLayers: 2,
+  numQueryHeads: 4,
+  numKeyValueHeads: 2,
+  headDim: 8,
+  vocabularySize: 1000,
+  dtype: "f32",
+  backend: "none",
+  hasChatTemplate: true,
+  hasThinkingSwitch: false,
+  defaults: { sampling: {}, unsupported: [] } as unknown as ModelDescription["defaults"],
+  router: "learned",
+  routerDescription: "scripted",
+  loadSeconds: 0,
+  notes: [],
+};
+
+export interface Script {
+  /** Texts of the tokens. */
+  readonly tokens: readonly string[];
+  readonly reason?: "end-of-text" | "length" | "stop";
+  /** Before each token. */
+  readonly pause?: () => Promise<void>;
+  /** Before the first layer. */
+  readonly prefill?: () => Promise<void>;
+  readonly fail?: Error;
+  readonly model?: Partial<ModelDescription>;
+  /** What the template ends with. */
+  readonly templateEnd?: string;
+  /** Special tokens, whose text is left out of answers, by their ids. */
+  readonly special?: Readonly<Record<number, string>>;
+  /** Ids of the tokens, where they matter. */
+  readonly ids?: readonly number[];
+}
+
+/** An engine that says what it was told to, and keeps what it was asked. */
+export class ScriptedEngine implements Engine {
+  readonly model: ModelDescription;
+  readonly requests: GenerationRequest[] = [];
+  running = 0;
+  aborted = 0;
+
+  constructor(private readonly script: Script) {
+    this.model = { ...model, ...script.model };
+  }
+
+  async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
+    const { tokens, reason = "end-of-text", pause, prefill, fail, ids } = this.script;
+    this.requests.push(request);
+    if (request.sparsity === 0.125) throw new InvalidRequestError("sparsity 0.125 is not liked.");
+    this.running += 1;
+    try {
+      request.onAccepted?.(7);
+      await prefill?.();
+      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7, heads: [1, 1] };
+      yield { type: "progress", layersDone: 2, layersTotal: 2, promptTokens: 7, heads: [0, 1] };
+      for (const [index, text] of tokens.entries()) {
+        await pause?.();
+        if (request.signal?.aborted === true) {
+          this.aborted += 1;
+          yield { type: "finish", reason: "aborted", text: "", report: report(index) };
+          return;
+        }
+        yield { type: "token", id: ids?.[index] ?? 500 + index, text };
+      }
+      if (fail !== undefined) throw fail;
+      yield { type: "finish", reason, text: tokens.join(""), report: report(tokens.length) };
+    } finally {
+      this.running -= 1;
+    }
+  }
+
+  async closeSession(): Promise<void> {}
+
+  async clearPrefixCache(): Promise<void> {}
+
+  async report(): Promise<EngineReport> {
+    return { queued: 3, prefilling: 0, decoding: this.running, decodeSteps: 0, decodedTokens: 0, prefills: 0, preemptions: 0, longestStallMilliseconds: 0, idleSessions: 0, idleSessionBytes: 0, prefixCache: { states: 0, pinned: 0, bytes: 0, queriedTokens: 0, reusedTokens: 0 } };
+  }
+
+  async tokenize({ prompt = "" }: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array> {
+    const special = Object.entries(this.script.special ?? {}).find(([, text]) => text === prompt);
+    return special === undefined ? Int32Array.from(prompt, (letter) => letter.charCodeAt(0)) : Int32Array.of(1, Number(special[0]));
+  }
+
+  async render({ messages }: Pick<GenerationRequest, "messages">): Promise<string> {
+    return messages!.map(({ role, content }) => `${role}: ${JSON.stringify(content)}`).join("\n") + (this.script.templateEnd ?? "");
+  }
+
+  async pieces(tokens: Int32Array): Promise<readonly string[]> {
+    return Array.from(tokens, (id) => this.script.special?.[id] ?? String.fromCharCode(id));
+  }
+
+  async detokenize(tokens: Int32Array): Promise<string> {
+    return (await this.pieces(tokens)).join("");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+function report(newTokens: number): RoutingReport {
+  return {
+    promptTokens: 7,
+    reusedTokens: 2,
+    newTokens,
+    settings: undefined,
+    router: "learned",
+    modelSparsity: 0.75,
+    effectiveSparsity: 0.5,
+    modes: ["FA", "SSA"],
+    retentions: [{ type: "all" }, { type: "sink-ring", sinkTokens: 128, ringTokens: 512 }],
+    headMap: [[0, 1], [1, 1]],
+    windows: [null, null],
+    prefillSeconds: 0.5,
+    prefillTokensPerSecond: 10,
+    decodeTokensPerSecond: 20,
+    decodeShareSeconds: 0.1,
+    keyValueBytes: 100,
+    fullKeyValueBytes: 400,
+  };
+}
