@@ -103,7 +103,7 @@ export class WorkerEngine implements Engine {
   }
 
   async clearPrefixCache(): Promise<void> {
-    await this.#ask((id) => ({ type: "clear-prefix-cache", id }));
+    await this.#ask("end", (id) => ({ type: "clear-prefix-cache", id }));
   }
 
   async report(): Promise<EngineReport> {
