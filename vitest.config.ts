@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // Tests import the sources of every package through the export condition "source": no build is needed before them.
@@ -10,6 +11,8 @@ export default defineConfig({
     include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "tooling/*/test/**/*.test.ts"],
     // Worker threads share one process, so native addons are loaded as servers load them.
     pool: "threads",
+    // The default leaves a core for the main process, which has little to do: half of a machine with two.
+    maxWorkers: availableParallelism() > 2 ? availableParallelism() - 1 : availableParallelism(),
     testTimeout: 60_000,
     // .ci/run counts the tests from this report.
     reporters: process.env["CI"] === undefined ? ["default"] : ["default", ["json", { outputFile: "build/vitest-report.json" }]],

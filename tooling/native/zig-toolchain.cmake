@@ -17,3 +17,7 @@ set(CMAKE_CXX_COMPILER ${ELASTIC_ATTENTION_ZIG} c++)
 set(CMAKE_CXX_COMPILER_TARGET ${ELASTIC_ATTENTION_ZIG_TARGET})
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES ELASTIC_ATTENTION_ZIG ELASTIC_ATTENTION_ZIG_TARGET)
+# The standard library is linked in: without its debug information, and without the names of what only we call.
+if(system STREQUAL "linux")
+  set(CMAKE_SHARED_LINKER_FLAGS_INIT "-s")
+endif()

@@ -1,18 +1,10 @@
 #!/usr/bin/env node
-// The command line. Nothing heavy is imported before a command runs: `--version` and `--help` answer at once.
-import { createRequire } from "node:module";
-import { CommanderError } from "commander";
-import { commands } from "./commands/commands.js";
-import { buildProgram } from "./program/build-program.js";
-import { watchStandardStreams } from "./program/standard-streams.js";
+// An old Node.js is told so before it reads anything that it does not understand: this file keeps to what they all know.
+import { oldNodeMessage } from "./program/old-node.js";
 
-const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
-
-watchStandardStreams();
-try {
-  await buildProgram(version, commands).parseAsync();
-} catch (error) {
-  // Help, version and wrong use: not ended at once, so that output which cannot be written is noticed.
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode;
+const message = oldNodeMessage(process.versions.node, process.execPath);
+if (message === undefined) void import("./program/start.js");
+else {
+  process.stderr.write(message + "\n");
+  process.exitCode = 1;
 }

@@ -158,6 +158,10 @@ describe("the command line", () => {
     // Told even where there is none, with the reason.
     expect(findings.map(({ what }) => what)).toContain("backend cuda");
     expect(findings.map(({ what }) => what)).toContain("backend cpu");
+    const limited = spawnSync(process.execPath, [program, "doctor"], { encoding: "utf8", env: { ...environment, ELASTIC_ATTENTION_CPU_LEVEL: "plain" }, input: "" });
+    expect([limited.status, limited.stdout]).toEqual([0, expect.stringMatching(/cpu level +plain, /) as string]);
+    const unknown = spawnSync(process.execPath, [program, "doctor"], { encoding: "utf8", env: { ...environment, ELASTIC_ATTENTION_CPU_LEVEL: "sse9" }, input: "" });
+    expect([unknown.status, unknown.stdout]).toEqual([1, expect.stringMatching(/backend cpu +There is no level "sse9", which ELASTIC_ATTENTION_CPU_LEVEL asks for/) as string]);
   });
 });
 
@@ -169,6 +173,8 @@ describe("wrong use", () => {
     ["a sparsity of 2", ["run", "x", "--sparsity", "2"], /between 0 and 1/],
     ["an unknown mode", ["run", "x", "--mode", "ssa"], /fa-ssa, fa-xa, xa-ssa, full/],
     ["an unknown backend", ["run", "x", "--backend", "quantum"], /"quantum" is not available.*\n.*Registered backends: cpu, cuda, reference/],
+    ["a level that no processor has", ["run", "x", "--cpu-level", "sse9"], /There is no level "sse9"\.\n.*This processor has: plain/],
+    ["a level of another backend", ["run", "x", "--cpu-level", "plain", "--backend", "reference"], /--cpu-level is about the cpu backend, but --backend is reference/],
     ["no prompt", ["run"], /There is no prompt/],
     ["a missing file", ["run", "x", "--file", "/nonexistent"], /ENOENT/],
     ["a folder without a model", ["run", "x", "--model", folder], /config\.json|safetensors/],

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 const program = path("../dist/main.js");
 const model = path("../../../packages/demo-model/model");
-const examples = { mode: path("../../example-mode"), router: path("../../example-router"), adapter: path("../../example-adapter") };
+const examples = { mode: path("../../example-mode"), router: path("../../example-router"), adapter: path("../../example-adapter"), kernel: path("../../example-kernel") };
 const modules = { backend: path("modules/own-backend.mjs"), suite: path("modules/own-suite.mjs") };
 const folder = mkdtempSync(join(tmpdir(), "cli-load-"));
 const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== "NODE_OPTIONS"));
@@ -82,6 +82,11 @@ test("a backend that --load brings computes, in the engine's thread too", () => 
   const { stdout } = cli("run", "Hi", "-n", "1", "--load", modules.backend, "--backend", "mine", "--json");
   expect(JSON.parse(stdout)).toMatchObject({ report: { newTokens: 1 } });
   expect(cli("run", "Hi", "--backend", "mine").stderr).toMatch(/"mine" is not available/);
+});
+
+test("a kernel that --load brings runs in a backend of its name", () => {
+  const { stdout } = cli("run", "Hi", "-n", "1", "--load", examples.kernel, "--backend", "cpu-exact", "--json");
+  expect(JSON.parse(stdout)).toMatchObject({ model: { backend: "cpu-exact" }, report: { newTokens: 1 } });
 });
 
 test("a suite that --load brings is listed and evaluated", () => {

@@ -40,6 +40,11 @@ export class CallArguments {
     return this.number(bufferOf(tensor), offset, 1, numElements, numElements, dtypeCodes[dtype]);
   }
 
+  /** A tensor that may be missing. */
+  optional(tensor: Tensor | undefined): this {
+    return tensor === undefined ? this.missing() : this.tensor(tensor);
+  }
+
   missing(): this {
     return this.number(0, 0, 0, 0, 0, 0);
   }

@@ -80,6 +80,9 @@ export interface NativeAddon extends Partial<NativeTrainingOperations>, Partial<
   fillNormal: NativeKernel;
   countVisitedBlocks: NativeKernel;
   firstNotFinite: NativeKernel;
+  /** Both or neither: without them tokens are drawn on the host. */
+  sampleTokens?: NativeKernel;
+  logProbabilities?: NativeKernel;
   /** Fills a dense tensor from an open file: the tensor, the descriptor, the position. */
   readFile?: NativeKernel;
 }

@@ -33,6 +33,8 @@ export interface NativeBackendTraits {
   readonly packedDTypes: readonly DType[];
   /** Whether a packed weight is its matrix, row after row: then it is filled in place. */
   readonly weightsAreRows?: boolean;
+  /** Why tokens cannot be drawn from a vocabulary of this size; left out: from any. */
+  readonly samplingProblems?: (vocabularySize: number) => readonly string[];
 }
 
 /** A backend whose kernels are functions of an addon; they take their arguments packed by {@link CallArguments}. */

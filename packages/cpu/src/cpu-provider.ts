@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
-import { ElasticAttentionError } from "@elastic-attention/core";
+import { InvalidOptionError } from "@elastic-attention/core";
 import { type BackendProvider, hostWorkSizes } from "@elastic-attention/tensor";
+import { cpuBlockWeights } from "./block-layout.js";
 import { CpuBackend, type CpuBackendOptions } from "./cpu-backend.js";
 import type { InstructionSet } from "./instruction-set.js";
 import { findAddon, loadAddon } from "./cpu-addon.js";
@@ -9,6 +10,8 @@ import { findAddon, loadAddon } from "./cpu-addon.js";
 export const cpuProvider: BackendProvider = {
   name: "cpu",
   workSizes: hostWorkSizes,
+  options: ["instructionSet"],
+  blockWeights: cpuBlockWeights,
   async available() {
     const { problem } = findAddon();
     return problem === undefined ? [] : [problem];
@@ -22,11 +25,11 @@ export const cpuProvider: BackendProvider = {
   },
 };
 
-/** Starts the cpu backend without the registry. @throws ElasticAttentionError for invalid options, BackendUnavailableError when the addon does not load */
+/** Starts the cpu backend without the registry. @throws InvalidOptionError, BackendUnavailableError when the addon does not load */
 export function createCpuBackend(options: CpuBackendOptions = {}): CpuBackend {
   const threads = options.threads ?? availableParallelism();
   if (!(Number.isInteger(threads) && threads >= 1 && threads <= 4096)) {
-    throw new ElasticAttentionError("INVALID_OPTION", `threads must be between 1 and 4096, found ${threads}.`);
+    throw new InvalidOptionError(`threads must be between 1 and 4096, found ${threads}.`, "threads");
   }
   return new CpuBackend(loadAddon(), { ...options, threads });
 }

@@ -1,5 +1,6 @@
-export { blockFormats } from "./block-kernels.js";
+export { blockFormats } from "./block-layout.js";
 export * from "./cpu-backend.js";
 export * from "./cpu-provider.js";
-export { type InstructionSet, detectedInstructionSet, instructionSets } from "./instruction-set.js";
+export * from "./product-rate.js";
+export { type InstructionSet, availableInstructionSets, detectedInstructionSet, instructionSets, levelVariable } from "./instruction-set.js";
 export { addonPath, type CpuAddon, loadAddon } from "./cpu-addon.js";

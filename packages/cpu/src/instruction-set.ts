@@ -1,4 +1,4 @@
-import { ElasticAttentionError } from "@elastic-attention/core";
+import { InvalidOptionError } from "@elastic-attention/core";
 import type { CpuAddon } from "./cpu-addon.js";
 
 /** What kernels may use; each includes the ones before it. */
@@ -25,14 +25,27 @@ export function detectedInstructionSet(addon: CpuAddon): InstructionSet {
   return instructionSets[addon.detectedInstructionSet()]!;
 }
 
-/** The level that kernels run at when they may use at most this one. @throws ElasticAttentionError for an unknown level */
-export function usableLevel(addon: CpuAddon, most: InstructionSet): { readonly level: InstructionSet; readonly code: number } {
-  const index = instructionSets.indexOf(most);
-  if (index < 0) {
-    throw new ElasticAttentionError("INVALID_OPTION", `Unknown instruction set "${most}".`, {
-      hint: `Known: ${instructionSets.join(", ")}.`,
-    });
-  }
-  const code = Math.min(index, addon.detectedInstructionSet());
-  return { level: instructionSets[code]!, code };
+/** The levels that this machine can run, lowest first. */
+export function availableInstructionSets(addon: CpuAddon): readonly InstructionSet[] {
+  return instructionSets.slice(0, addon.detectedInstructionSet() + 1);
+}
+
+/** Limits the level of backends that are started without one. */
+export const levelVariable = "ELASTIC_ATTENTION_CPU_LEVEL";
+
+/**
+ * The level that kernels run at, and the addon's number for it.
+ * @param wanted default: what `ELASTIC_ATTENTION_CPU_LEVEL` names, else the best of this machine
+ * @throws InvalidOptionError for a level that is unknown, or that this processor does not have
+ */
+export function usableLevel(addon: CpuAddon, wanted?: string): { readonly level: InstructionSet; readonly code: number } {
+  const named = wanted ?? (process.env[levelVariable] || undefined);
+  const available = availableInstructionSets(addon);
+  if (named === undefined) return { level: available.at(-1)!, code: available.length - 1 };
+  const code = available.findIndex((level) => level === named);
+  if (code >= 0) return { level: available[code]!, code };
+  const option = wanted === undefined ? levelVariable : "instructionSet";
+  const problem = instructionSets.some((level) => level === named) ? `This processor does not have the level ${named}` : `There is no level ${JSON.stringify(named)}`;
+  const source = wanted === undefined ? `, which ${levelVariable} asks for` : "";
+  throw new InvalidOptionError(`${problem}${source}.`, option, `This processor has: ${available.join(", ")}.`);
 }

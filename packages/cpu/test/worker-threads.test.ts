@@ -52,7 +52,7 @@ const levels = `
     const worker = new Worker(work, { eval: true, workerData });
     worker.once("message", (message) => { void worker.terminate(); resolve(message); }).once("error", reject);
   });
-  const kinds = [{ threads: 1, instructionSet: "plain" }, { threads: 2, instructionSet: "avx2" }, { threads: 3 }];
+  const kinds = [{ threads: 1, instructionSet: "plain" }, { threads: 2, ...(process.arch === "x64" ? { instructionSet: "avx2" } : {}) }, { threads: 3 }];
   const alone = [];
   for (const kind of kinds) alone.push(await run(kind));
   const together = await Promise.all([...kinds, ...kinds].map(run));

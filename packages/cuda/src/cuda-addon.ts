@@ -30,6 +30,7 @@ export interface CudaAddon extends NativeAddon {
   prepareDecode: NativeKernel;
   decodeAttention: NativeKernel;
   sampleTokens: NativeKernel;
+  logProbabilities: NativeKernel;
   beginCapture: NativeKernel;
   /** The number of the graph. */
   endCapture(values: Float64Array): number;
@@ -63,6 +64,7 @@ const cudaExports = [
   "prepareDecode",
   "decodeAttention",
   "sampleTokens",
+  "logProbabilities",
   "beginCapture",
   "endCapture",
   "abandonCapture",

@@ -3,6 +3,9 @@ import type { Graph, WorkSizes } from "@elastic-attention/tensor";
 import type { CudaAddon } from "./cuda-addon.js";
 import { registerDecodeKernels } from "./decode-kernels.js";
 
+/** Largest vocabulary that the sampling kernel holds in shared memory. */
+const mostSampledTokens = 8 * 28 * 1024;
+
 export const cudaWorkSizes: WorkSizes = { chunkRows: 8192, slicePairs: 2 ** 30, slicesInFlight: 2 };
 
 /**
@@ -23,6 +26,10 @@ export class CudaBackend extends NativeBackend<CudaAddon> {
       computeDTypes: ["f32", "bf16", "f16"],
       packedDTypes: ["f32", "bf16", "f16"],
       weightsAreRows: true,
+      samplingProblems: (vocabularySize) => [
+        ...(capability >= 90 ? [] : ["the kernel needs clusters of thread blocks (compute capability 9.0)"]),
+        ...(vocabularySize <= mostSampledTokens ? [] : [`a vocabulary of ${vocabularySize} is larger than ${mostSampledTokens}`]),
+      ],
     });
     registerDecodeKernels(this, capability);
   }

@@ -7,6 +7,7 @@ import { CudaBackend, cudaWorkSizes } from "./cuda-backend.js";
 export const cudaProvider: BackendProvider = {
   name: "cuda",
   workSizes: cudaWorkSizes,
+  options: [],
   async available() {
     return cudaProblems();
   },

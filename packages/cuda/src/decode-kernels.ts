@@ -1,12 +1,9 @@
 import { decodeAttention, type DecodeBatch, decodePlanBytes, planDecode, prepareDecode } from "@elastic-attention/attention";
 import { CallArguments, pushAttentionScores } from "@elastic-attention/addon";
-import { expectShape, sampleTokens } from "@elastic-attention/tensor";
+import { expectShape } from "@elastic-attention/tensor";
 import type { CudaBackend } from "./cuda-backend.js";
 
-/** Largest vocabulary that the kernel holds in shared memory. */
-const mostSampledTokens = 8 * 28 * 1024;
-
-/** A captured decode step: its plan, its heads, its attention; and the draw of its tokens. */
+/** A captured decode step: its plan, its heads, its attention. */
 export function registerDecodeKernels(backend: CudaBackend, capability: number): void {
   const { addon, kernels } = backend;
   const hopper = capability === 90 ? [] : [`the kernel is for compute capability 9.0, this device has ${capability / 10}`];
@@ -65,27 +62,6 @@ export function registerDecodeKernels(backend: CudaBackend, capability: number):
         .number(numQueryHeads, headDim);
       pushAttentionScores("decodeAttention", call, scores, numQueryHeads);
       backend.call("decodeAttention", addon.decodeAttention, call);
-    },
-  });
-
-  kernels.register(sampleTokens, {
-    name: "digits",
-    supports: ({ logits }) => [
-      ...(capability >= 90 ? [] : ["the kernel needs clusters of thread blocks (compute capability 9.0)"]),
-      ...(logits.rowLength <= mostSampledTokens ? [] : [`a vocabulary of ${logits.rowLength} is larger than ${mostSampledTokens}`]),
-      ...(logits.dtype === "f32" ? [] : [`logits are ${logits.dtype}, the kernel takes f32`]),
-    ],
-    run({ logits, samplings, seen, output }) {
-      expectShape("sampleTokens", "output", output, [samplings.length]);
-      expectShape("sampleTokens", "logits", logits, [seen.length, -1]);
-      const call = new CallArguments().tensor(logits).vector(output);
-      for (const [row, { temperature, topK, topP, minP, repetitionPenalty, uniform }] of samplings.entries()) {
-        call.number(temperature, topK, topP, minP, repetitionPenalty, uniform);
-        const flags = seen[row];
-        if (flags === undefined) call.missing();
-        else call.tensor(flags);
-      }
-      backend.call("sampleTokens", addon.sampleTokens, call);
     },
   });
 }

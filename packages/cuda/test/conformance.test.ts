@@ -11,6 +11,7 @@ import {
   describePreparationKernels,
   describeRoutedPrefill,
   describeRouterKernels,
+  describeSamplingKernels,
 } from "@elastic-attention/conformance";
 import { createCudaBackend, cudaProblems } from "../src/index.js";
 import { describeCudaBackend } from "./cuda-backend.js";
@@ -30,6 +31,7 @@ if (problems.length > 0) {
   describeAttentionTerms(subject);
   describeRouterKernels(subject);
   describePreparationKernels(subject);
+  describeSamplingKernels(subject);
   describeDownloads(subject);
   describeRoutedPrefill(subject);
   describeTiles(subject);

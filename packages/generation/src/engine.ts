@@ -16,7 +16,10 @@ export interface ModelDescription {
   readonly numKeyValueHeads: number;
   readonly headDim: number;
   readonly vocabularySize: number;
+  /** What is computed in. */
   readonly dtype: FloatDType;
+  /** Formats that its matrices are kept in: "bf16", "Q4_1, Q8_0". */
+  readonly weights: string;
   readonly backend: string;
   readonly hasChatTemplate: boolean;
   /** Whether its chat template can be told to think or not: `chatTemplate: { thinking }`. */
@@ -62,6 +65,21 @@ export interface Engine extends AsyncDisposable {
   generate(request: GenerationRequest): AsyncIterable<GenerationEvent>;
   /** Forgets a session and frees its cache; does nothing while one of its turns runs, or when there is none. */
   closeSession(name: string): Promise<void>;
+  /**
+   * Writes what a session's turns left to a file of a folder, which is made where there is none: whole or not at all. The session
+   * stays.
+   *
+   * @throws InvalidRequestError for a session that is not there or that is answering; FileWriteError
+   */
+  saveSession(name: string, folder: string): Promise<void>;
+  /**
+   * Reads a session that {@link saveSession} wrote: its next turn goes on as if it had never been away. It takes the place of
+   * a session of that name.
+   *
+   * @throws SavedSessionError for a file that is missing, damaged or of another model; InvalidRequestError while a turn of
+   *   the session runs; OutOfMemoryError
+   */
+  restoreSession(name: string, folder: string): Promise<void>;
   /** Forgets every cached prefix, pinned ones too; running requests keep what they share. */
   clearPrefixCache(): Promise<void>;
   /** What the engine is doing and holding now. @throws DisposedError, as all of these do after disposal */

@@ -1,4 +1,4 @@
-export { EngineWorkerError, InvalidRequestError, TokenizerError } from "@elastic-attention/core";
+export { EngineWorkerError, InvalidRequestError, TokenConstraintError, TokenizerError } from "@elastic-attention/core";
 export * from "./defaults/generation-defaults.js";
 export * from "./engine.js";
 export * from "./engine-settings.js";
@@ -12,7 +12,16 @@ export type { GenerationSettings, SettingOrigin } from "./request/generation-set
 export * from "./request/read-prompt.js";
 export * from "./request/request-routing.js";
 export * from "./request/router-choice.js";
+export type { LogitBias } from "./sampling/logit-bias.js";
 export * from "./sampling/random-stream.js";
+export {
+  type ConstraintRequest,
+  registerTokenConstraint,
+  type TokenConstraint,
+  type TokenConstraintContext,
+  type TokenConstraintFactory,
+  tokenConstraintNames,
+} from "./sampling/token-constraint.js";
 export type { SchedulerReport } from "./schedule/step-counters.js";
 export * from "./text/detokenizer.js";
 export * from "./text/stop-filter.js";

@@ -1,8 +1,8 @@
-import { DisposedError, MemoryScope } from "@elastic-attention/core";
+import { DisposedError, InvalidRequestError, MemoryScope, OutOfMemoryError } from "@elastic-attention/core";
 import { type Backend, backendProvider, createBackend, type FloatDType } from "@elastic-attention/tensor";
 import type { ModelProgress } from "@elastic-attention/hub";
 import type { HeadList } from "@elastic-attention/router";
-import { checkModel, type CheckedModel, hasOwnRouters, openModelFiles, PretrainedModel, routerFileOf } from "@elastic-attention/transformer";
+import { checkModel, type CheckedModel, hasOwnRouters, openModelFiles, PretrainedModel, routerFileOf, type WeightChoice } from "@elastic-attention/transformer";
 import { readGenerationConfig } from "./defaults/generation-config.js";
 import { type GenerationDefaults, noDefaults } from "./defaults/generation-defaults.js";
 import type { Engine, EngineReport, ModelDescription } from "./engine.js";
@@ -11,16 +11,19 @@ import { checkSettings, type CheckedSettings, type EngineSettings } from "./engi
 import { findModel, type FindModelOptions } from "./find-model.js";
 import { describeModel } from "./model-description.js";
 import { PrefixCache } from "./prefix/prefix-cache.js";
-import { ActiveRequest } from "./request/active-request.js";
+import { AnswerGroup } from "./request/answer-group.js";
 import { ExpectedSparsity } from "./request/expected-sparsity.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
 import { readPrompt } from "./request/read-prompt.js";
 import { missingRouter, needsRouter, type RoutingWish } from "./request/request-routing.js";
 import { checkRouterFiles, chooseRouter, findHeadList, type RouterChoice } from "./request/router-choice.js";
-import { emptyReport } from "./request/routing-report.js";
+import { prepareRequest } from "./request/prepared-request.js";
+import { abortedEvents } from "./request/routing-report.js";
 import { tokenTexts } from "./recording/token-texts.js";
+import { missingBytes } from "./schedule/decide-step.js";
 import { Scheduler } from "./schedule/scheduler.js";
-import { SessionStore } from "./session/session-store.js";
+import { readSession, writeSession } from "./session/saved/saved-session.js";
+import { type SessionState, SessionStore } from "./session/session-store.js";
 import { Tokenizer } from "./tokenizer/tokenizer.js";
 import { tokenizing } from "./tokenizer/tokenizing.js";
 
@@ -38,8 +41,12 @@ export interface LocalEngineOptions extends EngineSettings {
   readonly backend: Backend | string;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
   readonly dtype?: FloatDType;
+  /** What matrices are kept in; default "automatic". See `OpenModelOptions.weights`. */
+  readonly weights?: WeightChoice | "automatic";
   /** Threads of a backend started by name; default: all cores. */
   readonly threads?: number;
+  /** Level of kernels (avx2, …) of a cpu backend started by name; default: the best that the processor has. */
+  readonly instructionSet?: string;
   /**
    * A head list or the path of one: it decides, also where the model has learned routers. Default: heads.json in the
    * model's folder, for a model without learned routers.
@@ -102,7 +109,7 @@ export class LocalEngine implements Engine {
    *   reason; nothing stays allocated
    */
   static async load(options: LocalEngineOptions): Promise<LocalEngine> {
-    const { threads, signal } = options;
+    const { signal } = options;
     const begun = performance.now();
     const settings = checkSettings(options);
     signal?.throwIfAborted();
@@ -116,15 +123,12 @@ export class LocalEngine implements Engine {
     const tokenizer = Tokenizer.ofModel(files);
     requireRouter(checked, options);
     const ownsBackend = typeof options.backend === "string";
-    const backend =
-      typeof options.backend === "string"
-        ? await createBackend(options.backend, threads === undefined ? {} : { threads })
-        : options.backend;
+    const backend = await startBackend(options);
     let model: PretrainedModel | undefined;
     try {
       // Before anything is loaded: the weights count too.
       if (settings.memoryLimitBytes !== undefined) backend.setMemoryLimit(settings.memoryLimitBytes);
-      model = await PretrainedModel.open({ ...options, path: found.path, checked, backend });
+      model = await PretrainedModel.open({ weights: "automatic", ...options, path: found.path, checked, backend });
       // It may have come with the last layer.
       signal?.throwIfAborted();
       const choice = chooseRouter(model, options.headList);
@@ -156,16 +160,20 @@ export class LocalEngine implements Engine {
     this.#requireAlive();
     const { signal } = request;
     if (signal?.aborted) {
-      yield { type: "finish", reason: "aborted", text: "", report: emptyReport() };
+      yield* abortedEvents(request);
       return;
     }
-    const active = new ActiveRequest(this.#context, request, () => this.#scheduler.wake());
-    const abort = () => this.#scheduler.remove(active);
-    this.#scheduler.add(active);
-    request.onAccepted?.(active.promptTokens);
+    using prepared = await prepareRequest(this.#context, request);
+    // A constraint may take its time.
+    this.#requireAlive();
+    const group = new AnswerGroup(this.#context, prepared, () => this.#scheduler.wake());
+    const abort = () => this.#scheduler.remove(group);
+    this.#scheduler.add(group);
+    request.onAccepted?.(group.first.promptTokens);
     signal?.addEventListener("abort", abort);
+    if (signal?.aborted) abort();
     try {
-      yield* active.events.read();
+      yield* group.events.read();
     } finally {
       signal?.removeEventListener("abort", abort);
       abort();
@@ -182,6 +190,38 @@ export class LocalEngine implements Engine {
     this.#requireAlive();
     const { idleCount: idleSessions, idleBytes: idleSessionBytes } = this.#context.sessions;
     return { ...this.#scheduler.report, idleSessions, idleSessionBytes, prefixCache: this.#context.prefixes.report };
+  }
+
+  async saveSession(name: string, folder: string): Promise<void> {
+    this.#requireAlive();
+    const state = this.#context.sessions.peek(name);
+    if (state === undefined) {
+      throw new InvalidRequestError(`Session ${JSON.stringify(name)} cannot be saved: it is not there, or it is answering a request.`, "Save it between two of its turns.");
+    }
+    writeSession(folder, name, state, this.pretrained);
+  }
+
+  async restoreSession(name: string, folder: string): Promise<void> {
+    this.#requireAlive();
+    const { sessions } = this.#context;
+    sessions.begin(name);
+    let state: SessionState | undefined;
+    try {
+      state = this.#readSession(name, folder);
+    } finally {
+      sessions.end(name, state);
+    }
+  }
+
+  /** Cached prefixes make room where it is lacking. */
+  #readSession(name: string, folder: string): SessionState {
+    for (;;) {
+      try {
+        return readSession(folder, name, this.pretrained);
+      } catch (error) {
+        if (!OutOfMemoryError.isInstance(error) || this.#context.prefixes.evict(missingBytes(error)) === 0) throw error;
+      }
+    }
   }
 
   async clearPrefixCache(): Promise<void> {
@@ -241,11 +281,20 @@ export class LocalEngine implements Engine {
   }
 }
 
-function findOptions({ backend, dtype, routing, routers, headList, onFetch, signal }: LocalEngineOptions): FindModelOptions {
+/** @throws InvalidRequestError for settings of a backend that is running already */
+async function startBackend({ backend, threads, instructionSet }: LocalEngineOptions): Promise<Backend> {
+  const settings = { ...(threads === undefined ? {} : { threads }), ...(instructionSet === undefined ? {} : { instructionSet }) };
+  if (typeof backend === "string") return createBackend(backend, settings);
+  if (instructionSet === undefined) return backend;
+  throw new InvalidRequestError("instructionSet belongs to a backend that the engine starts by name.", "Give it to createCpuBackend.");
+}
+
+function findOptions({ backend, dtype, weights, routing, routers, headList, onFetch, signal }: LocalEngineOptions): FindModelOptions {
   return {
     hasRouter: routers !== undefined || headList !== undefined,
     ...(typeof backend === "string" ? { backend } : {}),
     ...(dtype === undefined ? {} : { dtype }),
+    ...(weights === undefined ? {} : { weights }),
     ...(routing === undefined ? {} : { routing }),
     ...(onFetch === undefined ? {} : { onFetch }),
     ...(signal === undefined ? {} : { signal }),

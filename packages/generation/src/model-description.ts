@@ -18,6 +18,7 @@ export function describeModel({ model, router, description }: RouterChoice, toke
     headDim: spec.headDim,
     vocabularySize: spec.vocabularySize,
     dtype: decoder.dtype,
+    weights: model.weights,
     backend: decoder.backend.name,
     hasChatTemplate: tokenizer.hasChatTemplate,
     hasThinkingSwitch: tokenizer.hasThinkingSwitch,

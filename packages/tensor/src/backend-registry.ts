@@ -1,5 +1,6 @@
-import { BackendUnavailableError } from "@elastic-attention/core";
+import { BackendUnavailableError, InvalidOptionError } from "@elastic-attention/core";
 import type { Backend } from "./backend.js";
+import type { BlockWeights } from "./block-weights.js";
 import type { WorkSizes } from "./work-sizes.js";
 
 /** Settings that every backend understands; one may take more. */
@@ -14,6 +15,10 @@ export interface BackendProvider {
   readonly name: string;
   /** Those of the backends it starts, known without starting one. */
   readonly workSizes: WorkSizes;
+  /** The same of them; see `Backend`. */
+  readonly blockWeights?: BlockWeights;
+  /** The settings besides `threads` that it takes; `createBackend` refuses others. Missing: `create` looks at them itself. */
+  readonly options?: readonly string[];
   /** Why it cannot start here; empty when it can. Cheap: it feeds `doctor` and error messages. */
   available(): Promise<readonly string[]>;
   create(options: BackendOptions): Promise<Backend>;
@@ -39,9 +44,14 @@ export function backendProvider(name: string): BackendProvider {
   throw new BackendUnavailableError(name, ["no package has registered it"], `Registered backends: ${known}.`);
 }
 
-/** Starts a backend by name. @throws BackendUnavailableError with the reasons and what to do. */
+/**
+ * Starts a backend by name.
+ * @throws BackendUnavailableError with the reasons and what to do; InvalidOptionError for a setting that it does not take
+ */
 export async function createBackend(name: string, options: BackendOptions = {}): Promise<Backend> {
   const provider = backendProvider(name);
+  const unknown = Object.keys(options).find((key) => key !== "threads" && options[key] !== undefined && provider.options?.includes(key) === false);
+  if (unknown !== undefined) throw new InvalidOptionError(`The backend ${name} has no setting ${unknown}.`, unknown, "Leave it out, or take another backend.");
   const reasons = await provider.available();
   if (reasons.length > 0) {
     throw new BackendUnavailableError(name, reasons, "Run `elastic-attention doctor` to see how to fix it.");

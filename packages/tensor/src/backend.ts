@@ -1,3 +1,4 @@
+import type { BlockWeights } from "./block-weights.js";
 import type { DType, FloatDType } from "./dtype.js";
 import type { GrowableTensor } from "./growable-tensor.js";
 import type { KernelRegistry } from "./kernel-registry.js";
@@ -49,6 +50,8 @@ export interface Backend extends Disposable {
   readonly name: string;
   readonly device: DeviceInformation;
   readonly kernels: KernelRegistry;
+  /** Weights in blocks that it computes on as they are; missing where it multiplies floats only. */
+  readonly blockWeights?: BlockWeights;
   /** New uninitialised tensor. @throws OutOfMemoryError */
   allocate(shape: readonly number[], dtype: DType): Tensor;
   /** New tensor with the given dense bytes (any typed array; bf16 and f16 as 16-bit patterns). @throws ShapeError, OutOfMemoryError */

@@ -34,8 +34,15 @@ export class KernelRegistry {
    * @throws UnsupportedOperationError with every kernel's reasons.
    */
   resolve<Call, Result>(operation: Operation<Call, Result>, call: Call): Kernel<Call, Result> {
-    for (const kernel of this.#candidates(operation)) if (kernel.supports(call).length === 0) return kernel;
+    const kernel = this.find(operation, call);
+    if (kernel !== undefined) return kernel;
     throw new UnsupportedOperationError(this.backend.name, operation.name, this.explain(operation, call));
+  }
+
+  /** The same, for callers that know another way: undefined where no kernel supports the call. */
+  find<Call, Result>(operation: Operation<Call, Result>, call: Call): Kernel<Call, Result> | undefined {
+    for (const kernel of this.#candidates(operation)) if (kernel.supports(call).length === 0) return kernel;
+    return undefined;
   }
 
   /** Resolves and runs. */

@@ -17,7 +17,7 @@ export interface Storage {
  * `rowStride` elements apart, so that a column range of a matrix (q, k or v of a fused projection) is a tensor too.
  *
  * The tensor that `Backend.allocate` or `upload` returns owns its memory and must be disposed (`using`, or a
- * {@link MemoryScope}). `rows`, `columns` and `reshape` give views: they own nothing, need no disposal, and throw
+ * `MemoryScope`). `rows`, `columns` and `reshape` give views: they own nothing, need no disposal, and throw
  * {@link DisposedError} once the owner is gone.
  */
 export class Tensor implements Disposable {

@@ -1,14 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { hostArray, ReferenceBackend, sampleTokens, type TokenSampling, uniformNumber } from "../src/index.js";
+import { adjustLogits } from "../src/operations/tokens/adjust-logits.js";
+import { hostArray, ReferenceBackend, type SampledRow, sampleTokens, type TokenSampling, uniformNumber } from "../src/index.js";
 
 const backend = new ReferenceBackend();
-const greedy: TokenSampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, uniform: 0 };
+const greedy: TokenSampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0, uniform: 0 };
 
 function draw(logits: readonly number[], sampling: Partial<TokenSampling>, seen?: readonly number[]): number {
   using row = backend.upload(Float32Array.from(logits), [1, logits.length], "f32");
   using output = backend.allocate([1], "i32");
   using flags = seen === undefined ? undefined : backend.upload(Uint8Array.from(seen), [1, seen.length], "u8");
-  backend.kernels.run(sampleTokens, { logits: row, output, samplings: [{ ...greedy, ...sampling }], seen: [flags] });
+  backend.kernels.run(sampleTokens, { logits: row, output, rows: [{ sampling: { ...greedy, ...sampling }, seen: flags }] });
   return hostArray(output.download(), "i32")[0]!;
 }
 
@@ -49,14 +50,47 @@ describe("drawing tokens", () => {
     using flags = backend.upload(Uint8Array.of(0, 1, 0, 1, 0), [1, 5], "u8");
     using row = backend.upload(Float32Array.from(logits), [1, 5], "f32");
     using output = backend.allocate([1], "i32");
-    const samplings = [{ ...greedy, repetitionPenalty: 2 }];
+    const rows = [{ sampling: { ...greedy, repetitionPenalty: 2 }, seen: flags }];
     const tokens = [0, 1].map(() => {
-      backend.kernels.run(sampleTokens, { logits: row, output, samplings, seen: [flags] });
+      backend.kernels.run(sampleTokens, { logits: row, output, rows });
       return hostArray(output.download(), "i32")[0]!;
     });
     // 3 / 2 loses to 3; then both are at 1.5 and 2 is the best.
     expect(tokens).toEqual([4, 2]);
     expect([...flags.download()]).toEqual([0, 1, 1, 1, 1]);
+  });
+
+  test("bias, penalties and mask give the logits that a token is drawn from", () => {
+    const adjust = (row: Partial<SampledRow>) => {
+      const values = Float32Array.of(1, -2, 3, 4);
+      adjustLogits(values, { sampling: { ...greedy, ...row.sampling }, ...row });
+      return [...values];
+    };
+    using bias = backend.upload(Float32Array.of(0.5, 1, 0, -100), [1, 4], "f32");
+    using counts = backend.upload(Int32Array.of(0, 1, 3, 0), [1, 4], "i32");
+    using seen = backend.upload(Uint8Array.of(1, 1, 0, 0), [1, 4], "u8");
+    using mask = backend.upload(Int32Array.of(0b0110), [1, 1], "i32");
+    const penalties = { ...greedy, repetitionPenalty: 2, presencePenalty: 0.25, frequencyPenalty: 0.5 };
+    expect(adjust({ bias })).toEqual([1.5, -1, 3, -96]);
+    expect(adjust({ counts, sampling: penalties })).toEqual([1, -2.75, 1.25, 4]);
+    expect(adjust({ seen, sampling: penalties })).toEqual([0.5, -4, 3, 4]);
+    expect(adjust({ mask })).toEqual([-Infinity, -2, 3, -Infinity]);
+    // The bias first, then the repetition penalty, then the others.
+    expect(adjust({ bias, counts, seen, mask, sampling: penalties })).toEqual([-Infinity, -2.75, 1.25, -Infinity]);
+  });
+
+  test("the drawn token is counted, and the penalty grows with it", () => {
+    using counts = backend.upload(new Int32Array(5), [1, 5], "i32");
+    using row = backend.upload(Float32Array.from(logits), [1, 5], "f32");
+    using output = backend.allocate([1], "i32");
+    const rows = [{ sampling: { ...greedy, frequencyPenalty: 0.75 }, counts }];
+    const tokens = Array.from({ length: 5 }, () => {
+      backend.kernels.run(sampleTokens, { logits: row, output, rows });
+      return hostArray(output.download(), "i32")[0]!;
+    });
+    // 3 and 3, then 2.25 and 2.25, then 2.
+    expect(tokens).toEqual([1, 4, 1, 4, 2]);
+    expect([...hostArray(counts.download(), "i32")]).toEqual([0, 2, 1, 0, 2]);
   });
 
   test("the ends of the interval give the first and the last token", () => {

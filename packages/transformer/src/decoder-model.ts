@@ -17,8 +17,9 @@ import { beginForward, type DecoderCore } from "./layer/forward-pass.js";
 import { lastRows, logitsOf } from "./layer/logits.js";
 import { ModelRotations } from "./layer/rotation/model-rotations.js";
 import { SequenceHistories } from "./layer/rotation/sequence-histories.js";
-import { loadWeights, type StoredWeights } from "./loading/load-weights.js";
+import { loadWeights } from "./loading/load-weights.js";
 import { makeRandomWeights } from "./loading/random-weights.js";
+import type { WeightPlan } from "./loading/weight-plan.js";
 import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./memory/memory-prediction.js";
 import { type CacheOptions, type ResumedCacheOptions, SequenceCaches } from "./memory/sequence-caches.js";
 import { weightBytes } from "./memory/weight-memory.js";
@@ -32,10 +33,10 @@ export interface LoadOptions {
   readonly checkpoint: Checkpoint;
   readonly adapter: ModelAdapter;
   readonly spec: ModelSpec;
-  /** Type of activations, weights and cache. */
+  /** Type of activations and cache, and of weights without a plan. */
   readonly dtype: FloatDType;
-  /** See `OpenModelOptions.weights`; default "unpacked". */
-  readonly weights?: StoredWeights;
+  /** What matrices are kept in; default: all in `dtype`. */
+  readonly plan?: WeightPlan;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -78,7 +79,7 @@ export class DecoderModel implements Disposable {
   private constructor(
     readonly backend: Backend,
     readonly spec: ModelSpec,
-    /** Type of activations, weights and caches. */
+    /** Type of activations and caches. */
     readonly dtype: FloatDType,
     weights: DecoderWeights,
     private readonly scope: MemoryScope,
@@ -137,6 +138,13 @@ export class DecoderModel implements Disposable {
   /** A cache that goes on from a snapshot of another, whose pages it shares; the caller disposes it. @throws ShapeError */
   resumeCache(snapshot: CacheSnapshot, options: ResumedCacheOptions = {}): SequenceCache {
     return this.#caches.resume(snapshot, options);
+  }
+
+  /** A cache that goes on from the tokens of another one; the caller disposes it. @throws OutOfMemoryError, and nothing stays */
+  forkCache(cache: SequenceCache): SequenceCache {
+    const copy = cache.fork();
+    this.core.histories.fork(cache, copy);
+    return copy;
   }
 
   /** Bytes of the keys and values of so many tokens with every head full. */

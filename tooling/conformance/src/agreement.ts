@@ -8,13 +8,12 @@ import { relativeError } from "./random-tensors.js";
 export type Work = (backend: Backend, scope: MemoryScope) => Tensor | readonly Tensor[];
 
 /**
- * Runs the same work on both backends and compares what it returns; nothing may be left in memory.
- *
- * @param name of work that takes the reference backend long: it does it once for all backends under test.
+ * Runs the same work on both backends and compares what it returns; nothing may be left in memory. The reference backend does
+ * it once for all backends under test: of tests that differ in the subject's name alone, calls in the same place are the same
+ * work.
  */
-export function expectAgreement(subject: BackendUnderTest, tolerance: number, work: Work, name?: string): void {
-  const expected = (name === undefined ? undefined : references.get(name)) ?? runWork(new ReferenceBackend(), work);
-  if (name !== undefined) references.set(name, expected);
+export function expectAgreement(subject: BackendUnderTest, tolerance: number, work: Work): void {
+  const expected = expectedResults(subject, work);
   const actual = runWork(subject.create(), work);
   for (const [index, values] of expected.entries()) {
     expect(relativeError(actual[index]!, values), `result ${index}`).toBeLessThanOrEqual(tolerance);
@@ -22,6 +21,18 @@ export function expectAgreement(subject: BackendUnderTest, tolerance: number, wo
 }
 
 const references = new Map<string, readonly Float32Array[]>();
+/** Calls of the running test so far. */
+const running = { test: "", calls: 0 };
+
+function expectedResults(subject: BackendUnderTest, work: Work): readonly Float32Array[] {
+  const test = expect.getState().currentTestName;
+  if (test === undefined) return runWork(new ReferenceBackend(), work);
+  if (test !== running.test) Object.assign(running, { test, calls: 0 });
+  const key = `${test.replaceAll(subject.name, "")} ${running.calls++}`;
+  const expected = references.get(key) ?? runWork(new ReferenceBackend(), work);
+  references.set(key, expected);
+  return expected;
+}
 
 /** Compares bits; quicker than a matcher on long arrays. */
 export function sameBits(a: ArrayBufferView, b: ArrayBufferView): boolean {

@@ -1,28 +1,36 @@
 import { execFile } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
 const workspace = fileURLToPath(new URL("../../..", import.meta.url));
-const packages = readdirSync(join(workspace, "packages"));
+const readmes = readdirSync(join(workspace, "packages")).map((name) => `packages/${name}/README.md`);
+const pages = ["start", "guides"].flatMap((folder) =>
+  readdirSync(join(workspace, "apps/docs", folder)).map((name) => `apps/docs/${folder}/${name}`),
+);
 
-/** The JavaScript blocks of a README, each a program of its own. */
-function examples(name: string): string[] {
-  const text = readFileSync(join(workspace, "packages", name, "README.md"), "utf8");
+/** The JavaScript blocks of a page, each a program of its own. */
+function examples(page: string): string[] {
+  const path = join(workspace, page);
+  const text = existsSync(path) && page.endsWith(".md") ? readFileSync(path, "utf8") : "";
   return Array.from(text.matchAll(/```js\n([\s\S]*?)```/g), (block) => block[1]!);
 }
 
 // The examples run against the build, from the command line's folder, which has every package.
-test.each(packages)("the README of %s has examples that run", async (name) => {
-  const sources = examples(name);
+test.each(readmes)("%s has examples that run", async (page) => {
+  const sources = examples(page);
   expect(sources.length).toBeGreaterThan(0);
-  for (const source of sources) await run(name, source);
+  for (const source of sources) await run(page, source);
 });
 
-async function run(name: string, source: string): Promise<void> {
-  const path = join(workspace, "apps/cli/node_modules", `.readme-${name}.mjs`);
+test.each(pages.filter((page) => examples(page).length > 0))("the examples of %s run", async (page) => {
+  for (const source of examples(page)) await run(page, source);
+});
+
+async function run(page: string, source: string): Promise<void> {
+  const path = join(workspace, "apps/cli/node_modules", `.example-${page.replace(/\W/g, "-")}.mjs`);
   writeFileSync(path, source);
   try {
     const environment = Object.fromEntries(Object.entries(process.env).filter(([key]) => key !== "NODE_OPTIONS"));

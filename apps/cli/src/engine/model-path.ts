@@ -5,11 +5,11 @@ import type { RoutingOptions } from "../options/routing-options.js";
 import { chosenRouter, requestRouting } from "./request-settings.js";
 
 /** What a command says of its model. */
-export type NamedModelOptions = Pick<ModelOptions, "model" | "backend" | "dtype" | "json"> & Pick<RoutingOptions, "mode" | "sparsity" | "router" | "heads">;
+export type NamedModelOptions = Pick<ModelOptions, "model" | "backend" | "dtype" | "weights" | "json"> & Pick<RoutingOptions, "mode" | "sparsity" | "router" | "heads">;
 
 /** The model that was asked for, fetched where it has to be. @throws the errors of `findModel` */
 export async function namedModel(options: NamedModelOptions, signal: AbortSignal): Promise<{ readonly path: string; readonly name: string }> {
-  const { model, backend, dtype, json, heads } = options;
+  const { model, backend, dtype, weights, json, heads } = options;
   const { file: routers } = chosenRouter(options);
   checkRouterFiles({ ...(heads === undefined ? {} : { headList: heads }), ...(routers === undefined ? {} : { routers }) });
   if (model === undefined) return { path: demoModelDirectory(), name: demoModelInformation.name };
@@ -21,6 +21,7 @@ export async function namedModel(options: NamedModelOptions, signal: AbortSignal
     hasRouter: heads !== undefined || routers !== undefined,
     signal,
     ...(dtype === undefined ? {} : { dtype }),
+    ...(weights === undefined ? {} : { weights }),
     ...(json === undefined ? {} : { quiet: json }),
   });
 }

@@ -5,8 +5,9 @@ import type { ModelOptions } from "../options/model-options.js";
 import type { RoutingOptions } from "../options/routing-options.js";
 import { moduleUrls } from "../program/load-modules.js";
 import { layersOf, Progress } from "../terminal/progress.js";
+import { loadSettings } from "./load-settings.js";
 import { namedModel } from "./model-path.js";
-import { chosenRouter, requestRouting } from "./request-settings.js";
+import { requestRouting } from "./request-settings.js";
 
 /** Before a model is loaded. @throws InvalidOptionError for a mode that nobody registered */
 function requireMode({ mode }: RoutingOptions): void {
@@ -21,23 +22,18 @@ function requireMode({ mode }: RoutingOptions): void {
 }
 
 /** Loads the model in a worker thread, with progress on standard error. @throws the errors of `namedModel` and `WorkerEngine.load` */
-export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal, settings: EngineSettings = {}): Promise<WorkerEngine> {
+export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal, sharing: EngineSettings = {}): Promise<WorkerEngine> {
   requireMode(options);
-  const { file: routers } = chosenRouter(options);
+  const settings = loadSettings(options);
   const { path, name } = await namedModel(options, signal);
   using progress = new Progress("Loading the model", layersOf, "seldom");
   const engine = await WorkerEngine.load({
-    ...settings,
+    ...sharing,
     // Beside this program once it is built.
     setup: [new URL("./register-packages.js", import.meta.url).href, ...(await moduleUrls(options.load ?? []))],
     path,
     name,
-    backend: options.backend,
-    ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
-    ...(options.memoryLimit === undefined ? {} : { memoryLimitBytes: options.memoryLimit }),
-    ...(options.heads === undefined ? {} : { headList: options.heads }),
-    ...(routers === undefined ? {} : { routers }),
+    ...settings,
     signal,
     routing: requestRouting(options),
     onProgress: (done, total) => progress.update(done, total),

@@ -1,4 +1,5 @@
 import { byteSize, choice, optionSchema, type OptionValues, text, wholeNumber } from "@elastic-attention/core";
+import type { WeightChoice } from "@elastic-attention/transformer";
 import { sharedOptions } from "./shared-options.js";
 
 /** Options of every command that loads a model. */
@@ -12,7 +13,19 @@ export const modelOptions = optionSchema({
   },
   backend: { type: text("the name of a backend"), placeholder: "name", description: "cpu, cuda, reference, or one that --load brings", default: "cpu" },
   dtype: { type: choice("f32", "bf16"), placeholder: "type", description: "type that is computed in", otherwise: "as the checkpoint" },
+  weights: {
+    type: choice<WeightChoice>("stored", "unpacked", "f32", "bf16", "q8_0", "q4_k"),
+    placeholder: "format",
+    description: "what matrices are kept in: stored (as a quantised file has them), unpacked, f32, bf16, or quantised while they are loaded",
+    otherwise: "stored where the backend computes on the file's formats, else unpacked",
+  },
   threads: { type: wholeNumber({ minimum: 1 }), placeholder: "n", description: "threads of the cpu backend", otherwise: "all cores" },
+  cpuLevel: {
+    type: text("a level"),
+    placeholder: "level",
+    description: "level of the cpu backend's kernels, as doctor lists them: plain, avx2, …",
+    otherwise: "ELASTIC_ATTENTION_CPU_LEVEL, else the best of the processor",
+  },
   memoryLimit: {
     type: byteSize,
     placeholder: "size",

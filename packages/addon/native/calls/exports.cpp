@@ -37,6 +37,8 @@ void export_operations(Napi::Env env, Napi::Object exports, const CallContext* c
   export_operation<checked::hybrid_attention>(env, exports, "hybridAttention", context);
   export_operation<checked::xattention_estimate>(env, exports, "xattentionEstimate", context);
   export_operation<checked::router_logits>(env, exports, "routerLogits", context);
+  export_operation<checked::sample_tokens>(env, exports, "sampleTokens", context);
+  export_operation<checked::log_probabilities>(env, exports, "logProbabilities", context);
   export_operation<checked::route_experts>(env, exports, "routeExperts", context);
   export_operation<checked::group_by_expert>(env, exports, "groupByExpert", context);
   export_operation<checked::dispatch_rows>(env, exports, "dispatchRows", context);

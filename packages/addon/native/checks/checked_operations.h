@@ -40,6 +40,8 @@ void cache_append(Call& call);
 void hybrid_attention(Call& call);
 void xattention_estimate(Call& call);
 void router_logits(Call& call);
+void sample_tokens(Call& call);
+void log_probabilities(Call& call);
 void route_experts(Call& call);
 void group_by_expert(Call& call);
 void dispatch_rows(Call& call);

@@ -5,6 +5,7 @@ import { registerFloatKernels } from "./float-kernels.js";
 import { registerLinearKernels } from "./linear-kernels.js";
 import { registerPreparationKernels } from "./preparation-kernels.js";
 import { registerRouterKernels } from "./router-kernels.js";
+import { registerSamplingKernels } from "./sampling-kernels.js";
 import { registerTrainingAttentionKernels } from "./training-attention-kernels.js";
 import { registerTrainingFloatKernels } from "./training-float-kernels.js";
 import { registerTrainingGateKernels } from "./training-gate-kernels.js";
@@ -17,6 +18,7 @@ export function registerNativeKernels(backend: NativeBackend): void {
   registerAttentionKernels(backend);
   registerRouterKernels(backend);
   registerPreparationKernels(backend);
+  registerSamplingKernels(backend);
   registerTrainingFloatKernels(backend);
   registerTrainingGateKernels(backend);
   registerTrainingAttentionKernels(backend);

@@ -49,6 +49,18 @@ export class ContiguousLayer implements LayerStorage {
     if (numSlots(heads) < numSlots(this.heads)) this.#move(heads);
   }
 
+  fork(): ContiguousLayer {
+    const copy = new ContiguousLayer(this.backend, this.numKeyValueHeads, this.headDim, this.dtype, 0);
+    try {
+      copy.#move(this.heads, this);
+    } catch (error) {
+      copy.dispose();
+      throw error;
+    }
+    copy.length = this.length;
+    return copy;
+  }
+
   dispose(): void {
     disposeBoth(this);
   }
@@ -70,24 +82,24 @@ export class ContiguousLayer implements LayerStorage {
     }
   }
 
-  /** Moves to other stores, keeping every position both have room for. */
-  #move(heads: readonly HeadStore[]): void {
+  /** Moves to other stores, with every position both have room for: its own, or those of another layer. */
+  #move(heads: readonly HeadStore[], source: ContiguousLayer = this): void {
     const next = this.#allocate(heads);
     const spans: number[] = [];
-    for (const [head, from] of this.heads.entries()) {
+    for (const [head, from] of source.heads.entries()) {
       const to = heads[head]!;
-      for (const [start, end] of sharedRanges(from, to, this.length)) {
-        for (const source of slotSpans(from, start, end)) {
-          for (const target of slotSpans(to, source.position, source.position + source.count)) {
-            spans.push(source.slot + target.position - source.position, target.slot, target.count);
+      for (const [start, end] of sharedRanges(from, to, source.length)) {
+        for (const held of slotSpans(from, start, end)) {
+          for (const target of slotSpans(to, held.position, held.position + held.count)) {
+            spans.push(held.slot + target.position - held.position, target.slot, target.count);
           }
         }
       }
     }
     const { kernels } = this.backend;
     try {
-      kernels.run(copySpans, { source: this.keys, destination: next.keys, spans: Int32Array.from(spans) });
-      kernels.run(copySpans, { source: this.values, destination: next.values, spans: Int32Array.from(spans) });
+      kernels.run(copySpans, { source: source.keys, destination: next.keys, spans: Int32Array.from(spans) });
+      kernels.run(copySpans, { source: source.values, destination: next.values, spans: Int32Array.from(spans) });
     } catch (error) {
       disposeBoth(next);
       throw error;

@@ -13,5 +13,7 @@ export interface LayerStorage extends LayerCache {
   makeRoom(retentions: readonly Retention[], tokens: number): void;
   /** Drops what the retentions do not need. @throws OutOfMemoryError, and the layer is as before then */
   settle(retentions: readonly Retention[]): void;
+  /** A copy of what it holds, in memory of its own. @throws OutOfMemoryError, and nothing stays */
+  fork(): LayerStorage;
   dispose(): void;
 }

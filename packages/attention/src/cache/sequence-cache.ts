@@ -220,6 +220,22 @@ export class SequenceCache implements Disposable {
     this.#length += tokens;
   }
 
+  /** A cache of its own that goes on from the same tokens, under the same routing. @throws OutOfMemoryError, and nothing stays */
+  fork(): SequenceCache {
+    const copy = new SequenceCache(this.options);
+    try {
+      for (const [index, layer] of this.#layers.entries()) {
+        if (layer !== undefined) copy.#layers[index] = { storage: layer.storage.fork(), modes: layer.modes };
+      }
+    } catch (error) {
+      copy.dispose();
+      throw error;
+    }
+    for (const [index, modes] of this.#keptModes) copy.#keptModes.set(index, modes);
+    copy.#length = this.#length;
+    return copy;
+  }
+
   /** Gives all memory back and keeps the modes: the sequence is to be read again under them. */
   forgetTokens(): void {
     for (const index of this.#layers.keys()) {

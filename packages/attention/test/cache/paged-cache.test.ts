@@ -68,6 +68,53 @@ describe("a cache in pages", () => {
     expect(backend.memory().liveAllocations).toBe(0);
   });
 
+  test.each([true, false])("a fork goes on from the same tokens by itself, in pages: %s", (isPaged) => {
+    using backend = new ReferenceBackend();
+    {
+      using pool = new PagePool({ backend, headDim, dtype: "f32" });
+      const make = () => newCache(backend, isPaged ? pool : undefined);
+      for (const tokens of [1, 127, 640, 1000]) {
+        using first = make();
+        using untouched = make();
+        for (const cache of [first, untouched]) turn(cache, backend, tokens, seededRandom(1));
+        using fork = first.fork();
+        expect([fork.length, fork.byteLength, fork.modes(0)]).toEqual([first.length, first.byteLength, first.modes(0)]);
+        // What one writes the other does not see.
+        for (let step = 0; step < 3; step++) {
+          const expected = turn(untouched, backend, 1 + 100 * step, seededRandom(5 + step));
+          turn(first, backend, 1 + 100 * step, seededRandom(90 + step));
+          expect(turn(fork, backend, 1 + 100 * step, seededRandom(5 + step))).toEqual(expected);
+        }
+      }
+      expect(pool.report().pagesInUse).toBe(0);
+    }
+    expect(backend.memory().liveAllocations).toBe(0);
+  });
+
+  test.each([true, false])("a fork that lacks memory leaves nothing, in pages: %s", (isPaged) => {
+    using backend = new FailingBackend();
+    using pool = new PagePool({ backend, headDim, dtype: "f32" });
+    using cache = newCache(backend, isPaged ? pool : undefined, 2);
+    using rows = poisoned(backend, [300, numKeyValueHeads, headDim]);
+    for (const layer of [0, 1]) cache.append(layer, rows, rows);
+    const base = backend.memory().liveAllocations;
+    let failures = 0;
+    for (let place = 1; ; place++) {
+      const [inUse, before] = [pool.report().pagesInUse, backend.allocations];
+      backend.failAt = before + place;
+      try {
+        cache.fork().dispose();
+        break;
+      } catch (error) {
+        expect(error).toBeInstanceOf(OutOfMemoryError);
+        failures += 1;
+        expect(pool.report().pagesInUse).toBe(inUse);
+        if (!isPaged) expect(backend.memory().liveAllocations).toBe(base);
+      }
+    }
+    expect(failures).toBeGreaterThan(0);
+  });
+
   test("full heads keep whole pages, rings sink and window, however long the sequence is", () => {
     using backend = new ReferenceBackend();
     using pool = new PagePool({ backend, headDim, dtype: "f32" });

@@ -48,23 +48,28 @@ struct BlockWeight {
   const char* panel(int64_t index) const { return data + index * panel_bytes(); }
 };
 
-/** A row of activations rounded to int8 by blocks of 32. */
-struct RoundedRow {
-  /** [inputs], from -127 to 127. */
+/** Rows of activations rounded to int8 by blocks of 32. */
+struct RoundedRows {
+  /** [rows][inputs], from -127 to 127. */
   int8_t* values;
-  /** [blocks]. */
+  /** [rows][inputs / 32]. */
   float* scales;
-  /** [2 · blocks]: sums of the values of each 16. */
+  /** [rows][inputs / 16]: sums of the values of each 16. */
   int32_t* sums;
+  int64_t inputs;
+
+  RoundedRows from(int64_t row) const {
+    return {values + row * inputs, scales + row * (inputs / kBlock), sums + row * (inputs / 16), inputs};
+  }
 };
 
-/** sums[32] = one panel · one rounded row. */
-using BlockProduct = void (*)(const RoundedRow& row, const char* panel, const BlockLayout& layout, int64_t blocks, float* sums);
+/** sums[count][32] = `count` rounded rows · one panel of as many inputs. A row's sums do not depend on the rows beside it. */
+using BlockProduct = void (*)(const RoundedRows& rows, int64_t count, const char* panel, const BlockLayout& layout, float* sums);
 
-void multiply_blocks_plain(const RoundedRow& row, const char* panel, const BlockLayout& layout, int64_t blocks, float* sums);
+void multiply_blocks_plain(const RoundedRows& rows, int64_t count, const char* panel, const BlockLayout& layout, float* sums);
 /** By AVX2's products of bytes. */
-void multiply_blocks_avx2(const RoundedRow& row, const char* panel, const BlockLayout& layout, int64_t blocks, float* sums);
+void multiply_blocks_avx2(const RoundedRows& rows, int64_t count, const char* panel, const BlockLayout& layout, float* sums);
 /** By AVX-512 VNNI's. */
-void multiply_blocks_vnni(const RoundedRow& row, const char* panel, const BlockLayout& layout, int64_t blocks, float* sums);
+void multiply_blocks_vnni(const RoundedRows& rows, int64_t count, const char* panel, const BlockLayout& layout, float* sums);
 
 }  // namespace elastic

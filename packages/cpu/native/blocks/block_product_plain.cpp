@@ -4,10 +4,10 @@
 namespace elastic {
 namespace {
 
-/** Four outputs; plain loops that compilers turn into vectors of four. */
+/** Four outputs, one row; plain loops that compilers turn into vectors of four. */
 struct PlainLanes {
   static constexpr int64_t kCount = 4;
-  static constexpr int kVectors = 1;
+  static constexpr int kVectors = 1, kRows = 1;
   static constexpr bool kSignedBytes = false;
   typedef int32_t Integers __attribute__((vector_size(16)));
   typedef float Floats __attribute__((vector_size(16)));
@@ -16,18 +16,22 @@ struct PlainLanes {
   typedef uint32_t UnalignedWords __attribute__((vector_size(16), aligned(4), may_alias));
 
   static Floats floats(float value) { return Floats{} + value; }
-  static Integers integers(int32_t value) { return Integers{} + value; }
+  static Integers zero() { return Integers{}; }
   static const int8_t* four(const int8_t* values) { return values; }
-  static Integers add_words(Integers sums, Words words, uint32_t mask, const int8_t* values) {
-    for (int j = 0; j < 4; ++j) sums += reinterpret_cast<Integers>((words >> (8 * j)) & mask) * static_cast<int32_t>(values[j]);
+  static Words bytes(const char* at) { return *reinterpret_cast<const UnalignedWords*>(at); }
+  static Words low_nibbles(const char* at) { return bytes(at) & 0x0f0f0f0fu; }
+  static Words high_nibbles(const char* at) { return bytes(at) >> 4 & 0x0f0f0f0fu; }
+
+  template <bool>
+  static Integers add(Integers sums, Words weights, const int8_t* values) {
+    for (int j = 0; j < 4; ++j) sums += reinterpret_cast<Integers>((weights >> (8 * j)) & 255) * static_cast<int32_t>(values[j]);
     return sums;
   }
-  static Integers add_bytes(Integers sums, const char* at, const int8_t* values) {
-    return add_words(sums, *reinterpret_cast<const UnalignedWords*>(at), 255, values);
+  template <bool>
+  static Integers whole(Integers sums) {
+    return sums;
   }
-  static Integers add_nibbles(Integers sums, const char* at, bool high, const int8_t* values) {
-    return add_words(sums, *reinterpret_cast<const UnalignedWords*>(at) >> (high ? 4 : 0), 15, values);
-  }
+  static Integers minus(Integers sums, int32_t value) { return sums - value; }
   static Floats scaled(const float* scales, float scale) { return *reinterpret_cast<const UnalignedFloats*>(scales) * scale; }
   static Floats add_scaled(Floats total, Floats scales, Integers products) {
     return total + scales * __builtin_convertvector(products, Floats);
@@ -40,8 +44,8 @@ struct PlainLanes {
 
 }  // namespace
 
-void multiply_blocks_plain(const RoundedRow& row, const char* panel, const BlockLayout& layout, int64_t blocks, float* sums) {
-  multiply_panel_blocks<PlainLanes>(row, panel, layout, blocks, sums);
+void multiply_blocks_plain(const RoundedRows& rows, int64_t count, const char* panel, const BlockLayout& layout, float* sums) {
+  multiply_panel_blocks<PlainLanes>(rows, count, panel, layout, sums);
 }
 
 }  // namespace elastic

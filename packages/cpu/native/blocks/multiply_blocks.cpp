@@ -1,9 +1,9 @@
 #include "blocks/multiply_blocks.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/execution.h"
+#include "core/row_tasks.h"
 #include "core/scratch.h"
 #include "core/thread_pool.h"
 #include "gemm/multiply.h"
@@ -11,8 +11,10 @@
 namespace elastic {
 namespace {
 
-/** Rows up to which integer products, which read the weight as it is, are faster than widening it. */
-constexpr int64_t kIntegerRows = 8;
+/** Rows up to which integer products are faster also where products of bf16 tiles, or of floats, outdo those of bytes. */
+constexpr int64_t kFewIntegerRows = 8;
+/** Rows that are rounded at a time, and those of one task. */
+constexpr int64_t kRoundedRows = 768, kRowBlock = 48;
 /** Bytes of widened panels at a time: they stay in the caches until the product has read them. */
 constexpr int64_t kWidenedBytes = int64_t{2} << 20;
 
@@ -25,56 +27,45 @@ BlockProduct product_of([[maybe_unused]] InstructionSet level) {
   return multiply_blocks_plain;
 }
 
-RoundedRow take_row(int64_t inputs, Scratch& scratch) {
-  const int64_t blocks = inputs / kBlock;
-  return {scratch.take<int8_t>(inputs), scratch.take<float>(blocks), scratch.take<int32_t>(2 * blocks)};
+/** Whether any number of rows is multiplied as integers: the same sums for a row alone and among others. */
+bool multiplies_integers(int64_t rows) {
+  if (rows <= kFewIntegerRows) return true;
+  const InstructionSet level = instruction_set();
+  return level != InstructionSet::Plain && level != InstructionSet::Amx;
 }
 
-/** Rounds to the nearest of 127 steps of a block's largest magnitude; a block that is not finite gets NaN as its scale. */
-void round_row(const float* values, int64_t inputs, const RoundedRow& row) {
-  for (int64_t block = 0; block < inputs / kBlock; ++block) {
-    const float* x = values + block * kBlock;
-    float largest = 0, nothing = 0;
-    for (int64_t i = 0; i < kBlock; ++i) {
-      largest = std::max(largest, std::fabs(x[i]));
-      nothing += x[i] * 0.0f;
+RoundedRows round_rows(const Matrix& input, int64_t start, int64_t count, Scratch& scratch) {
+  const FloatKernels& kernels = float_kernels();
+  const int64_t inputs = input.columns;
+  const RoundedRows rows{scratch.take<int8_t>(count * inputs), scratch.take<float>(count * inputs / kBlock),
+                         scratch.take<int32_t>(count * inputs / 16), inputs};
+  parallel_rows(count, rows_per_task(inputs), [&](int64_t first, int64_t last) {
+    for (int64_t row = first; row < last; ++row) {
+      const RoundedRows at = rows.from(row);
+      kernels.round_blocks(input.row(start + row), input.dtype, inputs, at.values, at.scales, at.sums);
     }
-    const bool usable = nothing == 0 && largest > 0;
-    const float inverse = usable ? 127.0f / largest : 0.0f;
-    row.scales[block] = nothing == 0 ? largest / 127.0f : NAN;
-    for (int64_t half = 0; half < 2; ++half) {
-      int32_t sum = 0;
-      for (int64_t i = half * 16; i < half * 16 + 16; ++i) {
-        const auto value = usable ? static_cast<int32_t>(std::nearbyint(x[i] * inverse)) : 0;
-        row.values[block * kBlock + i] = static_cast<int8_t>(value);
-        sum += value;
-      }
-      row.sums[2 * block + half] = sum;
-    }
-  }
+  });
+  return rows;
 }
 
-void multiply_integers(const Matrix& input, const BlockWeight& weight, const float* bias, const Matrix& output, bool accumulate) {
+void multiply_integers(const Matrix& input, const BlockWeight& weight, const float* bias, const Matrix& output, bool accumulate,
+                       int64_t start, int64_t count) {
   const FloatKernels& kernels = float_kernels();
   const BlockProduct multiply_panel = product_of(instruction_set());
-  const int64_t rows = input.rows, panels = weight.panels();
   Scratch scratch;
-  RoundedRow rounded[kIntegerRows];
-  float* values = scratch.take<float>(weight.inputs);
-  for (int64_t row = 0; row < rows; ++row) {
-    rounded[row] = take_row(weight.inputs, scratch);
-    kernels.convert(input.row(row), input.dtype, reinterpret_cast<char*>(values), DType::F32, weight.inputs);
-    round_row(values, weight.inputs, rounded[row]);
-  }
-  const int64_t groups = std::min(panels, int64_t{8} * current_execution().threads);
-  parallel_for(groups, [&](int64_t group) {
-    alignas(64) float sums[kPanel];
+  const RoundedRows rounded = round_rows(input, start, count, scratch);
+  const int64_t panels = weight.panels(), row_blocks = (count + kRowBlock - 1) / kRowBlock;
+  const int64_t groups = std::min(panels, std::max<int64_t>(1, 8 * current_execution().threads / row_blocks));
+  parallel_for(row_blocks * groups, [&](int64_t task) {
+    const int64_t group = task % groups, first = task / groups * kRowBlock, rows = std::min(kRowBlock, count - first);
+    Scratch own;
+    float* sums = own.take<float>(rows * kPanel);
     for (int64_t panel = panels * group / groups; panel < panels * (group + 1) / groups; ++panel) {
       const int64_t column = panel * kPanel, n = std::min(kPanel, weight.outputs - column);
+      multiply_panel(rounded.from(first), rows, weight.panel(panel), weight.layout, sums);
       for (int64_t row = 0; row < rows; ++row) {
-        multiply_panel(rounded[row], weight.panel(panel), weight.layout, weight.blocks(), sums);
-        char* out = output.row(row) + column * byte_size(output.dtype);
-        kernels.finish_row(sums, bias == nullptr ? nullptr : bias + column, out, output.dtype, accumulate, n);
+        char* out = output.row(start + first + row) + column * byte_size(output.dtype);
+        kernels.finish_row(sums + row * kPanel, bias == nullptr ? nullptr : bias + column, out, output.dtype, accumulate, n);
       }
     }
   });
@@ -105,8 +96,10 @@ void multiply_widened(const Matrix& input, const BlockWeight& weight, const floa
 }  // namespace
 
 void multiply_blocks(const Matrix& input, const BlockWeight& weight, const float* bias, const Matrix& output, bool accumulate) {
-  if (input.rows <= kIntegerRows) return multiply_integers(input, weight, bias, output, accumulate);
-  multiply_widened(input, weight, bias, output, accumulate);
+  if (!multiplies_integers(input.rows)) return multiply_widened(input, weight, bias, output, accumulate);
+  for (int64_t start = 0; start < input.rows; start += kRoundedRows) {
+    multiply_integers(input, weight, bias, output, accumulate, start, std::min(kRoundedRows, input.rows - start));
+  }
 }
 
 }  // namespace elastic

@@ -51,6 +51,12 @@ struct FloatKernels {
   void (*widen_blocks)(const char* panel, const BlockLayout& layout, int64_t blocks, char* out);
   void (*widen_blocks_bf16)(const char* panel, const BlockLayout& layout, int64_t blocks, char* out);
 
+  /**
+   * Rounds n inputs (a multiple of 32) to int8 by blocks of 32: values from -127 to 127, a scale for each block, NaN where it
+   * holds what is not a number, and the sums of the values of each 16.
+   */
+  void (*round_blocks)(const char* x, DType dtype, int64_t n, int8_t* values, float* scales, int32_t* sums);
+
   /** out = sums (+ bias) (+ out) for n outputs of one row; `bias` may be null. */
   void (*finish_row)(const float* sums, const float* bias, char* out, DType dtype, bool accumulate, int64_t n);
 

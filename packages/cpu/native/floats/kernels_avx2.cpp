@@ -11,6 +11,7 @@ constexpr PanelShape kPanelShape = {.rows = 6, .vectors = 2, .bf16_rows = 4, .sh
 #include "floats/decode_rows.h"
 #include "floats/multiply_panel.h"
 #include "floats/multiply_panel_bf16.h"
+#include "floats/round_blocks.h"
 #include "floats/widen_blocks.h"
 #include "floats/softmax.h"
 #include "floats/gradients/gradients.h"

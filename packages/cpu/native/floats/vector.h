@@ -76,7 +76,7 @@ ELASTIC_INLINE Vector widen_f16(HalfVector halves) {
 }
 
 /** Half precision, nearest even, as the TypeScript reference rounds. */
-static uint16_t round_f16(float value) {
+static inline uint16_t round_f16(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, 4);
   const uint32_t sign = (bits >> 16) & 0x8000u, magnitude = bits & 0x7fffffffu;

@@ -46,7 +46,8 @@ struct HeadWork {
   }
 };
 
-const BackwardKernel& choose(const AttentionBackward& backward, const AttentionSequence& sequence) {
+const BackwardKernel& choose([[maybe_unused]] const AttentionBackward& backward,
+                             [[maybe_unused]] const AttentionSequence& sequence) {
 #if defined(__x86_64__)
   const AttentionCall& forward = backward.forward;
   const bool bf16 = forward.query.dtype == DType::BF16 && backward.output_gradient.dtype == DType::BF16 &&

@@ -1,28 +1,18 @@
-// Drawing one token for each row of logits; mirrors the operation `sampleTokens`.
+// The launches of sampling.
 #pragma once
 #include <cuda_runtime_api.h>
 
-#include "addon/call.h"
+#include "addon/sampling_operations.h"
 
 namespace elastic {
 
 /** Largest vocabulary that a cluster of thread blocks holds in shared memory. */
 constexpr int64_t kMostSampledTokens = 8 * 28 * 1024;
 
-struct RowSampling {
-  /** U8 [vocabulary], or null. */
-  uint8_t* seen;
-  double temperature;
-  double top_p;
-  double min_p;
-  double repetition_penalty;
-  double uniform;
-  int32_t top_k;
-};
+/** `rows` lies on the device. */
+void launch_sample_tokens(const Matrix& logits, const RowSampling* rows, int32_t* tokens, cudaStream_t stream);
 
-void launch_sample_tokens(const Matrix& logits, const RowSampling* samplings, int32_t* tokens, cudaStream_t stream);
-
-/** Reads and checks the call, and queues it. */
-void sample_tokens(Call& call);
+/** `top` lies on the device: one for each row. */
+void launch_log_probabilities(const LogProbabilityCall& call, const int32_t* top, cudaStream_t stream);
 
 }  // namespace elastic

@@ -143,6 +143,27 @@ __device__ inline uint32_t ordered(float value) {
   return bits >> 31 ? ~bits : bits | 0x80000000u;
 }
 
+/** The logit that a token is drawn by: bias, penalties and mask applied, in the reference's order and rounding. */
+__device__ inline float adjusted(const RowSampling& sampling, float value, int token) {
+  if (sampling.mask != nullptr && (static_cast<uint32_t>(sampling.mask[token / 32]) >> (token % 32) & 1u) == 0) return -INFINITY;
+  double logit = value;
+  if (sampling.bias != nullptr) logit = __dadd_rn(logit, static_cast<double>(sampling.bias[token]));
+  if (sampling.seen != nullptr && sampling.repetition_penalty != 1.0 && sampling.seen[token] != 0) {
+    logit = logit > 0 ? logit / sampling.repetition_penalty : logit * sampling.repetition_penalty;
+  }
+  if (sampling.counts != nullptr && sampling.counts[token] > 0) {
+    const double often = __dmul_rn(sampling.frequency_penalty, static_cast<double>(sampling.counts[token]));
+    logit = __dsub_rn(logit, __dadd_rn(sampling.presence_penalty, often));
+  }
+  return static_cast<float>(logit);
+}
+
+/** The drawn token is seen and counted from now on. */
+__device__ inline void note(const RowSampling& sampling, int token) {
+  if (sampling.seen != nullptr) sampling.seen[token] = 1;
+  if (sampling.counts != nullptr) ++sampling.counts[token];
+}
+
 __device__ inline Best better(Best a, Best b) {
   if (b.token < 0) return a;
   if (a.token < 0 || b.logit > a.logit || (b.logit == a.logit && b.token < a.token)) return b;
@@ -178,15 +199,10 @@ __global__ void __launch_bounds__(kThreads)
   const RowSampling sampling = samplings[row];
   const int first = rank * part, count = max(0, min(part, vocabulary - first));
   const float* source = logits[row] + first;
-  const bool penalised = sampling.seen != nullptr && sampling.repetition_penalty != 1.0;
   auto* values = reinterpret_cast<float*>(memory + part);
   Best best{-INFINITY, -1};
   for (int i = threadIdx.x; i < count; i += kThreads) {
-    float logit = source[i];
-    if (penalised && sampling.seen[first + i] != 0) {
-      const double penalty = sampling.repetition_penalty;
-      logit = static_cast<float>(logit > 0 ? logit / penalty : logit * penalty);
-    }
+    const float logit = adjusted(sampling, source[i], first + i);
     values[i] = logit;
     if (logit == logit) best = better(best, Best{logit, first + i});
   }
@@ -231,7 +247,7 @@ __global__ void __launch_bounds__(kThreads)
       // The block that holds the token writes it.
       if (threadIdx.x == 0 && token >= 0) {
         tokens[row] = token;
-        if (sampling.seen != nullptr) sampling.seen[token] = 1;
+        note(sampling, token);
       }
       cooperative_groups::this_cluster().sync();
       return;
@@ -239,7 +255,7 @@ __global__ void __launch_bounds__(kThreads)
   }
   if (rank == 0 && threadIdx.x == 0) {
     tokens[row] = token;
-    if (token >= 0 && sampling.seen != nullptr) sampling.seen[token] = 1;
+    if (token >= 0) note(sampling, token);
   }
   cooperative_groups::this_cluster().sync();
 #endif
@@ -247,7 +263,7 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void launch_sample_tokens(const Matrix& logits, const RowSampling* samplings, int32_t* tokens, cudaStream_t stream) {
+void launch_sample_tokens(const Matrix& logits, const RowSampling* rows, int32_t* tokens, cudaStream_t stream) {
   const int part = static_cast<int>((logits.columns + kCluster - 1) / kCluster);
   const size_t shared = 2 * static_cast<size_t>(part) * sizeof(uint32_t);
   static const cudaError_t prepared = cudaFuncSetAttribute(sample_rows, cudaFuncAttributeMaxDynamicSharedMemorySize, 224 * 1024);
@@ -263,7 +279,7 @@ void launch_sample_tokens(const Matrix& logits, const RowSampling* samplings, in
   configuration.attrs = &attribute;
   configuration.numAttrs = 1;
   check(cudaLaunchKernelEx(&configuration, sample_rows, rows_of<const float>(logits), static_cast<int>(logits.columns), part,
-                           samplings, tokens),
+                           rows, tokens),
         "sampleTokens");
 }
 

@@ -53,7 +53,7 @@ export function recordKey({ suite, variant, id }: Pick<EvaluationRecord, "suite"
   return `${suite}\n${variant}\n${id}`;
 }
 
-/** Hash of a prompt's token ids, for {@link EvaluationRecord.promptHash}. */
+/** Hash of a prompt's token ids, for the `promptHash` of a record. */
 export function hashPrompt(tokens: Int32Array): string {
   const bytes = new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength);
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);

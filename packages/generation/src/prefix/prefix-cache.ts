@@ -16,6 +16,18 @@ export interface PrefixCacheReport {
   readonly reusedTokens: number;
 }
 
+/** What a prompt wants of a prefix. */
+export interface PrefixQuery {
+  /** What its plan would be made from; undefined: only a pinned prefix will do. */
+  readonly routingKey: string | undefined;
+  /** Tokens that may be taken from it. */
+  readonly mostTokens: number;
+  /** Tokens that one with a plan must have to be of use. */
+  readonly leastTokens: number;
+  /** Whether one without a plan will do. */
+  readonly takesPinned: boolean;
+}
+
 /** A prefix that was found for a prompt. */
 export interface PrefixMatch {
   readonly prefix: CachedPrefix;
@@ -58,20 +70,15 @@ export class PrefixCache implements Disposable {
     return pool === undefined || this.#prefixes.size === 0 ? 0 : this.#pages.ownCount(pool) * pool.pageBytes;
   }
 
-  /**
-   * The longest prefix that a prompt can go on from.
-   *
-   * @param routingKey what its plan would be made from; undefined: only a pinned prefix will do
-   * @param mostTokens that may be taken from it
-   * @param leastTokens that one under a plan of its own must have to be of use
-   */
-  find(tokens: Int32Array, routingKey: string | undefined, mostTokens: number, leastTokens: number): PrefixMatch | undefined {
+  /** The longest prefix that a prompt can go on from. */
+  find(tokens: Int32Array, { routingKey, mostTokens, leastTokens, takesPinned }: PrefixQuery): PrefixMatch | undefined {
     const { blockTokens } = this;
     if (blockTokens === undefined) return undefined;
     this.#queriedTokens += tokens.length;
     let best: PrefixMatch | undefined;
     // A pinned one wins where both are as long: its requests have plans of their own.
-    for (const key of [pinnedKey, ...(routingKey === undefined ? [] : [routingKey])]) {
+    for (const key of [takesPinned ? pinnedKey : undefined, routingKey]) {
+      if (key === undefined) continue;
       for (const { value: prefix, sharedTokens } of this.#trees.get(key)?.matches(tokens) ?? []) {
         const length = usableTokens(prefix, sharedTokens, mostTokens, blockTokens);
         if (length > (best?.length ?? 0) && (prefix.isPinned || length >= leastTokens)) best = { prefix, length };

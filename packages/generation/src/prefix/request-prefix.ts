@@ -1,4 +1,5 @@
-import type { CacheSnapshot, SequenceCache } from "@elastic-attention/attention";
+import { type CacheSnapshot, patternOf, type SequenceCache } from "@elastic-attention/attention";
+import type { ScoringRouter } from "@elastic-attention/router";
 import type { DecoderModel, SequenceRouting } from "@elastic-attention/transformer";
 import type { CheckedRequest } from "../request/checked-request.js";
 import type { RequestRouting } from "../request/request-routing.js";
@@ -28,7 +29,7 @@ export class RequestPrefix {
     private readonly decoder: DecoderModel,
     private readonly use: PrefixUse,
     private readonly request: Pick<CheckedRequest, "tokens" | "decode">,
-    private readonly routing: Pick<RequestRouting, "kind">,
+    private readonly routing: Pick<RequestRouting, "kind" | "router">,
     private readonly routingKey: string | undefined,
   ) {}
 
@@ -65,6 +66,13 @@ export class RequestPrefix {
     if (!prefix.isPinned) return decoder.createCache({ decode, modes: this.#modes! });
     this.#readsPinnedAgain = true;
     return decoder.createCache({ decode, modes: this.#modes! });
+  }
+
+  /** What another answer of the same request has begun with is what this one begins with, if it has to read the prompt itself. */
+  beginLike(other: RequestPrefix): void {
+    this.#begun = true;
+    this.#match = other.#match;
+    this.#modes = other.#modes;
   }
 
   /** Has the prefill of a prompt take the states that others can go on from. */
@@ -118,7 +126,12 @@ export class RequestPrefix {
     const { kind } = this.routing;
     // A plan that was made from another text holds where that text is most of this one.
     const planIsFixed = kind === "none" || kind === "static";
-    this.#match = this.prefixes.find(tokens, this.routingKey, tokens.length - leastRead, planIsFixed ? 0 : tokens.length / 2);
+    this.#match = this.prefixes.find(tokens, {
+      routingKey: this.routingKey,
+      mostTokens: tokens.length - leastRead,
+      leastTokens: planIsFixed ? 0 : tokens.length / 2,
+      takesPinned: routesByKeys(this.routing),
+    });
     // The plan that a pinned prefix was read by has every head full.
     this.#modes = this.#match?.prefix.snapshot.layers.map(({ modes }) => modes!);
   }
@@ -126,4 +139,14 @@ export class RequestPrefix {
   #leave(snapshot: CacheSnapshot, routingKey: string, isPinned: boolean, assignment: CachedPrefix["assignment"]): void {
     this.prefixes.add({ tokens: this.request.tokens.slice(0, snapshot.length), snapshot, routingKey, isPinned, assignment, isGone: false });
   }
+}
+
+/**
+ * Whether a plan can be made for a prompt whose beginning was read without one: by the keys of all of it. A router that looks at
+ * queries, one of the caller's own, and modes that choose blocks for all queries need the whole prompt.
+ */
+function routesByKeys({ kind, router }: Pick<RequestRouting, "kind" | "router">): boolean {
+  if (router === undefined) return true;
+  if (kind === "own" || (router as Partial<ScoringRouter>).decidesWholeLayers === true) return false;
+  return router.modes.every((mode) => patternOf(mode).type !== "selected");
 }

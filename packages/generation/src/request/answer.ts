@@ -9,7 +9,7 @@ export type FinishReason = Extract<GenerationEvent, { type: "finish" }>["reason"
 
 /** A token that the reader gets, and why the answer ends with it, if it does. */
 export interface AnsweredToken {
-  readonly event: Extract<GenerationEvent, { type: "token" }>;
+  readonly event: Pick<Extract<GenerationEvent, { type: "token" }>, "type" | "id" | "text">;
   readonly reason: FinishReason | undefined;
 }
 
@@ -43,6 +43,11 @@ export class Answer {
     return this.#text.raw;
   }
 
+  /** The next token, where the model gives again what it gave before. */
+  get nextKnown(): number | undefined {
+    return this.#tokens[this.#given];
+  }
+
   /** The token that the model reads next. */
   get lastGiven(): number {
     return this.#tokens[this.#given - 1]!;
@@ -64,15 +69,21 @@ export class Answer {
     this.#given = 0;
   }
 
-  /** Takes a token of the model. @returns undefined for one that the reader has already. @throws TokenizerError */
-  take(token: number): AnsweredToken | undefined {
+  /**
+   * Takes a token of the model.
+   *
+   * @param isLast whether the answer is complete with it
+   * @returns undefined for one that the reader has already
+   * @throws TokenizerError
+   */
+  take(token: number, isLast = false): AnsweredToken | undefined {
     this.#given += 1;
     if (this.#given <= this.#tokens.length) return undefined;
     this.#tokens.push(token);
     const atEnd = this.endOfText.has(token);
     const atLimit = this.#tokens.length === this.request.maxNewTokens;
-    const text = tokenizing(() => (atEnd ? "" : this.#text.push(token)) + (atEnd || atLimit ? this.#text.flush() : ""));
-    const reason = this.#text.stopped ? "stop" : atEnd ? "end-of-text" : atLimit ? "length" : undefined;
+    const text = tokenizing(() => (atEnd ? "" : this.#text.push(token)) + (atEnd || isLast || atLimit ? this.#text.flush() : ""));
+    const reason = this.#text.stopped || (isLast && !atEnd) ? "stop" : atEnd ? "end-of-text" : atLimit ? "length" : undefined;
     return { event: { type: "token", id: token, text }, reason };
   }
 }

@@ -1,11 +1,17 @@
 import { ContextLengthError, InvalidRequestError } from "@elastic-attention/core";
+import { mostTopTokens } from "@elastic-attention/tensor";
 import { TokenLimitError } from "@elastic-attention/tokenizer";
 import type { ModelSpec } from "@elastic-attention/transformer";
 import type { GenerationDefaults } from "../defaults/generation-defaults.js";
+import { checkLogitBias } from "../sampling/logit-bias.js";
+import { checkConstraint } from "../sampling/token-constraint.js";
 import type { Tokenizer } from "../tokenizer/tokenizer.js";
 import type { GenerationRequest } from "./generation-request.js";
 import { type GenerationSettings, resolveSettings } from "./generation-settings.js";
 import { type PromptInput, readPrompt, type ReadPrompt } from "./read-prompt.js";
+
+/** Answers of one request at most. */
+const mostAnswers = 128;
 
 /** A request that was checked against its model: what is left is to compute. */
 export interface CheckedRequest {
@@ -18,6 +24,11 @@ export interface CheckedRequest {
   readonly textBefore: Int32Array;
   readonly decode: "routed" | "full";
   readonly settings: GenerationSettings;
+  /** Answers to draw. */
+  readonly count: number;
+  /** Most likely tokens to tell with each token; undefined: no log-probabilities. */
+  readonly logprobs: number | undefined;
+  readonly logitBias: ReadonlyMap<number, number> | undefined;
 }
 
 /** Checks a request against the model, whose defaults count where it says nothing. @throws InvalidRequestError, TokenizerError */
@@ -40,6 +51,10 @@ export function checkRequest(
   }
   if (which !== "model" && which !== "none") throw new InvalidRequestError(`defaults must be "model" or "none", found ${JSON.stringify(which)}.`);
   checkSession(request);
+  const { count = 1, logprobs } = request;
+  checkCounts(request);
+  checkConstraint(request.constraint);
+  const logitBias = checkLogitBias(request.logitBias, vocabularySize);
   const settings = resolveSettings(request, defaults);
   const { tokens, text } = promptWithin(request, tokenizer, contextLength);
   if (tokens.length === 0) throw new InvalidRequestError("The prompt has no tokens.", "Give a text that is not empty.");
@@ -60,7 +75,7 @@ export function checkRequest(
   }
   const goesOn = request.messages === undefined || request.chatTemplate?.continueFinalMessage === true;
   const textBefore = goesOn ? tokens : new Int32Array(0);
-  return { tokens, text, maxNewTokens, stop: settings.stop, textBefore, decode, settings: { ...settings, maxNewTokens } };
+  return { tokens, text, maxNewTokens, stop: settings.stop, textBefore, decode, settings: { ...settings, maxNewTokens }, count, logprobs, logitBias };
 }
 
 function checkSession({ session, reroute = false, prefix = "reuse" }: GenerationRequest): void {
@@ -73,6 +88,18 @@ function checkSession({ session, reroute = false, prefix = "reuse" }: Generation
   }
   if (prefix === "pin" && session !== undefined) {
     throw new InvalidRequestError("A pinned prefix belongs to no session.", "Pin the prefix by a request of its own, then begin the session with it.");
+  }
+}
+
+function checkCounts({ count, logprobs, session }: GenerationRequest): void {
+  if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count <= mostAnswers)) {
+    throw new InvalidRequestError(`count must be a whole number from 1 to ${mostAnswers}, found ${String(count)}.`);
+  }
+  if (count !== undefined && count > 1 && session !== undefined) {
+    throw new InvalidRequestError("A session goes on from one answer, and the request asks for several.", "Leave out count or session.");
+  }
+  if (logprobs !== undefined && !(Number.isInteger(logprobs) && logprobs >= 0 && logprobs <= mostTopTokens)) {
+    throw new InvalidRequestError(`logprobs must be a whole number from 0 to ${mostTopTokens}, found ${String(logprobs)}.`);
   }
 }
 

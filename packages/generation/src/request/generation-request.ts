@@ -2,6 +2,8 @@ import type { Retention } from "@elastic-attention/attention";
 import type { ChatTemplateOptions } from "../tokenizer/chat-template.js";
 import type { Router } from "@elastic-attention/router";
 import type { ElasticModeName } from "@elastic-attention/transformer";
+import type { LogitBias } from "../sampling/logit-bias.js";
+import type { ConstraintRequest } from "../sampling/token-constraint.js";
 import type { GenerationSettings } from "./generation-settings.js";
 import type { RequestRouting } from "./request-routing.js";
 
@@ -30,6 +32,10 @@ export interface SamplingParameters {
   readonly minP?: number;
   /** Divides (or multiplies, when negative) the logits of tokens already seen; 1 is off. */
   readonly repetitionPenalty?: number;
+  /** Subtracted from the logits of tokens that the answer has already, -2 to 2; 0 is off. */
+  readonly presencePenalty?: number;
+  /** The same, once for each time the answer has a token, -2 to 2; 0 is off. */
+  readonly frequencyPenalty?: number;
   /** Same seed and same prompt give the same text at any batch size. */
   readonly seed?: number;
 }
@@ -83,9 +89,27 @@ export interface GenerationRequest {
    * requests which begin with it do not read it again and are each routed for themselves. "none": neither used nor kept.
    */
   readonly prefix?: "reuse" | "pin" | "none";
+  /**
+   * Answers to draw, 1 (default) to 128, all from one reading of the prompt. The first is what it would be alone; each of the
+   * others has a seed of its own, which follows from the request's. Not together with a session.
+   */
+  readonly count?: number;
+  /** Tells the log-probability of each token, and of so many most likely ones, 0 to 20. Default: of none. */
+  readonly logprobs?: number;
+  /** Added to the logits of tokens, by id, -100 to 100; at most 1000 tokens. */
+  readonly logitBias?: LogitBias;
+  /** Keeps answers to what a registered constraint allows, such as a grammar. */
+  readonly constraint?: ConstraintRequest;
   readonly signal?: AbortSignal;
   /** Called once when the request has been checked and waits for its turn; what is thrown afterwards is no mistake in it. */
   readonly onAccepted?: (promptTokens: number) => void;
+}
+
+/** Natural logarithms of probabilities as the model's logits have them, before temperature, bias, penalties and masks. */
+export interface TokenLogprobs {
+  readonly logprob: number;
+  /** The most likely tokens, most likely first; -Infinity for one that the model gives no chance. */
+  readonly top: readonly { readonly id: number; readonly text: string; readonly logprob: number }[];
 }
 
 /** What a finished request did; every figure measured, none estimated. */
@@ -124,19 +148,35 @@ export interface RoutingReport {
   readonly fullKeyValueBytes: number;
 }
 
-/** What a running request tells, in this order: progress*, token*, finish. */
+/**
+ * What a running request tells, in this order: progress*, token*, finish. Of several answers the tokens come mixed, each with
+ * the number of its answer from 0, and there is a finish for each.
+ */
 export type GenerationEvent =
   | {
+      /** Once a layer, and while a layer takes long. */
       readonly type: "progress";
       readonly layersDone: number;
       readonly layersTotal: number;
       readonly promptTokens: number;
-      /** Modes of the heads of the layer that has just been read, as {@link RoutingReport.headMap} has them. */
+      /** Of the prompt's tokens, how much of the work is done; a share of the layers, as each takes all tokens at once. */
+      readonly processedTokens: number;
+      /** Of these, tokens that were there before. */
+      readonly cachedTokens: number;
+      /** Modes of the heads of the layer that was read last, as {@link RoutingReport.headMap} has them. */
       readonly heads: readonly number[];
     }
-  | { readonly type: "token"; readonly id: number; readonly text: string }
+  | {
+      readonly type: "token";
+      readonly id: number;
+      readonly text: string;
+      readonly answer: number;
+      /** Where the request asks for them. */
+      readonly logprobs?: TokenLogprobs;
+    }
   | {
       readonly type: "finish";
+      readonly answer: number;
       readonly reason: "end-of-text" | "length" | "stop" | "aborted";
       readonly text: string;
       readonly report: RoutingReport;

@@ -1,6 +1,6 @@
 import { type AttentionMode, effectiveSparsity, modelSparsity, type SlidingMode } from "@elastic-attention/attention";
 import type { SequenceRouting } from "@elastic-attention/transformer";
-import type { RoutingReport } from "./generation-request.js";
+import type { GenerationEvent, GenerationRequest, RoutingReport } from "./generation-request.js";
 import type { GenerationSettings } from "./generation-settings.js";
 import { Measurements } from "./measurements.js";
 import type { RequestRouting } from "./request-routing.js";
@@ -8,9 +8,10 @@ import type { RequestRouting } from "./request-routing.js";
 /** What a report takes from a prefill. */
 export type ReportedRouting = Pick<SequenceRouting, "modes" | "assignment" | "blocks">;
 
-/** Of a request that was aborted before anything was done for it, its prompt not even read. */
-export function emptyReport(): RoutingReport {
-  return routingReport(new Measurements(0), 0, undefined, { modeLabels: [], retentions: [], kind: "none" }, undefined);
+/** Of a request that was aborted before anything was done for it, its prompt not even looked at: an end for each answer. */
+export function abortedEvents({ count = 1 }: Pick<GenerationRequest, "count">): GenerationEvent[] {
+  const report = routingReport(new Measurements(0), 0, undefined, { modeLabels: [], retentions: [], kind: "none" }, undefined);
+  return Array.from({ length: count }, (_, answer) => ({ type: "finish", answer, reason: "aborted", text: "", report }));
 }
 
 /** Report of a run that got as far as `routing` (undefined: the prefill did not end). */

@@ -67,7 +67,8 @@ type Admission<Request extends RequestView> = Pick<StepDecision<Request>, "evict
 
 /** Decides a step: who is admitted, who decodes, how far prompts are read, who makes room. */
 export function decideStep<Request extends RequestView>(view: ScheduleView<Request>): StepDecision<Request> {
-  const ready = view.decoding.filter(({ keepsUp }) => keepsUp);
+  // Answers of one request are there all at once, and may be more than decode together.
+  const ready = view.decoding.filter(({ keepsUp }) => keepsUp).slice(0, view.maximumBatch);
   const together = ready.filter(({ faults }) => !faults.decodesAlone);
   const alone = ready.filter(({ faults }) => faults.decodesAlone).map((request) => [request]);
   const decode = together.length > 0 ? [together, ...alone] : alone;

@@ -24,6 +24,6 @@ export function decodeBatch(decoder: DecoderModel, requests: readonly ActiveRequ
   } catch (error) {
     for (const [row, cache] of caches.entries()) cache.undoStep(lengths[row]!);
     // What the step has drawn may count as seen, or be counted already.
-    return { error: firstError(error), restart: requests.filter(({ sampler }, row) => sampler.seen !== undefined || sampler.draws !== draws[row]) };
+    return { error: firstError(error), restart: requests.filter(({ sampler }, row) => sampler.remembersDraws || sampler.draws !== draws[row]) };
   }
 }

@@ -1,10 +1,16 @@
 import { setImmediate } from "node:timers/promises";
-import type { Fence } from "@elastic-attention/tensor";
+import type { Fence, Tensor } from "@elastic-attention/tensor";
 import { type DecoderModel, type Prefill, sampleLogits, type SequenceRouting } from "@elastic-attention/transformer";
 import type { ActiveRequest } from "../request/active-request.js";
 import type { Reading } from "./decide-step.js";
 import { drawTokens, type DrawnTokens } from "./drawn-tokens.js";
 import { SliceClock } from "./slice-clock.js";
+
+/** An answer that has its memory and its first token, or why it has not. */
+export interface ForkedAnswer {
+  readonly request: ActiveRequest;
+  readonly start: { readonly routing: SequenceRouting; readonly drawn: DrawnTokens | undefined } | { readonly error: unknown };
+}
 
 /** What a prefill has found for its requests, in their order. */
 export interface PrefillEnd {
@@ -17,6 +23,8 @@ export interface PrefillEnd {
 
 /** Prompts of one or several requests that are read in one prefill. Disposed before its end, it empties their caches. */
 export class PrefillBatch implements Disposable {
+  /** Answers that begin with a copy of what another one of their request has read; {@link end} starts them. */
+  readonly forked: ForkedAnswer[] = [];
   #prefill: Prefill;
   readonly #clock: SliceClock;
   readonly #fences: Fence[] = [];
@@ -24,6 +32,10 @@ export class PrefillBatch implements Disposable {
   /** Of the part that the routers decided on. */
   #assignments: readonly SequenceRouting[] | undefined;
   #readTokens: readonly number[];
+  /** Of the part that is read now. */
+  #partTokens: readonly number[];
+  /** The layer that runs, and how many steps it and the one before have taken. */
+  #layer = { index: 0, steps: 0, expected: 0 };
   #interruptedSeconds = 0;
   #disposed = false;
 
@@ -36,6 +48,7 @@ export class PrefillBatch implements Disposable {
     this.#clock = new SliceClock(decoder.backend.device.workSizes.slicesInFlight);
     const sequences = requests.map((request) => request.nextPart()!);
     this.#readTokens = sequences.map(({ tokens }) => tokens.length);
+    this.#partTokens = this.#readTokens;
     this.#prefill = decoder.startPrefill({ sequences });
   }
 
@@ -81,6 +94,7 @@ export class PrefillBatch implements Disposable {
     // Before the clock stops: on a GPU the work is done when a token is there.
     const drawn = wanted ? drawTokens(() => sampleLogits(owned, this.requests.map(({ sampler }) => sampler))) : undefined;
     const total = (performance.now() - this.#begun) / 1000 - this.#interruptedSeconds;
+    for (const [row, request] of this.requests.entries()) this.#fork(request, owned.rows(row, row + 1), routing[row]!);
     const tokens = this.#readTokens.reduce((sum, count) => sum + count, 0);
     const assignments = this.#assignments;
     return {
@@ -90,6 +104,19 @@ export class PrefillBatch implements Disposable {
     };
   }
 
+  /** Starts the other answers of a request whose prompt was read. @param logits f32 [1, vocabulary] of the prompt's last token */
+  #fork(reader: ActiveRequest, logits: Tensor, routing: SequenceRouting): void {
+    for (const request of reader.group.takeWaiting(reader)) {
+      try {
+        request.startFrom(reader);
+        const drawn = request.wantsTokens ? drawTokens(() => sampleLogits(logits, [request.sampler])) : undefined;
+        this.forked.push({ request, start: { routing, drawn } });
+      } catch (error) {
+        this.forked.push({ request, start: { error } });
+      }
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#disposed = true;
     this.#prefill[Symbol.dispose]();
@@ -97,9 +124,17 @@ export class PrefillBatch implements Disposable {
 
   #tellProgress(): void {
     const prefill = this.#prefill;
+    const { layersDone, layersTotal } = prefill;
     const assignments = this.#assignments;
-    for (const [sequence, request] of this.requests.entries()) {
-      request.tellProgress(prefill.layersDone, prefill.layersTotal, (layer) => assignments?.[sequence]?.assignment[layer] ?? prefill.assignmentOf(sequence, layer));
+    if (layersDone === this.#layer.index) this.#layer.steps += 1;
+    else this.#layer = { index: layersDone, steps: 0, expected: this.#layer.steps };
+    // A layer takes about as many steps as the one before.
+    const { steps, expected } = this.#layer;
+    const layerShare = expected === 0 ? 0 : Math.min(1, steps / expected);
+    for (const [row, request] of this.requests.entries()) {
+      const tokens = this.#partTokens[row]!;
+      const state = { layersDone, layersTotal, layerShare, tokensBefore: this.#readTokens[row]! - tokens, tokens };
+      request.tellProgress(state, (layer) => assignments?.[row]?.assignment[layer] ?? prefill.assignmentOf(row, layer));
     }
   }
 
@@ -112,6 +147,7 @@ export class PrefillBatch implements Disposable {
     logits.dispose();
     this.#assignments = sequences.map(({ routing }) => routing);
     this.#readTokens = [this.#readTokens[0]! + next.tokens.length];
+    this.#partTokens = [next.tokens.length];
     this.#prefill[Symbol.dispose]();
     this.#prefill = this.decoder.startPrefill({ sequences: [next] });
     return true;

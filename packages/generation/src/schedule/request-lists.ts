@@ -19,10 +19,10 @@ export class RequestLists {
     return [...this.queued, ...this.prefilling, ...this.decoding];
   }
 
-  /** A new request, behind all others. */
-  add(request: ActiveRequest): void {
-    request.arrival = this.#arrivals++;
-    this.queued.push(request);
+  /** A new request, behind all others. Its first answer reads the prompt, and only that one is in the queue. */
+  add(answers: readonly ActiveRequest[]): void {
+    for (const answer of answers) answer.arrival = this.#arrivals++;
+    this.queued.push(answers[0]!);
   }
 
   /** Takes a request out wherever it is. One that was read with others ends their prefill: they are read again. */

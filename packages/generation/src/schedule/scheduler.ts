@@ -1,13 +1,15 @@
 import { firstError, OutOfMemoryError } from "@elastic-attention/core";
+import type { SequenceRouting } from "@elastic-attention/transformer";
 import type { EngineContext } from "../engine-context.js";
 import type { CheckedSettings } from "../engine-settings.js";
 import type { ActiveRequest } from "../request/active-request.js";
+import type { AnswerGroup } from "../request/answer-group.js";
 import type { DecodeStep } from "../request/measurements.js";
 import { decideStep, type Reading, type StepDecision } from "./decide-step.js";
 import { decodeBatch } from "./decode-batch.js";
 import type { DrawnTokens } from "./drawn-tokens.js";
 import { MemoryShares } from "./memory-shares.js";
-import { PrefillBatch, type PrefillEnd } from "./prefill-batch.js";
+import { type ForkedAnswer, PrefillBatch, type PrefillEnd } from "./prefill-batch.js";
 import { RequestLists } from "./request-lists.js";
 import { type SchedulerReport, StepCounters } from "./step-counters.js";
 import { StepLoop } from "./step-loop.js";
@@ -41,16 +43,16 @@ export class Scheduler {
   }
 
   /** Takes a request. @throws OutOfMemoryError when it could not fit even alone, InvalidRequestError for a busy session */
-  add(request: ActiveRequest): void {
-    request.memory.requireThatItCanFit();
-    request.turn.join();
-    this.#requests.add(request);
+  add({ first, answers }: AnswerGroup): void {
+    first.memory.requireThatItCanFit();
+    first.turn.join();
+    this.#requests.add(answers);
     this.wake();
   }
 
-  /** Takes a request out wherever it is; its memory is back when this returns. */
-  remove(request: ActiveRequest): void {
-    if (request.state !== "done") this.#end(request, () => request.finish("aborted"));
+  /** Takes a request out wherever its answers are; its memory is back when this returns. */
+  remove({ answers }: AnswerGroup): void {
+    for (const answer of answers) if (answer.state !== "done") this.#end(answer, () => answer.finish("aborted"));
   }
 
   /** Memory has been given back. */
@@ -115,6 +117,8 @@ export class Scheduler {
       this.#requests.prefill = new PrefillBatch(this.#decoder, started);
       this.#counters.prefills += 1;
     } catch (error) {
+      // Those behind the one that failed too: together with them it would fail again, and nobody could say who cannot be read.
+      if (admitted.length > 1) for (const { faults } of admitted) faults.prefillFailed();
       this.#prefillFailed(started, error);
     }
   }
@@ -127,14 +131,27 @@ export class Scheduler {
       // One that was disposed meanwhile is nobody's any more.
       if (this.#requests.prefill === prefill) this.#prefillFailed(prefill.requests, error);
     }
-    if (end === undefined) return;
-    this.#requests.endPrefill();
-    for (const [row, request] of prefill.requests.entries()) {
-      request.endPrefill(end.routing[row]!, end.seconds[row]!);
-      this.#requests.decoding.push(request);
-      if (request.wantsTokens) this.#take(request, end.drawn!, row);
-      else this.#end(request, () => request.finish("length"));
+    if (end !== undefined) {
+      this.#requests.endPrefill();
+      for (const [row, request] of prefill.requests.entries()) this.#beginDecoding(request, end.routing[row]!, end.seconds[row]!, end.drawn, row);
     }
+    for (const forked of prefill.forked) this.#beginForked(forked, end !== undefined);
+  }
+
+  #beginDecoding(request: ActiveRequest, routing: SequenceRouting, seconds: number, drawn: DrawnTokens | undefined, row: number): void {
+    request.endPrefill(routing, seconds);
+    this.#requests.decoding.push(request);
+    if (request.wantsTokens) this.#take(request, drawn!, row);
+    else this.#end(request, () => request.finish("length"));
+  }
+
+  /** One that lacks memory for its copy reads the prompt itself, in its turn; so does one whose prefill has failed at last. */
+  #beginForked({ request, start }: ForkedAnswer, isRead: boolean): void {
+    // What has failed for one answer has failed for all of its request.
+    if (request.state === "done") return;
+    if (!("error" in start) && isRead) return this.#beginDecoding(request, start.routing, 0, start.drawn, 0);
+    if (!("error" in start) || OutOfMemoryError.isInstance(firstError(start.error))) this.#requests.requeue(request);
+    else this.#fail(request, start.error);
   }
 
   /** Of several, each is read alone from now on, so that the others do not suffer from one. */
@@ -194,7 +211,7 @@ export class Scheduler {
   }
 
   #take(request: ActiveRequest, { tokens, error }: DrawnTokens, row: number, step?: DecodeStep): void {
-    if (tokens[row] === -1) return this.#fail(request, error);
+    if (tokens[row] === -1) return this.#fail(request, request.problem ?? error);
     try {
       const reason = request.takeToken(tokens[row]!, step);
       if (reason !== undefined) this.#end(request, () => request.finish(reason));
@@ -203,8 +220,9 @@ export class Scheduler {
     }
   }
 
-  #fail(request: ActiveRequest, error: unknown): void {
-    this.#end(request, () => request.fail(firstError(error)));
+  /** What fails for one answer fails for all of its request. */
+  #fail({ group }: ActiveRequest, error: unknown): void {
+    for (const answer of group.answers) if (answer.state !== "done") this.#end(answer, () => answer.fail(firstError(error)));
   }
 
   #failAll(error: unknown): void {

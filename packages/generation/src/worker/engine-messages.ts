@@ -1,4 +1,5 @@
 import type { ErrorRecord } from "@elastic-attention/core";
+import type { WeightChoice } from "@elastic-attention/transformer";
 import type { EngineReport, ModelDescription } from "../engine.js";
 import type { EngineSettings } from "../engine-settings.js";
 import type { RoutingWish } from "../request/request-routing.js";
@@ -12,7 +13,9 @@ export interface WorkerSettings extends EngineSettings {
   readonly name?: string;
   readonly backend: string;
   readonly dtype?: "f32" | "bf16" | "f16";
+  readonly weights?: WeightChoice | "automatic";
   readonly threads?: number;
+  readonly instructionSet?: string;
   readonly headList?: string;
   readonly routers?: string;
   /** See `LocalEngineOptions`. */
@@ -40,6 +43,7 @@ export type Question =
   | { readonly type: "render"; readonly id: number; readonly input: Required<Pick<GenerationRequest, "messages">> & Pick<GenerationRequest, "chatTemplate"> }
   | { readonly type: "pieces" | "detokenize"; readonly id: number; readonly tokens: Int32Array }
   | { readonly type: "close-session"; readonly id: number; readonly name: string }
+  | { readonly type: "save-session" | "restore-session"; readonly id: number; readonly name: string; readonly folder: string }
   | { readonly type: "clear-prefix-cache"; readonly id: number }
   | { readonly type: "report"; readonly id: number };
 

@@ -2,7 +2,7 @@ import { DisposedError, EngineWorkerError, InvalidRequestError } from "@elastic-
 import type { Engine, EngineReport, ModelDescription } from "../engine.js";
 import { EventQueue } from "../request/event-queue.js";
 import type { GenerationEvent, GenerationRequest } from "../request/generation-request.js";
-import { emptyReport } from "../request/routing-report.js";
+import { abortedEvents } from "../request/routing-report.js";
 import { type CallMessage, mostSentEvents, type Question, type WorkerSettings } from "./engine-messages.js";
 import { errorOfWorker } from "./error-of-worker.js";
 import { type LoadOptions, WorkerThread } from "./worker-thread.js";
@@ -49,7 +49,7 @@ export class WorkerEngine implements Engine {
     }
     const rest = router === undefined ? shared : { ...shared, router };
     if (signal?.aborted) {
-      yield { type: "finish", reason: "aborted", text: "", report: emptyReport() };
+      yield* abortedEvents(request);
       return;
     }
     const thread = await this.#open();
@@ -100,6 +100,14 @@ export class WorkerEngine implements Engine {
 
   async closeSession(name: string): Promise<void> {
     await this.#ask("end", (id) => ({ type: "close-session", id, name }));
+  }
+
+  async saveSession(name: string, folder: string): Promise<void> {
+    await this.#ask("end", (id) => ({ type: "save-session", id, name, folder }));
+  }
+
+  async restoreSession(name: string, folder: string): Promise<void> {
+    await this.#ask("end", (id) => ({ type: "restore-session", id, name, folder }));
   }
 
   async clearPrefixCache(): Promise<void> {

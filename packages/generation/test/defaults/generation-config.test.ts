@@ -81,7 +81,7 @@ describe("the settings of a request", () => {
   test("are its own, then the model's, then the engine's, and each says which", () => {
     const settings = resolveSettings({ sampling: { topP: 0.5, seed: 3 }, maxNewTokens: 10 }, model);
     expect(settings).toMatchObject({ temperature: 0.7, topP: 0.5, topK: 0, minP: 0, repetitionPenalty: 1.05, seed: 3, maxNewTokens: 10, stop: ["###"] });
-    expect(settings.origins).toEqual({ temperature: "model", topP: "request", topK: "engine", minP: "engine", repetitionPenalty: "model", seed: "request", maxNewTokens: "request", stop: "model" });
+    expect(settings.origins).toEqual({ temperature: "model", topP: "request", topK: "engine", minP: "engine", repetitionPenalty: "model", presencePenalty: "engine", frequencyPenalty: "engine", seed: "request", maxNewTokens: "request", stop: "model" });
   });
 
   test("are the engine's alone where the request does not want the model's", () => {

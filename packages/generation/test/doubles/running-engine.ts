@@ -7,6 +7,8 @@ import { type TinyModelOptions, writeTinyModel } from "./tiny-model.js";
 export class FailingBackend extends ReferenceBackend {
   /** Allocations that still succeed; undefined: all. */
   allowed: number | undefined;
+  /** Allocations that fail from now on, one after the other; then there is memory again. */
+  failNext = 0;
   /** Only where keys and values are to lie in pages. */
   declare reserve?: NonNullable<Backend["reserve"]>;
 
@@ -26,7 +28,9 @@ export class FailingBackend extends ReferenceBackend {
   }
 
   #count(): void {
-    if (this.allowed === undefined || this.allowed-- > 0) return;
+    const fails = this.failNext > 0;
+    if (fails) this.failNext -= 1;
+    if (!fails && (this.allowed === undefined || this.allowed-- > 0)) return;
     const { liveBytes, limitBytes } = this.memory();
     throw new OutOfMemoryError(this.name, 1, liveBytes, limitBytes);
   }

@@ -100,7 +100,7 @@ describe.skipIf(!built)("the engine in a worker thread", () => {
           super();
           const run = this.kernels.run.bind(this.kernels);
           this.kernels.run = (operation, call) => {
-            if (call.samplings !== undefined) throw new NoFiniteLogitError(0, Int32Array.of(-1));
+            if (operation.name === "sampleTokens") throw new NoFiniteLogitError(0, Int32Array.of(-1));
             return run(operation, call);
           };
         }
@@ -120,6 +120,40 @@ describe.skipIf(!built)("the engine in a worker thread", () => {
        console.log(JSON.stringify(found));`,
     );
     expect(result).toEqual([[true, "HEAD_LIST"], [true, "string"], [true, true]]);
+  });
+
+  test("takes every setting of an answer across, and constraints by their names", async () => {
+    using folder = writeTinyModel();
+    const constraint = join(folder.path, "constraint.mjs");
+    writeFileSync(constraint, `import { registerTokenConstraint } from ${distribution("generation")};
+      export default () => registerTokenConstraint("only", ({ tokens }, { vocabularySize }) => {
+        const mask = new Int32Array(Math.ceil(vocabularySize / 32));
+        for (const token of tokens) mask[token >> 5] |= 1 << (token & 31);
+        let left = 3;
+        return { nextMask: () => mask, accept: () => { left -= 1; }, get done() { return left === 0; } };
+      });`);
+    const result = await run(
+      folder.path,
+      `const engine = await WorkerEngine.load({ ...settings, setup: [...settings.setup, ${JSON.stringify(pathToFileURL(constraint).href)}] });
+       const request = { prompt: "Hello", maxNewTokens: 20, count: 2, logprobs: 2, logitBias: { 400: 50 }, sampling: { temperature: 1, seed: 3, presencePenalty: 1 } };
+       const told = [];
+       for await (const event of engine.generate({ ...request, constraint: { name: "only", options: { tokens: [400, 401] } } })) {
+         if (event.type === "token") told.push([event.answer, event.id >= 400 && event.id <= 401, event.logprobs.top.length]);
+         if (event.type === "finish") told.push(event.reason);
+       }
+       const codes = [];
+       for (const wrong of [{ name: "none" }, { name: "only", options: { tokens: [] } }, { name: "only", options: () => 1 }]) {
+         try { for await (const event of engine.generate({ ...request, constraint: wrong })); } catch (error) { codes.push(error.code); }
+       }
+       await engine[Symbol.asyncDispose]();
+       console.log(JSON.stringify({ told, codes }));`,
+    );
+    const answer = (index: number) => [index, true, 2];
+    expect(result).toEqual({
+      told: expect.arrayContaining([answer(0), answer(1), "stop"]) as unknown,
+      codes: ["INVALID_REQUEST", "TOKEN_CONSTRAINT", "INVALID_REQUEST"],
+    });
+    expect((result as { told: unknown[] }).told).toHaveLength(8);
   });
 
   test("computes no further than its reader reads, and goes on when it does", async () => {

@@ -48,7 +48,7 @@ export interface HubOrigin {
  * files that are needed are fetched, the weights last: whatever can be refused is refused before.
  *
  * @throws CheckpointLayoutError for a path that is not there, and for files that make no model or several
- * @throws HubRequestError for impossible names; the errors of {@link fetchFiles}, of {@link assembleModel} and of `check`; the
+ * @throws HubRequestError for impossible names; the errors of {@link fetchFiles}, of reading the folder and of `check`; the
  *   signal's reason
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<ResolvedModel> {

@@ -61,7 +61,7 @@ export class ScriptedEngine implements Engine {
     try {
       request.onAccepted?.(7);
       await prefill?.();
-      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7, heads: [0, 1] };
+      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7, heads: [1, 1] };
       yield { type: "progress", layersDone: 2, layersTotal: 2, promptTokens: 7, heads: [0, 1] };
       for (const [index, text] of tokens.entries()) {
         await pause?.();
@@ -80,6 +80,11 @@ export class ScriptedEngine implements Engine {
   }
 
   async closeSession(): Promise<void> {}
+  async saveSession(): Promise<void> {}
+  async restoreSession(): Promise<void> {}
+  async clearPrefixCache(): Promise<void> {}
+
+  async clearPrefixCache(): Promise<void> {}
 
   async clearPrefixCache(): Promise<void> {}
 
@@ -117,7 +122,7 @@ function report(newTokens: number): RoutingReport {
     modelSparsity: 0.75,
     effectiveSparsity: 0.5,
     modes: ["FA", "SSA"],
-    retentions: [],
+    retentions: [{ type: "all" }, { type: "sink-ring", sinkTokens: 128, ringTokens: 512 }],
     headMap: [[0, 1], [1, 1]],
     windows: [null, null],
     prefillSeconds: 0.5,

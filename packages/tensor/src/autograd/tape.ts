@@ -77,7 +77,7 @@ export class Tape implements Disposable {
    * Asks for the gradient of a tensor.
    *
    * @param gradient of the same shape: gets the gradient added, for gradients summed over many tapes; it stays the
-   *   caller's. Without one, {@link gradient} returns it after {@link backward}.
+   *   caller's. Without one, {@link Tape.gradient} returns it after {@link Tape.backward}.
    */
   watch(tensor: Tensor, gradient?: Tensor): void {
     this.#surroundings.store.want(tensor);

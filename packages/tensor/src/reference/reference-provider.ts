@@ -6,6 +6,7 @@ import { ReferenceBackend } from "./reference-backend.js";
 export const referenceProvider: BackendProvider = {
   name: "reference",
   workSizes: hostWorkSizes,
+  options: ["precision"],
   available: async () => [],
   create: async (options) => new ReferenceBackend(options.precision === "f64" ? { precision: "f64" } : {}),
 };

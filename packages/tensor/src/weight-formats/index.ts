@@ -1,3 +1,4 @@
 export * from "./mxfp4.js";
+export * from "./quantise/index.js";
 export * from "./weight-format.js";
 export * from "./weight-formats.js";

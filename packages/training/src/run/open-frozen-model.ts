@@ -34,5 +34,5 @@ export async function openFrozenModel(options: OpenFrozenModelOptions): Promise<
 }
 
 function findOptions({ backend, dtype, signal }: OpenFrozenModelOptions): FindModelOptions {
-  return { backend: backend.name, ...(dtype === undefined ? {} : { dtype }), ...(signal === undefined ? {} : { signal }) };
+  return { backend: backend.name, weights: "unpacked", ...(dtype === undefined ? {} : { dtype }), ...(signal === undefined ? {} : { signal }) };
 }

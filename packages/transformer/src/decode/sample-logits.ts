@@ -1,6 +1,7 @@
-import { NoFiniteLogitError } from "@elastic-attention/core";
-import { type Backend, hostArray, ReferenceBackend, sampleTokens, type SampleTokensCall, type Tensor } from "@elastic-attention/tensor";
-import type { TokenSampler } from "./token-sampler.js";
+import { MemoryScope, NoFiniteLogitError } from "@elastic-attention/core";
+import { hostArray, logProbabilities, type LogProbabilitiesCall, sampleTokens, type Tensor } from "@elastic-attention/tensor";
+import { sampleOnHost, tellOnHost } from "./sample-on-host.js";
+import type { TokenLogProbabilities, TokenSampler } from "./token-sampler.js";
 
 /**
  * One token for each row of f32 logits [sequences, vocabulary], by its sampler. On the backend where it has a kernel,
@@ -10,28 +11,44 @@ import type { TokenSampler } from "./token-sampler.js";
  */
 export function sampleLogits(logits: Tensor, samplers: readonly TokenSampler[]): Int32Array {
   const { backend } = logits;
-  using output = backend.allocate([logits.numRows], "i32");
-  const call = { logits, output, samplings: samplers.map(({ sampling }) => sampling), seen: samplers.map(({ seen }) => seen) };
-  if (hasKernel(backend, call)) backend.kernels.run(sampleTokens, call);
-  else sampleOnHost(call);
+  using scope = new MemoryScope();
+  for (const sampler of samplers) sampler.prepare();
+  const output = scope.track(backend.allocate([logits.numRows], "i32"));
+  const call = { logits, rows: samplers.map(({ row }) => row), output };
+  if (backend.kernels.find(sampleTokens, call) === undefined) sampleOnHost(call);
+  else backend.kernels.run(sampleTokens, call);
+  // Issued before the tokens are waited for.
+  const told = askLogProbabilities(scope, logits, output, samplers);
   const tokens = hostArray(output.download(), "i32") as Int32Array;
+  const probabilities = told === undefined ? [] : readLogProbabilities(told);
+  for (const [row, sampler] of samplers.entries()) if (tokens[row] !== -1) sampler.drawn(probabilities[row]);
   const broken = tokens.indexOf(-1);
-  for (const [row, sampler] of samplers.entries()) if (tokens[row] !== -1) sampler.drawn();
   if (broken >= 0) throw new NoFiniteLogitError(broken, tokens);
   return tokens;
 }
 
-function hasKernel(backend: Backend, call: SampleTokensCall): boolean {
-  return backend.kernels.explain(sampleTokens, call).some(({ reasons }) => reasons.length === 0);
+/** Asks for the log-probabilities of drawn tokens, in tensors of the scope; undefined where no sampler wants any. */
+function askLogProbabilities(scope: MemoryScope, logits: Tensor, tokens: Tensor, samplers: readonly TokenSampler[]): LogProbabilitiesCall | undefined {
+  const { backend, numRows } = logits;
+  const top = samplers.map(({ topLogProbabilities }) => Math.min(topLogProbabilities ?? -1, logits.rowLength));
+  const most = Math.max(...top);
+  if (most < 0) return undefined;
+  const values = scope.track(backend.allocate([numRows, 1 + most], "f32"));
+  const topTokens = most === 0 ? undefined : scope.track(backend.allocate([numRows, most], "i32"));
+  const call = { logits, tokens, top, values, topTokens };
+  if (backend.kernels.find(logProbabilities, call) === undefined) tellOnHost(call);
+  else backend.kernels.run(logProbabilities, call);
+  return call;
 }
 
-/** The reference kernel over copies on the host. */
-function sampleOnHost({ logits, output, samplings, seen }: SampleTokensCall): void {
-  using host = new ReferenceBackend();
-  using copy = host.upload(logits.download(), logits.shape, "f32");
-  using tokens = host.allocate(output.shape, "i32");
-  const flags = seen.map((tensor) => (tensor === undefined ? undefined : host.upload(tensor.download(), tensor.shape, "u8")));
-  host.kernels.run(sampleTokens, { logits: copy, output: tokens, samplings, seen: flags });
-  output.backend.write(output, tokens.download());
-  for (const [row, tensor] of seen.entries()) if (tensor !== undefined) tensor.backend.write(tensor, flags[row]!.download());
+/** Of each row; undefined for those that want none. */
+function readLogProbabilities({ top, values, topTokens }: LogProbabilitiesCall): (TokenLogProbabilities | undefined)[] {
+  const numbers = values.toFloat32();
+  const tokens = topTokens === undefined ? new Int32Array(0) : hostArray(topTokens.download(), "i32");
+  return top.map((count, row) => {
+    if (count < 0) return undefined;
+    const [first, firstToken] = [row * values.rowLength, row * (values.rowLength - 1)];
+    const likely = Array.from({ length: count }, (_, index) => ({ token: tokens[firstToken + index]!, logProbability: numbers[first + 1 + index]! }));
+    return { logProbability: numbers[first]!, top: likely.filter(({ token }) => token >= 0) };
+  });
 }

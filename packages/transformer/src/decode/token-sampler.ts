@@ -1,4 +1,5 @@
-import { type Backend, type Tensor, type TokenSampling, uniformNumber } from "@elastic-attention/tensor";
+import { MemoryScope } from "@elastic-attention/core";
+import { type Backend, maskWords, type SampledRow, type Tensor, type TokenSampling, uniformNumber } from "@elastic-attention/tensor";
 
 /** How a sequence draws its tokens; the defaults are greedy. */
 export interface TokenSamplerParameters {
@@ -12,31 +13,85 @@ export interface TokenSamplerParameters {
   readonly minP?: number;
   /** Divides (or multiplies, when negative) the logits of tokens already seen; 1 (default) is off. */
   readonly repetitionPenalty?: number;
+  /** Subtracted from the logits of tokens that were drawn; 0 (default) is off. */
+  readonly presencePenalty?: number;
+  /** The same, once for each time a token was drawn; 0 (default) is off. */
+  readonly frequencyPenalty?: number;
+  /** Added to the logits of these tokens. */
+  readonly logitBias?: ReadonlyMap<number, number>;
+  /** Tells the log-probability of each token, and of so many most likely ones, at most 20; undefined (default): of none. */
+  readonly topLogProbabilities?: number | undefined;
   /** Same seed and same prompt give the same text at any batch size. Default 0. */
   readonly seed?: number;
 }
 
+/** Says which tokens may be drawn. */
+export interface TokenMasks {
+  /**
+   * For the next token, while its logits are computed: bit `token % 32` of word `token >> 5` is 1 where a token may be drawn;
+   * undefined: all may. May be asked twice for one token, when a step has failed. Must not throw.
+   */
+  nextMask(): Int32Array | undefined;
+}
+
+/** Natural logarithms of probabilities, from the logits as the model gave them. */
+export interface TokenLogProbabilities {
+  readonly logProbability: number;
+  /** The most likely tokens. */
+  readonly top: readonly { readonly token: number; readonly logProbability: number }[];
+}
+
+type SamplingParameters = Omit<TokenSampling, "uniform">;
+
 /**
  * What one sequence's draws depend on, kept where the logits are, so that only the token comes back: its parameters, how
- * many tokens it drew, and, for a repetition penalty, the tokens it has seen.
+ * many tokens it drew, and what its penalties, its bias and its mask need.
  */
 export class TokenSampler implements Disposable {
-  readonly #parameters: Required<TokenSamplerParameters>;
-  /** u8 [1, vocabulary]; only with a repetition penalty. */
-  readonly seen: Tensor | undefined;
+  readonly #parameters: SamplingParameters;
+  readonly #seed: number;
+  readonly #scope: MemoryScope;
+  readonly #seen: Tensor | undefined;
+  readonly #counts: Tensor | undefined;
+  readonly #bias: Tensor | undefined;
+  readonly #mask: Tensor | undefined;
+  readonly topLogProbabilities: number | undefined;
+  #masked = false;
   #draws = 0;
+  #logProbabilities: TokenLogProbabilities | undefined;
 
   /**
    * @param promptTokens what counts as seen from the start.
    * @throws OutOfMemoryError
    */
-  constructor(backend: Backend, vocabularySize: number, parameters: TokenSamplerParameters = {}, promptTokens: Iterable<number> = []) {
-    const { temperature = 0, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, seed = 0 } = parameters;
-    this.#parameters = { temperature, topK, topP, minP, repetitionPenalty, seed };
-    if (repetitionPenalty === 1) return;
-    const seen = new Uint8Array(vocabularySize);
-    for (const token of promptTokens) seen[token] = 1;
-    this.seen = backend.upload(seen, [1, vocabularySize], "u8");
+  constructor(
+    backend: Backend,
+    vocabularySize: number,
+    parameters: TokenSamplerParameters = {},
+    promptTokens: Iterable<number> = [],
+    private readonly masks?: TokenMasks,
+  ) {
+    const { temperature = 0, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0 } = parameters;
+    const { logitBias, topLogProbabilities, seed = 0 } = parameters;
+    this.#parameters = { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty };
+    this.#seed = seed;
+    this.topLogProbabilities = topLogProbabilities;
+    using scope = new MemoryScope();
+    if (repetitionPenalty !== 1) {
+      const seen = new Uint8Array(vocabularySize);
+      for (const token of promptTokens) seen[token] = 1;
+      this.#seen = scope.track(backend.upload(seen, [1, vocabularySize], "u8"));
+    }
+    if (presencePenalty !== 0 || frequencyPenalty !== 0) {
+      this.#counts = scope.track(backend.upload(new Int32Array(vocabularySize), [1, vocabularySize], "i32"));
+    }
+    if (logitBias !== undefined && logitBias.size > 0) {
+      const bias = new Float32Array(vocabularySize);
+      for (const [token, added] of logitBias) bias[token] = added;
+      this.#bias = scope.track(backend.upload(bias, [1, vocabularySize], "f32"));
+    }
+    if (masks !== undefined) this.#mask = scope.track(backend.allocate([1, maskWords(vocabularySize)], "i32"));
+    this.#scope = scope.move();
   }
 
   /** Tokens drawn so far. */
@@ -44,18 +99,36 @@ export class TokenSampler implements Disposable {
     return this.#draws;
   }
 
-  /** The next draw. Asking twice without {@link drawn} gives the same. */
-  get sampling(): TokenSampling {
-    const { seed, ...parameters } = this.#parameters;
-    return { ...parameters, uniform: uniformNumber(seed, this.#draws) };
+  /** Whether a draw changes what the next one depends on, so that a step that failed cannot be taken again. */
+  get remembersDraws(): boolean {
+    return this.#seen !== undefined || this.#counts !== undefined;
+  }
+
+  /** Of the last token; undefined where they are not asked for. */
+  get logProbabilities(): TokenLogProbabilities | undefined {
+    return this.#logProbabilities;
+  }
+
+  /** Gets the mask of the next draw to where the logits will be. */
+  prepare(): void {
+    const words = this.masks?.nextMask();
+    this.#masked = words !== undefined;
+    if (words !== undefined) this.#mask!.backend.write(this.#mask!, words);
+  }
+
+  /** The next draw, after {@link prepare}. Asking twice without {@link drawn} gives the same. */
+  get row(): SampledRow {
+    const sampling = { ...this.#parameters, uniform: uniformNumber(this.#seed, this.#draws) };
+    return { sampling, seen: this.#seen, counts: this.#counts, bias: this.#bias, mask: this.#masked ? this.#mask : undefined };
   }
 
   /** Counts the draw. */
-  drawn(): void {
+  drawn(logProbabilities?: TokenLogProbabilities): void {
     this.#draws += 1;
+    this.#logProbabilities = logProbabilities;
   }
 
   [Symbol.dispose](): void {
-    this.seen?.dispose();
+    this.#scope.dispose();
   }
 }

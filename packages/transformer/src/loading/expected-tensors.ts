@@ -76,3 +76,36 @@ function feedForwardMatrices({ fused = [], expertLayout = "each" }: Pick<ModelAd
   const roles: readonly WeightRole[] = gated ? ["gate", "up"] : ["up"];
   return [...roles.map((role): Matrix => ({ role, shape: [intermediateSize, hiddenSize], bias })), down];
 }
+
+/** A weight that loading packs: the tensors that it joins along their outputs. */
+export interface PackedTensors {
+  readonly names: readonly string[];
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  /** Whether it chooses experts: such a weight is never quantised. */
+  readonly routes: boolean;
+}
+
+/** Roles that loading joins into one weight with the tensor before them. */
+const joinedRoles: ReadonlySet<WeightRole> = new Set(["key", "value", "up"]);
+
+/** Every weight that products are computed from, but for those of experts. */
+export function packedTensors(adapter: Pick<ModelAdapter, "fused" | "expertLayout" | "weightName">, spec: ModelSpec): readonly PackedTensors[] {
+  const packed: PackedTensors[] = [];
+  let joins: WeightRole | undefined;
+  for (const { role, layer, expert, shape } of expectedTensors(adapter, spec)) {
+    const [outFeatures, inFeatures] = shape;
+    const isHead = role === "output" || (role === "embedding" && spec.tiedEmbeddings);
+    if (inFeatures === undefined || expert !== undefined || (role === "embedding" && !isHead)) continue;
+    const name = adapter.weightName(role, layer);
+    const before = packed.at(-1);
+    if (before !== undefined && joins !== undefined && joinedRoles.has(role)) {
+      packed[packed.length - 1] = { ...before, names: [...before.names, name], outFeatures: before.outFeatures + outFeatures! };
+    } else {
+      packed.push({ names: [name], outFeatures: outFeatures!, inFeatures, routes: role === "expertRouter" });
+    }
+    // A gate is joined by what follows it, as query by key, and key by value; an "up" alone begins a weight.
+    joins = role === "query" || role === "key" || role === "gate" ? role : undefined;
+  }
+  return packed;
+}

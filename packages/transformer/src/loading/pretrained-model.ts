@@ -7,10 +7,9 @@ import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } f
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
 import { computeDType, type ModelSpec, routedLayers } from "../model/model-spec.js";
-import { predictWeightBytes } from "../memory/weight-memory.js";
 import { checkModel, type CheckedModel } from "./checked-model.js";
-import type { StoredWeights } from "./load-weights.js";
 import { type ModelFiles, openModelFiles } from "./model-files.js";
+import { type WeightChoice, WeightPlan } from "./weight-plan.js";
 import { hasOwnRouters, loadRouterFile, loadRouters, routerFileOf } from "./router-file.js";
 
 export interface OpenModelOptions {
@@ -19,14 +18,15 @@ export interface OpenModelOptions {
   /** The model at `path`, where its files are open and checked already; they stay the caller's. */
   readonly checked?: CheckedModel;
   readonly backend: Backend;
-  /** Default: bf16 for 16-bit checkpoints, else f32. */
+  /** What is computed in. Default: bf16 for 16-bit checkpoints, else f32; f32 for weights in f32. */
   readonly dtype?: FloatDType;
   /**
-   * "stored": matrices in blocks (Q8_0, Q4_K, …) are computed on as the file has them, which takes a half or a quarter of the
-   * memory; a format without a kernel on the backend is refused by name, and routers cannot be trained through them. Default:
-   * "unpacked", to `dtype`.
+   * What matrices are kept in. "stored": those in blocks (Q8_0, Q4_K, …) are computed on as the file has them, which takes a
+   * half or a quarter of the memory; a format without a kernel on the backend is refused by name, and routers cannot be trained
+   * through them. "q8_0", "q4_k": quantised while they are loaded. "automatic": stored where the backend computes on every
+   * format of the file, else unpacked. Default: "unpacked", to `dtype`.
    */
-  readonly weights?: StoredWeights;
+  readonly weights?: WeightChoice | "automatic";
   readonly adapter?: ModelAdapter;
   /**
    * Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. Default:
@@ -55,6 +55,8 @@ export class PretrainedModel implements Disposable {
     readonly adapter: ModelAdapter | undefined,
     readonly spec: ModelSpec,
     readonly decoder: DecoderModel,
+    /** Formats that its matrices are kept in: "bf16", "Q4_1, Q8_0". */
+    readonly weights: string,
     private readonly settings: RouterSettings,
     private readonly routerWeights: readonly RouterWeights[],
     /** The file that its routers came from; undefined for those of the checkpoint, and where there are none. */
@@ -72,17 +74,17 @@ export class PretrainedModel implements Disposable {
     const { files, adapter, spec, notes } = options.checked ?? checkModel(opened!, options.adapter);
     const { directory, ggufPath, config, checkpoint } = files;
     const own = { spec: spec.elastic, sizes: elasticSizes(config), pooling: parseRouterPooling(config) };
-    const dtype = options.dtype ?? computeDType(spec);
+    const dtype = options.dtype ?? (options.weights === "f32" ? "f32" : computeDType(spec));
     using scope = new MemoryScope();
     // What can be refused is refused before the weights are read: they take long.
     const file = routerFileOf(directory, options.routers);
     const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend);
     for (const layer of layers) scope.track(layer);
-    // The prediction knows unpacked weights only; stored ones are refused where they do not fit, while they are loaded.
-    if (options.weights !== "stored") checkMemory(backend, spec, dtype, path);
-    const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype }));
+    const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: options.weights ?? "unpacked" });
+    checkMemory(backend, plan, path);
+    const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype, plan }));
     const { spec: modes, ...settings } = elastic ?? own;
-    return new PretrainedModel(directory, ggufPath, config, adapter, { ...spec, elastic: modes }, decoder, settings, layers, file, notes, scope.move());
+    return new PretrainedModel(directory, ggufPath, config, adapter, { ...spec, elastic: modes }, decoder, plan.text, settings, layers, file, plan.note === undefined ? notes : [...notes, plan.note], scope.move());
   }
 
   /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
@@ -92,7 +94,7 @@ export class PretrainedModel implements Disposable {
     const settings = { sizes, pooling: { kind: "boundary", tokens: 100 } } as const;
     using scope = new MemoryScope();
     const decoder = scope.track(DecoderModel.random(options));
-    return new PretrainedModel("", undefined, config, undefined, spec, decoder, settings, [], undefined, [], scope.move());
+    return new PretrainedModel("", undefined, config, undefined, spec, decoder, options.dtype, settings, [], undefined, [], scope.move());
   }
 
   /** Sizes of the sparse modes that its routers were trained for. */
@@ -123,9 +125,8 @@ function ownRouters(files: ModelFiles, adapter: ModelAdapter, spec: ModelSpec, b
 }
 
 /** Before weights are read, which take nearly all of it. @throws OutOfMemoryError */
-function checkMemory(backend: Backend, spec: ModelSpec, dtype: FloatDType, path: string): void {
+function checkMemory(backend: Backend, { byteLength: needed, text }: WeightPlan, path: string): void {
   const { liveBytes, limitBytes } = backend.memory();
-  const needed = predictWeightBytes(spec, dtype);
   if (limitBytes === undefined || liveBytes + needed <= limitBytes) return;
-  throw new OutOfMemoryError(backend.name, needed, liveBytes, limitBytes, `the weights of ${path} in ${dtype}`, "Take a smaller model, or a device or limit with more memory.");
+  throw new OutOfMemoryError(backend.name, needed, liveBytes, limitBytes, `the weights of ${path} in ${text}`, "Take a smaller model, or a device or limit with more memory.");
 }

@@ -72,20 +72,32 @@ function blockProduct(backend: Backend, { rows, columns, weights }: BlockCase, v
 
 /**
  * Products with weights in blocks against what their formats stand for.
- * @param widenedError of products of many rows, whose weights are widened: to bf16 at levels that multiply it
+ * @param widenedError of products of many rows, where weights are widened for them; without it, any number of rows is rounded
+ *   to int8, and a row has the same sums alone and among others
  */
-export function describeBlockKernels(subject: BackendUnderTest, widenedError: number): void {
+export function describeBlockKernels(subject: BackendUnderTest, widenedError?: number): void {
   describe(`weights in blocks on ${subject.name}`, () => {
     test.each(cases)("$rows rows, $columns columns, weights $weights", (each) => {
       using backend = subject.create();
       const exact = wholeNumbers(each.rows, each.columns);
       const expected = blockProduct(new ReferenceBackend(), each, exact);
-      expect(relativeError(blockProduct(backend, each, exact), expected)).toBeLessThan(each.rows > 8 ? widenedError : tolerances.f32);
+      expect(relativeError(blockProduct(backend, each, exact), expected)).toBeLessThan(each.rows > 8 ? (widenedError ?? tolerances.f32) : tolerances.f32);
       // Other inputs are rounded to 127 steps of the largest of 32.
       const values = Float32Array.from(exact, (value, i) => Math.sin(i * 12.9898) * (1 + (value & 7)));
       const rounded = relativeError(blockProduct(backend, each, values), blockProduct(new ReferenceBackend(), each, values));
       expect(rounded).toBeLessThan(0.02);
       expect(backend.memory().liveAllocations).toBe(0);
+    });
+
+    test.skipIf(widenedError !== undefined).each(Object.keys(halves))("a row by weights in %s has the same bits alone and among others", (format) => {
+      using backend = subject.create();
+      const weights = [[format, 45], ["Q8_0", 7]] as const;
+      const values = Float32Array.from({ length: 61 * 256 }, (_, i) => Math.sin(i * 12.9898) * 3);
+      const together = blockProduct(backend, { rows: 61, columns: 256, weights }, values);
+      for (const row of [0, 3, 47, 48, 59, 60]) {
+        const alone = blockProduct(backend, { rows: 1, columns: 256, weights }, values.slice(row * 256, (row + 1) * 256));
+        expect(alone).toEqual(together.slice(row * 52, (row + 1) * 52));
+      }
     });
 
     test("what is not a number in the input is none in the output, and a scale that is none is refused", () => {

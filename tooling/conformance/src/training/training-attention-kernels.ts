@@ -143,7 +143,7 @@ export function describeAttentionBackward(subject: BackendUnderTest): void {
 
 export function describeDualAttention(subject: BackendUnderTest): void {
   describe(`dual attention of ${subject.name}`, () => {
-    test.each([...cases, long])("head_dim $headDim, group $group, lengths $lengths: both sides as two calls", (shape) => {
+    test.each([...cases, long])("%#: head_dim $headDim, group $group, lengths $lengths: both sides as two calls", (shape) => {
       for (const dtype of subject.dtypes) {
         // Weights and results are rounded once each.
         expectAgreement(subject, dtype === "f32" ? 2e-5 : 2 ** -7, (backend, scope) => {
@@ -153,7 +153,7 @@ export function describeDualAttention(subject: BackendUnderTest): void {
           const [fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp] = [outputs[0]!, outputs[1]!, sums[0]!, sums[1]!];
           backend.kernels.run(dualAttention, { query, fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp, sequences, ...attentionScoresOf(operands) });
           return [fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp];
-        }, `dual ${JSON.stringify(shape)} ${String(shape.sinkLogits)} ${dtype}`);
+        });
       }
     });
 
@@ -168,7 +168,7 @@ export function describeDualAttention(subject: BackendUnderTest): void {
           const [fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp] = [outputs[0]!, outputs[1]!, sums[0]!, sums[1]!];
           backend.kernels.run(dualAttention, { query, fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp, sequences: dual, scale });
           return [fullOutput, sparseOutput, fullLogSumExp, sparseLogSumExp];
-        }, `dual, selected on both sides ${dtype}`);
+        });
       }
     });
 

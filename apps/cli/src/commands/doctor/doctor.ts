@@ -1,42 +1,33 @@
 import { existsSync } from "node:fs";
-import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import { join } from "node:path";
+import { InvalidOptionError } from "@elastic-attention/core";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { createBackend, registeredBackends } from "@elastic-attention/tensor";
 import { registeredModelAdapters } from "@elastic-attention/transformer";
 import type { CommandFunction } from "../../program/command-definition.js";
 import registerPackages from "../../program/register-packages.js";
-import { formatBytes } from "../../report/routing-report-text.js";
+import { cpuLevelText } from "./cpu-level.js";
 import type { DoctorOptions } from "./doctor-command.js";
+import { type Finding, findingsText } from "./finding.js";
+import { machineFindings } from "./machine-findings.js";
 
-interface Finding {
-  readonly what: string;
-  readonly ok: boolean;
-  /** Absent, and nothing is the worse for it. */
-  readonly optional?: boolean;
-  readonly detail: string;
-}
-
-/** `doctor`: looks at the machine and the installation; exit code 1 when the native backend cannot start. */
+/**
+ * `doctor`: looks at the machine and the installation; what is slow, what is missing, what to do; exit code 1 when the
+ * native backend cannot start.
+ */
 export const doctor: CommandFunction<DoctorOptions> = async ({ options }) => {
   registerPackages();
   const findings: Finding[] = [
-    { what: "node", ok: true, detail: `${process.version} on ${process.platform} ${process.arch}` },
-    { what: "processor", ok: true, detail: `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores` },
-    { what: "memory", ok: true, detail: `${formatBytes(freemem())} free of ${formatBytes(totalmem())}` },
+    ...machineFindings(),
     ...(await backendFindings()),
+    ...levelFindings(),
     demoModelFinding(),
     { what: "model families", ok: true, detail: registeredModelAdapters().map(({ name }) => name).join(", ") },
   ];
   if (options.json) console.log(JSON.stringify({ findings }, undefined, 2));
-  else for (const finding of findings) console.log(`${state(finding)}  ${finding.what.padEnd(18)} ${finding.detail}`);
+  else console.log(findingsText(findings, process.stdout.columns));
   return findings.every(({ ok, optional }) => ok || optional === true) ? 0 : 1;
 };
-
-function state({ ok, optional }: Finding): string {
-  if (ok) return "ok     ";
-  return optional === true ? "absent " : "missing";
-}
 
 async function backendFindings(): Promise<Finding[]> {
   const findings: Finding[] = [];
@@ -48,10 +39,21 @@ async function backendFindings(): Promise<Finding[]> {
       findings.push({ what, ok: false, optional: provider.name === "cuda", detail: reasons.join("; ") });
       continue;
     }
-    using backend = await createBackend(provider.name);
-    findings.push({ what, ok: true, detail: backend.device.description });
+    try {
+      using backend = await createBackend(provider.name);
+      findings.push({ what, ok: true, detail: backend.device.description });
+    } catch (error) {
+      if (!InvalidOptionError.isInstance(error)) throw error;
+      findings.push({ what, ok: false, detail: `${error.message} ${error.hint ?? ""}`.trim() });
+    }
   }
   return findings;
+}
+
+/** The level of the cpu backend's kernels, where that backend starts. */
+function levelFindings(): Finding[] {
+  const detail = cpuLevelText();
+  return detail === undefined ? [] : [{ what: "cpu level", ok: true, detail }];
 }
 
 function demoModelFinding(): Finding {

@@ -26,6 +26,8 @@ export const forward: CommandFunction<ForwardOptions> = async ({ positional, opt
     backend,
     signal,
     ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
+    // Comparisons want the weights' own values: rounding activations to int8 is left to those who ask for it.
+    weights: options.weights ?? "unpacked",
     ...(routers === undefined ? {} : { routers }),
   });
   const result = await runForward(model.decoder, tokens, options.last, chooseRouter(model, options));

@@ -1,7 +1,8 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { routerDecides } from "@elastic-attention/router";
 import { backendProvider, type Checkpoint, type FloatDType } from "@elastic-attention/tensor";
-import { checkModel, computeDType, countParameters, elasticModes, elasticSizes, type ModelConfig, type ModelSpec, openModelFiles, predictMemory, routerFileName } from "@elastic-attention/transformer";
+import { checkModel, computeDType, countParameters, elasticModes, elasticSizes, type ModelAdapter, type ModelConfig, type ModelSpec, openModelFiles, predictMemory, routedLayers, routerFileName, WeightPlan } from "@elastic-attention/transformer";
 import { promptInput, readPromptParts } from "../../prompt/prompt-input.js";
 import { namedModel } from "../../engine/model-path.js";
 import { openEngine } from "../../engine/open-engine.js";
@@ -53,8 +54,11 @@ function describeCheckpoint(path: string, options: InspectOptions) {
   const { checkpoint, config, directory } = files;
   const { adapter, spec, hasOwnHead, unknownKeys, unreadTensors } = checkModel(files);
   const names = [...checkpoint.names];
-  const computed = options.dtype ?? computeDType(spec);
-  const memory = promptMemory(spec, config, computed, options);
+  const dtype = options.dtype ?? (options.weights === "f32" ? "f32" : computeDType(spec));
+  const { name, blockWeights } = backendProvider(options.backend);
+  const backend = blockWeights === undefined ? { name } : { name, blockWeights };
+  const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: options.weights ?? "automatic" });
+  const memory = promptMemory(spec, config, dtype, plan, options);
   return {
     path,
     spec,
@@ -65,7 +69,7 @@ function describeCheckpoint(path: string, options: InspectOptions) {
     unknownKeys,
     unreadTensors,
     hasOwnHead,
-    router: routerOf(directory, names, options),
+    router: routerOf(directory, trainedRouter(checkpoint, adapter, spec), options),
     memory,
   };
 }
@@ -80,27 +84,33 @@ function countTypes(checkpoint: Checkpoint): Readonly<Record<string, number>> {
   return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]));
 }
 
+/** The routers that the checkpoint itself has, in words; undefined where it has none. */
+function trainedRouter(checkpoint: Checkpoint, adapter: ModelAdapter, spec: ModelSpec): string | undefined {
+  const decides = routedLayers(spec).map((layer) => routerDecides(checkpoint, adapter.weightName("router", layer))).find((found) => found !== undefined);
+  return decides === undefined ? undefined : decides === "heads" ? "trained" : "trained, one decision for all heads of a layer (Flux Attention)";
+}
+
 /** What will decide: see `LocalEngineOptions`. */
-function routerOf(directory: string, names: readonly string[], { heads, router }: InspectOptions): string {
+function routerOf(directory: string, trained: string | undefined, { heads, router }: InspectOptions): string {
   if (heads !== undefined) return `head list ${heads}`;
   if (router !== undefined) return router;
   const has = (file: string) => existsSync(join(directory, file));
   if (has(routerFileName)) return `trained, in ${routerFileName}`;
-  if (names.some((name) => name.includes("mask_allocator.cls_router_head_agnostic"))) return "trained";
+  if (trained !== undefined) return trained;
   return has("heads.json") ? "none in the checkpoint; head list heads.json" : "none in the checkpoint";
 }
 
 /** What a prompt would need: the prediction by which the engine admits requests. */
-function promptMemory(spec: ModelSpec, config: ModelConfig, dtype: FloatDType, options: InspectOptions) {
+function promptMemory(spec: ModelSpec, config: ModelConfig, dtype: FloatDType, plan: WeightPlan, options: InspectOptions) {
   const { tokens, sparsity = 0, mode, backend } = options;
   const { retrievalMode, sparseMode } = mode === undefined ? (spec.elastic ?? elasticModes("fa-ssa", elasticSizes(config))) : elasticModes(mode, elasticSizes(config));
   const chunkRows = backendProvider(backend).workSizes.chunkRows;
-  return { tokens, dtype, sparsity, ...predictMemory(spec, { dtype, chunkRows, sequences: [{ tokens, sparsity, retrievalMode, sparseMode }] }) };
+  return { tokens, dtype, weights: plan.text, sparsity, ...predictMemory(spec, { dtype, chunkRows, weightBytes: plan.byteLength, sequences: [{ tokens, sparsity, retrievalMode, sparseMode }] }) };
 }
 
 function memoryText({ memory }: Description): string {
   const rows: readonly (readonly [string, number])[] = [
-    ["weights", memory.weightBytes],
+    [`weights (${memory.weights})`, memory.weightBytes],
     ["rotary tables", memory.tableBytes],
     ["activations", memory.activationBytes],
     ["keys and values", memory.keyValueBytes],
@@ -123,7 +133,7 @@ function checkpointText({ path, spec, adapter, parameters, tensors, types, unkno
     ...(unknownKeys.length === 0 ? [] : [`  unknown keys   ${unknownKeys.join(", ")}`]),
     ...(unreadTensors.length === 0 ? [] : [`  not used       ${unreadTensors.join(", ")}`]),
     `  elastic modes  ${modes}; router: ${router}`,
-    `  memory         at ${memory.tokens} tokens in ${memory.dtype}: weights ${formatBytes(memory.weightBytes)}, activations ${formatBytes(memory.activationBytes)}, keys and values ${formatBytes(memory.keyValueBytes)}, at most ${formatBytes(memory.peakBytes)} at once`,
+    `  memory         at ${memory.tokens} tokens in ${memory.dtype}: weights (${memory.weights}) ${formatBytes(memory.weightBytes)}, activations ${formatBytes(memory.activationBytes)}, keys and values ${formatBytes(memory.keyValueBytes)}, at most ${formatBytes(memory.peakBytes)} at once`,
   ].join("\n");
 }
 

@@ -125,6 +125,22 @@ export class PagedLayer implements LayerStorage {
     this.#relayout(retentions.map((retention) => pageLayout(retention, this.pool.pageTokens, 0)));
   }
 
+  fork(): PagedLayer {
+    const copy = new PagedLayer(this.pool, this.numKeyValueHeads, this.headDim);
+    const sources = this.#heads.flatMap(({ pages }) => pages.filter((page) => page !== undefined));
+    const taken = this.pool.takePages(sources.length);
+    let next = 0;
+    const heads = this.#heads.map(({ layout, pages }) => ({ layout, pages: pages.map((page) => (page === undefined ? undefined : taken[next++])), firstEntry: 0, spanPlaces: 0 }));
+    try {
+      copy.#install(heads, () => this.pool.freePages(taken), () => this.#copyRows(sources.flatMap((page, index) => [page, taken[index]!, 1].map((each) => each * this.pool.pageTokens))));
+    } catch (error) {
+      copy.dispose();
+      throw error;
+    }
+    copy.length = this.length;
+    return copy;
+  }
+
   dispose(): void {
     const heads = this.#heads;
     this.#heads = [];

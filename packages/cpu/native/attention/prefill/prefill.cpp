@@ -13,7 +13,7 @@ namespace {
 /** Blocks of 32 positions that one task packs. */
 constexpr int64_t kPackGroup = 8;
 
-const PrefillKernel& choose(const AttentionCall& call, const AttentionSequence& sequence) {
+const PrefillKernel& choose([[maybe_unused]] const AttentionCall& call, [[maybe_unused]] const AttentionSequence& sequence) {
 #if defined(__x86_64__)
   const bool bf16 = call.query.dtype == DType::BF16 && sequence.keys.dtype == DType::BF16;
   if (bf16 && call.head_dim % 32 == 0 && instruction_set() >= InstructionSet::Avx512Bf16) return bf16_prefill_kernel();

@@ -70,7 +70,7 @@ ELASTIC_INLINE Vector gated_derivatives(const GateFunction& function, Vector gat
   if constexpr (kind == ActivationKind::ClampedSwiglu) {
     const Vector limit = broadcast(function.limit), g = minimum(limit, gate);
     const Vector u = maximum(-limit, minimum(limit, up)), sigmoid = sigmoid_of(g * function.alpha);
-    *by_up = (up <= limit) & (up >= -limit) ? g * sigmoid : Vector{};
+    *by_up = ((up <= limit) & (up >= -limit)) ? g * sigmoid : Vector{};
     return gate <= limit ? sigmoid * (1.0f + function.alpha * g * (1.0f - sigmoid)) * (u + 1.0f) : Vector{};
   } else {
     *by_up = activation_of<kind>(gate);

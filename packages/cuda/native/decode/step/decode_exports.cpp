@@ -8,7 +8,6 @@
 #include "core/device/check.h"
 #include "core/device/device.h"
 #include "decode/step/decode_step.h"
-#include "sampling/sample_call.h"
 
 namespace elastic {
 namespace {
@@ -153,7 +152,6 @@ void export_decode(Napi::Env env, Napi::Object exports) {
   set("planDecode", guarded<plan_decode>);
   set("prepareDecode", guarded<prepare_decode>);
   set("decodeAttention", guarded<attend_decode>);
-  set("sampleTokens", guarded<sample_tokens>);
   set("beginCapture", guarded<capture_begin>);
   set("endCapture", capture_end);
   set("abandonCapture", guarded<capture_abandon>);

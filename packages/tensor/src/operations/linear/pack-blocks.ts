@@ -7,6 +7,8 @@ import { LinearWeight } from "./linear-weight.js";
 
 /** A matrix [rows, columns] as it lies in a file, in blocks along its rows. */
 export interface BlockMatrix {
+  /** What errors call it: the name of its tensor. */
+  readonly name?: string;
   /** As GGUF names it: Q8_0, Q4_K, … */
   readonly format: string;
   readonly rows: number;

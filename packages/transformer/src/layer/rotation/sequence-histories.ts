@@ -47,6 +47,12 @@ export class SequenceHistories {
     if (keeps) for (let i = 0; i < tokens.length; i++) known.push(tokens[i]!);
     this.#sequences.set(cache, { tokens: keeps ? known : [], rotaryLength });
   }
+
+  /** A copy of a cache holds the same tokens. */
+  fork(from: SequenceCache, copy: SequenceCache): void {
+    const history = this.#sequences.get(from);
+    if (history !== undefined) this.#sequences.set(copy, { ...history, tokens: history.tokens.slice() });
+  }
 }
 
 interface History {

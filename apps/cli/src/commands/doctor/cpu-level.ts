@@ -1,0 +1,28 @@
+import { availableInstructionSets, createCpuBackend, instructionSets, levelVariable, loadAddon, measureProductRate } from "@elastic-attention/cpu";
+import { BackendUnavailableError, InvalidOptionError } from "@elastic-attention/core";
+
+/**
+ * The level that cpu kernels run at, under the name that --cpu-level takes; the levels that the processor has and that are left
+ * unused, with what they would gain, measured; and those that it lacks. Undefined where the backend does not start.
+ */
+export function cpuLevelText(): string | undefined {
+  try {
+    using backend = createCpuBackend();
+    return describeLevel(backend.instructionSet, availableInstructionSets(loadAddon()));
+  } catch (error) {
+    // Said in the line of the backend.
+    if (BackendUnavailableError.isInstance(error) || InvalidOptionError.isInstance(error)) return undefined;
+    throw error;
+  }
+}
+
+function describeLevel(level: (typeof instructionSets)[number], available: typeof instructionSets): string {
+  const best = available.at(-1)!;
+  const missing = instructionSets.filter((each) => !available.includes(each));
+  const lacks = missing.length === 0 ? "" : `; this processor lacks ${missing.join(", ")}`;
+  if (level === best) return `${level}, the best of ${available.join(", ")}${lacks}`;
+  const unused = available.slice(available.indexOf(level) + 1).join(", ");
+  const share = measureProductRate(level) / measureProductRate(best);
+  const cost = `products of bf16 reach ${share.toFixed(2)} of the rate of ${best} (measured)`;
+  return `${level}, as ${levelVariable} asks, leaves ${unused} unused: ${cost}${lacks}`;
+}

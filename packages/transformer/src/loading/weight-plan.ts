@@ -1,0 +1,122 @@
+import { InvalidOptionError } from "@elastic-attention/core";
+import { type BlockWeights, type Checkpoint, dtypeByteSize, type FloatDType, weightFormats } from "@elastic-attention/tensor";
+import { predictWeightBytes } from "../memory/weight-memory.js";
+import type { ModelAdapter } from "../model/model-adapter.js";
+import type { ModelSpec } from "../model/model-spec.js";
+import { packedTensors, type PackedTensors } from "./expected-tensors.js";
+
+/**
+ * How matrices are kept: "unpacked", in the dtype that is computed in; "stored", in blocks where the file has them so; as f32 or
+ * bf16, whatever the file has; or quantised while they are loaded.
+ */
+export const weightChoices = ["stored", "unpacked", "f32", "bf16", "q8_0", "q4_k"] as const;
+export type WeightChoice = (typeof weightChoices)[number];
+
+/** What a plan is made from. */
+export interface WeightPlanOptions {
+  readonly checkpoint: Checkpoint;
+  readonly adapter: ModelAdapter;
+  readonly spec: ModelSpec;
+  /** What is computed in. */
+  readonly dtype: FloatDType;
+  readonly backend: { readonly name: string; readonly blockWeights?: BlockWeights };
+  /** "automatic" stores what the backend computes on as it is, and unpacks anything else. */
+  readonly weights: WeightChoice | "automatic";
+}
+
+const quantisations: Partial<Record<WeightChoice, string>> = { q8_0: "Q8_0", q4_k: "Q4_K" };
+
+/** Whether a format keeps several elements under one scale. */
+export function isBlocked(type: string): boolean {
+  return (weightFormats.get(type)?.blockSize ?? 1) > 1;
+}
+
+/** Which format each matrix of a model is kept in, decided before any is read. */
+export class WeightPlan {
+  private constructor(
+    /** Dtype of matrices that are multiplied as floats. */
+    readonly floatDType: FloatDType,
+    /** Format that float matrices are quantised to; undefined: they stay floats. */
+    readonly quantisation: string | undefined,
+    /** What a user should know of the choice; undefined where it is what was asked for. */
+    readonly note: string | undefined,
+    /** Formats of a weight, by the name of its first tensor; absent for weights of floats. */
+    private readonly formats: ReadonlyMap<string, readonly string[]>,
+    /** Bytes that all weights will take. */
+    readonly byteLength: number,
+  ) {}
+
+  /** @throws InvalidOptionError for what the file, its shapes or the backend cannot be kept as */
+  static of(options: WeightPlanOptions): WeightPlan {
+    const { checkpoint, adapter, spec, dtype, backend } = options;
+    const packed = packedTensors(adapter, spec);
+    const types = new Map(packed.flatMap(({ names }) => names.map((name) => [name, checkpoint.entry(name).type] as const)));
+    const blocked = [...new Set(types.values())].filter(isBlocked);
+    const missing = blocked.filter((type) => backend.blockWeights?.formats.includes(type) !== true);
+    const choice = options.weights === "automatic" ? (blocked.length > 0 && missing.length === 0 ? "stored" : "unpacked") : options.weights;
+    const note =
+      options.weights === "automatic" && missing.length > 0 && backend.blockWeights !== undefined
+        ? `The backend ${backend.name} has no kernels for weights in ${missing.join(", ")}: the weights are unpacked to ${dtype}.`
+        : undefined;
+    if (choice === "f32" && dtype !== "f32") throw refusal(`Weights in f32 need activations in f32, not ${dtype}.`, "Compute in f32 (--dtype f32), or keep weights as bf16.");
+    const quantisation = quantisations[choice];
+    if (quantisation !== undefined) requireQuantisable(options, packed, blocked, quantisation);
+    if (choice === "stored" && missing.length > 0) {
+      throw refusal(
+        `The backend ${backend.name} does not compute on weights in ${missing.join(", ")} as they are stored.`,
+        `Unpack them (--weights unpacked)${backend.blockWeights === undefined ? ", or take the cpu backend" : `, or take a file in ${backend.blockWeights.formats.join(", ")}`}.`,
+      );
+    }
+    const floatDType = choice === "f32" || choice === "bf16" ? choice : dtype;
+    const formats = new Map<string, readonly string[]>();
+    let byteLength = predictWeightBytes(spec, dtype);
+    for (const weight of packed) {
+      const of = formatsOf(weight, types, choice);
+      const elements = weight.outFeatures * weight.inFeatures;
+      if (of !== undefined) formats.set(weight.names[0]!, of);
+      const bytes = of === undefined ? elements * dtypeByteSize(floatDType) : backend.blockWeights!.packedBytes(of, weight.outFeatures, weight.inFeatures);
+      byteLength += bytes - elements * dtypeByteSize(dtype);
+    }
+    return new WeightPlan(floatDType, quantisation, note, formats, byteLength);
+  }
+
+  /** Formats of the tensors of a weight that is computed on in blocks; undefined for one of floats. */
+  formatsOf(names: readonly string[]): readonly string[] | undefined {
+    return this.formats.get(names[0]!);
+  }
+
+  /** The formats in words: "Q4_1, Q8_0", "bf16". */
+  get text(): string {
+    const formats = new Set([...this.formats.values()].flat());
+    return formats.size === 0 ? this.floatDType : [...formats].sort().join(", ");
+  }
+}
+
+function formatsOf({ names, routes }: PackedTensors, types: ReadonlyMap<string, string>, choice: WeightChoice): readonly string[] | undefined {
+  const quantisation = quantisations[choice];
+  if (quantisation !== undefined) return routes ? undefined : names.map(() => quantisation);
+  const stored = names.map((name) => types.get(name)!);
+  return choice === "stored" && stored.every(isBlocked) ? stored : undefined;
+}
+
+function requireQuantisable({ backend, spec }: WeightPlanOptions, packed: readonly PackedTensors[], blocked: readonly string[], format: string): void {
+  if (blocked.length > 0) {
+    throw refusal(`The file is quantised already (${blocked.join(", ")}): its weights cannot be quantised to ${format}.`, "Leave --weights out, or take the model that the file was made from.");
+  }
+  if (backend.blockWeights?.formats.includes(format) !== true) {
+    throw refusal(`The backend ${backend.name} does not compute on weights in ${format}.`, "Keep weights as bf16, or take the cpu backend.");
+  }
+  if (spec.layers.some(({ feedForward }) => feedForward.kind === "experts")) {
+    throw refusal("Experts are multiplied as floats: a model that has them cannot be quantised while it is loaded.", "Keep weights as bf16.");
+  }
+  const { blockSize } = weightFormats.get(format)!;
+  const uneven = packed.find(({ inFeatures, routes }) => !routes && inFeatures % blockSize !== 0);
+  if (uneven !== undefined) {
+    const hint = uneven.inFeatures % 32 === 0 && blockSize > 32 ? "Take q8_0, whose blocks are of 32." : "Keep weights as bf16.";
+    throw refusal(`${uneven.names[0]} has ${uneven.inFeatures} inputs, which are not whole blocks of ${blockSize} (${format}).`, hint);
+  }
+}
+
+function refusal(message: string, hint: string): InvalidOptionError {
+  return new InvalidOptionError(message, "weights", hint);
+}
