@@ -61,19 +61,19 @@ export class ScriptedEngine implements Engine {
     try {
       request.onAccepted?.(7);
       await prefill?.();
-      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7, heads: [1, 1] };
-      yield { type: "progress", layersDone: 2, layersTotal: 2, promptTokens: 7, heads: [0, 1] };
+      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7, processedTokens: 3, cachedTokens: 0, heads: [1, 1] };
+      yield { type: "progress", layersDone: 2, layersTotal: 2, promptTokens: 7, processedTokens: 7, cachedTokens: 0, heads: [0, 1] };
       for (const [index, text] of tokens.entries()) {
         await pause?.();
         if (request.signal?.aborted === true) {
           this.aborted += 1;
-          yield { type: "finish", reason: "aborted", text: "", report: report(index) };
+          yield { type: "finish", answer: 0, reason: "aborted", text: "", report: report(index) };
           return;
         }
-        yield { type: "token", id: ids?.[index] ?? 500 + index, text };
+        yield { type: "token", id: ids?.[index] ?? 500 + index, text, answer: 0 };
       }
       if (fail !== undefined) throw fail;
-      yield { type: "finish", reason, text: tokens.join(""), report: report(tokens.length) };
+      yield { type: "finish", answer: 0, reason, text: tokens.join(""), report: report(tokens.length) };
     } finally {
       this.running -= 1;
     }
