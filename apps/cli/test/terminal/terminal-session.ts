@@ -18,6 +18,8 @@ export interface EndedSession {
 export interface SessionOptions {
   readonly columns: number;
   readonly cwd?: string;
+  /** Variables of the environment instead of this process's; undefined ones are not set. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Typed as soon as the output matches, in this order. */
   readonly type?: readonly (readonly [when: RegExp, keys: string])[];
   /** The program is killed then, and the session fails. */
@@ -25,12 +27,13 @@ export interface SessionOptions {
 }
 
 /** Runs the command line on a terminal of its own until it ends. */
-export function onTerminal(args: readonly string[], { columns, cwd, type = [], deadline }: SessionOptions): Promise<EndedSession> {
-  const { NODE_OPTIONS: _, ...environment } = process.env;
+export function onTerminal(args: readonly string[], { columns, cwd, environment: changes = {}, type = [], deadline }: SessionOptions): Promise<EndedSession> {
+  const { NODE_OPTIONS: _, ...inherited } = process.env;
+  const environment = Object.fromEntries(Object.entries({ ...inherited, TERM: "xterm-256color", ...changes }).filter(([, value]) => value !== undefined));
   const terminal = spawn(process.execPath, [program, ...args], {
     cols: columns,
     rows: 24,
-    env: { ...environment, TERM: "xterm-256color" },
+    env: environment,
     ...(cwd === undefined ? {} : { cwd }),
   });
   const keys = [...type];

@@ -91,6 +91,25 @@ describe.each([60, 200])("on a terminal of %i columns", (columns) => {
   });
 });
 
+describe("on a terminal that can do little", () => {
+  test("doctor fits on a screen of 60 columns and 24 lines", async () => {
+    const { exitCode, output } = await session(["doctor"], 60);
+    expect([exitCode, plainText(output).trimEnd().split("\n").length <= 24]).toEqual([0, true]);
+  });
+
+  test.each([
+    ["doctor", ["doctor"], /backend/],
+    ["run", ["run", "Hello", "-n", "3"], /Decode: +3 tokens/],
+    ["demo", ["demo", "--tokens", "600"], /^Model: +elastic-attention-demo/m],
+  ])("%s ends with code 0 on 20 columns of a dumb terminal, without a home and with a cache that nobody can write", async (_, args, says) => {
+    const environment = { TERM: "dumb", HOME: undefined, HF_HUB_CACHE: "/proc/none", NO_COLOR: undefined };
+    const { exitCode, output } = await onTerminal(args, { columns: 20, cwd: folder, environment, deadline: 60_000 * load });
+    expect(plainText(output)).not.toMatch(/\n\s+at .*:\d+:\d+/);
+    expect(exitCode).toBe(0);
+    expect(plainText(output)).toMatch(says);
+  });
+});
+
 describe("after an error", () => {
   test.each<[name: string, args: string[], says: RegExp]>([
     ["run", ["run", "word ".repeat(20_000)], /16384/],

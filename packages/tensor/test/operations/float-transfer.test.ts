@@ -1,6 +1,6 @@
 import { ShapeError } from "@elastic-attention/core";
 import { describe, expect, test } from "vitest";
-import { downloadFloats, ReferenceBackend, tensorFromFloats, uploadFloats } from "../src/index.js";
+import { downloadFloats, ReferenceBackend, tensorFromFloats, uploadFloats } from "../../src/index.js";
 
 describe("floats between the host and a tensor", () => {
   test.each(["f32", "bf16", "f16"] as const)("are rounded once to %s", (dtype) => {
