@@ -12,7 +12,7 @@ export interface PrefillState {
 }
 
 /** How often a long layer is told of, in milliseconds. */
-const interval = 100;
+const interval = 1000;
 
 type Progress = Extract<GenerationEvent, { type: "progress" }>;
 
