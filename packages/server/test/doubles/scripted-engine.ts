@@ -11,6 +11,7 @@ const model: ModelDescription = {
   numKeyValueHeads: 2,
   headDim: 8,
   vocabularySize: 1000,
+  weights: "f32",
   dtype: "f32",
   backend: "none",
   hasChatTemplate: true,
@@ -86,8 +87,10 @@ export class ScriptedEngine implements Engine {
 
   async clearPrefixCache(): Promise<void> {}
 
+  async clearPrefixCache(): Promise<void> {}
+
   async report(): Promise<EngineReport> {
-    return { queued: 3, prefilling: 0, decoding: this.running, decodeSteps: 0, decodedTokens: 0, prefills: 0, preemptions: 0, longestStallMilliseconds: 0, idleSessions: 0, idleSessionBytes: 0, prefixCache: { states: 0, pinned: 0, bytes: 0, queriedTokens: 0, reusedTokens: 0 } };
+    return { queued: 3, prefilling: 0, decoding: this.running, decodeSteps: 0, decodedTokens: 0, prefills: 0, preemptions: 0, longestStallMilliseconds: 0, idleSessions: 0, idleSessionBytes: 0, prefixCache: { states: 0, pinned: 0, bytes: 0, queriedTokens: 70, reusedTokens: 20 } };
   }
 
   async tokenize({ prompt = "" }: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array> {
