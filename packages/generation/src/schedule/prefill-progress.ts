@@ -1,4 +1,4 @@
-import type { GenerationEvent } from "./generation-request.js";
+import type { GenerationEvent } from "../request/generation-request.js";
 
 /** How far a prefill is. */
 export interface PrefillState {
