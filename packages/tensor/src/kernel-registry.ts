@@ -7,6 +7,8 @@ interface Entry {
   readonly priority: number;
 }
 
+const noEntries: readonly Entry[] = [];
+
 /** The kernels of one backend. Swap a kernel by registering another with a higher priority. */
 export class KernelRegistry {
   readonly #entries = new Map<string, Entry[]>();
@@ -41,8 +43,13 @@ export class KernelRegistry {
 
   /** The same, for callers that know another way: undefined where no kernel supports the call. */
   find<Call, Result>(operation: Operation<Call, Result>, call: Call): Kernel<Call, Result> | undefined {
-    for (const kernel of this.#candidates(operation)) if (kernel.supports(call).length === 0) return kernel;
-    return undefined;
+    // Hundreds of times a token: nothing is allocated here.
+    for (const { kernel } of this.#entries.get(operation.name) ?? noEntries) {
+      const own = kernel as Kernel<Call, Result>;
+      if (own.supports(call).length === 0) return own;
+    }
+    const { reference } = operation;
+    return this.useReferenceKernels && reference.supports(call).length === 0 ? reference : undefined;
   }
 
   /** Resolves and runs. */

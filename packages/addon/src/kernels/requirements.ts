@@ -6,12 +6,7 @@ export type Operands = Readonly<Record<string, Tensor | undefined>>;
 
 /** Makes a check: reasons against operands that are not of the types that kernels compute with. */
 export function computeFloats(dtypes: readonly DType[]): (operands: Operands) => readonly string[] {
-  return (operands) =>
-    Object.entries(operands).flatMap(([name, tensor]) =>
-      tensor === undefined || dtypes.includes(tensor.dtype)
-        ? []
-        : [`${name} is ${tensor.dtype}, the kernel computes with ${dtypes.join(" and ")}`],
-    );
+  return (operands) => reasonsAgainst(operands, (name, { dtype }) => (dtypes.includes(dtype) ? undefined : `${name} is ${dtype}, the kernel computes with ${dtypes.join(" and ")}`));
 }
 
 /** Reasons against operands of different dtypes. */
@@ -23,9 +18,20 @@ export function requireSameDType(operands: Operands): readonly string[] {
 
 /** Reasons against operands that are not floats. */
 export function requireFloats(operands: Operands): readonly string[] {
-  return Object.entries(operands).flatMap(([name, tensor]) =>
-    tensor?.dtype === "i32" || tensor?.dtype === "u8" ? [`${name} is ${tensor.dtype}, floats are needed`] : [],
-  );
+  return reasonsAgainst(operands, (name, { dtype }) => (dtype === "i32" || dtype === "u8" ? `${name} is ${dtype}, floats are needed` : undefined));
+}
+
+const noReasons: readonly string[] = [];
+
+/** What is wrong with each operand that is there. Asked before every call: where nothing is wrong nothing is allocated. */
+function reasonsAgainst(operands: Operands, problemOf: (name: string, tensor: Tensor) => string | undefined): readonly string[] {
+  let reasons: string[] | undefined;
+  for (const name in operands) {
+    const tensor = operands[name];
+    const problem = tensor === undefined ? undefined : problemOf(name, tensor);
+    if (problem !== undefined) (reasons ??= []).push(problem);
+  }
+  return reasons ?? noReasons;
 }
 
 /** Reasons against caches whose slots are not rows. */

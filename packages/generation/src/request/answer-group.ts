@@ -2,7 +2,7 @@ import type { EngineContext } from "../engine-context.js";
 import { ActiveRequest } from "./active-request.js";
 import { EventQueue } from "./event-queue.js";
 import type { GenerationEvent } from "./generation-request.js";
-import { PrefillProgress } from "./prefill-progress.js";
+import { PrefillProgress } from "../schedule/prefill-progress.js";
 import type { PreparedRequest } from "./prepared-request.js";
 
 /** Events that an answer is ahead of its reader at most. */

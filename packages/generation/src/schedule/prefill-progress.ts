@@ -1,4 +1,4 @@
-import type { GenerationEvent } from "./generation-request.js";
+import type { GenerationEvent } from "../request/generation-request.js";
 
 /** How far a prefill is. */
 export interface PrefillState {
@@ -12,7 +12,7 @@ export interface PrefillState {
 }
 
 /** How often a long layer is told of, in milliseconds. */
-const interval = 100;
+const interval = 1000;
 
 type Progress = Extract<GenerationEvent, { type: "progress" }>;
 
