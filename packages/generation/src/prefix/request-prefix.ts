@@ -132,6 +132,7 @@ export class RequestPrefix {
   }
 
   #find(): void {
+    if (this.use !== "reuse") return;
     this.#match = this.#search();
     this.prefixes.count(this.request.tokens.length, this.#match);
     // The plan that a pinned prefix was read by has every head full.
