@@ -1,4 +1,4 @@
-import { DisposedError, InvalidRequestError, MemoryScope, OutOfMemoryError } from "@elastic-attention/core";
+import { DisposedError, InvalidRequestError, MemoryScope } from "@elastic-attention/core";
 import { type Backend, backendProvider, createBackend, type FloatDType } from "@elastic-attention/tensor";
 import type { ModelProgress } from "@elastic-attention/hub";
 import type { HeadList } from "@elastic-attention/router";
@@ -20,10 +20,9 @@ import { checkRouterFiles, chooseRouter, findHeadList, type RouterChoice } from 
 import { prepareRequest } from "./request/prepared-request.js";
 import { abortedEvents } from "./request/routing-report.js";
 import { tokenTexts } from "./recording/token-texts.js";
-import { missingBytes } from "./schedule/decide-step.js";
 import { Scheduler } from "./schedule/scheduler.js";
-import { readSession, writeSession } from "./session/saved/saved-session.js";
-import { type SessionState, SessionStore } from "./session/session-store.js";
+import { restoreSession, saveSession } from "./session/saved/keep-session.js";
+import { SessionStore } from "./session/session-store.js";
 import { Tokenizer } from "./tokenizer/tokenizer.js";
 import { tokenizing } from "./tokenizer/tokenizing.js";
 
@@ -194,34 +193,12 @@ export class LocalEngine implements Engine {
 
   async saveSession(name: string, folder: string): Promise<void> {
     this.#requireAlive();
-    const state = this.#context.sessions.peek(name);
-    if (state === undefined) {
-      throw new InvalidRequestError(`Session ${JSON.stringify(name)} cannot be saved: it is not there, or it is answering a request.`, "Save it between two of its turns.");
-    }
-    writeSession(folder, name, state, this.pretrained);
+    saveSession(this.#context, name, folder);
   }
 
   async restoreSession(name: string, folder: string): Promise<void> {
     this.#requireAlive();
-    const { sessions } = this.#context;
-    sessions.begin(name);
-    let state: SessionState | undefined;
-    try {
-      state = this.#readSession(name, folder);
-    } finally {
-      sessions.end(name, state);
-    }
-  }
-
-  /** Cached prefixes make room where it is lacking. */
-  #readSession(name: string, folder: string): SessionState {
-    for (;;) {
-      try {
-        return readSession(folder, name, this.pretrained);
-      } catch (error) {
-        if (!OutOfMemoryError.isInstance(error) || this.#context.prefixes.evict(missingBytes(error)) === 0) throw error;
-      }
-    }
+    restoreSession(this.#context, name, folder);
   }
 
   async clearPrefixCache(): Promise<void> {

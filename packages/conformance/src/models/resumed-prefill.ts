@@ -36,9 +36,8 @@ export function describeResumedPrefill(subject: BackendUnderTest, guarantee: "bi
       "in %s, %s: the logits of one that is read at once",
       async (dtype, _name, router) => {
         for (const { length, held, resumed, whole } of await resumedAndWhole(subject, dtype, router)) {
-          const what = `${length} tokens from ${held}`;
-          if (guarantee === "bits") expect(sameBits(resumed, whole), what).toBe(true);
-          else expect(relativeError(resumed, whole), what).toBeLessThan(dtype === "f32" ? 1e-4 : dtype === "bf16" ? 0.1 : 0.02);
+          if (guarantee === "bits") expect(sameBits(resumed, whole), `${length} tokens from ${held}`).toBe(true);
+          else expect(relativeError(resumed, whole), `${length} tokens from ${held}`).toBeLessThan(dtype === "f32" ? 1e-4 : dtype === "bf16" ? 0.1 : 0.02);
         }
       },
     );

@@ -47,6 +47,7 @@ export class PrefixCache implements Disposable {
   readonly #pages = new HeldPages();
   #queriedTokens = 0;
   #reusedTokens = 0;
+  #changes = 0;
 
   /** Bytes that may be kept. */
   readonly #mostBytes: number;
@@ -67,6 +68,11 @@ export class PrefixCache implements Disposable {
     return this.decoder.pagePool?.pageTokens;
   }
 
+  /** Counts what came and went. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   get report(): PrefixCacheReport {
     const pinned = [...this.#prefixes].filter((prefix) => prefix.isPinned).length;
     return { states: this.#prefixes.size, pinned, bytes: this.#heldBytes, queriedTokens: this.#queriedTokens, reusedTokens: this.#reusedTokens };
@@ -82,7 +88,6 @@ export class PrefixCache implements Disposable {
   find(tokens: Int32Array, { routingKey, mostTokens, leastTokens, takesPinned }: PrefixQuery): PrefixMatch | undefined {
     const { blockTokens } = this;
     if (blockTokens === undefined) return undefined;
-    this.#queriedTokens += tokens.length;
     let best: PrefixMatch | undefined;
     // A pinned one wins where both are as long: its requests have plans of their own.
     for (const key of [takesPinned ? pinnedKey : undefined, routingKey]) {
@@ -92,10 +97,16 @@ export class PrefixCache implements Disposable {
         if (length > (best?.length ?? 0) && (prefix.isPinned || length >= leastTokens)) best = { prefix, length };
       }
     }
-    if (best === undefined) return undefined;
-    this.#reusedTokens += best.length;
-    this.#touch(best.prefix);
     return best;
+  }
+
+  /** A prompt has begun with what was found for it, if anything: it counts as used. */
+  count(promptTokens: number, match: PrefixMatch | undefined): void {
+    if (this.blockTokens === undefined) return;
+    this.#queriedTokens += promptTokens;
+    if (match === undefined) return;
+    this.#reusedTokens += match.length;
+    this.#touch(match.prefix);
   }
 
   /** Whether a prefix of exactly these tokens is there. */
@@ -117,6 +128,7 @@ export class PrefixCache implements Disposable {
     if (tree === undefined) this.#trees.set(prefix.routingKey, (tree = new RadixTree(blockTokens)));
     tree.add(prefix.tokens, prefix);
     this.#prefixes.add(prefix);
+    this.#changes += 1;
     this.#pages.add(prefix.snapshot);
     this.#touch(prefix);
     while (this.#heldBytes > this.#mostBytes && this.#evictOne());
@@ -165,6 +177,7 @@ export class PrefixCache implements Disposable {
     }
     if (prefix === undefined) return false;
     prefix.isGone = true;
+    this.#changes += 1;
     this.#prefixes.delete(prefix);
     this.#trees.get(prefix.routingKey)!.remove(prefix.tokens, prefix);
     this.#pages.remove(prefix.snapshot);

@@ -19,6 +19,8 @@ export class RequestPrefix {
   /** The plan that was read by. */
   #modes: HeadModes | undefined;
   #reused = 0;
+  /** What was found before it began, and which changes of the cache that knows. */
+  #looked: { readonly changes: number; readonly length: number } | undefined;
   /** Whether a pinned prefix is gone since: it is read by itself, with every head full. */
   #readsPinnedAgain = false;
   /** Whether it may leave states: not after memory was lacking, as those take some. */
@@ -121,20 +123,34 @@ export class RequestPrefix {
     return next;
   }
 
+  /** Tokens of the prompt that would not be read if it began now: what admission reckons with. */
+  get heldTokens(): number {
+    if (this.#begun) return this.#match === undefined || this.#match.prefix.isGone ? 0 : this.#match.length;
+    const { changes } = this.prefixes;
+    if (this.#looked?.changes !== changes) this.#looked = { changes, length: this.#search()?.length ?? 0 };
+    return this.#looked.length;
+  }
+
   #find(): void {
     if (this.use !== "reuse") return;
+    this.#match = this.#search();
+    this.prefixes.count(this.request.tokens.length, this.#match);
+    // The plan that a pinned prefix was read by has every head full.
+    this.#modes = this.#match?.prefix.snapshot.layers.map(({ modes }) => modes!);
+  }
+
+  #search(): PrefixMatch | undefined {
+    if (this.use !== "reuse") return undefined;
     const { tokens } = this.request;
     const { kind } = this.routing;
     // A plan that was made from another text holds where that text is most of this one.
     const planIsFixed = kind === "none" || kind === "static";
-    this.#match = this.prefixes.find(tokens, {
+    return this.prefixes.find(tokens, {
       routingKey: this.routingKey,
       mostTokens: tokens.length - leastRead,
       leastTokens: planIsFixed ? 0 : tokens.length / 2,
       takesPinned: routesByKeys(this.routing),
     });
-    // The plan that a pinned prefix was read by has every head full.
-    this.#modes = this.#match?.prefix.snapshot.layers.map(({ modes }) => modes!);
   }
 
   #leave(snapshot: CacheSnapshot, routingKey: string, isPinned: boolean, assignment: CachedPrefix["assignment"]): void {

@@ -69,7 +69,7 @@ export class ActiveRequest implements RequestView {
     this.#answer = new Answer(checked, endOfText, tokenizer);
     this.turn = new SessionTurn(request, checked, sessions);
     this.prefix = new RequestPrefix(prefixes, choice.model.decoder, prefix, checked, routing, routingKeyOf(request));
-    this.memory = new RequestMemory(choice.model.decoder, checked, routing, sparsity);
+    this.memory = new RequestMemory(choice.model.decoder, checked, routing, sparsity, () => this.prefix.heldTokens);
     this.#measured = new Measurements(this.promptTokens);
     const constraint = constraints[index];
     const { vocabularySize } = choice.model.spec;

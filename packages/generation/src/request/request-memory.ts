@@ -15,22 +15,28 @@ export class RequestMemory {
   readonly reserveTokens: number;
   /** Whether the router alone knows how many heads it will make sparse. */
   readonly #hasUnknownSparsity: boolean;
-  readonly #predictions = new Map<number | undefined, MemoryPrediction>();
+  readonly #predictions = new Map<string, MemoryPrediction>();
 
   constructor(
     private readonly decoder: DecoderModel,
     private readonly request: CheckedRequest,
     private readonly routing: RequestRouting,
     private readonly sparsity: ExpectedSparsity,
+    /** Tokens of the prompt that a cached prefix holds now. */
+    private readonly heldTokens: () => number,
   ) {
     const { router } = routing;
     this.reserveTokens = Math.min(request.maxNewTokens, maximumReserve);
     this.#hasUnknownSparsity = router !== undefined && router.modes.length > 1 && router.expectedSparseHeads === undefined;
   }
 
-  /** Bytes that the request will need, as far as one can tell. */
+  /** Bytes that the request will need, as far as one can tell: what it shares with a cached prefix is there already. */
   get expectedBytes(): number {
-    return this.#predict(this.sparsity.mean).requestBytes;
+    const { tokens } = this.request;
+    const held = this.heldTokens();
+    const { requestBytes } = this.#predict(this.sparsity.mean, tokens.length - held);
+    // A router that is asked about all of it reads the keys of one layer.
+    return requestBytes + this.decoder.fullKeyValueBytes(held) / (2 * this.decoder.spec.numLayers);
   }
 
   /** The same if its router makes every head sparse. */
@@ -58,14 +64,15 @@ export class RequestMemory {
     throw new OutOfMemoryError(backend.name, requestBytes, weightBytes + tableBytes, limitBytes, "this request");
   }
 
-  /** As if nothing were cached. @param sparsity what to reckon with where the router cannot say */
-  #predict(sparsity: number): MemoryPrediction {
-    const key = this.#hasUnknownSparsity ? sparsity : undefined;
+  /** @param sparsity what to reckon with where the router cannot say @param length tokens to read; default: as if nothing were cached */
+  #predict(sparsity: number, length = this.request.tokens.length): MemoryPrediction {
+    const share = this.#hasUnknownSparsity ? sparsity : undefined;
+    const key = `${share} ${length}`;
     const known = this.#predictions.get(key);
     if (known !== undefined) return known;
-    const { tokens, decode } = this.request;
+    const { decode } = this.request;
     const { router } = this.routing;
-    const prediction = this.decoder.predictMemory({ sequences: [{ tokens: tokens.length, reserveTokens: this.reserveTokens, decode, router, sparsity: key }] });
+    const prediction = this.decoder.predictMemory({ sequences: [{ tokens: length, reserveTokens: this.reserveTokens, decode, router, sparsity: share }] });
     this.#predictions.set(key, prediction);
     return prediction;
   }

@@ -66,6 +66,16 @@ describe("a step", () => {
     expect(decide(400, 2000, [])).toMatchObject({ evict: [], admit: [{ session: "own" }] });
   });
 
+  test("gives cached prefixes up before idle sessions, and only as much as the request lacks", () => {
+    const idleSessions = [{ name: "old", bytes: 400 }];
+    const decide = (freeBytes: number, prefixBytes: number) =>
+      decideStep(view({ queued: [request({ memory: { expectedBytes: 1000, leastBytes: 1000 } })], decoding: [request()], freeBytes, prefixBytes, idleSessions }));
+    expect(decide(1000, 500)).toMatchObject({ evictPrefixBytes: 0, evict: [], admit: [{}] });
+    expect(decide(700, 500)).toMatchObject({ evictPrefixBytes: 300, evict: [], admit: [{}] });
+    expect(decide(400, 500)).toMatchObject({ evictPrefixBytes: 500, evict: ["old"], admit: [{}] });
+    expect(decide(50, 500)).toMatchObject({ evictPrefixBytes: 0, evict: [], admit: [] });
+  });
+
   test("decodes for readers that keep up, and reads prompts as far as these can wait", () => {
     const [quick, lazy] = [request(), request({ keepsUp: false })];
     expect(decideStep(view({ decoding: [quick, lazy] }))).toMatchObject({ decode: [[quick]], read: "budget" });
