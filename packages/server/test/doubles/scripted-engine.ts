@@ -11,6 +11,7 @@ const model: ModelDescription = {
   numKeyValueHeads: 2,
   headDim: 8,
   vocabularySize: 1000,
+  weights: "f32",
   dtype: "f32",
   weights: "f32",
   backend: "none",
