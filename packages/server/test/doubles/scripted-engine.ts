@@ -11,7 +11,6 @@ const model: ModelDescription = {
   numKeyValueHeads: 2,
   headDim: 8,
   vocabularySize: 1000,
-  weights: "f32",
   dtype: "f32",
   weights: "f32",
   backend: "none",
