@@ -34,6 +34,7 @@ const guides: DefaultTheme.SidebarItem[] = [
       { text: "The sparsity dial", link: "/guides/sparsity-dial" },
       { text: "Prompts and answers", link: "/guides/prompts-and-answers" },
       { text: "Memory and long prompts", link: "/guides/large-models" },
+      { text: "Serving over HTTP", link: "/guides/serving" },
       { text: "Training a router", link: "/guides/training-a-router" },
       { text: "Evaluation", link: "/guides/evaluation" },
       { text: "The command line", link: "/guides/command-line" },

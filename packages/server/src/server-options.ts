@@ -12,6 +12,8 @@ export interface ServerOptions {
   readonly modelId?: string;
   /** Keys of which every request but those for health has to bring one; none: everybody is let in. */
   readonly apiKeys?: readonly string[];
+  /** Folder of a page that is served at `/`, such as the inspector's; it and its files need no key. */
+  readonly page?: string;
   /** Origins whose pages may ask; default none. `*` is all of them. */
   readonly corsOrigins?: readonly string[];
   /** Key and certificate in PEM. */
@@ -46,8 +48,8 @@ export interface ServerOptions {
   readonly logsPrompts?: boolean;
 }
 
-export type CheckedServerOptions = Required<Omit<ServerOptions, "modelId" | "tls" | "logger" | "maximumPromptTokens" | "maximumAnswerTokens">> &
-  Pick<ServerOptions, "modelId" | "tls" | "logger" | "maximumPromptTokens" | "maximumAnswerTokens">;
+export type CheckedServerOptions = Required<Omit<ServerOptions, "modelId" | "page" | "tls" | "logger" | "maximumPromptTokens" | "maximumAnswerTokens">> &
+  Pick<ServerOptions, "modelId" | "page" | "tls" | "logger" | "maximumPromptTokens" | "maximumAnswerTokens">;
 
 const defaults = {
   host: "127.0.0.1",

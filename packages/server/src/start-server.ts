@@ -7,6 +7,7 @@ import type { App } from "./http/app.js";
 import { ApiKeys } from "./http/api-keys.js";
 import { createApplication } from "./http/application.js";
 import { describeRoutes } from "./http/openapi.js";
+import { pageRoutes } from "./http/page-routes.js";
 import { systemRoutes } from "./http/system-routes.js";
 import { tokenizerRoutes } from "./http/tokenizer-routes.js";
 import { LiveRequests } from "./live/live-requests.js";
@@ -105,6 +106,7 @@ export async function startServer(engine: Engine, options: ServerOptions = {}): 
   const app = await createApplication(context);
   await describeRoutes(app, version);
   for (const routes of [systemRoutes, modelsRoute, chatRoute, completionRoute, responsesRoute, messagesRoutes, tokenizerRoutes, liveRoutes]) routes(app, context);
+  if (checked.page !== undefined) await pageRoutes(app, checked.page);
   await listen(app, checked);
   return new ElasticServer(app, context);
 }

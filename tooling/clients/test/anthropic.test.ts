@@ -1,4 +1,4 @@
-import Anthropic from "@anthropic-ai/sdk";
+import Anthropic, { NotFoundError } from "@anthropic-ai/sdk";
 import { expect, test } from "vitest";
 import { model, question, serveDemo } from "./served-demo.js";
 
@@ -21,5 +21,5 @@ test("@anthropic-ai/sdk: messages, streamed and not, tokens counted, and typed e
   expect(streamed).toBe(text);
   expect(final.stop_reason).toBe(whole.stop_reason);
 
-  await expect(client.messages.create({ ...settings, model: "claude" })).rejects.toThrow(Anthropic.NotFoundError);
+  await expect(client.messages.create({ ...settings, model: "claude" })).rejects.toThrow(NotFoundError);
 });

@@ -1,4 +1,4 @@
-import OpenAI from "openai";
+import OpenAI, { AuthenticationError } from "openai";
 import { expect, test } from "vitest";
 import { model, question, serveDemo } from "./served-demo.js";
 
@@ -39,5 +39,5 @@ test("openai: chat, streamed and not, completions, responses, models, and typed 
   const tooLong = client.chat.completions.create({ ...settings, messages: [{ role: "user", content: "word ".repeat(20_000) }] });
   await expect(tooLong).rejects.toMatchObject({ status: 400, code: "context_length_exceeded" });
   const stranger = new OpenAI({ baseURL: demo.baseUrl, apiKey: `${demo.apiKey}x`, maxRetries: 0 });
-  await expect(stranger.models.list()).rejects.toThrow(OpenAI.AuthenticationError);
+  await expect(stranger.models.list()).rejects.toThrow(AuthenticationError);
 });

@@ -1,4 +1,4 @@
-import type { RoutingReport } from "@elastic-attention/generation";
+import type { RoutingReport, TokenLogprobs } from "@elastic-attention/generation";
 
 /** Why an answer ended; `tool_calls`: it calls tools and waits for what they give. */
 export type FinishReason = "stop" | "length" | "tool_calls" | "aborted";
@@ -18,6 +18,11 @@ export type AnswerPart =
   | { readonly type: "text" | "reasoning"; readonly text: string }
   | { readonly type: "tool-call"; readonly call: ToolCall };
 
+/** A token and its log-probability, where the request asks for them. */
+export interface TokenChance extends TokenLogprobs {
+  readonly text: string;
+}
+
 /** The end of one answer. */
 export interface AnswerEnd {
   readonly type: "finish";
@@ -28,10 +33,13 @@ export interface AnswerEnd {
   readonly report: RoutingReport;
   /** Of the new tokens, those of its thoughts. */
   readonly reasoningTokens: number;
+  /** Of tokens whose text no part had. */
+  readonly chances: readonly TokenChance[];
 }
 
 /** What a request gives, whatever protocol the client speaks. */
 export type AnswerEvent =
   | { readonly type: "progress"; readonly promptTokens: number; readonly processedTokens: number; readonly cachedTokens: number; readonly milliseconds: number }
-  | ({ readonly answer: number } & AnswerPart)
+  /** `chances`: of the tokens since the last part. */
+  | ({ readonly answer: number; readonly chances: readonly TokenChance[] } & AnswerPart)
   | AnswerEnd;

@@ -1,9 +1,9 @@
 import { ContextLengthError } from "@elastic-attention/core";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Engine, GenerationEvent, GenerationRequest } from "@elastic-attention/generation";
+import type { Engine, GenerationEvent, GenerationRequest, TokenLogprobs } from "@elastic-attention/generation";
 import { ApiError } from "../errors/api-error.js";
 import type { ServerContext } from "../server-context.js";
-import type { AnswerEvent, FinishReason } from "./answer-event.js";
+import type { AnswerEvent, FinishReason, TokenChance } from "./answer-event.js";
 import { AnswerText, type AnswerTextOptions } from "./answer-text.js";
 
 /** What is asked of the engine, and how the answer's text is taken apart. */
@@ -29,6 +29,7 @@ export class RunningAnswer {
   readonly #begun = performance.now();
   readonly #texts = new Map<number, AnswerText>();
   readonly #reasoningTokens = new Map<number, number>();
+  readonly #chances = new Map<number, readonly TokenChance[]>();
   #firstToken: number | undefined;
   #tokens = 0;
 
@@ -94,21 +95,21 @@ export class RunningAnswer {
       this.#firstToken = performance.now();
       this.context.metrics.firstToken(this.#elapsed / 1000);
     }
-    const answer = 0;
+    const { answer, logprobs } = event;
+    if (logprobs !== undefined) this.#chances.set(answer, [...(this.#chances.get(answer) ?? []), { ...logprobs, text: tokenText(event, logprobs) }]);
     const text = this.#textOf(answer);
     if (text.isReasoning) this.#reasoningTokens.set(answer, (this.#reasoningTokens.get(answer) ?? 0) + 1);
     const marker = this.markers.get(event.id);
     const isLeftOut = marker !== undefined && !event.text.includes(marker);
-    for (const part of text.push(isLeftOut ? marker + event.text : event.text)) yield { ...part, answer };
+    for (const part of text.push(isLeftOut ? marker + event.text : event.text)) yield { ...part, answer, chances: this.#takeChances(answer) };
   }
 
-  *#finish({ reason: ended, report }: EngineFinish): Generator<AnswerEvent, void, undefined> {
-    const answer = 0;
+  *#finish({ answer, reason: ended, report }: EngineFinish): Generator<AnswerEvent, void, undefined> {
     const text = this.#textOf(answer);
-    for (const part of text.end()) yield { ...part, answer };
+    for (const part of text.end()) yield { ...part, answer, chances: this.#takeChances(answer) };
     const reason = finishReason(ended, text.hasCalls);
     const decodeSeconds = this.#firstToken === undefined ? 0 : (performance.now() - this.#firstToken) / 1000;
-    this.context.metrics.finished(reason, report, report.newTokens, this.#elapsed / 1000, decodeSeconds);
+    this.context.metrics.finished(answer, reason, report, report.newTokens, this.#elapsed / 1000, decodeSeconds);
     this.log.answer = {
       finish: reason,
       prompt_tokens: report.promptTokens,
@@ -119,13 +120,19 @@ export class RunningAnswer {
       key_value_bytes: report.keyValueBytes,
       ...(this.#firstToken === undefined ? {} : { first_token_ms: Math.round(this.#firstToken - this.#begun) }),
     };
-    yield { type: "finish", answer, reason, atStopText: ended === "stop", report, reasoningTokens: this.#reasoningTokens.get(answer) ?? 0 };
+    yield { type: "finish", answer, reason, atStopText: ended === "stop", report, reasoningTokens: this.#reasoningTokens.get(answer) ?? 0, chances: this.#takeChances(answer) };
   }
 
   #textOf(answer: number): AnswerText {
     const text = this.#texts.get(answer) ?? new AnswerText(this.order.text);
     this.#texts.set(answer, text);
     return text;
+  }
+
+  #takeChances(answer: number): readonly TokenChance[] {
+    const chances = this.#chances.get(answer) ?? [];
+    this.#chances.delete(answer);
+    return chances;
   }
 
   get #elapsed(): number {
@@ -193,4 +200,9 @@ function rounded(share: number): number {
 async function promptPieces(engine: Engine, { prompt, messages, chatTemplate, tokens }: GenerationRequest): Promise<readonly string[]> {
   const input = { ...(prompt === undefined ? {} : { prompt }), ...(messages === undefined ? {} : { messages }), ...(chatTemplate === undefined ? {} : { chatTemplate }) };
   return engine.pieces(tokens === undefined ? await engine.tokenize(input) : Int32Array.from(tokens));
+}
+
+/** Its own text where that is known by itself; an event has the text of several where characters span tokens. */
+function tokenText({ id, text }: EngineToken, { top }: TokenLogprobs): string {
+  return top.find((token) => token.id === id)?.text ?? text;
 }

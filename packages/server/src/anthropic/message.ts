@@ -86,6 +86,6 @@ export class MessageWriter implements AnswerWriter {
   }
 }
 
-function named<Data extends { readonly type: string }>(data: Data): StreamedEvent {
+function named(data: { readonly type: string } & Readonly<Record<string, unknown>>): StreamedEvent {
   return { event: data.type, data };
 }

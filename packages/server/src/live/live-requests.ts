@@ -41,7 +41,7 @@ export class LiveRequests {
   generate(id: string, request: GenerationRequest, promptPieces?: readonly string[]): AsyncIterable<GenerationEvent> {
     const recorder = new RequestRecorder(this.engine.model, request, promptPieces);
     const summary: RequestSummary = { id, created: Math.floor(Date.now() / 1000), state: "running", promptTokens: undefined, newTokens: 0, modelSparsity: undefined };
-    const live = { recorder, summary, answers: 1 };
+    const live = { recorder, summary, answers: request.count ?? 1 };
     this.#requests.set(id, live);
     const unwatch = recorder.watch((event) => {
       if (event.type === "progress") live.summary = { ...live.summary, promptTokens: event.promptTokens };

@@ -24,7 +24,7 @@ export function completionRoute(app: App, context: ServerContext): void {
       const controller = new AbortController();
       const abort = () => controller.abort();
       const signal = AbortSignal.any([clientGone(request, reply), controller.signal]);
-      const settings = { ...samplingOf(body, context.options), ...routingOf(body.elastic, request.headers, context.options.routing) };
+      const settings = { ...(body.logprobs == null ? {} : { logprobs: body.logprobs }), ...samplingOf(body, context.options), ...routingOf(body.elastic, request.headers, context.options.routing) };
       const prompts = promptsOf(body.prompt);
       if (prompts.length > 1 && settings.session !== undefined) throw ApiError.invalid("elastic.session", "elastic.session: a session has one prompt at a time.");
       const text = { tools: new Set<string>(), opensThinking: false, splitsThoughts: false };
@@ -37,7 +37,7 @@ export function completionRoute(app: App, context: ServerContext): void {
       const events = mergeAnswers(started.map(({ events }) => events), abort);
       const head = { id: `cmpl-${request.id}`, created: Math.floor(Date.now() / 1000), model: context.modelId };
       const options = {
-        answers: 1,
+        answers: body.n ?? 1,
         echo,
         includesUsage: body.stream_options?.include_usage === true,
         returnsProgress: body.return_progress === true,
@@ -75,8 +75,7 @@ async function textsOf({ engine }: ServerContext, prompts: ReturnType<typeof pro
   return Promise.all(prompts.map(async (given) => ("prompt" in given ? given.prompt : engine.detokenize(Int32Array.from(given.tokens)))));
 }
 
-function refuseUnsupported({ suffix, best_of: bestOf, logprobs, n }: CompletionBody): void {
+function refuseUnsupported({ suffix, best_of: bestOf, n }: CompletionBody): void {
   if (suffix != null && suffix !== "") throw cannotHonour("suffix", "text is only continued, not filled in");
   if (bestOf != null && bestOf !== (n ?? 1)) throw cannotHonour("best_of");
-  if (logprobs != null) throw cannotHonour("logprobs");
 }

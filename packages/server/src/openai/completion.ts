@@ -1,6 +1,7 @@
-import type { AnswerEnd, AnswerEvent } from "../answer/answer-event.js";
+import type { AnswerEnd, AnswerEvent, TokenChance } from "../answer/answer-event.js";
 import type { AnswerWriter, StreamedEvent } from "../answer/answer-writer.js";
 import { openAiUsage, usageOf } from "../answer/usage.js";
+import { completionLogprobs } from "./completion-logprobs.js";
 import { type AnswerHead, figuresOf, openAiReason, progressOf } from "./chat/chat-completion.js";
 
 /** An event of one of the prompts of a request. */
@@ -21,17 +22,19 @@ export interface CompletionOptions {
 /** The answers of some prompts, whole. */
 export async function collectCompletion({ id, created, model }: AnswerHead, events: AsyncIterable<PromptEvent>, { answers, echo }: CompletionOptions): Promise<object> {
   const texts = new Map<number, string>();
+  const chances = new Map<number, readonly TokenChance[]>();
   const ends: { readonly index: number; readonly end: AnswerEnd }[] = [];
   for await (const { prompt, event } of events) {
     if (event.type === "progress" || event.type === "tool-call") continue;
     const index = prompt * answers + event.answer;
+    chances.set(index, [...(chances.get(index) ?? []), ...event.chances]);
     if (event.type === "finish") ends.push({ index, end: event });
     else texts.set(index, (texts.get(index) ?? echo?.[prompt] ?? "") + event.text);
   }
   const choices = ends.toSorted((a, b) => a.index - b.index).map(({ index, end }) => ({
     index,
     text: texts.get(index) ?? echo?.[Math.floor(index / answers)] ?? "",
-    logprobs: null,
+    logprobs: completionLogprobs(chances.get(index) ?? [], echo?.[Math.floor(index / answers)]?.length ?? 0),
     finish_reason: openAiReason(end),
   }));
   const all = ends.map(({ end }) => end);
@@ -41,6 +44,8 @@ export async function collectCompletion({ id, created, model }: AnswerHead, even
 /** Writes the answers of some prompts as chunks. */
 export class CompletionWriter implements AnswerWriter {
   readonly #ends: AnswerEnd[] = [];
+  /** Characters of each choice so far. */
+  readonly #lengths = new Map<number, number>();
 
   constructor(
     private readonly head: AnswerHead,
@@ -62,9 +67,9 @@ export class CompletionWriter implements AnswerWriter {
       return;
     }
     const index = this.prompt() * this.options.answers + event.answer;
-    if (event.type !== "finish") return yield this.#chunk(index, event.text);
+    if (event.type !== "finish") return yield this.#chunk(index, event.text, event.chances);
     this.#ends.push(event);
-    yield this.#chunk(index, "", event);
+    yield this.#chunk(index, "", event.chances, event);
   }
 
   *end(): Iterable<StreamedEvent> {
@@ -72,8 +77,10 @@ export class CompletionWriter implements AnswerWriter {
     yield { data: "[DONE]" };
   }
 
-  #chunk(index: number, text: string, end?: AnswerEnd): StreamedEvent {
-    const choice = { index, text, logprobs: null, finish_reason: end === undefined ? null : openAiReason(end) };
+  #chunk(index: number, text: string, chances: readonly TokenChance[] = [], end?: AnswerEnd): StreamedEvent {
+    const logprobs = completionLogprobs(chances, this.#lengths.get(index) ?? 0);
+    this.#lengths.set(index, (this.#lengths.get(index) ?? 0) + text.length);
+    const choice = { index, text, logprobs, finish_reason: end === undefined ? null : openAiReason(end) };
     return { data: { ...this.#body([choice]), ...(end === undefined ? {} : figuresOf([end])) } };
   }
 

@@ -26,12 +26,8 @@ const samplingSchema = z.object(samplingFields);
 type SamplingFields = z.infer<typeof samplingSchema>;
 
 /** The part of an engine's request that says how an answer is drawn. @throws ApiError 400 for what cannot be honoured */
-export function samplingOf(body: SamplingFields, { maximumAnswerTokens }: Pick<CheckedServerOptions, "maximumAnswerTokens">): Pick<GenerationRequest, "sampling" | "stop" | "maxNewTokens"> {
-  refuseUnlessDefault("presence_penalty", body.presence_penalty, 0);
-  refuseUnlessDefault("frequency_penalty", body.frequency_penalty, 0);
-  refuseUnlessDefault("n", body.n, 1);
-  if (Object.keys(body.logit_bias ?? {}).length > 0) throw cannotHonour("logit_bias");
-  const { max_tokens: maxNewTokens, stop } = body;
+export function samplingOf(body: SamplingFields, { maximumAnswerTokens }: Pick<CheckedServerOptions, "maximumAnswerTokens">): Pick<GenerationRequest, "sampling" | "stop" | "maxNewTokens" | "count" | "logitBias"> {
+  const { max_tokens: maxNewTokens, stop, n: count, logit_bias: logitBias } = body;
   if (maxNewTokens != null && maximumAnswerTokens !== undefined && maxNewTokens > maximumAnswerTokens) {
     throw ApiError.invalid("max_tokens", `max_tokens is ${maxNewTokens}; this server answers with at most ${maximumAnswerTokens} tokens.`);
   }
@@ -41,22 +37,22 @@ export function samplingOf(body: SamplingFields, { maximumAnswerTokens }: Pick<C
     sampling: samplingParameters(body),
     ...(texts == null ? {} : { stop: texts }),
     ...(limit === undefined ? {} : { maxNewTokens: limit }),
+    ...(count == null ? {} : { count }),
+    ...(logitBias == null ? {} : { logitBias }),
   };
 }
 
-function samplingParameters({ temperature, top_p: topP, top_k: topK, min_p: minP, repetition_penalty: repetitionPenalty, seed }: SamplingFields): SamplingParameters {
+function samplingParameters({ presence_penalty: presencePenalty, frequency_penalty: frequencyPenalty, temperature, top_p: topP, top_k: topK, min_p: minP, repetition_penalty: repetitionPenalty, seed }: SamplingFields): SamplingParameters {
   return {
     ...(temperature == null ? {} : { temperature }),
     ...(topP == null ? {} : { topP }),
     ...(topK == null ? {} : { topK: Math.max(0, topK) }),
     ...(minP == null ? {} : { minP }),
     ...(repetitionPenalty == null ? {} : { repetitionPenalty }),
+    ...(presencePenalty == null ? {} : { presencePenalty }),
+    ...(frequencyPenalty == null ? {} : { frequencyPenalty }),
     ...(seed == null ? {} : { seed }),
   };
-}
-
-function refuseUnlessDefault(param: keyof SamplingFields, value: unknown, byDefault: number): void {
-  if (value != null && value !== byDefault) throw cannotHonour(param);
 }
 
 /** A field that is known and that this server cannot honour. */

@@ -43,13 +43,14 @@ export class ServerMetrics {
     this.#rejected.inc({ status: String(status) });
   }
 
-  /** A request has ended. @param tokens of its answers @param decodeSeconds from its first token to its last */
-  finished(reason: FinishReason, report: RoutingReport, tokens: number, allSeconds: number, decodeSeconds: number): void {
+  /** An answer has ended. @param answer its number: what the answers of a prompt share counts once @param decodeSeconds from the first token to the last */
+  finished(answer: number, reason: FinishReason, report: RoutingReport, tokens: number, allSeconds: number, decodeSeconds: number): void {
+    this.#generatedTokens.inc(tokens);
+    if (tokens > 1) this.#perToken.observe(decodeSeconds / (tokens - 1));
+    if (answer > 0) return;
     this.#success.inc({ finished_reason: reason === "aborted" ? "abort" : reason === "length" ? "length" : "stop" });
     this.#latency.observe(allSeconds);
-    if (tokens > 1) this.#perToken.observe(decodeSeconds / (tokens - 1));
     this.#promptTokens.inc(report.promptTokens);
-    this.#generatedTokens.inc(tokens);
     this.#cacheQueries.inc(report.promptTokens);
     this.#cacheHits.inc(report.reusedTokens);
     if (report.fullKeyValueBytes === 0) return;

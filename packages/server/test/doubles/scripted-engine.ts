@@ -11,8 +11,8 @@ const model: ModelDescription = {
   numKeyValueHeads: 2,
   headDim: 8,
   vocabularySize: 1000,
-  weights: "f32",
   dtype: "f32",
+  weights: "f32",
   backend: "none",
   hasChatTemplate: true,
   hasThinkingSwitch: false,
@@ -71,7 +71,7 @@ export class ScriptedEngine implements Engine {
           yield { type: "finish", answer: 0, reason: "aborted", text: "", report: report(index) };
           return;
         }
-        yield { type: "token", id: ids?.[index] ?? 500 + index, text, answer: 0 };
+        yield { type: "token", id: ids?.[index] ?? 500 + index, text, answer: 0, ...(request.logprobs === undefined ? {} : { logprobs: { logprob: -0.5, top: request.logprobs === 0 ? [] : [{ id: 500 + index, text, logprob: -0.5 }, { id: 1, text: "no", logprob: -Infinity }] } }) };
       }
       if (fail !== undefined) throw fail;
       yield { type: "finish", answer: 0, reason, text: tokens.join(""), report: report(tokens.length) };

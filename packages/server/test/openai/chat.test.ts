@@ -108,6 +108,23 @@ describe("a chat", () => {
   });
 });
 
+test("several answers, penalties, biases and log-probabilities reach the engine, and log-probabilities come back", async () => {
+  const engine = new ScriptedEngine({ tokens: ["Go", "od"] });
+  await withServer(engine, {}, async (url) => {
+    const body = { messages, n: 2, presence_penalty: 0.5, frequency_penalty: -1, logit_bias: { 5: -100 }, logprobs: true, top_logprobs: 2 };
+    const whole = (await (await post(`${url}/v1/chat/completions`, body)).json()) as { choices: unknown[] };
+    expect(engine.requests[0]).toMatchObject({ count: 2, sampling: { presencePenalty: 0.5, frequencyPenalty: -1 }, logitBias: { 5: -100 }, logprobs: 2 });
+    const first = { token: "Go", logprob: -0.5, bytes: [71, 111], top_logprobs: [{ token: "Go" }, { token: "no", logprob: -9999 }] };
+    expect(whole.choices[0]).toMatchObject({ logprobs: { content: [first, { token: "od" }] } });
+    const events = eventsIn(await (await post(`${url}/v1/chat/completions`, { ...body, stream: true })).text());
+    expect(events.slice(0, 2).map(({ choices }) => choices[0].index)).toEqual([0, 1]);
+    expect(events.flatMap((event) => event.choices?.[0].logprobs?.content ?? [])).toMatchObject([first, { token: "od" }]);
+    const completion = await (await post(`${url}/v1/completions`, { prompt: "Hi", echo: true, logprobs: 1 })).json();
+    expect(completion).toMatchObject({ choices: [{ text: "HiGood", logprobs: { tokens: ["Go", "od"], token_logprobs: [-0.5, -0.5], text_offset: [2, 4] } }] });
+    expect((await post(`${url}/v1/chat/completions`, { messages, top_logprobs: 2 })).status).toBe(400);
+  });
+});
+
 describe("an error", () => {
   const cases: readonly [string, Record<string, unknown>, number, string][] = [
     ["of a model that is not served", { model: "gpt-9", messages }, 404, "model"],

@@ -1,5 +1,6 @@
-import { pathToFileURL } from "node:url";
-import { resolve as absolute } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, resolve as absolute } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { ElasticAttentionError } from "@elastic-attention/core";
 import type * as Server from "@elastic-attention/server";
 
@@ -23,6 +24,22 @@ export async function loadServer(): Promise<typeof Server> {
     if (!isMissing(error)) throw error;
     throw new ElasticAttentionError("PACKAGE_MISSING", `${name} is not installed.`, { hint: `Install it beside the command line: npm install --global ${name}`, cause: error });
   }
+}
+
+const inspector = "@elastic-attention/inspector";
+
+/** The folder of the inspector's page: beside this package, else where the command runs. @throws ElasticAttentionError where it is not installed */
+export async function inspectorFolder(): Promise<string> {
+  const { resolve } = await import("import-meta-resolve");
+  for (const from of [import.meta.url, pathToFileURL(absolute("package.json")).href]) {
+    try {
+      const path = fileURLToPath(resolve(`${inspector}/index.html`, from));
+      if (existsSync(path)) return dirname(path);
+    } catch {
+      // Not there: the other place may have it.
+    }
+  }
+  throw new ElasticAttentionError("PACKAGE_MISSING", `${inspector} is not installed.`, { hint: `Install it beside the command line: npm install --global ${inspector}` });
 }
 
 /** Whether the package itself was not found, rather than something that it imports. */

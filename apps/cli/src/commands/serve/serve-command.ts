@@ -26,6 +26,7 @@ const serveOptions = optionSchema({
   maxBody: { type: byteSize, placeholder: "size", description: "largest body of a request", default: 32 * 1024 ** 2 },
   requestTimeout: { ...seconds, description: "how long a client may take to send a request", default: 60 },
   drainTimeout: { ...seconds, description: "how long running answers may take after Ctrl-C or SIGTERM", default: 30 },
+  ui: { type: flag, description: "show the inspector at /: what each request's heads do; needs @elastic-attention/inspector" },
   logPrompts: { type: flag, description: "log the bodies of requests besides" },
 });
 

@@ -5,7 +5,7 @@ import { openEngine } from "../../engine/open-engine.js";
 import { requestRouting } from "../../engine/request-settings.js";
 import type { CommandFunction } from "../../program/command-definition.js";
 import { readApiKeys } from "./api-keys.js";
-import { loadServer } from "./load-server.js";
+import { inspectorFolder, loadServer } from "./load-server.js";
 import type { ServeOptions } from "./serve-command.js";
 
 const loopback = /^(?:127\.|::1$|localhost$)/;
@@ -15,6 +15,7 @@ export const serve: CommandFunction<ServeOptions> = async ({ positional, options
   const model = namedModel(positional[0], options);
   // Everything that can be wrong is found before the model is loaded.
   const { createLogger, startServer } = await loadServer();
+  const page = options.ui === true ? await inspectorFolder() : undefined;
   const { host, port, maxRunning, tlsKey, tlsCert } = options;
   const apiKeys = readApiKeys(options.apiKeyFile);
   const tls = tlsKey === undefined || tlsCert === undefined ? undefined : { key: readFileSync(tlsKey), cert: readFileSync(tlsCert) };
@@ -24,6 +25,7 @@ export const serve: CommandFunction<ServeOptions> = async ({ positional, options
     port,
     apiKeys,
     ...(tls === undefined ? {} : { tls }),
+    ...(page === undefined ? {} : { page }),
     ...(options.name === undefined ? {} : { modelId: options.name }),
     ...(options.corsOrigin === undefined ? {} : { corsOrigins: options.corsOrigin }),
     maximumRunning: maxRunning,

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import type { AnswerEnd, AnswerEvent, AnswerPart, ToolCall } from "../../answer/answer-event.js";
+import type { AnswerEnd, AnswerEvent, AnswerPart, TokenChance, ToolCall } from "../../answer/answer-event.js";
 import type { AnswerWriter, StreamedEvent } from "../../answer/answer-writer.js";
 import { elasticOf, openAiUsage, timingsOf, usageOf } from "../../answer/usage.js";
+import { chatLogprobs } from "./chat-logprobs.js";
 
 /** What every chunk of an answer says of it. */
 export interface AnswerHead {
@@ -18,15 +19,18 @@ export function openAiReason({ reason }: AnswerEnd): string {
 /** A chat's answers, whole. */
 export async function collectChat({ id, created, model }: AnswerHead, events: AsyncIterable<AnswerEvent>): Promise<object> {
   const parts = new Map<number, AnswerPart[]>();
+  const chances = new Map<number, TokenChance[]>();
   const ends: AnswerEnd[] = [];
   for await (const event of events) {
+    if (event.type === "progress") continue;
+    chances.set(event.answer, [...(chances.get(event.answer) ?? []), ...event.chances]);
     if (event.type === "finish") ends.push(event);
-    else if (event.type !== "progress") parts.set(event.answer, [...(parts.get(event.answer) ?? []), event]);
+    else parts.set(event.answer, [...(parts.get(event.answer) ?? []), event]);
   }
   const choices = ends.toSorted((a, b) => a.answer - b.answer).map((end) => ({
     index: end.answer,
     message: messageOf(parts.get(end.answer) ?? []),
-    logprobs: null,
+    logprobs: chatLogprobs(chances.get(end.answer) ?? []),
     finish_reason: openAiReason(end),
   }));
   return { id, object: "chat.completion", created, model, choices, usage: openAiUsage(usageOf(ends)), ...figuresOf(ends) };
@@ -84,14 +88,14 @@ export class ChatWriter implements AnswerWriter {
         if (this.options.returnsProgress) yield { data: { ...this.#body([]), prompt_progress: progressOf(event) } };
         return;
       case "text":
-        return yield this.#chunk(event.answer, { content: event.text });
+        return yield this.#chunk(event.answer, { content: event.text }, event.chances);
       case "reasoning":
-        return yield this.#chunk(event.answer, { reasoning_content: event.text });
+        return yield this.#chunk(event.answer, { reasoning_content: event.text }, event.chances);
       case "tool-call":
-        return yield this.#chunk(event.answer, { tool_calls: [{ index: event.call.index, ...callBody(event.call) }] });
+        return yield this.#chunk(event.answer, { tool_calls: [{ index: event.call.index, ...callBody(event.call) }] }, event.chances);
       case "finish":
         this.#ends.push(event);
-        return yield this.#chunk(event.answer, {}, event);
+        return yield this.#chunk(event.answer, {}, event.chances, event);
     }
   }
 
@@ -100,8 +104,8 @@ export class ChatWriter implements AnswerWriter {
     yield { data: "[DONE]" };
   }
 
-  #chunk(answer: number, delta: object, end?: AnswerEnd): StreamedEvent {
-    const choice = { index: answer, delta, logprobs: null, finish_reason: end === undefined ? null : openAiReason(end) };
+  #chunk(answer: number, delta: object, chances: readonly TokenChance[] = [], end?: AnswerEnd): StreamedEvent {
+    const choice = { index: answer, delta, logprobs: chatLogprobs(chances), finish_reason: end === undefined ? null : openAiReason(end) };
     return { data: { ...this.#body([choice]), ...(end === undefined ? {} : figuresOf([end])) } };
   }
 

@@ -18,6 +18,7 @@ export async function chatOrder(context: ServerContext, body: ChatBody, headers:
     generation: {
       messages: templateMessages(body.messages),
       chatTemplate,
+      ...(body.logprobs === true ? { logprobs: body.top_logprobs ?? 0 } : {}),
       ...samplingOf({ ...body, max_tokens: maxTokens }, context.options),
       ...routingOf(body.elastic, headers, context.options.routing),
     },
@@ -50,7 +51,7 @@ function refuseUnsupported(body: ChatBody): void {
     if (body[name] != null) throw cannotHonour(name);
   }
   if (body.modalities?.some((kind) => kind !== "text") === true) throw cannotHonour("modalities", "only text is written");
-  if (body.logprobs === true) throw cannotHonour("logprobs");
+  if (body.top_logprobs != null && body.logprobs !== true) throw ApiError.invalid("top_logprobs", "top_logprobs does nothing without logprobs.");
   if (body.response_format != null && body.response_format.type !== "text") throw cannotHonour("response_format", "this server cannot enforce a format");
   const { tool_choice: choice, tools } = body;
   if (choice != null && choice !== "none" && choice !== "auto") throw cannotHonour("tool_choice", "this server cannot force a call");

@@ -21,7 +21,7 @@ export function chatRoute(app: App, context: ServerContext): void {
       const { events } = await RunningAnswer.start(context, order, request.id, signal, request.answerLog);
       const head = { id: `chatcmpl-${request.id}`, created: Math.floor(Date.now() / 1000), model: context.modelId };
       if (body.stream !== true) return sendDelayedJson(reply, collectChat(head, events), context.options);
-      const writer = new ChatWriter(head, { answers: 1, includesUsage: body.stream_options?.include_usage === true, returnsProgress: body.return_progress === true });
+      const writer = new ChatWriter(head, { answers: body.n ?? 1, includesUsage: body.stream_options?.include_usage === true, returnsProgress: body.return_progress === true });
       return streamAnswer(context, reply, events, writer);
     },
   );
