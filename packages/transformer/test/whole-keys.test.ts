@@ -39,7 +39,7 @@ test("a router is asked about the keys of the whole prompt where its beginning w
       using first = model.createCache();
       (await model.prefill({ sequences: [{ tokens: tokens.subarray(0, 256), cache: first }] })).logits.dispose();
       using snapshot = first.snapshot()!;
-      using cache = model.resumeCache(snapshot, { keepModes: false });
+      using cache = model.caches.resume(snapshot, { keepModes: false });
       (await model.prefill({ sequences: [{ tokens: tokens.subarray(256), cache, router: recording(resumed) }] })).logits.dispose();
     }
     expect(resumed.length).toBe(spec.numLayers);

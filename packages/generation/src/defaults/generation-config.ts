@@ -46,7 +46,7 @@ function readDefaults(values: Readonly<Record<string, unknown>>, config: ModelCo
   };
   const defaults = {
     sampling: withoutUndefined(sampling),
-    ...withoutUndefined({ maxNewTokens: given("max_new_tokens", (key) => config.count(key)), stop: readStop(values["stop_strings"], config) }),
+    ...withoutUndefined({ ...readLength(config), stop: readStop(values["stop_strings"], config) }),
     source: generationConfigName,
     unsupported: unsupportedSettings(values),
   };
@@ -56,6 +56,12 @@ function readDefaults(values: Readonly<Record<string, unknown>>, config: ModelCo
     throw new ModelConfigError(`${path}: ${(error as Error).message}`, "Correct the file, or delete it.");
   }
   return defaults;
+}
+
+/** Where a file says both, transformers follows the number of new tokens. */
+function readLength(config: ModelConfig): { maxNewTokens?: number; maxLength?: number } {
+  if (config.has("max_new_tokens")) return { maxNewTokens: config.count("max_new_tokens") };
+  return config.has("max_length") ? { maxLength: config.count("max_length") } : {};
 }
 
 function readStop(value: unknown, config: ModelConfig): readonly string[] | undefined {

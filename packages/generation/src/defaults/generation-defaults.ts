@@ -4,6 +4,8 @@ import type { SamplingParameters } from "../request/generation-request.js";
 export interface GenerationDefaults {
   readonly sampling: Omit<SamplingParameters, "seed">;
   readonly maxNewTokens?: number;
+  /** Tokens of prompt and answer together, where the file limits them so and does not say how many are new. */
+  readonly maxLength?: number;
   /** Texts that end an answer. */
   readonly stop?: readonly string[];
   /** Name of the file that says so; undefined: the model has none, and the engine's own defaults count. */

@@ -43,12 +43,12 @@ const settings: Readonly<Record<string, Neutral>> = {
 
 /** Settings that are followed, and those that change no answer of one text from one model without beams. */
 const others: ReadonlySet<string> = new Set([
-  ...["do_sample", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "max_new_tokens", "max_length", "stop_strings", "eos_token_id"],
-  ...["bos_token_id", "pad_token_id", "decoder_start_token_id", "transformers_version"],
-  ...["use_cache", "cache_config", "return_legacy_cache", "prefill_chunk_size", "low_memory", "compile_config", "disable_compile", "use_model_defaults"],
-  ...["early_stopping", "length_penalty", "renormalize_logits", "output_scores", "output_logits", "output_attentions", "output_hidden_states", "return_dict_in_generate"],
-  ...["is_assistant", "num_assistant_tokens", "num_assistant_tokens_schedule", "assistant_confidence_threshold", "assistant_early_exit", "assistant_lookbehind", "target_lookbehind"],
-  ...["prompt_lookup_num_tokens", "max_matching_ngram_size", "trust_remote_code", "chat_format", "max_window_size"],
+  "do_sample", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "max_new_tokens", "max_length", "stop_strings", "eos_token_id",
+  "bos_token_id", "pad_token_id", "decoder_start_token_id", "transformers_version",
+  "use_cache", "cache_config", "return_legacy_cache", "prefill_chunk_size", "low_memory", "compile_config", "disable_compile", "use_model_defaults",
+  "early_stopping", "length_penalty", "renormalize_logits", "output_scores", "output_logits", "output_attentions", "output_hidden_states", "return_dict_in_generate",
+  "is_assistant", "num_assistant_tokens", "num_assistant_tokens_schedule", "assistant_confidence_threshold", "assistant_early_exit", "assistant_lookbehind", "target_lookbehind",
+  "prompt_lookup_num_tokens", "max_matching_ngram_size", "trust_remote_code", "chat_format", "max_window_size",
 ]);
 
 /**

@@ -48,14 +48,22 @@ export class PrefixCache implements Disposable {
   #queriedTokens = 0;
   #reusedTokens = 0;
 
+  /** Bytes that may be kept. */
+  readonly #mostBytes: number;
+
   constructor(
     private readonly decoder: DecoderModel,
-    private readonly options: CheckedSettings["prefixCache"],
-  ) {}
+    { enabled, maxBytes }: CheckedSettings["prefixCache"],
+  ) {
+    const { limitBytes } = decoder.backend.memory();
+    // Half of what the weights leave: pages that were taken once stay memory for pages.
+    const most = maxBytes ?? Math.max(0, limitBytes - decoder.weightBytes) / 2;
+    this.#mostBytes = enabled ? most : 0;
+  }
 
   /** Tokens of a block; undefined where nothing is kept: it is off, or the backend's or the model's keys and values cannot be shared. */
   get blockTokens(): number | undefined {
-    if (!this.options.enabled || this.#mostBytes === 0 || !this.decoder.canResume) return undefined;
+    if (this.#mostBytes === 0 || !this.decoder.caches.canResume) return undefined;
     return this.decoder.pagePool?.pageTokens;
   }
 
@@ -111,8 +119,7 @@ export class PrefixCache implements Disposable {
     this.#prefixes.add(prefix);
     this.#pages.add(prefix.snapshot);
     this.#touch(prefix);
-    const mostBytes = this.#mostBytes;
-    while (this.#heldBytes > mostBytes && this.#evictOne());
+    while (this.#heldBytes > this.#mostBytes && this.#evictOne());
   }
 
   /** Gives up what was used longest ago until so many bytes are free. @returns how many prefixes are gone */
@@ -136,14 +143,6 @@ export class PrefixCache implements Disposable {
 
   get #heldBytes(): number {
     return this.#pages.count * (this.decoder.pagePool?.pageBytes ?? 0);
-  }
-
-  /** Default: half of what the weights leave. */
-  get #mostBytes(): number {
-    const { maxBytes } = this.options;
-    if (maxBytes !== undefined) return maxBytes;
-    const { limitBytes } = this.decoder.backend.memory();
-    return Math.max(0, limitBytes - this.decoder.weightBytes) / 2;
   }
 
   /** The path to a prefix has been used: the end of it before its beginnings, which others share. */

@@ -1,6 +1,7 @@
 import { type CacheSnapshot, patternOf, type SequenceCache } from "@elastic-attention/attention";
 import type { ScoringRouter } from "@elastic-attention/router";
 import type { DecoderModel, SequenceRouting } from "@elastic-attention/transformer";
+import { giveBack } from "../give-back.js";
 import type { CheckedRequest } from "../request/checked-request.js";
 import type { RequestRouting } from "../request/request-routing.js";
 import { type CachedPrefix, type HeadModes, readsAlikeInParts } from "./cached-prefix.js";
@@ -62,7 +63,7 @@ export class RequestPrefix {
     this.#reused = match === undefined || match.prefix.isGone ? 0 : match.length;
     if (match === undefined) return undefined;
     const { prefix, length } = match;
-    if (!prefix.isGone) return decoder.resumeCache(prefix.snapshot, { decode, length, keepModes: !prefix.isPinned });
+    if (!prefix.isGone) return decoder.caches.resume(prefix.snapshot, { decode, length, keepModes: !prefix.isPinned });
     if (!prefix.isPinned) return decoder.createCache({ decode, modes: this.#modes! });
     this.#readsPinnedAgain = true;
     return decoder.createCache({ decode, modes: this.#modes! });
@@ -92,7 +93,7 @@ export class RequestPrefix {
     // All heads that hold everything: the longest state serves every shorter length.
     const longest = taken.at(-1);
     for (const snapshot of taken) {
-      if (!mayLeave || (snapshot !== longest && longest!.isWhole)) snapshot[Symbol.dispose]();
+      if (!mayLeave || (snapshot !== longest && longest!.isWhole)) giveBack(snapshot);
       else this.#leave(snapshot, routingKey, isPinned, assignment);
     }
   }
@@ -115,7 +116,7 @@ export class RequestPrefix {
     if (!this.#readsPinnedAgain || cache.length !== this.#pinnedTokens) return cache;
     this.#readsPinnedAgain = false;
     using snapshot = cache.snapshot()!;
-    const next = this.decoder.resumeCache(snapshot, { decode: this.request.decode, keepModes: false });
+    const next = this.decoder.caches.resume(snapshot, { decode: this.request.decode, keepModes: false });
     cache.dispose();
     return next;
   }

@@ -63,7 +63,7 @@ export function checkRequest(
   if (room < 1) {
     throw promptTooLong(String(tokens.length), tokens.length, contextLength);
   }
-  const maxNewTokens = asked ?? Math.min(settings.maxNewTokens, room);
+  const maxNewTokens = asked ?? Math.min(answerLength(settings, tokens.length), room);
   if (maxNewTokens > room) {
     throw new ContextLengthError(
       `${tokens.length} prompt tokens and ${maxNewTokens} new ones exceed the model's context of ${contextLength}.`,
@@ -76,6 +76,16 @@ export function checkRequest(
   const goesOn = request.messages === undefined || request.chatTemplate?.continueFinalMessage === true;
   const textBefore = goesOn ? tokens : new Int32Array(0);
   return { tokens, text, maxNewTokens, stop: settings.stop, textBefore, decode, settings: { ...settings, maxNewTokens }, count, logprobs, logitBias };
+}
+
+/** Where the model limits prompt and answer together, what the prompt leaves of it. @throws InvalidRequestError when it leaves nothing */
+function answerLength({ maxNewTokens, maxLength }: GenerationSettings, promptTokens: number): number {
+  if (maxLength === undefined) return maxNewTokens;
+  if (promptTokens < maxLength) return maxLength - promptTokens;
+  throw new InvalidRequestError(
+    `The prompt has ${promptTokens} tokens; max_length of the model's generation_config.json is ${maxLength}, answer included.`,
+    "Say how many tokens the answer may have, or leave the model's defaults out.",
+  );
 }
 
 function checkSession({ session, reroute = false, prefix = "reuse" }: GenerationRequest): void {

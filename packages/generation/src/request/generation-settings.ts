@@ -11,8 +11,10 @@ export type SettingOrigin = "request" | "model" | "engine";
 /** What an answer is drawn with, and where each setting comes from. */
 export interface GenerationSettings extends Required<CheckedSampling> {
   readonly maxNewTokens: number;
+  /** Tokens of prompt and answer together, where only the model says how long an answer may be, and says it so. */
+  readonly maxLength?: number;
   readonly stop: readonly string[];
-  readonly origins: Readonly<Record<Exclude<keyof GenerationSettings, "origins">, SettingOrigin>>;
+  readonly origins: Readonly<Record<Exclude<keyof GenerationSettings, "origins" | "maxLength">, SettingOrigin>>;
 }
 
 type SettingRequest = Pick<GenerationRequest, "sampling" | "maxNewTokens" | "stop" | "defaults">;
@@ -32,12 +34,13 @@ export function resolveSettings(request: SettingRequest, model: GenerationDefaul
   return {
     ...checked,
     seed: checked.seed ?? Math.floor(Math.random() * 2 ** 32),
+    ...(request.maxNewTokens === undefined && defaults.maxLength !== undefined ? { maxLength: defaults.maxLength } : {}),
     maxNewTokens: request.maxNewTokens ?? defaults.maxNewTokens ?? defaultMaxNewTokens,
     stop: request.stop ?? defaults.stop ?? [],
     origins: {
       ...origins,
       seed: origin(sampling.seed, undefined),
-      maxNewTokens: origin(request.maxNewTokens, defaults.maxNewTokens),
+      maxNewTokens: origin(request.maxNewTokens, defaults.maxNewTokens ?? defaults.maxLength),
       stop: origin(request.stop, defaults.stop),
     },
   };

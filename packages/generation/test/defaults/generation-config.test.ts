@@ -6,8 +6,10 @@ import { ReferenceBackend } from "@elastic-attention/tensor";
 import { afterAll, describe, expect, test } from "vitest";
 import { readGenerationConfig } from "../../src/defaults/generation-config.js";
 import { resolveSettings } from "../../src/request/generation-settings.js";
-import { type GenerationRequest, LocalEngine } from "../../src/index.js";
-import { writeTinyModel } from "../doubles/tiny-model.js";
+import { type GenerationRequest, LocalEngine, Tokenizer } from "../../src/index.js";
+import { checkRequest } from "../../src/request/checked-request.js";
+import type { GenerationDefaults } from "../../src/defaults/generation-defaults.js";
+import { demoModel, writeTinyModel } from "../doubles/tiny-model.js";
 
 const folder = mkdtempSync(join(tmpdir(), "generation-config-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -31,6 +33,13 @@ describe("generation_config.json", () => {
     expect(read({ do_sample: false, temperature: 0.6, repetition_penalty: 1.2 }).defaults.sampling).toEqual({ temperature: 0, repetitionPenalty: 1.2 });
     expect(read({ do_sample: true }).defaults.sampling).toEqual({ temperature: 1, topK: 50 });
     expect(read({ do_sample: true, top_k: -1, temperature: null }).defaults.sampling).toEqual({ temperature: 1, topK: 0 });
+  });
+
+  test("with max_length limits prompt and answer together, unless it says how many tokens are new", () => {
+    expect(read({ max_length: 100 }).defaults).toMatchObject({ maxLength: 100, unsupported: [] });
+    expect(read({ max_length: 100, max_new_tokens: 7 }).defaults).toMatchObject({ maxNewTokens: 7 });
+    expect(read({ max_length: 100, max_new_tokens: 7 }).defaults.maxLength).toBeUndefined();
+    expect(() => read({ max_length: 0 })).toThrow(/max_length must be a whole number above 0/);
   });
 
   test("names the settings that would change answers and are not followed, and no neutral ones", () => {
@@ -86,6 +95,24 @@ describe("the settings of a request", () => {
 
   test("are the engine's alone where the request does not want the model's", () => {
     expect(resolveSettings({ defaults: "none" }, model)).toMatchObject({ temperature: 0, topP: 1, repetitionPenalty: 1, maxNewTokens: 512, stop: [] });
+  });
+});
+
+describe("a request to a model whose file limits prompt and answer together", () => {
+  const tokenizer = Tokenizer.load(demoModel);
+  const model: GenerationDefaults = { sampling: {}, maxLength: 30, source: "generation_config.json", unsupported: [] };
+  const checked = (request: GenerationRequest, defaults = model, contextLength = 64) => checkRequest(request, tokenizer, { contextLength, vocabularySize: 4096 }, defaults);
+  const prompt = (tokens: number) => ({ tokens: Array.from({ length: tokens }, () => 9) });
+
+  test("has what the prompt leaves, and no more than the context", () => {
+    expect(checked(prompt(12))).toMatchObject({ maxNewTokens: 18, settings: { maxNewTokens: 18, origins: { maxNewTokens: "model" } } });
+    expect(checked(prompt(12), { ...model, maxLength: 4096 }).maxNewTokens).toBe(52);
+    expect(checked({ ...prompt(40), maxNewTokens: 5 }).maxNewTokens).toBe(5);
+    expect(checked({ ...prompt(40), defaults: "none" }).maxNewTokens).toBe(24);
+  });
+
+  test("is refused where the prompt leaves nothing", () => {
+    for (const tokens of [30, 31]) expect(() => checked(prompt(tokens))).toThrow(/max_length of the model's generation_config\.json is 30/);
   });
 });
 

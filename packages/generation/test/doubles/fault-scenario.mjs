@@ -64,8 +64,13 @@ function differences(outcomes, expected, isTyped) {
   });
 }
 
-/** Every call of a scenario, or so many spread over it. */
-export function someCalls(count, most) {
-  const step = Math.max(1, count / most);
-  return Array.from({ length: Math.min(count, most) }, (_, index) => Math.floor(index * step));
+/** Every call of a scenario, or so many spread over it: one of each stretch, which one by the seed. */
+export function someCalls(count, most, seed = Number(process.env.ELASTIC_ATTENTION_FAULT_SEED ?? 1)) {
+  if (count <= most) return Array.from({ length: count }, (_, call) => call);
+  let state = seed >>> 0;
+  const random = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+  return Array.from({ length: most }, (_, stretch) => Math.floor(((stretch + random()) * count) / most));
 }

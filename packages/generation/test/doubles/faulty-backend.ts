@@ -1,6 +1,7 @@
 import { DeviceError } from "@elastic-attention/core";
 import { type DType, type Fence, type MemoryReport, type PendingDownload, ReferenceBackend, type Storage, Tensor } from "@elastic-attention/tensor";
 import { Tokenizer } from "../../src/index.js";
+import type { Detokenizer } from "../../src/text/detokenizer.js";
 
 /** Counts calls and lets one of them fail. */
 export class Fault {
@@ -116,5 +117,21 @@ export class FaultyTokenizer extends Tokenizer {
   override decode(ids: Iterable<number>, options: { readonly skipSpecialTokens?: boolean } = {}): string {
     this.fault?.count("decode", () => new Error("injected"));
     return super.decode(ids, options);
+  }
+
+  override detokenizer(...given: Parameters<Tokenizer["detokenizer"]>): Detokenizer {
+    const count = (operation: string) => this.fault?.count(operation, () => new Error("injected"));
+    count("detokenizer");
+    const made = super.detokenizer(...given);
+    const [push, flush] = [made.push.bind(made), made.flush.bind(made)];
+    made.push = (id) => {
+      count("detokenizer.push");
+      return push(id);
+    };
+    made.flush = () => {
+      count("detokenizer.flush");
+      return flush();
+    };
+    return made;
   }
 }

@@ -66,11 +66,25 @@ class FaultyBackend extends ReferenceBackend {
 
 export default () => {
   registerBackend({ ...referenceProvider, available: async () => [], create: async () => new FaultyBackend() });
+  const fail = () => new Error("injected");
   for (const name of ["encode", "decode"]) {
     const original = Tokenizer.prototype[name];
     Tokenizer.prototype[name] = function (...values) {
-      counted(() => new Error("injected"));
+      counted(fail);
       return original.apply(this, values);
     };
   }
+  const detokenizer = Tokenizer.prototype.detokenizer;
+  Tokenizer.prototype.detokenizer = function (...values) {
+    counted(fail);
+    const made = detokenizer.apply(this, values);
+    for (const name of ["push", "flush"]) {
+      const original = made[name].bind(made);
+      made[name] = (...pushed) => {
+        counted(fail);
+        return original(...pushed);
+      };
+    }
+    return made;
+  };
 };

@@ -18,7 +18,7 @@ export const elasticSchema = z
 
 export type ElasticSettings = z.infer<typeof elasticSchema>;
 
-type RoutingSettings = Pick<GenerationRequest, "mode" | "sparsity" | "router" | "decode" | "session" | "reroute">;
+type RoutingSettings = Pick<GenerationRequest, "mode" | "sparsity" | "router" | "decode" | "session" | "reroute" | "prefix">;
 
 /** Headers for clients that cannot add fields; the body overrides them. @throws ApiError 400 naming the header */
 export function elasticHeaders(headers: IncomingHttpHeaders): ElasticSettings {
@@ -43,8 +43,7 @@ export function elasticHeaders(headers: IncomingHttpHeaders): ElasticSettings {
 export function routingOf(body: ElasticSettings | null | undefined, headers: IncomingHttpHeaders, byDefault: RoutingSettings): RoutingSettings {
   const fromHeaders = elasticHeaders(headers);
   const setting = <Key extends keyof ElasticSettings>(key: Key) => body?.[key] ?? fromHeaders[key] ?? undefined;
-  const [mode, sparsity, decode, session, reroute] = [setting("mode"), setting("sparsity"), setting("decode"), setting("session"), setting("reroute")];
-  if (setting("prefix") !== undefined) throw ApiError.invalid("elastic.prefix", "elastic.prefix: this server has no prefix cache. Name a session to keep a conversation's keys and values.");
+  const [mode, sparsity, decode, session, reroute, prefix] = [setting("mode"), setting("sparsity"), setting("decode"), setting("session"), setting("reroute"), setting("prefix")];
   return {
     ...byDefault,
     ...(mode === undefined ? {} : { mode }),
@@ -52,6 +51,7 @@ export function routingOf(body: ElasticSettings | null | undefined, headers: Inc
     ...(decode === undefined ? {} : { decode }),
     ...(session === undefined ? {} : { session }),
     ...(reroute === undefined ? {} : { reroute }),
+    ...(prefix === undefined ? {} : { prefix }),
   };
 }
 

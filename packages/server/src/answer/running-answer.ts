@@ -82,8 +82,8 @@ export class RunningAnswer {
 
   *#translate(event: GenerationEvent): Generator<AnswerEvent, void, undefined> {
     if (event.type === "progress") {
-      const { promptTokens, layersDone, layersTotal } = event;
-      yield { type: "progress", promptTokens, processedTokens: Math.floor((promptTokens * layersDone) / layersTotal), cachedTokens: 0, milliseconds: this.#elapsed };
+      const { promptTokens, processedTokens, cachedTokens } = event;
+      yield { type: "progress", promptTokens, processedTokens, cachedTokens, milliseconds: this.#elapsed };
     } else if (event.type === "token") yield* this.#token(event);
     else yield* this.#finish(event);
   }

@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { routerDecides } from "@elastic-attention/router";
 import { backendProvider, type Checkpoint, type FloatDType } from "@elastic-attention/tensor";
-import { checkModel, computeDType, countParameters, elasticModes, elasticSizes, type ModelAdapter, type ModelConfig, type ModelSpec, openModelFiles, predictMemory, routedLayers, routerFileName, WeightPlan } from "@elastic-attention/transformer";
+import { checkModel, chosenWeights, computeDType, countParameters, elasticModes, elasticSizes, type ModelAdapter, type ModelConfig, type ModelSpec, openModelFiles, predictMemory, routedLayers, routerFileName, WeightPlan } from "@elastic-attention/transformer";
 import { promptInput, readPromptParts } from "../../prompt/prompt-input.js";
 import { namedModel } from "../../engine/model-path.js";
 import { openEngine } from "../../engine/open-engine.js";
@@ -57,7 +57,7 @@ function describeCheckpoint(path: string, options: InspectOptions) {
   const dtype = options.dtype ?? (options.weights === "f32" ? "f32" : computeDType(spec));
   const { name, blockWeights } = backendProvider(options.backend);
   const backend = blockWeights === undefined ? { name } : { name, blockWeights };
-  const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: options.weights ?? "automatic" });
+  const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: chosenWeights(options.weights ?? "automatic", options.dtype), quantisation: files.quantisation });
   const memory = promptMemory(spec, config, dtype, plan, options);
   return {
     path,
