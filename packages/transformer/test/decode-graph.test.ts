@@ -36,6 +36,19 @@ class CapturingBackend extends ReferenceBackend {
   }
 }
 
+test("a model whose steps cannot be captured is told where a device could", async () => {
+  const config = { max_position_embeddings: 64, rope_scaling: { rope_type: "dynamic", factor: 2 } };
+  const notes = async (given: ReferenceBackend, more: object = {}) => {
+    using folder = tinyCheckpoint({ config: { ...config, ...more } });
+    using backend = given;
+    using model = await PretrainedModel.open({ path: folder.path, backend });
+    return model.notes;
+  };
+  expect(await notes(new CapturingBackend())).toEqual([expect.stringMatching(/^Decode steps run kernel by kernel .*by angles of the position alone\.$/)]);
+  expect(await notes(new CapturingBackend(), { rope_scaling: null })).toEqual([]);
+  expect(await notes(new ReferenceBackend())).toEqual([]);
+});
+
 const modes = elasticModeSettings({ sinkTokens: 4, localTokens: 8, blockSize: 4, stride: 2, threshold: 0.9 });
 const routers: (Router | undefined)[] = [undefined, new ConstantRouter(modes.streaming, modes.full), new ConstantRouter(modes.xattention as AttentionMode, modes.full)];
 const prompts = [[1, 2, 3, 4, 5], Array.from({ length: 150 }, (_, i) => (i * 7) % 50), [9]];

@@ -152,6 +152,12 @@ function preparationProblems({ layers, headDim, queryKeyNorm, queryScaling }: Mo
   ];
 }
 
+/** What a user should know where a device could capture decode steps and does not for this model; undefined elsewhere. */
+export function decodeGraphNote({ capture }: Pick<Backend, "capture">, spec: ModelSpec): string | undefined {
+  const problems = capture === undefined ? [] : preparationProblems(spec);
+  return problems.length === 0 ? undefined : `Decode steps run kernel by kernel and not as captured graphs, which is slower: ${problems.join("; ")}.`;
+}
+
 /** Why decode steps on these caches cannot run as graphs; empty when they can. */
 export function decodeGraphProblems(backend: Backend, pool: PagePool | undefined, spec: ModelSpec, dtype: FloatDType): readonly string[] {
   if (backend.capture === undefined) return [`the ${backend.name} backend captures no graphs`];

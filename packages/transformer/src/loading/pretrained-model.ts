@@ -2,6 +2,7 @@ import { MemoryScope, OutOfMemoryError } from "@elastic-attention/core";
 import type { AttentionMode } from "@elastic-attention/attention";
 import { LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
 import type { Backend, FloatDType } from "@elastic-attention/tensor";
+import { decodeGraphNote } from "../decode/decode-graph.js";
 import { DecoderModel, type RandomModelOptions } from "../decoder-model.js";
 import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "../model/elastic-spec.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
@@ -84,7 +85,8 @@ export class PretrainedModel implements Disposable {
     checkMemory(backend, plan, path);
     const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype, plan }));
     const { spec: modes, ...settings } = elastic ?? own;
-    return new PretrainedModel(directory, ggufPath, config, adapter, { ...spec, elastic: modes }, decoder, plan.text, settings, layers, file, plan.note === undefined ? notes : [...notes, plan.note], scope.move());
+    const told = [...notes, plan.note, decodeGraphNote(backend, spec)].filter((note) => note !== undefined);
+    return new PretrainedModel(directory, ggufPath, config, adapter, { ...spec, elastic: modes }, decoder, plan.text, settings, layers, file, told, scope.move());
   }
 
   /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */

@@ -5,7 +5,7 @@ import { availableInstructionSets, createCpuBackend, loadAddon } from "@elastic-
 import { SafetensorsFile } from "@elastic-attention/tensor";
 import { PretrainedModel } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
-import { caseNumbers, greedyTokens, sharedData } from "./fixture-cases.js";
+import { caseNumbers, greedyTokens, sharedData } from "../fixture-cases.js";
 
 const folder = sharedData("smollm2");
 const file = "SmolLM2-135M-Instruct.Q4_1.gguf";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type GgufTensorSource, type GgufWriteValue, writeGguf } from "@elastic-attention/tensor";
-import type { OracleConfig, OracleTensor } from "./oracle/oracle-model.js";
+import type { OracleConfig, OracleTensor } from "../oracle/oracle-model.js";
 
 /** How a family's checkpoint becomes a GGUF file, written down from the format's description and not from what reads it. */
 interface Conversion {

@@ -4,8 +4,8 @@ import { registerModelFamilies } from "@elastic-attention/model-families";
 import { ReferenceBackend, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { forward, PretrainedModel } from "@elastic-attention/transformer";
 import { expect, test } from "vitest";
-import { tinyFamilies } from "./oracle/tiny-families.js";
-import { tinyModelFolder } from "./oracle/tiny-model-folder.js";
+import { tinyFamilies } from "../oracle/tiny-families.js";
+import { tinyModelFolder } from "../oracle/tiny-model-folder.js";
 
 registerModelFamilies();
 

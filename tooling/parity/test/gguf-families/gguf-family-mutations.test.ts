@@ -2,10 +2,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { ElasticAttentionError } from "@elastic-attention/core";
 import { checkModel, openModelFiles } from "@elastic-attention/transformer";
 import { expect, test } from "vitest";
-import "./fixture-cases.js";
+import "../fixture-cases.js";
 import { writeFamilyFile } from "./gguf-family-file.js";
-import { tinyFamilies } from "./oracle/tiny-families.js";
-import { tinyModelFolder } from "./oracle/tiny-model-folder.js";
+import { tinyFamilies } from "../oracle/tiny-families.js";
+import { tinyModelFolder } from "../oracle/tiny-model-folder.js";
 
 const interesting = [0, 1, 2, 3, 5, 7, 255, 256, 4096, 65_535, 2 ** 24, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 0x7fc00000, 0x7f800000, 0xff800000, 0xbf800000, 0x3f800000];
 

@@ -2,11 +2,11 @@ import { GgufMetadataError, ShapeError } from "@elastic-attention/core";
 import { ReferenceBackend, weightFormat } from "@elastic-attention/tensor";
 import { forward, openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
-import { relativeError } from "./fixture-cases.js";
+import { relativeError } from "../fixture-cases.js";
 import { type ExpertBytes, type FamilyFileOptions, writeFamilyFile } from "./gguf-family-file.js";
-import type { OracleConfig } from "./oracle/oracle-model.js";
-import { tinyFamilies } from "./oracle/tiny-families.js";
-import { tinyModelFolder } from "./oracle/tiny-model-folder.js";
+import type { OracleConfig } from "../oracle/oracle-model.js";
+import { tinyFamilies } from "../oracle/tiny-families.js";
+import { tinyModelFolder } from "../oracle/tiny-model-folder.js";
 
 const ids = Array.from({ length: 30 }, (_, i) => (i * 7 + i * i * 3) % 40);
 const families = new Map(tinyFamilies);
