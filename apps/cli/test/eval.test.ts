@@ -45,6 +45,13 @@ describe("an evaluation", () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ records: 3, settings: { seed: 42 } });
   });
 
+  test("is refused before weights are read where one of its modes needs a router and the model has none", () => {
+    const model = fileURLToPath(new URL("../../../tooling/parity/fixtures/gguf/llama3-rope-q4_0/model.gguf", import.meta.url));
+    const { status, stderr } = cli("ruler", "--tasks", "niah_single_1", "--lengths", "512", "--limit", "1", "--mode", "full,fa-ssa", "--model", model, "--out", "none");
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/Mode "fa-ssa" needs a router.*\n +hint: .*heads/) as string]);
+    expect(existsSync(join(folder, "none"))).toBe(false);
+  });
+
   test("names the routers' file in its record, and refuses to resume with another one", () => {
     const model = fileURLToPath(new URL("../../../packages/demo-model/model", import.meta.url));
     const [routers, others] = [join(folder, "routers.safetensors"), join(folder, "others.safetensors")];

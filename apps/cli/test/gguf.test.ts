@@ -16,7 +16,16 @@ describe("the command line over a GGUF file", () => {
   test("answers with the file's own tokenizer and template", () => {
     const { status, stdout, stderr } = cli("run", "--model", model, "Hello", "-n", "4", "--json");
     expect({ status, stderr }).toMatchObject({ status: 0 });
-    expect(JSON.parse(stdout)).toBeTypeOf("object");
+    expect(JSON.parse(stdout)).toMatchObject({ model: { weights: "Q8_0" } });
+  });
+
+  test("keeps its weights in blocks unless --weights says otherwise, and does not quantise them again", () => {
+    const weightsOf = (...args: string[]) => (JSON.parse(cli("inspect", "--model", model, "--json", ...args).stdout) as { checkpoint: { memory: { weights: string; weightBytes: number } } }).checkpoint.memory;
+    const [stored, unpacked] = [weightsOf(), weightsOf("--weights", "unpacked")];
+    expect([stored.weights, unpacked.weights, weightsOf("--backend", "reference").weights]).toEqual(["Q8_0", "bf16", "bf16"]);
+    expect(stored.weightBytes).toBeLessThan(unpacked.weightBytes);
+    const refused = cli("run", "Hello", "--model", model, "--weights", "q4_k");
+    expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/quantised already \(Q8_0\).*\n {2}hint: Leave --weights out/) as string]);
   });
 
   test("inspects it: architecture, types of tensors, memory", () => {

@@ -13,13 +13,19 @@ const program = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "cli-models-"));
 const model = Object.fromEntries(readdirSync(demoModelDirectory()).map((name) => [name, readFileSync(join(demoModelDirectory(), name))]));
 const name = "someone/demo";
+const gguf = fileURLToPath(new URL("../../../tooling/parity/fixtures/gguf/qwen3-q8_0-split/", import.meta.url));
+/** A repository of one model in two quantisations, one of them in parts. */
+const quantised = Object.fromEntries([
+  ...["00001", "00002"].map((part) => [`Demo-Q8_0-${part}-of-00002.gguf`, readFileSync(join(gguf, `model-${part}-of-00002.gguf`))] as const),
+  ["Demo-Q4_1.gguf", Buffer.from("not asked for")] as const,
+]);
 let hub: FakeHub;
 let cache: string;
 let runs = 0;
 
 beforeAll(async () => {
   if (spawnSync(process.execPath, [program, "--version"]).status !== 0) throw new Error("Build the command line first: pnpm build.");
-  hub = await FakeHub.start({ [name]: { ...model, "pytorch_model.bin": "x" }, "someone/strange": { ...model, "config.json": '{"architectures":["Strange"]}' } });
+  hub = await FakeHub.start({ [name]: { ...model, "pytorch_model.bin": "x" }, "someone/demo-GGUF": quantised, "someone/strange": { ...model, "config.json": '{"architectures":["Strange"]}' } });
 });
 beforeEach(() => {
   cache = join(folder, `cache-${runs++}`);
@@ -56,6 +62,15 @@ describe("a model of the hub", () => {
     expect([status, stderr]).toEqual([0, expect.not.stringMatching(/Fetching|error/)]);
     expect(JSON.parse(stdout)).toMatchObject({ model: { name } });
     expect(fetched()).not.toContain("pytorch_model.bin");
+  });
+
+  test("in GGUF is fetched in the quantisation that is named, and answers with its own tokenizer and template", async () => {
+    const { status, stdout, stderr } = await cli(["run", "--backend", "reference", "-n", "2", "--json", "--model", "someone/demo-GGUF:Q8_0", "Hello"]);
+    expect([status, stderr]).toEqual([0, expect.not.stringMatching(/error/)]);
+    expect(JSON.parse(stdout)).toMatchObject({ model: { name: expect.stringMatching(/someone\/demo-GGUF/) as string } });
+    expect(fetched().filter((path) => path.endsWith(".gguf")).toSorted()).toEqual(["Demo-Q8_0-00001-of-00002.gguf", "Demo-Q8_0-00002-of-00002.gguf"]);
+    const strange = await cli(["run", "--model", "someone/demo-GGUF:Q5_K_M", "Hello"]);
+    expect([strange.status, strange.stderr]).toEqual([1, expect.stringMatching(/Q5_K_M[\s\S]*Q8_0/)]);
   });
 
   test("that could not be loaded is refused before its weights are fetched", async () => {

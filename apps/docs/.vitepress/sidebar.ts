@@ -15,6 +15,7 @@ const start: DefaultTheme.SidebarItem = {
     { text: "Install, and a first answer", link: "/start/install" },
     { text: "A model of your own", link: "/start/own-model" },
     { text: "From your own code", link: "/start/own-code" },
+    { text: "A server", link: "/start/server" },
   ],
 };
 

@@ -22,7 +22,7 @@ export function sitePages(): readonly SitePage[] {
     ...folder("apps/docs/guides", "guides"),
     ...folder("apps/docs/reference", "reference"),
     ...readmes("packages", "packages"),
-    ...readmes("apps", "examples", readdirSync(join(repositoryRoot, "apps")).filter((name) => name.startsWith("example-"))),
+    ...readmes("apps", "examples", readdirSync(join(repositoryRoot, "apps")).filter((name) => name.startsWith("example-") || name === "inspector")),
     { file: "apps/cli/README.md", route: "guides/command-line.md" },
     { file: "BENCHMARKS.md", route: "benchmarks.md" },
     { file: "CONTRIBUTING.md", route: "guides/contributing.md" },

@@ -26,7 +26,7 @@ const report = {
 const hostileText = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
 
 export const madeEvents: readonly RecordedEvent[] = [
-  ...heads.map((layer, index): RecordedEvent => ({ at: 0.5 * (index + 1), type: "progress", layersDone: index + 1, layersTotal: 3, promptTokens: 1000, heads: layer })),
+  ...heads.map((layer, index): RecordedEvent => ({ at: 0.5 * (index + 1), type: "progress", layersDone: index + 1, layersTotal: 3, promptTokens: 1000, processedTokens: Math.floor((1000 * (index + 1)) / 3), cachedTokens: 0, heads: layer })),
   { at: 1.6, type: "token", id: 5, text: "Hello " },
   { at: 1.7, type: "token", id: 6, text: hostileText },
   { at: 1.8, type: "finish", reason: "length", report: { ...report, headMap: heads, windows: [null, null, 512] } as never },

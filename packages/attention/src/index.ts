@@ -13,6 +13,7 @@ registerAttentionMode(slidingModeDefinition);
 export * from "./cache/cache-snapshot.js";
 export * from "./cache/head-slots.js";
 export * from "./cache/head-stores.js";
+export * from "./cache/held-rows.js";
 export * from "./cache/key-value-bytes.js";
 export * from "./cache/layer-cache.js";
 export * from "./cache/pages/page-pool.js";

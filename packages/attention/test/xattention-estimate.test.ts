@@ -39,7 +39,7 @@ function inputs({ tokens, numKeyValueHeads, group, headDim, seed }: Inputs) {
 }
 
 /** Block masses of one query head from the definition: antidiagonals of whole t x t squares, softmax rows, sums. */
-function expectedMass(options: Inputs, head: number, mode: XAttentionMode, round: (value: number) => number): number[][] {
+function expectedMass(options: Inputs, head: number, mode: XAttentionMode, round: (value: number) => number, scale = options.headDim ** -0.5, softCap = Infinity): number[][] {
   const { tokens, numKeyValueHeads, group, headDim } = options;
   const { query, keys } = inputs(options);
   const at = (values: Float32Array, heads: number, token: number, which: number, i: number): number =>
@@ -60,7 +60,8 @@ function expectedMass(options: Inputs, head: number, mode: XAttentionMode, round
           }
         }
       }
-      return round(score) / (Math.sqrt(headDim) * mode.stride);
+      const mean = (round(score) * scale) / mode.stride;
+      return softCap === Infinity ? mean : softCap * Math.tanh(mean / softCap);
     });
     const top = Math.max(...scores);
     const weights = scores.map((score) => Math.exp(score - top));
@@ -114,6 +115,24 @@ describe("XAttention estimate", () => {
     // Otherwise the comparison above would be of rows that choose everything.
     expect(rows).toBeGreaterThan(200);
     expect(skipped).toBeGreaterThan(100);
+  });
+
+  test.each([["a scale of its own", 0.05, undefined], ["a soft cap", undefined, 1.5], ["both", 0.9, 2]] as const)("as an attention with %s scores", (_what, scale, softCap) => {
+    const mode: XAttentionMode = { kind: "xattention", stride: 4, blockSize: 16, threshold: 0.8 };
+    const options: Inputs = { tokens: 144, numKeyValueHeads: 1, group: 2, headDim: 8, seed: 3 };
+    const { query, keys } = inputs(options);
+    using cache = filledCache(backend, keys, keys, options);
+    using queryTensor = floats(backend, query, [144, 2, 8]);
+    const chosen = (call: { readonly scale?: number; readonly softCap?: number }) => {
+      using mask = backend.kernels.run(xattentionEstimate, { query: queryTensor, cache, keyValueHeads: [0], mode, ...call });
+      const visited = mask.visited.download();
+      return Array.from({ length: 18 }, (_, row) => [...maskRow(mask, visited, Math.floor(row / 9), row % 9)]);
+    };
+    const own = { ...(scale === undefined ? {} : { scale }), ...(softCap === undefined ? {} : { softCap }) };
+    const expected = [0, 1].flatMap((head) => expectedMass(options, head, mode, Math.fround, scale, softCap).map((mass, row) => expectedRow(mass, row, 0.8)));
+    expect(chosen(own)).toEqual(expected);
+    expect(chosen(own)).not.toEqual(chosen({}));
+    expect(() => chosen({ softCap: -1 })).toThrow(ShapeError);
   });
 
   test("strides of one token to a whole block", () => {

@@ -28,6 +28,7 @@ export * from "./errors/generation/context-length-error.js";
 export * from "./errors/generation/engine-worker-error.js";
 export * from "./errors/generation/chat-template-error.js";
 export * from "./errors/generation/invalid-request-error.js";
+export * from "./errors/generation/saved-session-error.js";
 export * from "./errors/generation/token-constraint-error.js";
 export * from "./errors/generation/tokenizer-error.js";
 export * from "./errors/hub/checksum-error.js";

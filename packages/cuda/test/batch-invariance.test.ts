@@ -1,4 +1,4 @@
-import { describeBatchInvariance } from "@elastic-attention/conformance";
+import { describeBatchInvariance, describeResumedPrefill } from "@elastic-attention/conformance";
 import { test } from "vitest";
 import { createCudaBackend, cudaProblems } from "../src/index.js";
 
@@ -6,5 +6,7 @@ const problems = cudaProblems();
 if (problems.length > 0) {
   test.skip(`batches on cuda are not tested here: ${problems.join("; ")}`, () => {});
 } else {
-  describeBatchInvariance({ name: "cuda", dtypes: ["f32", "bf16", "f16"], create: createCudaBackend }, "rounding");
+  const subject = { name: "cuda", dtypes: ["f32", "bf16", "f16"], create: createCudaBackend } as const;
+  describeBatchInvariance(subject, "rounding");
+  describeResumedPrefill(subject, "rounding");
 }

@@ -26,6 +26,10 @@ export interface ModelDescription {
   readonly hasThinkingSwitch: boolean;
   /** What a request's settings are where it says nothing: generation_config.json of its folder. */
   readonly defaults: GenerationDefaults;
+  /** What `mode` of a request may name. */
+  readonly modes: readonly string[];
+  /** The sliding window of each layer in tokens; null where a layer sees the whole context. */
+  readonly windows: readonly (number | null)[];
   readonly router: RouterKind;
   /** The same in words, with the file it came from and what it leaves unused. */
   readonly routerDescription: string;
@@ -61,6 +65,21 @@ export interface Engine extends AsyncDisposable {
   generate(request: GenerationRequest): AsyncIterable<GenerationEvent>;
   /** Forgets a session and frees its cache; does nothing while one of its turns runs, or when there is none. */
   closeSession(name: string): Promise<void>;
+  /**
+   * Writes what a session's turns left to a file of a folder, which is made where there is none: whole or not at all. The session
+   * stays.
+   *
+   * @throws InvalidRequestError for a session that is not there or that is answering; FileWriteError
+   */
+  saveSession(name: string, folder: string): Promise<void>;
+  /**
+   * Reads a session that {@link saveSession} wrote: its next turn goes on as if it had never been away. It takes the place of
+   * a session of that name.
+   *
+   * @throws SavedSessionError for a file that is missing, damaged or of another model; InvalidRequestError while a turn of
+   *   the session runs; OutOfMemoryError
+   */
+  restoreSession(name: string, folder: string): Promise<void>;
   /** Forgets every cached prefix, pinned ones too; running requests keep what they share. */
   clearPrefixCache(): Promise<void>;
   /** What the engine is doing and holding now. @throws DisposedError, as all of these do after disposal */
@@ -69,7 +88,7 @@ export interface Engine extends AsyncDisposable {
   tokenize(input: Pick<GenerationRequest, "prompt" | "messages" | "chatTemplate">): Promise<Int32Array>;
   /** A conversation as the model reads it, its template applied. @throws InvalidRequestError */
   render(input: Required<Pick<GenerationRequest, "messages">> & Pick<GenerationRequest, "chatTemplate">): Promise<string>;
-  /** The text of each token by itself, special tokens as they are written; one inside a character gives its bytes as U+FFFD. */
+  /** The text of each token, special tokens as they are written; see `tokenTexts`. */
   pieces(tokens: Int32Array): Promise<readonly string[]>;
   /** The text of token ids, special tokens as they are written. */
   detokenize(tokens: Int32Array): Promise<string>;

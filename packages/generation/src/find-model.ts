@@ -4,7 +4,7 @@ import { basename, resolve } from "node:path";
 import { OutOfMemoryError } from "@elastic-attention/core";
 import type { ModelPlan, ModelProgress, ResolvedModel } from "@elastic-attention/hub";
 import type { FloatDType } from "@elastic-attention/tensor";
-import { computeDType, findGguf, hasElasticKeys, interpretConfig, ModelConfig, type ModelSpec, predictWeightBytes, routerFileName, type WeightChoice } from "@elastic-attention/transformer";
+import { chosenWeights, computeDType, findGguf, hasElasticKeys, interpretConfig, ModelConfig, type ModelSpec, predictWeightBytes, routerFileName, type WeightChoice } from "@elastic-attention/transformer";
 import { headListName } from "./request/router-choice.js";
 import { missingRouter, needsRouter, type RoutingWish } from "./request/request-routing.js";
 import { checkGgufPlan } from "./check-gguf-plan.js";
@@ -65,12 +65,13 @@ async function checkPlan(plan: ModelPlan, options: FindModelOptions): Promise<vo
 }
 
 /** What the processor's memory cannot hold; a card's memory is asked when its backend has started. */
-function checkMemory({ name, format, weightBytes }: ModelPlan, spec: ModelSpec, { backend, dtype = computeDType(spec), weights }: FindModelOptions): void {
+function checkMemory({ name, format, weightBytes }: ModelPlan, spec: ModelSpec, { backend, dtype: askedDType, weights }: FindModelOptions): void {
   if (backend !== "cpu" && backend !== "reference") return;
+  const dtype = askedDType ?? computeDType(spec);
   const limit = process.constrainedMemory?.() ?? 0;
   const memory = limit > 0 && limit < totalmem() ? limit : totalmem();
   // Weights that are computed on as they are stored, or quantised, take about what the file does, or less.
   const unpacked = predictWeightBytes(spec, dtype);
-  const needed = weights === "q8_0" || weights === "q4_k" ? unpacked / 4 : weights === "stored" || (weights === undefined && format === "gguf") ? Math.min(weightBytes, unpacked) : unpacked;
+  const needed = weights === "q8_0" || weights === "q4_k" ? unpacked / 4 : weights === "stored" || (chosenWeights(weights ?? "automatic", askedDType) === "automatic" && format === "gguf") ? Math.min(weightBytes, unpacked) : unpacked;
   if (needed > memory) throw new OutOfMemoryError(backend, needed, 0, memory, `the weights of ${name} in ${dtype}`, "Take a smaller model, or a machine with more memory.");
 }

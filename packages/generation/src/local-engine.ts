@@ -1,4 +1,4 @@
-import { DisposedError, InvalidRequestError, MemoryScope } from "@elastic-attention/core";
+import { DisposedError, InvalidRequestError, MemoryScope, OutOfMemoryError } from "@elastic-attention/core";
 import { type Backend, backendProvider, createBackend, type FloatDType } from "@elastic-attention/tensor";
 import type { ModelProgress } from "@elastic-attention/hub";
 import type { HeadList } from "@elastic-attention/router";
@@ -19,8 +19,11 @@ import { missingRouter, needsRouter, type RoutingWish } from "./request/request-
 import { checkRouterFiles, chooseRouter, findHeadList, type RouterChoice } from "./request/router-choice.js";
 import { prepareRequest } from "./request/prepared-request.js";
 import { abortedEvents } from "./request/routing-report.js";
+import { tokenTexts } from "./recording/token-texts.js";
+import { missingBytes } from "./schedule/decide-step.js";
 import { Scheduler } from "./schedule/scheduler.js";
-import { SessionStore } from "./session/session-store.js";
+import { readSession, writeSession } from "./session/saved/saved-session.js";
+import { type SessionState, SessionStore } from "./session/session-store.js";
 import { Tokenizer } from "./tokenizer/tokenizer.js";
 import { tokenizing } from "./tokenizer/tokenizing.js";
 
@@ -189,6 +192,38 @@ export class LocalEngine implements Engine {
     return { ...this.#scheduler.report, idleSessions, idleSessionBytes, prefixCache: this.#context.prefixes.report };
   }
 
+  async saveSession(name: string, folder: string): Promise<void> {
+    this.#requireAlive();
+    const state = this.#context.sessions.peek(name);
+    if (state === undefined) {
+      throw new InvalidRequestError(`Session ${JSON.stringify(name)} cannot be saved: it is not there, or it is answering a request.`, "Save it between two of its turns.");
+    }
+    writeSession(folder, name, state, this.pretrained);
+  }
+
+  async restoreSession(name: string, folder: string): Promise<void> {
+    this.#requireAlive();
+    const { sessions } = this.#context;
+    sessions.begin(name);
+    let state: SessionState | undefined;
+    try {
+      state = this.#readSession(name, folder);
+    } finally {
+      sessions.end(name, state);
+    }
+  }
+
+  /** Cached prefixes make room where it is lacking. */
+  #readSession(name: string, folder: string): SessionState {
+    for (;;) {
+      try {
+        return readSession(folder, name, this.pretrained);
+      } catch (error) {
+        if (!OutOfMemoryError.isInstance(error) || this.#context.prefixes.evict(missingBytes(error)) === 0) throw error;
+      }
+    }
+  }
+
   async clearPrefixCache(): Promise<void> {
     this.#requireAlive();
     this.#context.prefixes.clear();
@@ -207,7 +242,7 @@ export class LocalEngine implements Engine {
 
   async pieces(tokens: Int32Array): Promise<readonly string[]> {
     this.#requireAlive();
-    return tokenizing(() => Array.from(tokens, (token) => this.tokenizer.decode([token], { skipSpecialTokens: false })));
+    return tokenizing(() => tokenTexts(this.tokenizer, tokens));
   }
 
   async detokenize(tokens: Int32Array): Promise<string> {

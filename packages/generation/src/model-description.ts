@@ -1,4 +1,4 @@
-import { countParameters } from "@elastic-attention/transformer";
+import { countParameters, elasticModeNames } from "@elastic-attention/transformer";
 import type { GenerationDefaults } from "./defaults/generation-defaults.js";
 import type { ModelDescription } from "./engine.js";
 import type { RouterChoice } from "./request/router-choice.js";
@@ -23,6 +23,8 @@ export function describeModel({ model, router, description }: RouterChoice, toke
     hasChatTemplate: tokenizer.hasChatTemplate,
     hasThinkingSwitch: tokenizer.hasThinkingSwitch,
     defaults,
+    modes: elasticModeNames(),
+    windows: spec.layers.map(({ window }) => window ?? null),
     router,
     routerDescription: description,
     loadSeconds,

@@ -80,7 +80,7 @@ describe("a model of the hub that could not work is refused before its weights a
   test.each<[string, Readonly<Record<string, unknown>>, typeof ModelConfigError | typeof UnsupportedWeightFormatError, RegExp]>([
     ["by its architecture", { architectures: ["Strange"] }, ModelConfigError, /"Strange" is not supported/],
     ["by a key that changes what is computed", { attn_logit_softcapping: 50 }, ModelConfigError, /attn_logit_softcapping is 50/],
-    ["by its quantisation", { quantization_config: { quant_method: "gptq", bits: 4 } }, UnsupportedWeightFormatError, /GPTQ \(4 bits\)/],
+    ["by its quantisation", { quantization_config: { quant_method: "gptq", bits: 2 } }, UnsupportedWeightFormatError, /GPTQ \(2 bits, groups of 128\)/],
   ])("%s", async (_, keys, kind, words) => {
     const files = tinyFiles();
     const config = { ...(JSON.parse(files["config.json"]!.toString()) as object), ...keys };

@@ -1,7 +1,7 @@
 import { type ModelAdapter, registerModelAdapter } from "@elastic-attention/transformer";
 import { cohere2Adapter } from "./cohere/index.js";
 import { exaone4Adapter } from "./exaone/index.js";
-import { gemma2Adapter, gemma3Adapter } from "./gemma/index.js";
+import { gemma2Adapter, gemma3Adapter, gemma3ImageTextAdapter } from "./gemma/index.js";
 import { glm4Adapter, glmAdapter } from "./glm/index.js";
 import { gptOssAdapter } from "./gpt-oss/index.js";
 import { graniteAdapter } from "./granite/index.js";
@@ -20,6 +20,7 @@ export const modelFamilies: readonly ModelAdapter[] = [
   exaone4Adapter,
   gemma2Adapter,
   gemma3Adapter,
+  gemma3ImageTextAdapter,
   glmAdapter,
   glm4Adapter,
   gptOssAdapter,

@@ -2,6 +2,7 @@ import type { Engine } from "@elastic-attention/generation";
 import type { AnswerMarkers } from "./answer/answer-markers.js";
 import type { ApiKeys } from "./http/api-keys.js";
 import type { EngineHealth } from "./operation/engine-health.js";
+import type { LiveRequests } from "./live/live-requests.js";
 import type { ServerMetrics } from "./operation/metrics.js";
 import type { RequestGate } from "./operation/request-gate.js";
 import type { CheckedServerOptions } from "./server-options.js";
@@ -18,6 +19,7 @@ export interface ServerContext {
   readonly health: EngineHealth;
   readonly metrics: ServerMetrics;
   readonly markers: AnswerMarkers;
+  readonly live: LiveRequests;
   /** Whether the server has been told to stop: nothing new is taken. */
   isDraining: boolean;
 }

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import type { Engine } from "@elastic-attention/generation";
+import { messagesRoutes } from "./anthropic/messages-route.js";
 import { AnswerMarkers } from "./answer/answer-markers.js";
 import type { App } from "./http/app.js";
 import { ApiKeys } from "./http/api-keys.js";
@@ -8,9 +9,12 @@ import { createApplication } from "./http/application.js";
 import { describeRoutes } from "./http/openapi.js";
 import { systemRoutes } from "./http/system-routes.js";
 import { tokenizerRoutes } from "./http/tokenizer-routes.js";
+import { LiveRequests } from "./live/live-requests.js";
+import { liveRoutes } from "./live/live-routes.js";
 import { chatRoute } from "./openai/chat/chat-route.js";
 import { completionRoute } from "./openai/completion-route.js";
 import { modelsRoute } from "./openai/models-route.js";
+import { responsesRoute } from "./openai/responses/responses-route.js";
 import { EngineHealth } from "./operation/engine-health.js";
 import { ServerMetrics } from "./operation/metrics.js";
 import { RequestGate } from "./operation/request-gate.js";
@@ -95,11 +99,12 @@ export async function startServer(engine: Engine, options: ServerOptions = {}): 
     health: new EngineHealth(engine),
     metrics: new ServerMetrics(engine, modelId),
     markers: new AnswerMarkers(engine),
+    live: new LiveRequests(engine),
     isDraining: false,
   };
   const app = await createApplication(context);
   await describeRoutes(app, version);
-  for (const routes of [systemRoutes, modelsRoute, chatRoute, completionRoute, tokenizerRoutes]) routes(app, context);
+  for (const routes of [systemRoutes, modelsRoute, chatRoute, completionRoute, responsesRoute, messagesRoutes, tokenizerRoutes, liveRoutes]) routes(app, context);
   await listen(app, checked);
   return new ElasticServer(app, context);
 }

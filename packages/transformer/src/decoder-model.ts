@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
-import { type CacheSnapshot, fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
+import { fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
 import { type Backend, cast, type Checkpoint, type Fence, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
@@ -21,7 +21,7 @@ import { loadWeights } from "./loading/load-weights.js";
 import { makeRandomWeights } from "./loading/random-weights.js";
 import type { WeightPlan } from "./loading/weight-plan.js";
 import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./memory/memory-prediction.js";
-import { type CacheOptions, type ResumedCacheOptions, SequenceCaches } from "./memory/sequence-caches.js";
+import { type CacheOptions, SequenceCaches } from "./memory/sequence-caches.js";
 import { weightBytes } from "./memory/weight-memory.js";
 import type { ModelAdapter } from "./model/model-adapter.js";
 import type { ModelSpec } from "./model/model-spec.js";
@@ -74,7 +74,8 @@ export class DecoderModel implements Disposable {
   /** What another forward pass over the same model shares; it stays this model's. */
   readonly core: DecoderCore;
   readonly #graphs: DecodeGraphs;
-  readonly #caches: SequenceCaches;
+  /** Makes the caches of its sequences; it stays this model's. */
+  readonly caches: SequenceCaches;
 
   private constructor(
     readonly backend: Backend,
@@ -86,7 +87,7 @@ export class DecoderModel implements Disposable {
   ) {
     const modelRotations = scope.track(new ModelRotations(backend, spec));
     this.core = { backend, spec, dtype, weights, modelRotations, histories: new SequenceHistories(spec) };
-    this.#caches = scope.track(new SequenceCaches(backend, spec, dtype));
+    this.caches = scope.track(new SequenceCaches(backend, spec, dtype));
     this.#graphs = scope.track(new DecodeGraphs(this.core));
   }
 
@@ -115,29 +116,12 @@ export class DecoderModel implements Disposable {
    * grows in place; caches then have tensors of their own.
    */
   get pagePool(): PagePool | undefined {
-    return this.#caches.pool;
-  }
-
-  /** Whether sequences can go on from snapshots of others: their keys lie in pages, and no angle depends on a sequence's length. */
-  get canResume(): boolean {
-    return this.#caches.canResume;
-  }
-
-  /** Bytes of pages that there is memory for and that nobody uses. */
-  get unusedPageBytes(): number {
-    const pool = this.pagePool;
-    const { pagesAllocated = 0, pagesInUse = 0 } = pool?.report() ?? {};
-    return pool === undefined ? 0 : (pagesAllocated - pagesInUse) * pool.pageBytes;
+    return this.caches.pool;
   }
 
   /** An empty cache for one sequence of this model; the caller disposes it. It takes memory when tokens come. */
   createCache(options: CacheOptions = {}): SequenceCache {
-    return this.#caches.create(options);
-  }
-
-  /** A cache that goes on from a snapshot of another, whose pages it shares; the caller disposes it. @throws ShapeError */
-  resumeCache(snapshot: CacheSnapshot, options: ResumedCacheOptions = {}): SequenceCache {
-    return this.#caches.resume(snapshot, options);
+    return this.caches.create(options);
   }
 
   /** A cache that goes on from the tokens of another one; the caller disposes it. @throws OutOfMemoryError, and nothing stays */
@@ -303,7 +287,7 @@ export class DecoderModel implements Disposable {
     const { requestBytes, keyValueBytes } = this.predictMemory({ sequences: prompts, logitsRows });
     const { liveBytes, limitBytes } = this.backend.memory();
     // Pages that nobody uses are live memory that its keys and values can have.
-    const unused = Math.min(keyValueBytes, this.unusedPageBytes);
+    const unused = Math.min(keyValueBytes, this.caches.unusedPageBytes);
     if (liveBytes + requestBytes - unused > limitBytes) {
       const rows = prompts.reduce((total, { tokens }) => total + tokens, 0);
       throw new OutOfMemoryError(this.backend.name, requestBytes, liveBytes, limitBytes, `a prefill of ${rows} tokens`);

@@ -8,6 +8,7 @@ export { type GgufHeader, readGgufHeader } from "./loading/gguf/open-gguf-model.
 export * from "./loading/host-floats.js";
 export * from "./loading/model-files.js";
 export * from "./loading/pretrained-model.js";
+export * from "./loading/quantised/unpacked-checkpoint.js";
 export * from "./loading/router-file.js";
 export * from "./loading/weight-plan.js";
 export * from "./memory/memory-prediction.js";
@@ -23,6 +24,7 @@ export * from "./model/interpret-config.js";
 export * from "./model/model-adapter.js";
 export * from "./model/model-config.js";
 export * from "./model/model-spec.js";
+export * from "./model/quantisation-scheme.js";
 export * from "./model/rope/frequencies.js";
 export * from "./model/rope/parse-rope.js";
 export * from "./model/rope/rope-spec.js";

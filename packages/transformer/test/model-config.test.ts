@@ -80,11 +80,12 @@ describe("a key that the adapter does not read", () => {
 
 describe("a quantised checkpoint is named", () => {
   test.each<[Readonly<Record<string, unknown>>, string]>([
-    [{ quantization_config: { quant_method: "gptq", bits: 4, group_size: 128, desc_act: true } }, "GPTQ (4 bits, groups of 128, act-order)"],
-    [{ quantization_config: { quant_method: "awq", bits: 4, group_size: 64, version: "gemm" } }, "AWQ (4 bits, groups of 64)"],
+    [{ quantization_config: { quant_method: "gptq", bits: 3, group_size: 128, desc_act: true } }, "GPTQ (3 bits, groups of 128, act-order)"],
+    [{ quantization_config: { quant_method: "awq", bits: 8, group_size: 64, version: "gemm" } }, "AWQ (8 bits, groups of 64)"],
     [{ quantization_config: { quant_method: "bitsandbytes", load_in_4bit: true } }, "bitsandbytes (4 bits)"],
     [{ quantization_config: { quant_method: "compressed-tensors", format: "pack-quantized" } }, "compressed-tensors (pack-quantized)"],
-    [{ quantization_config: { quant_method: "fp8", weight_block_size: [128, 128] } }, "FP8 (blocks of 128 × 128)"],
+    [{ quantization_config: { quant_method: "fp8", fmt: "e5m2" } }, 'FP8 in the format "e5m2"'],
+    [{ quantization_config: { quant_method: "awq", bits: 4, group_size: 64, version: "gemv" } }, 'AWQ in the layout "gemv"'],
     [{ quantization_config: { quant_method: "new-one" } }, "new-one"],
     [{ quantization_config: { bits: 3, group_size: -1 } }, "quantised in a way that it does not name (3 bits, one group a row)"],
     [{ quantization: { group_size: 64, bits: 4 } }, "MLX (4 bits, groups of 64)"],

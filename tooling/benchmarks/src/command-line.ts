@@ -32,6 +32,10 @@ export interface BenchmarkOptions {
   readonly peerFile?: string | undefined;
   /** Whether to measure parts by themselves too: products, phases. */
   readonly detail?: boolean;
+  /** GGUF file that is measured; undefined: random weights. */
+  readonly model?: string | undefined;
+  /** Level of the processor that both sides are held to, as `doctor` names it; undefined: the best. */
+  readonly level?: string | undefined;
   /** XAttention's threshold; undefined: the published one. */
   readonly threshold?: number | undefined;
 }
@@ -60,6 +64,8 @@ export const usage = `Usage: pnpm bench NAME|all [options]
   --budget A,B       milliseconds between two tokens while a prompt is read, or none
   --layers N         layers of the shape, for ratios in less time
   --peer-file FILE   what a program of peers/ has measured
+  --model FILE       for cpu: the GGUF file that both sides load
+  --level LEVEL      for cpu: level of the processor that both sides are held to
   --detail           products and phases of a prefill by themselves too
   --threshold T      of XAttention, 0 to 1
   --types A,B        weight types of the llama.cpp peer: bf16, f16, q8_0
@@ -86,6 +92,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       budget: { type: "string" },
       layers: { type: "string" },
       "peer-file": { type: "string" },
+      model: { type: "string" },
+      level: { type: "string" },
       threshold: { type: "string" },
       detail: { type: "boolean", default: false },
       "no-peers": { type: "boolean", default: false },
@@ -115,6 +123,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       layers: values.layers === undefined ? undefined : count("--layers", values.layers),
       detail: values.detail,
       peerFile: values["peer-file"],
+      model: values.model,
+      level: values.level,
       threshold: values.threshold === undefined ? undefined : Number(values.threshold),
     },
   };

@@ -22,20 +22,25 @@ function examples(page: string): string[] {
 test.each(readmes)("%s has examples that run", async (page) => {
   const sources = examples(page);
   expect(sources.length).toBeGreaterThan(0);
-  for (const source of sources) await run(page, source);
+  const outputs = [];
+  for (const source of sources) outputs.push(await run(page, source));
+  expect(outputs).not.toContain("");
 });
 
 test.each(pages.filter((page) => examples(page).length > 0))("the examples of %s run", async (page) => {
-  for (const source of examples(page)) await run(page, source);
+  const outputs = [];
+  for (const source of examples(page)) outputs.push(await run(page, source));
+  expect(outputs).not.toContain("");
 });
 
-async function run(page: string, source: string): Promise<void> {
+/** Runs a program and returns what it wrote. */
+async function run(page: string, source: string): Promise<string> {
   const path = join(workspace, "apps/cli/node_modules", `.example-${page.replace(/\W/g, "-")}.mjs`);
   writeFileSync(path, source);
   try {
     const environment = Object.fromEntries(Object.entries(process.env).filter(([key]) => key !== "NODE_OPTIONS"));
     const { stdout } = await promisify(execFile)(process.execPath, [path], { env: environment });
-    expect(stdout.trim()).not.toBe("");
+    return stdout.trim();
   } finally {
     rmSync(path);
   }

@@ -22,13 +22,13 @@ function requireMode({ mode }: RoutingOptions): void {
 }
 
 /** Loads the model in a worker thread, with progress on standard error. @throws the errors of `namedModel` and `WorkerEngine.load` */
-export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal, settings: EngineSettings = {}): Promise<WorkerEngine> {
+export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal, sharing: EngineSettings = {}): Promise<WorkerEngine> {
   requireMode(options);
   const settings = loadSettings(options);
   const { path, name } = await namedModel(options, signal);
   using progress = new Progress("Loading the model", layersOf, "seldom");
   const engine = await WorkerEngine.load({
-    ...settings,
+    ...sharing,
     // Beside this program once it is built.
     setup: [new URL("./register-packages.js", import.meta.url).href, ...(await moduleUrls(options.load ?? []))],
     path,

@@ -33,7 +33,10 @@ export function runOf({ model, request, promptPieces, events }: RequestRecording
 export function withEvent(run: Run, event: RecordedEvent): Run {
   switch (event.type) {
     case "progress": {
-      const layers = run.layers.map((heads, layer) => (layer === event.layersDone - 1 ? event.heads : heads));
+      const { heads } = event;
+      // In between, a layer that takes long is told of without heads.
+      if (heads === undefined) return { ...run, promptTokens: event.promptTokens };
+      const layers = run.layers.map((known, layer) => (layer === event.layersDone - 1 ? heads : known));
       return { ...run, promptTokens: event.promptTokens, layers, layerTimes: [...run.layerTimes, event.at] };
     }
     case "token":

@@ -50,6 +50,9 @@ struct Estimate {
   int64_t stride;
   int64_t block_size;
   double threshold;
+  /** Of the attention: multiplies q · k; bounds the scaled scores where it is above 0. */
+  double scale;
+  double soft_cap;
   bool round_bf16;
   /** Query heads of a key-value head. */
   int64_t group;
@@ -59,6 +62,10 @@ struct Estimate {
   };
   std::vector<Head> heads;
 
+  /** From an antidiagonal's sum of q · k to its mean score. */
+  double score_scale() const { return scale / static_cast<double>(stride); }
+  /** The cap of such a sum; 0 where there is none. */
+  double sum_cap() const { return soft_cap / score_scale(); }
   int64_t groups() const { return (tokens + stride - 1) / stride; }
   int64_t blocks() const { return (tokens + block_size - 1) / block_size; }
   double rounded(double value) const {

@@ -53,6 +53,8 @@ void xattention_estimate(Call& call) {
   estimate.stride = call.integer("stride");
   estimate.block_size = call.integer("block size");
   estimate.threshold = call.number("threshold");
+  estimate.scale = call.number("scale");
+  estimate.soft_cap = call.number("soft cap");
   estimate.round_bf16 = call.flag("round to bf16");
   estimate.group = call.integer("query heads of a key-value head");
   const int64_t count = call.integer("heads");
@@ -60,7 +62,7 @@ void xattention_estimate(Call& call) {
   call.require_float(estimate.keys, "keys");
   call.require_dtype(estimate.visited, DType::U8, "visited");
   const bool sensible = estimate.stride > 0 && estimate.block_size > 0 && estimate.block_size % estimate.stride == 0 &&
-                        estimate.tokens > 0 && estimate.head_dim > 0 && estimate.tokens == estimate.query.rows &&
+                        estimate.tokens > 0 && estimate.head_dim > 0 && estimate.scale > 0 && estimate.soft_cap >= 0 && estimate.tokens == estimate.query.rows &&
                         estimate.query.columns == estimate.num_query_heads * estimate.head_dim &&
                         estimate.keys.columns == estimate.head_dim && estimate.keys.row_stride == estimate.head_dim &&
                         estimate.visited.rows == estimate.num_query_heads * estimate.blocks() &&

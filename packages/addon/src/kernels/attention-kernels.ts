@@ -2,6 +2,7 @@ import { ShapeError } from "@elastic-attention/core";
 import {
   cacheAppend,
   createBlockMask,
+  expectAttentionScores,
   hybridAttention,
   type LayerCache,
   rowOf,
@@ -56,16 +57,17 @@ export function registerAttentionKernels(backend: NativeBackend): void {
   kernels.register(xattentionEstimate, {
     name: "antidiagonals",
     supports: ({ query, cache }) => requireComputeFloats({ query, "the cache": cache.keys }),
-    run({ query, cache, keyValueHeads, mode, roundToBFloat16 = false }) {
+    run({ query, cache, keyValueHeads, mode, scale = cache.headDim ** -0.5, softCap, roundToBFloat16 = false }) {
       const [tokens, numQueryHeads] = [query.shape[0]!, query.shape[1] ?? -1];
       expectShape("xattentionEstimate", "query", query, [tokens, numQueryHeads, cache.headDim]);
+      expectAttentionScores("xattentionEstimate", { scale, softCap }, numQueryHeads);
       if (tokens !== cache.length) throw new ShapeError("xattentionEstimate: it needs the queries of every key.");
       const blocks = Math.ceil(tokens / mode.blockSize);
       const visited = backend.allocate([numQueryHeads * blocks, blocks], "u8");
       try {
         using gathered = cache.pages === undefined ? undefined : gatherHeads(backend, cache, keyValueHeads);
         const call = new CallArguments().tensor(query).tensor(gathered ?? cache.keys).tensor(visited);
-        call.number(numQueryHeads, cache.headDim, tokens, mode.stride, mode.blockSize, mode.threshold);
+        call.number(numQueryHeads, cache.headDim, tokens, mode.stride, mode.blockSize, mode.threshold, scale, softCap ?? 0);
         call.flag(roundToBFloat16).number(numQueryHeads / cache.numKeyValueHeads, keyValueHeads.length);
         for (const [index, head] of keyValueHeads.entries()) {
           const store = cache.heads[head]!;

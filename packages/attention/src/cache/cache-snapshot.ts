@@ -49,6 +49,15 @@ export class CacheSnapshot implements Disposable {
   }
 }
 
+/** What a sequence goes on from. */
+export interface ResumeOptions {
+  readonly snapshot: CacheSnapshot;
+  /** Default all of the snapshot; fewer tokens only where it `isWhole`. */
+  readonly length?: number;
+  /** Whether the modes that were decided for the snapshot hold; else a router decides anew. Default true. */
+  readonly keepModes?: boolean;
+}
+
 /** Gives pages back at once: with the last one the pool lets its memory go, which may fail. */
 export function freeSnapshots(pool: PagePool, layers: readonly (readonly HeadSnapshot[])[]): void {
   const pages: number[] = [];

@@ -4,7 +4,7 @@ import type { AttentionMode } from "../modes/attention-mode.js";
 import { fullPatterns, knownPatterns, type KnownPatterns } from "../patterns/head-patterns.js";
 import { attentionModeDefinition } from "../modes/mode-registry.js";
 import { cacheAppend } from "../operations/cache-append.js";
-import { CacheSnapshot, type LayerSnapshot } from "./cache-snapshot.js";
+import { CacheSnapshot, type LayerSnapshot, type ResumeOptions } from "./cache-snapshot.js";
 import { Checkpoints } from "./checkpoints.js";
 import { ContiguousLayer } from "./contiguous-layer.js";
 import { fullKeyValueBytes, type KeyValueShape } from "./key-value-bytes.js";
@@ -28,15 +28,6 @@ export interface SequenceCacheOptions extends KeyValueShape {
   readonly pool?: PagePool;
   /** The mode of each key-value head of each layer, decided elsewhere: no router is asked then. */
   readonly modes?: readonly (readonly AttentionMode[] | undefined)[];
-}
-
-/** What a sequence goes on from. */
-export interface ResumeOptions {
-  readonly snapshot: CacheSnapshot;
-  /** Default all of the snapshot; fewer tokens only where it `isWhole`. */
-  readonly length?: number;
-  /** Whether the modes that were decided for the snapshot hold; else a router decides anew. Default true. */
-  readonly keepModes?: boolean;
 }
 
 interface Layer {

@@ -24,7 +24,10 @@ export interface SelectionContext<M extends AttentionMode = AttentionMode> {
   readonly cache: LayerCache;
   /** Key-value heads of this sequence that the plan sends to this mode; the others need no work. */
   readonly keyValueHeads: readonly number[];
+  /** Multiplies q · k. */
   readonly scale: number;
+  /** Bounds the scaled scores: cap · tanh(score / cap); undefined where nothing does. */
+  readonly softCap?: number | undefined;
 }
 
 /** Everything the system must know of a kind of mode. Add a mode by registering one of these. */

@@ -22,6 +22,6 @@ export const xattentionModeDefinition: AttentionModeDefinition<XAttentionMode> =
   decodePattern: () => ({ type: "full" }),
   retention: () => ({ type: "all" }),
   atSizes: ({ stride, threshold, blockSize }) => ({ kind: "xattention", stride, threshold, blockSize }),
-  select: ({ query, cache, keyValueHeads, mode }) =>
-    query.backend.kernels.run(xattentionEstimate, { query, cache, keyValueHeads, mode }),
+  select: ({ query, cache, keyValueHeads, mode, scale, softCap }) =>
+    query.backend.kernels.run(xattentionEstimate, { query, cache, keyValueHeads, mode, scale, softCap }),
 };

@@ -1,15 +1,18 @@
 import { ShapeError } from "@elastic-attention/core";
 import { type Backend, expectShape, fromBFloat16, newFloats, readFloats, toBFloat16 } from "@elastic-attention/tensor";
 import { rowOf } from "../cache/head-slots.js";
+import { cappedScore, expectAttentionScores } from "./attention-scores.js";
 import { blockMaskFromHost } from "../patterns/block-mask.js";
 import type { BlockMask } from "../patterns/block-pattern.js";
+import type { XAttentionMode } from "../modes/attention-mode.js";
 import type { XAttentionEstimateCall } from "./xattention-estimate.js";
 
 /** The specification of the XAttention estimate, in the order of reference semantics 3.5. */
 export function referenceXAttentionEstimate(call: XAttentionEstimateCall, backend: Backend): BlockMask {
-  const { query, cache, keyValueHeads, mode, roundToBFloat16 = false } = call;
+  const { query, cache, keyValueHeads, mode, scale = cache.headDim ** -0.5, softCap, roundToBFloat16 = false } = call;
   const [tokens, numQueryHeads, headDim] = [query.shape[0]!, query.shape[1] ?? -1, query.shape[2] ?? -1];
   expectShape("xattentionEstimate", "query", query, [tokens, numQueryHeads, cache.headDim]);
+  expectAttentionScores("xattentionEstimate", { scale, softCap }, numQueryHeads);
   if (tokens !== cache.length) throw new ShapeError("xattentionEstimate: it needs the queries of every key.");
   const blocks = Math.ceil(tokens / mode.blockSize);
   const bytes = new Uint8Array(numQueryHeads * blocks * blocks);
@@ -26,7 +29,7 @@ export function referenceXAttentionEstimate(call: XAttentionEstimateCall, backen
     }
     for (let head = keyValueHead * group; head < (keyValueHead + 1) * group; head++) {
       const queries = { values: q, first: head * headDim, stride: numQueryHeads * headDim };
-      const mass = blockMass(queries, keys, tokens, headDim, mode.stride, mode.blockSize, round);
+      const mass = blockMass(queries, keys, tokens, headDim, mode, (dot) => cappedScore((round(dot) * scale) / mode.stride, softCap), round);
       const rows = bytes.subarray(head * blocks * blocks, (head + 1) * blocks * blocks);
       for (let row = 0; row < blocks; row++) {
         selectBlocks(mass.subarray(row * blocks, (row + 1) * blocks), row, mode.threshold, rows.subarray(row * blocks));
@@ -44,15 +47,14 @@ function blockMass(
   keys: Floats,
   tokens: number,
   headDim: number,
-  stride: number,
-  blockSize: number,
+  { stride, blockSize }: Pick<XAttentionMode, "stride" | "blockSize">,
+  scoreOf: (dot: number) => number,
   round: (value: number) => number,
 ): Float64Array {
   const groups = Math.ceil(tokens / stride);
   const groupsPerBlock = blockSize / stride;
   const blocks = Math.ceil(tokens / blockSize);
   const mass = new Float64Array(blocks * blocks);
-  const scale = 1 / (Math.sqrt(headDim) * stride);
   const scores = new Float64Array(groups);
   for (let a = 0; a < groups; a++) {
     let maximum = -Infinity;
@@ -64,7 +66,7 @@ function blockMass(
         const at = queries.first + queryToken * queries.stride;
         for (let i = 0; i < headDim; i++) dot += queries.values[at + i]! * keys[keyToken * headDim + i]!;
       }
-      scores[b] = round(dot) * scale;
+      scores[b] = scoreOf(dot);
       maximum = Math.max(maximum, scores[b]!);
     }
     let sum = 0;

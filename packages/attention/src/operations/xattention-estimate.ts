@@ -12,6 +12,10 @@ export interface XAttentionEstimateCall {
   /** Only these heads (and their query heads) are scored. */
   readonly keyValueHeads: readonly number[];
   readonly mode: XAttentionMode;
+  /** Multiplies q · k, as in the attention that the blocks are chosen for. Default headDim^-0.5. */
+  readonly scale?: number;
+  /** The attention's soft cap; here it bounds what an antidiagonal's scaled scores are on average. Default none. */
+  readonly softCap?: number | undefined;
   /**
    * Rounds antidiagonal scores and block masses to bf16 as the published code does (parity), instead of keeping
    * them in float32.

@@ -4,10 +4,15 @@
 namespace elastic {
 namespace {
 
-/** Four outputs, one row; plain loops that compilers turn into vectors of four. */
+/** Four outputs; plain loops that compilers turn into vectors of four. NEON has registers for four rows, SSE2 for one. */
 struct PlainLanes {
   static constexpr int64_t kCount = 4;
-  static constexpr int kVectors = 1, kRows = 1;
+#if defined(__aarch64__)
+  static constexpr int kRows = 4;
+#else
+  static constexpr int kRows = 1;
+#endif
+  static constexpr int kVectors = 1;
   static constexpr bool kSignedBytes = false;
   typedef int32_t Integers __attribute__((vector_size(16)));
   typedef float Floats __attribute__((vector_size(16)));

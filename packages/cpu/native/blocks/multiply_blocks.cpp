@@ -11,7 +11,7 @@
 namespace elastic {
 namespace {
 
-/** Rows up to which integer products are faster also where products of bf16 tiles, or of floats, outdo those of bytes. */
+/** Rows up to which integer products are as fast as AMX's tiles of bf16, which read widened weights. */
 constexpr int64_t kFewIntegerRows = 8;
 /** Rows that are rounded at a time, and those of one task. */
 constexpr int64_t kRoundedRows = 768, kRowBlock = 48;
@@ -29,9 +29,7 @@ BlockProduct product_of([[maybe_unused]] InstructionSet level) {
 
 /** Whether any number of rows is multiplied as integers: the same sums for a row alone and among others. */
 bool multiplies_integers(int64_t rows) {
-  if (rows <= kFewIntegerRows) return true;
-  const InstructionSet level = instruction_set();
-  return level != InstructionSet::Plain && level != InstructionSet::Amx;
+  return rows <= kFewIntegerRows || instruction_set() != InstructionSet::Amx;
 }
 
 RoundedRows round_rows(const Matrix& input, int64_t start, int64_t count, Scratch& scratch) {
@@ -71,19 +69,17 @@ void multiply_integers(const Matrix& input, const BlockWeight& weight, const flo
   });
 }
 
+/** By the tiles of AMX: groups of panels as bf16. */
 void multiply_widened(const Matrix& input, const BlockWeight& weight, const float* bias, const Matrix& output, bool accumulate) {
   const FloatKernels& kernels = float_kernels();
-  // Levels with products of bf16 round widened weights to it, the others take them in float32.
-  const bool bf16 = instruction_set() >= InstructionSet::Avx512Bf16;
-  PackedWeight part{nullptr, 0, weight.inputs, bf16 ? DType::BF16 : DType::F32};
+  PackedWeight part{nullptr, 0, weight.inputs, DType::BF16};
   const int64_t panels = weight.panels(), group = std::clamp<int64_t>(kWidenedBytes / std::max<int64_t>(1, part.panel_bytes()), 1, panels);
   Scratch scratch;
   part.data = scratch.take<char>(group * part.panel_bytes());
   for (int64_t first = 0; first < panels; first += group) {
     const int64_t count = std::min(group, panels - first), column = first * kPanel;
     parallel_for(count, [&](int64_t i) {
-      const auto widen = bf16 ? kernels.widen_blocks_bf16 : kernels.widen_blocks;
-      widen(weight.panel(first + i), weight.layout, weight.blocks(), part.data + i * part.panel_bytes());
+      kernels.widen_blocks_bf16(weight.panel(first + i), weight.layout, weight.blocks(), part.data + i * part.panel_bytes());
     });
     part.outputs = std::min(count * kPanel, weight.outputs - column);
     Matrix columns = output;

@@ -47,8 +47,7 @@ struct FloatKernels {
   /** A bf16 panel in tile layout as floats [depth][32]; `depth` is a multiple of 32. */
   void (*widen_panel_bf16)(const uint16_t* panel, int64_t depth, float* out);
 
-  /** A panel of weights in blocks as floats [32 · blocks][32], or as bf16 in tile layout. */
-  void (*widen_blocks)(const char* panel, const BlockLayout& layout, int64_t blocks, char* out);
+  /** A panel of weights in blocks as bf16 in tile layout. */
   void (*widen_blocks_bf16)(const char* panel, const BlockLayout& layout, int64_t blocks, char* out);
 
   /**

@@ -91,7 +91,7 @@ static void cap_scores(float* x, int64_t n, float scale, float cap) {
   const FloatKernels& function() {                                                                               \
     static constexpr FloatKernels kernels = {                                                                    \
         label,   convert,    rms_norm,     add,          rotate,     softmax,         dot, multiply_panel_f32,   \
-        multiply_panels_bf16, kWideningRows, widen_panel_bf16, widen_blocks, widen_blocks_bf16, round_blocks,    \
+        multiply_panels_bf16, kWideningRows, widen_panel_bf16, widen_blocks_bf16, round_blocks,                  \
         finish_row, softmax_step, cap_scores, scale, score_rows, mix_rows};                                                  \
     return kernels;                                                                                              \
   }                                                                                                              \

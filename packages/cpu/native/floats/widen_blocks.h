@@ -1,5 +1,5 @@
 #pragma once
-// Panels of weights in blocks as float panels, for products of many rows.
+// Panels of weights in blocks as bf16 panels, for the tiles of AMX.
 #include "blocks/block_layout.h"
 #include "floats/kernel_table.h"
 #include "floats/vector.h"
@@ -31,13 +31,6 @@ ELASTIC_INLINE void for_block_weights(const char* panel, const BlockLayout& layo
       }
     }
   }
-}
-
-/** Floats [inputs][32]. */
-static void widen_blocks(const char* panel, const BlockLayout& layout, int64_t blocks, char* out) {
-  for_block_weights(panel, layout, blocks, [&](int64_t input, int64_t output, Vector value) __attribute__((always_inline)) {
-    store<DType::F32>(out, input * kPanel + output, value);
-  });
 }
 
 /** bf16 in tile layout: [inputs / 32][2][16 pairs][16 outputs][2]. */

@@ -61,13 +61,16 @@ void choose_block(const Estimate& estimate, int64_t head, int64_t block, int64_t
   const FloatKernels& kernels = float_kernels();
   const int64_t per_block = estimate.block_size / estimate.stride;
   const int64_t last = std::min((block + 1) * per_block, estimate.groups());
-  const auto scale = static_cast<float>(1.0 / (std::sqrt(static_cast<double>(estimate.head_dim)) * estimate.stride));
+  const auto scale = static_cast<float>(estimate.score_scale()), cap = static_cast<float>(estimate.sum_cap());
   std::vector<double> mass(static_cast<std::size_t>(block + 1), 0.0);
   for (int64_t group = block * per_block; group < last; ++group) {
     float* row = scores + (group - first_group) * stride;
     const int64_t n = group + 1;
     if (estimate.round_bf16) {
       for (int64_t i = 0; i < n; ++i) row[i] = bf16_to_float(float_to_bf16(row[i]));
+    }
+    if (cap > 0) {
+      for (int64_t i = 0; i < n; ++i) row[i] = cap * std::tanh(row[i] / cap);
     }
     kernels.scale(row, scale, n);
     kernels.softmax(reinterpret_cast<const char*>(row), DType::F32, reinterpret_cast<char*>(row), DType::F32, n);

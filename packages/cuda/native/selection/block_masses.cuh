@@ -27,12 +27,20 @@ struct Choice {
   /** Warps that take a group of queries each: as many as there is shared memory for. */
   int warps;
   float scale_log2;
+  /** Bounds a score, before it is scaled; 0 where nothing does. */
+  float sum_cap;
   double threshold;
   bool round_bf16;
 };
 
 __device__ inline float round_score(float value, bool round) {
   return round ? __bfloat162float(__float2bfloat16_rn(value)) : value;
+}
+
+/** What the softmax sees of a score, but for its scale. Rises with the score. */
+__device__ inline float logit_of(const Choice& choice, float score) {
+  const float rounded = round_score(score, choice.round_bf16);
+  return choice.sum_cap > 0 ? choice.sum_cap * tanhf(rounded / choice.sum_cap) : rounded;
 }
 
 template <typename Value, typename Combine>
@@ -73,7 +81,7 @@ __device__ inline void add_score_masses(const Choice& choice, int64_t group_zero
         highest = fmaxf(highest, fmaxf(fmaxf(line.x, line.y), fmaxf(line.z, line.w)));
       }
       if (4 * whole + lane < count) highest = fmaxf(highest, scores[4 * whole + lane]);
-      highest = round_score(warp_max(highest), choice.round_bf16);
+      highest = logit_of(choice, warp_max(highest));
       float sum = 0;
 #pragma unroll 4
       for (int block = lane; block <= row; block += 32) {
@@ -84,10 +92,10 @@ __device__ inline void add_score_masses(const Choice& choice, int64_t group_zero
           const float4 high = reinterpret_cast<const float4*>(scores)[2 * block + 1];
           const float line[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
 #pragma unroll
-          for (const float score : line) part += exp2_fast((round_score(score, choice.round_bf16) - highest) * choice.scale_log2);
+          for (const float score : line) part += exp2_fast((logit_of(choice, score) - highest) * choice.scale_log2);
         } else {
           for (int i = start; i < end; ++i) {
-            part += exp2_fast((round_score(scores[i], choice.round_bf16) - highest) * choice.scale_log2);
+            part += exp2_fast((logit_of(choice, scores[i]) - highest) * choice.scale_log2);
           }
         }
         masses[block] = part;

@@ -96,8 +96,8 @@ Choice choice_of(const Estimate& estimate, int64_t head, int64_t first) {
   choice.blocks = static_cast<int>(estimate.blocks());
   choice.sorted = 2;
   while (choice.sorted < choice.blocks) choice.sorted *= 2;
-  choice.scale_log2 = static_cast<float>(1.44269504088896341 / (sqrt(static_cast<double>(estimate.head_dim)) *
-                                                               static_cast<double>(estimate.stride)));
+  choice.scale_log2 = static_cast<float>(1.44269504088896341 * estimate.score_scale());
+  choice.sum_cap = static_cast<float>(estimate.sum_cap());
   choice.threshold = estimate.threshold;
   choice.round_bf16 = estimate.round_bf16;
   return choice;

@@ -245,7 +245,8 @@ bool estimate_sm90_serves(const Estimate& estimate, int capability) {
   const bool half = keys.dtype == DType::BF16 || keys.dtype == DType::F16;
   const bool aligned = reinterpret_cast<uintptr_t>(query.data) % 16 == 0 && reinterpret_cast<uintptr_t>(keys.data) % 16 == 0 &&
                        query.row_stride % 8 == 0;
-  return capability == 90 && half && query.dtype == keys.dtype && aligned &&
+  // Capped scores are reduced by the general kernel.
+  return capability == 90 && estimate.soft_cap == 0 && half && query.dtype == keys.dtype && aligned &&
          forward_sm90_has(static_cast<int>(estimate.head_dim)) && estimate.block_size == kEstimateBlock * estimate.stride &&
          estimate.groups() >= 2 && estimate.groups() < (1 << 20);
 }
@@ -263,8 +264,7 @@ void launch_estimate_sm90(const Estimate& estimate, size_t first, size_t count, 
   parameters.first_pair = static_cast<int32_t>(parts.first_group / kEstimateRows);
   parameters.end_pair = static_cast<int32_t>((end_group + kEstimateRows - 1) / kEstimateRows);
   parameters.last_tokens = static_cast<int32_t>(estimate.tokens - (estimate.groups() - 1) * estimate.stride);
-  parameters.scale_log2 = static_cast<float>(1.44269504088896341 / (sqrt(static_cast<double>(estimate.head_dim)) *
-                                                                    static_cast<double>(estimate.stride)));
+  parameters.scale_log2 = static_cast<float>(1.44269504088896341 * estimate.score_scale());
   parameters.round_bf16 = estimate.round_bf16;
   parameters.parts = parts;
   for (int whole = 0; whole < 2; ++whole) {

@@ -16,6 +16,18 @@ export interface PrefixCacheReport {
   readonly reusedTokens: number;
 }
 
+/** What a prompt wants of a prefix. */
+export interface PrefixQuery {
+  /** What its plan would be made from; undefined: only a pinned prefix will do. */
+  readonly routingKey: string | undefined;
+  /** Tokens that may be taken from it. */
+  readonly mostTokens: number;
+  /** Tokens that one with a plan must have to be of use. */
+  readonly leastTokens: number;
+  /** Whether one without a plan will do. */
+  readonly takesPinned: boolean;
+}
+
 /** A prefix that was found for a prompt. */
 export interface PrefixMatch {
   readonly prefix: CachedPrefix;
@@ -36,14 +48,22 @@ export class PrefixCache implements Disposable {
   #queriedTokens = 0;
   #reusedTokens = 0;
 
+  /** Bytes that may be kept. */
+  readonly #mostBytes: number;
+
   constructor(
     private readonly decoder: DecoderModel,
-    private readonly options: CheckedSettings["prefixCache"],
-  ) {}
+    { enabled, maxBytes }: CheckedSettings["prefixCache"],
+  ) {
+    const { limitBytes } = decoder.backend.memory();
+    // Half of what the weights leave: pages that were taken once stay memory for pages.
+    const most = maxBytes ?? Math.max(0, limitBytes - decoder.weightBytes) / 2;
+    this.#mostBytes = enabled ? most : 0;
+  }
 
   /** Tokens of a block; undefined where nothing is kept: it is off, or the backend's or the model's keys and values cannot be shared. */
   get blockTokens(): number | undefined {
-    if (!this.options.enabled || this.#mostBytes === 0 || !this.decoder.canResume) return undefined;
+    if (this.#mostBytes === 0 || !this.decoder.caches.canResume) return undefined;
     return this.decoder.pagePool?.pageTokens;
   }
 
@@ -58,20 +78,15 @@ export class PrefixCache implements Disposable {
     return pool === undefined || this.#prefixes.size === 0 ? 0 : this.#pages.ownCount(pool) * pool.pageBytes;
   }
 
-  /**
-   * The longest prefix that a prompt can go on from.
-   *
-   * @param routingKey what its plan would be made from; undefined: only a pinned prefix will do
-   * @param mostTokens that may be taken from it
-   * @param leastTokens that one under a plan of its own must have to be of use
-   */
-  find(tokens: Int32Array, routingKey: string | undefined, mostTokens: number, leastTokens: number): PrefixMatch | undefined {
+  /** The longest prefix that a prompt can go on from. */
+  find(tokens: Int32Array, { routingKey, mostTokens, leastTokens, takesPinned }: PrefixQuery): PrefixMatch | undefined {
     const { blockTokens } = this;
     if (blockTokens === undefined) return undefined;
     this.#queriedTokens += tokens.length;
     let best: PrefixMatch | undefined;
     // A pinned one wins where both are as long: its requests have plans of their own.
-    for (const key of [pinnedKey, ...(routingKey === undefined ? [] : [routingKey])]) {
+    for (const key of [takesPinned ? pinnedKey : undefined, routingKey]) {
+      if (key === undefined) continue;
       for (const { value: prefix, sharedTokens } of this.#trees.get(key)?.matches(tokens) ?? []) {
         const length = usableTokens(prefix, sharedTokens, mostTokens, blockTokens);
         if (length > (best?.length ?? 0) && (prefix.isPinned || length >= leastTokens)) best = { prefix, length };
@@ -104,8 +119,7 @@ export class PrefixCache implements Disposable {
     this.#prefixes.add(prefix);
     this.#pages.add(prefix.snapshot);
     this.#touch(prefix);
-    const mostBytes = this.#mostBytes;
-    while (this.#heldBytes > mostBytes && this.#evictOne());
+    while (this.#heldBytes > this.#mostBytes && this.#evictOne());
   }
 
   /** Gives up what was used longest ago until so many bytes are free. @returns how many prefixes are gone */
@@ -129,14 +143,6 @@ export class PrefixCache implements Disposable {
 
   get #heldBytes(): number {
     return this.#pages.count * (this.decoder.pagePool?.pageBytes ?? 0);
-  }
-
-  /** Default: half of what the weights leave. */
-  get #mostBytes(): number {
-    const { maxBytes } = this.options;
-    if (maxBytes !== undefined) return maxBytes;
-    const { limitBytes } = this.decoder.backend.memory();
-    return Math.max(0, limitBytes - this.decoder.weightBytes) / 2;
   }
 
   /** The path to a prefix has been used: the end of it before its beginnings, which others share. */

@@ -1,5 +1,7 @@
-import type { CacheSnapshot, SequenceCache } from "@elastic-attention/attention";
+import { type CacheSnapshot, patternOf, type SequenceCache } from "@elastic-attention/attention";
+import type { ScoringRouter } from "@elastic-attention/router";
 import type { DecoderModel, SequenceRouting } from "@elastic-attention/transformer";
+import { giveBack } from "../give-back.js";
 import type { CheckedRequest } from "../request/checked-request.js";
 import type { RequestRouting } from "../request/request-routing.js";
 import { type CachedPrefix, type HeadModes, readsAlikeInParts } from "./cached-prefix.js";
@@ -28,7 +30,7 @@ export class RequestPrefix {
     private readonly decoder: DecoderModel,
     private readonly use: PrefixUse,
     private readonly request: Pick<CheckedRequest, "tokens" | "decode">,
-    private readonly routing: Pick<RequestRouting, "kind">,
+    private readonly routing: Pick<RequestRouting, "kind" | "router">,
     private readonly routingKey: string | undefined,
   ) {}
 
@@ -61,7 +63,7 @@ export class RequestPrefix {
     this.#reused = match === undefined || match.prefix.isGone ? 0 : match.length;
     if (match === undefined) return undefined;
     const { prefix, length } = match;
-    if (!prefix.isGone) return decoder.resumeCache(prefix.snapshot, { decode, length, keepModes: !prefix.isPinned });
+    if (!prefix.isGone) return decoder.caches.resume(prefix.snapshot, { decode, length, keepModes: !prefix.isPinned });
     if (!prefix.isPinned) return decoder.createCache({ decode, modes: this.#modes! });
     this.#readsPinnedAgain = true;
     return decoder.createCache({ decode, modes: this.#modes! });
@@ -91,7 +93,7 @@ export class RequestPrefix {
     // All heads that hold everything: the longest state serves every shorter length.
     const longest = taken.at(-1);
     for (const snapshot of taken) {
-      if (!mayLeave || (snapshot !== longest && longest!.isWhole)) snapshot[Symbol.dispose]();
+      if (!mayLeave || (snapshot !== longest && longest!.isWhole)) giveBack(snapshot);
       else this.#leave(snapshot, routingKey, isPinned, assignment);
     }
   }
@@ -114,7 +116,7 @@ export class RequestPrefix {
     if (!this.#readsPinnedAgain || cache.length !== this.#pinnedTokens) return cache;
     this.#readsPinnedAgain = false;
     using snapshot = cache.snapshot()!;
-    const next = this.decoder.resumeCache(snapshot, { decode: this.request.decode, keepModes: false });
+    const next = this.decoder.caches.resume(snapshot, { decode: this.request.decode, keepModes: false });
     cache.dispose();
     return next;
   }
@@ -125,7 +127,12 @@ export class RequestPrefix {
     const { kind } = this.routing;
     // A plan that was made from another text holds where that text is most of this one.
     const planIsFixed = kind === "none" || kind === "static";
-    this.#match = this.prefixes.find(tokens, this.routingKey, tokens.length - leastRead, planIsFixed ? 0 : tokens.length / 2);
+    this.#match = this.prefixes.find(tokens, {
+      routingKey: this.routingKey,
+      mostTokens: tokens.length - leastRead,
+      leastTokens: planIsFixed ? 0 : tokens.length / 2,
+      takesPinned: routesByKeys(this.routing),
+    });
     // The plan that a pinned prefix was read by has every head full.
     this.#modes = this.#match?.prefix.snapshot.layers.map(({ modes }) => modes!);
   }
@@ -133,4 +140,14 @@ export class RequestPrefix {
   #leave(snapshot: CacheSnapshot, routingKey: string, isPinned: boolean, assignment: CachedPrefix["assignment"]): void {
     this.prefixes.add({ tokens: this.request.tokens.slice(0, snapshot.length), snapshot, routingKey, isPinned, assignment, isGone: false });
   }
+}
+
+/**
+ * Whether a plan can be made for a prompt whose beginning was read without one: by the keys of all of it. A router that looks at
+ * queries, one of the caller's own, and modes that choose blocks for all queries need the whole prompt.
+ */
+function routesByKeys({ kind, router }: Pick<RequestRouting, "kind" | "router">): boolean {
+  if (router === undefined) return true;
+  if (kind === "own" || (router as Partial<ScoringRouter>).decidesWholeLayers === true) return false;
+  return router.modes.every((mode) => patternOf(mode).type !== "selected");
 }

@@ -31,7 +31,7 @@ export class RequestRecorder {
   async *record(events: AsyncIterable<GenerationEvent>): AsyncGenerator<GenerationEvent, void, undefined> {
     try {
       for await (const event of events) {
-        this.#add(event.type === "finish" ? { at: this.#now(), type: "finish", reason: event.reason, report: event.report } : { at: this.#now(), ...event });
+        this.#take(event);
         yield event;
       }
     } catch (error) {
@@ -39,6 +39,15 @@ export class RequestRecorder {
       this.#add({ at: this.#now(), type: "error", name, message });
       throw error;
     }
+  }
+
+  /** Of several answers the first is taken down. */
+  #take(event: GenerationEvent): void {
+    const at = this.#now();
+    if (event.type === "progress") return this.#add({ at, ...event });
+    if (event.answer > 0) return;
+    if (event.type === "token") this.#add({ at, type: "token", id: event.id, text: event.text });
+    else this.#add({ at, type: "finish", reason: event.reason, report: event.report });
   }
 
   /** Calls `onEvent` for every event so far and for those that follow. @returns ends it */

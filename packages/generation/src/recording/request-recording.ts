@@ -30,10 +30,13 @@ export interface RecordedRequest {
   readonly maxNewTokens?: number;
 }
 
-/** An event, and the seconds from the request's beginning until it came. */
+type Event<Type extends GenerationEvent["type"]> = Extract<GenerationEvent, { type: Type }>;
+
+/** An event of the prompt or of the first answer, and the seconds from the request's beginning until it came. */
 export type RecordedEvent = { readonly at: number } & (
-  | Exclude<GenerationEvent, { type: "finish" }>
-  | { readonly type: "finish"; readonly reason: Extract<GenerationEvent, { type: "finish" }>["reason"]; readonly report: RoutingReport }
+  | Event<"progress">
+  | Pick<Event<"token">, "type" | "id" | "text">
+  | { readonly type: "finish"; readonly reason: Event<"finish">["reason"]; readonly report: RoutingReport }
   | { readonly type: "error"; readonly name: string; readonly message: string }
 );
 

@@ -158,10 +158,8 @@ export class ActiveRequest implements RequestView {
 
   /** Tells how far the prefill is: each layer once, and more often where layers take long. @param headsOf modes of a layer's heads */
   tellProgress(reading: PrefillState, headsOf: (layer: number) => readonly number[]): void {
-    for (const progress of this.group.progress.next(reading, this.#measured.reusedTokens)) {
-      const layer = progress.layersDone - 1;
-      this.group.events.push({ ...progress, heads: this.turn.heldAssignment?.[layer] ?? headsOf(layer) });
-    }
+    const heads = (layer: number) => this.turn.heldAssignment?.[layer] ?? this.prefix.assignment?.[layer] ?? headsOf(layer);
+    for (const event of this.group.progress.next(reading, this.#measured.reusedTokens, heads)) this.group.events.push(event);
   }
 
   /** The prompt has been read. */

@@ -114,7 +114,7 @@ function checkCounts({ count, logprobs, session }: GenerationRequest): void {
 }
 
 /** How many times the context a prompt is counted, to tell how much too long it is. */
-const countedContexts = 8;
+const countedContexts = 4;
 
 /** A prompt of many times the context is refused before all of it is tokenized. @throws InvalidRequestError, TokenizerError */
 function promptWithin(input: PromptInput, tokenizer: Tokenizer, contextLength: number): ReadPrompt {

@@ -163,8 +163,8 @@ export type GenerationEvent =
       readonly processedTokens: number;
       /** Of these, tokens that were there before. */
       readonly cachedTokens: number;
-      /** Modes of the heads of the layer that was read last, as {@link RoutingReport.headMap} has them. */
-      readonly heads: readonly number[];
+      /** Once for each layer, when it has been read: modes of its heads, as {@link RoutingReport.headMap} has them. */
+      readonly heads?: readonly number[];
     }
   | {
       readonly type: "token";

@@ -14,8 +14,7 @@ export interface PrefillState {
 /** How often a long layer is told of, in milliseconds. */
 const interval = 100;
 
-/** A progress event without the heads. */
-type Progress = Omit<Extract<GenerationEvent, { type: "progress" }>, "heads">;
+type Progress = Extract<GenerationEvent, { type: "progress" }>;
 
 /** What of a prefill is worth an event: every layer once, and in between something every now and then. */
 export class PrefillProgress {
@@ -25,13 +24,17 @@ export class PrefillProgress {
 
   constructor(private readonly promptTokens: number) {}
 
-  /** The events for what is new, if anything is. A prompt that is read again has been told of already. */
-  next(state: PrefillState, cachedTokens: number): Progress[] {
+  /**
+   * The events for what is new, if anything is. A prompt that is read again has been told of already.
+   * @param headsOf modes of a layer's heads
+   */
+  next(state: PrefillState, cachedTokens: number, headsOf: (layer: number) => readonly number[]): Progress[] {
     const { layersDone, layersTotal, layerShare } = state;
     const events: Progress[] = [];
     while (this.#layersTold < layersDone) {
+      const heads = headsOf(this.#layersTold);
       this.#layersTold += 1;
-      events.push(this.#event(this.#layersTold, state, cachedTokens));
+      events.push({ ...this.#event(this.#layersTold, state, cachedTokens), heads });
     }
     if (events.length === 0 && this.#layersTold > 0) {
       const event = this.#event(layersDone === layersTotal ? layersDone : layersDone + layerShare, state, cachedTokens);

@@ -98,7 +98,7 @@ export class Scheduler {
   #freeBytes(): number {
     try {
       const { liveBytes, limitBytes } = this.#decoder.backend.memory();
-      return limitBytes - liveBytes + this.#decoder.unusedPageBytes;
+      return limitBytes - liveBytes + this.#decoder.caches.unusedPageBytes;
     } catch (error) {
       this.#fail(this.#requests.queued[0]!, error);
       return 0;

@@ -66,6 +66,11 @@ export class SessionStore implements Disposable {
     return state;
   }
 
+  /** What the last turn left, which stays the session's; undefined where there is none, or while a turn runs. */
+  peek(name: string): SessionState | undefined {
+    return this.#idle.get(name);
+  }
+
   /** A turn has ended, with what it leaves if it leaves anything. */
   end(name: string, state?: SessionState): void {
     this.#busy.delete(name);

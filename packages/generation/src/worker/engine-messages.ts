@@ -43,6 +43,7 @@ export type Question =
   | { readonly type: "render"; readonly id: number; readonly input: Required<Pick<GenerationRequest, "messages">> & Pick<GenerationRequest, "chatTemplate"> }
   | { readonly type: "pieces" | "detokenize"; readonly id: number; readonly tokens: Int32Array }
   | { readonly type: "close-session"; readonly id: number; readonly name: string }
+  | { readonly type: "save-session" | "restore-session"; readonly id: number; readonly name: string; readonly folder: string }
   | { readonly type: "clear-prefix-cache"; readonly id: number }
   | { readonly type: "report"; readonly id: number };
 

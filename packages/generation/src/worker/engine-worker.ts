@@ -55,6 +55,12 @@ async function answer(engine: LocalEngine, question: Question): Promise<CallMess
     case "close-session":
       await engine.closeSession(question.name);
       return { type: "end", id };
+    case "save-session":
+      await engine.saveSession(question.name, question.folder);
+      return { type: "end", id };
+    case "restore-session":
+      await engine.restoreSession(question.name, question.folder);
+      return { type: "end", id };
     case "clear-prefix-cache":
       await engine.clearPrefixCache();
       return { type: "end", id };

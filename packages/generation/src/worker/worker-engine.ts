@@ -102,6 +102,14 @@ export class WorkerEngine implements Engine {
     await this.#ask("end", (id) => ({ type: "close-session", id, name }));
   }
 
+  async saveSession(name: string, folder: string): Promise<void> {
+    await this.#ask("end", (id) => ({ type: "save-session", id, name, folder }));
+  }
+
+  async restoreSession(name: string, folder: string): Promise<void> {
+    await this.#ask("end", (id) => ({ type: "restore-session", id, name, folder }));
+  }
+
   async clearPrefixCache(): Promise<void> {
     await this.#ask("end", (id) => ({ type: "clear-prefix-cache", id }));
   }

@@ -104,7 +104,7 @@ describe("a session", () => {
 
   test.each<[string, GenerationRequest]>([
     ["a session without a name", { session: "" }],
-    ["rerouting without a session", { reroute: true }],
+    ["rerouting by no truth value", { reroute: 1 } as unknown as GenerationRequest],
   ])("%s is refused", async (_name, request) => {
     await withRunningEngine({}, {}, async (engine) => {
       await expect(eventsOf(engine, { prompt: "a", ...request })).rejects.toMatchObject({ code: "INVALID_REQUEST" });

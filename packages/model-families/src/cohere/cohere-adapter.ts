@@ -34,12 +34,12 @@ function describedElsewhere(config: ModelConfig): void {
     use_embedding_sharing: true,
     use_gated_activation: true,
     use_parallel_block: true,
-    use_parallel_embedding: true,
     use_qk_norm: false,
   };
   for (const [key, expected] of Object.entries(described)) {
     if (config.has(key) && config.value(key) !== expected) throw config.error(key, JSON.stringify(expected));
   }
-  // How layers alternate is read from layer_types or sliding_window_pattern, as transformers does.
-  config.disregard("layer_switch");
+  // How layers alternate is read from layer_types or sliding_window_pattern, as transformers does; how the table was spread
+  // over devices in training changes nothing.
+  config.disregard("layer_switch", "use_parallel_embedding");
 }

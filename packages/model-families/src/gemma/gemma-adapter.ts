@@ -5,6 +5,7 @@ import {
   huggingFaceSpec,
   type ModelAdapter,
   type ModelConfig,
+  type ModelSpec,
 } from "@elastic-attention/transformer";
 
 const weightName = huggingFaceNames(feedForwardNormNames);
@@ -29,20 +30,51 @@ export const gemma3Adapter: ModelAdapter = {
   name: "gemma3",
   architectures: ["Gemma3ForCausalLM"],
   matches: (config) => config.architecture === "Gemma3ForCausalLM",
-  spec: (config) => {
-    // The published files have it under either name; it counts only where `layer_types` is missing.
-    const pattern = config.count("sliding_window_pattern", config.count("_sliding_window_pattern", 6));
-    return huggingFaceSpec(config, {
-      ...gemmaTraits(config),
-      queryKeyNorm: "head",
-      attentionSoftCap: config.numberOrNull("attn_logit_softcapping", undefined),
-      logitsSoftCap: config.numberOrNull("final_logit_softcapping", undefined),
-      isSliding: (layer) => (layer + 1) % pattern !== 0,
-      rope: { theta: 1_000_000, sliding: { key: "rope_local_base_freq", theta: 10_000 } },
-    });
-  },
+  spec: gemma3Spec,
   weightName,
 };
+
+/** What the class assumes of the text model within a model of images and text, whose files leave out what is usual. */
+const textDefaults = {
+  architectures: ["Gemma3ForCausalLM"],
+  vocab_size: 262_208,
+  num_attention_heads: 8,
+  num_key_value_heads: 4,
+  max_position_embeddings: 131_072,
+};
+
+/** Gemma 3 of images and text (4B and above), of which the text model alone is read. */
+export const gemma3ImageTextAdapter: ModelAdapter = {
+  name: "gemma3-image-text",
+  architectures: ["Gemma3ForConditionalGeneration"],
+  matches: (config) => config.architecture === "Gemma3ForConditionalGeneration",
+  spec: (config) => {
+    const text = config.section("text_config", { ...textDefaults, ...outerDefaults(config) });
+    if (text === undefined) throw config.error("text_config", "an object");
+    config.disregard("vision_config", "mm_tokens_per_image", "boi_token_index", "eoi_token_index", "image_token_index", "boi_token_id", "eoi_token_id", "image_token_id");
+    return { ...gemma3Spec(text), architecture: config.architecture };
+  },
+  weightName: (...role) => `language_model.${weightName(...role)}`,
+};
+
+/** Keys that such files have outside, for both parts. */
+function outerDefaults(config: ModelConfig): Readonly<Record<string, unknown>> {
+  const keys = ["dtype", "torch_dtype", "bos_token_id", "eos_token_id", "tie_word_embeddings"].filter((key) => config.has(key));
+  return Object.fromEntries(keys.map((key) => [key, config.value(key)]));
+}
+
+function gemma3Spec(config: ModelConfig): ModelSpec {
+  // The published files have it under either name; it counts only where `layer_types` is missing.
+  const pattern = config.count("sliding_window_pattern", config.count("_sliding_window_pattern", 6));
+  return huggingFaceSpec(config, {
+    ...gemmaTraits(config),
+    queryKeyNorm: "head",
+    attentionSoftCap: config.numberOrNull("attn_logit_softcapping", undefined),
+    logitsSoftCap: config.numberOrNull("final_logit_softcapping", undefined),
+    isSliding: (layer) => (layer + 1) % pattern !== 0,
+    rope: { theta: 1_000_000, sliding: { key: "rope_local_base_freq", theta: 10_000 } },
+  });
+}
 
 /** What both have: gains from 1, norms on both sides of the parts, scaled embeddings and a scale of the scores of its own. */
 function gemmaTraits(config: ModelConfig): FamilyTraits {

@@ -81,6 +81,13 @@ export function hasRouterWeights(source: RouterTensorSource, prefix: string): bo
   return source.has(`${prefix}${routerLinearNames[0]}.weight`);
 }
 
+/** What the router under a prefix decides about, by the shapes of its tensors; undefined where there is none. */
+export function routerDecides(source: RouterTensorSource, prefix: string): RouterWeights["decides"] | undefined {
+  const [inner, outer] = [0, 1].map((index) => `${prefix}${routerLinearNames[index]}.weight`) as [string, string];
+  if (!source.has(inner) || !source.has(outer)) return undefined;
+  return source.entry(outer).shape[0] === source.entry(inner).shape[1] ? "heads" : "layer";
+}
+
 /**
  * Reads one layer's router as float32. Width, classes and what it decides are taken from the shapes; training-only tensors
  * (`log_temp`, `task_embedding`) are ignored.

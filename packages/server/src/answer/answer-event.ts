@@ -23,6 +23,8 @@ export interface AnswerEnd {
   readonly type: "finish";
   readonly answer: number;
   readonly reason: FinishReason;
+  /** Whether one of the request's stop texts ended it. */
+  readonly atStopText: boolean;
   readonly report: RoutingReport;
   /** Of the new tokens, those of its thoughts. */
   readonly reasoningTokens: number;

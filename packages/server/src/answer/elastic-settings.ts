@@ -11,13 +11,14 @@ export const elasticSchema = z
     decode: z.enum(["routed", "full"]).nullish().describe("whether sparse heads drop keys and values while they decode"),
     session: z.string().min(1).max(200).nullish().describe("name of a conversation whose keys and values are kept between its turns"),
     reroute: z.boolean().nullish().describe("read the whole prompt again, with new routing"),
+    record: z.boolean().nullish().describe("keep the text of the prompt's tokens for /v1/elastic/requests/:id"),
     prefix: z.enum(["reuse", "pin", "none"]).nullish().describe("what the prefix cache does with this prompt"),
   })
   .describe("How the key-value heads of this request are routed");
 
 export type ElasticSettings = z.infer<typeof elasticSchema>;
 
-type RoutingSettings = Pick<GenerationRequest, "mode" | "sparsity" | "router" | "decode" | "session" | "reroute">;
+type RoutingSettings = Pick<GenerationRequest, "mode" | "sparsity" | "router" | "decode" | "session" | "reroute" | "prefix">;
 
 /** Headers for clients that cannot add fields; the body overrides them. @throws ApiError 400 naming the header */
 export function elasticHeaders(headers: IncomingHttpHeaders): ElasticSettings {
@@ -42,8 +43,7 @@ export function elasticHeaders(headers: IncomingHttpHeaders): ElasticSettings {
 export function routingOf(body: ElasticSettings | null | undefined, headers: IncomingHttpHeaders, byDefault: RoutingSettings): RoutingSettings {
   const fromHeaders = elasticHeaders(headers);
   const setting = <Key extends keyof ElasticSettings>(key: Key) => body?.[key] ?? fromHeaders[key] ?? undefined;
-  const [mode, sparsity, decode, session, reroute] = [setting("mode"), setting("sparsity"), setting("decode"), setting("session"), setting("reroute")];
-  if (setting("prefix") !== undefined) throw ApiError.invalid("elastic.prefix", "elastic.prefix: this server has no prefix cache. Name a session to keep a conversation's keys and values.");
+  const [mode, sparsity, decode, session, reroute, prefix] = [setting("mode"), setting("sparsity"), setting("decode"), setting("session"), setting("reroute"), setting("prefix")];
   return {
     ...byDefault,
     ...(mode === undefined ? {} : { mode }),
@@ -51,6 +51,7 @@ export function routingOf(body: ElasticSettings | null | undefined, headers: Inc
     ...(decode === undefined ? {} : { decode }),
     ...(session === undefined ? {} : { session }),
     ...(reroute === undefined ? {} : { reroute }),
+    ...(prefix === undefined ? {} : { prefix }),
   };
 }
 

@@ -10,14 +10,21 @@ import { AnswerText, type AnswerTextOptions } from "./answer-text.js";
 export interface AnswerOrder {
   readonly generation: GenerationRequest;
   readonly text: AnswerTextOptions;
+  /** Whether the text of the prompt's tokens is kept for those who look at the request. */
+  readonly recordsPrompt: boolean;
 }
 
 type EngineFinish = Extract<GenerationEvent, { type: "finish" }>;
 type EngineToken = Extract<GenerationEvent, { type: "token" }>;
 
-/**
- * A request that the engine has taken. Its events have to be read to the end; a client that goes away ends them.
- */
+/** A request that the engine has taken. */
+export interface StartedAnswer {
+  readonly promptTokens: number;
+  /** They have to be read to the end; a client that goes away ends them. */
+  readonly events: AsyncGenerator<AnswerEvent, void, undefined>;
+}
+
+/** Takes what the engine gives of a request apart, and counts. */
 export class RunningAnswer {
   readonly #begun = performance.now();
   readonly #texts = new Map<number, AnswerText>();
@@ -35,21 +42,24 @@ export class RunningAnswer {
   /**
    * Gives a request to the engine and waits until it was checked.
    *
+   * @param id of the HTTP request
    * @param signal aborted when the client goes away
    * @throws ApiError 429 where there is no room, 503 while the server stops; the errors of `Engine.generate` for what is wrong with the request
    */
-  static async start(context: ServerContext, order: AnswerOrder, signal: AbortSignal, log: AnswerLog): Promise<AsyncGenerator<AnswerEvent, void, undefined>> {
+  static async start(context: ServerContext, order: AnswerOrder, id: string, signal: AbortSignal, log: AnswerLog): Promise<StartedAnswer> {
     if (context.isDraining) throw new ApiError("The server is stopping.", { status: 503, type: "server_error", code: "draining", retryAfterSeconds: 5 });
     const leave = context.gate.enter();
     try {
       const markers = await context.markers.tokens();
       const answer = new RunningAnswer(context, order, markers, log);
+      const pieces = order.recordsPrompt ? await promptPieces(context.engine, order.generation) : undefined;
+      const generate = (request: GenerationRequest) => context.live.generate(id, request, pieces);
       const { maximumPromptTokens } = context.options;
-      const events = await accepted(context.engine, { ...order.generation, signal }, (promptTokens) => {
-        if (maximumPromptTokens === undefined || promptTokens <= maximumPromptTokens) return;
-        throw new ContextLengthError(`The prompt has ${promptTokens} tokens; this server takes at most ${maximumPromptTokens}.`, "Shorten the prompt.", promptTokens, maximumPromptTokens);
+      const { events, promptTokens } = await accepted(generate, { ...order.generation, signal }, (tokens) => {
+        if (maximumPromptTokens === undefined || tokens <= maximumPromptTokens) return;
+        throw new ContextLengthError(`The prompt has ${tokens} tokens; this server takes at most ${maximumPromptTokens}.`, "Shorten the prompt.", tokens, maximumPromptTokens);
       });
-      return answer.#read(events, leave);
+      return { promptTokens, events: answer.#read(events, leave) };
     } catch (error) {
       leave();
       context.health.failed(error);
@@ -72,8 +82,8 @@ export class RunningAnswer {
 
   *#translate(event: GenerationEvent): Generator<AnswerEvent, void, undefined> {
     if (event.type === "progress") {
-      const { promptTokens, layersDone, layersTotal } = event;
-      yield { type: "progress", promptTokens, processedTokens: Math.floor((promptTokens * layersDone) / layersTotal), cachedTokens: 0, milliseconds: this.#elapsed };
+      const { promptTokens, processedTokens, cachedTokens } = event;
+      yield { type: "progress", promptTokens, processedTokens, cachedTokens, milliseconds: this.#elapsed };
     } else if (event.type === "token") yield* this.#token(event);
     else yield* this.#finish(event);
   }
@@ -109,7 +119,7 @@ export class RunningAnswer {
       key_value_bytes: report.keyValueBytes,
       ...(this.#firstToken === undefined ? {} : { first_token_ms: Math.round(this.#firstToken - this.#begun) }),
     };
-    yield { type: "finish", answer, reason, report, reasoningTokens: this.#reasoningTokens.get(answer) ?? 0 };
+    yield { type: "finish", answer, reason, atStopText: ended === "stop", report, reasoningTokens: this.#reasoningTokens.get(answer) ?? 0 };
   }
 
   #textOf(answer: number): AnswerText {
@@ -140,12 +150,12 @@ export function clientGone(request: FastifyRequest, reply: FastifyReply): AbortS
 }
 
 /** The events of a request, as soon as the engine has checked it. @throws what the engine refuses it with */
-async function accepted(engine: Engine, request: GenerationRequest, check: (promptTokens: number) => void): Promise<AsyncIterator<GenerationEvent>> {
+async function accepted(generate: Engine["generate"], request: GenerationRequest, check: (promptTokens: number) => void): Promise<{ readonly events: AsyncIterator<GenerationEvent>; readonly promptTokens: number }> {
   let accept!: (promptTokens: number | undefined) => void;
   const isAccepted = new Promise<number | undefined>((resolve) => (accept = resolve));
   const refusal = new AbortController();
   const signal = AbortSignal.any([...(request.signal === undefined ? [] : [request.signal]), refusal.signal]);
-  const events = engine.generate({ ...request, signal, onAccepted: accept })[Symbol.asyncIterator]();
+  const events = generate({ ...request, signal, onAccepted: accept })[Symbol.asyncIterator]();
   const first = events.next();
   // It is read below; until then its failure is nobody's.
   first.catch(() => {});
@@ -160,7 +170,7 @@ async function accepted(engine: Engine, request: GenerationRequest, check: (prom
     throw error;
   }
   let pending: Promise<IteratorResult<GenerationEvent>> | undefined = first;
-  return {
+  const iterator: AsyncIterator<GenerationEvent> = {
     next: () => {
       const next = pending ?? events.next();
       pending = undefined;
@@ -168,6 +178,7 @@ async function accepted(engine: Engine, request: GenerationRequest, check: (prom
     },
     return: async () => (await events.return?.()) ?? { done: true, value: undefined },
   };
+  return { events: iterator, promptTokens: promptTokens ?? 0 };
 }
 
 function finishReason(reason: EngineFinish["reason"], hasCalls: boolean): FinishReason {
@@ -177,4 +188,9 @@ function finishReason(reason: EngineFinish["reason"], hasCalls: boolean): Finish
 
 function rounded(share: number): number {
   return Math.round(share * 1000) / 1000;
+}
+
+async function promptPieces(engine: Engine, { prompt, messages, chatTemplate, tokens }: GenerationRequest): Promise<readonly string[]> {
+  const input = { ...(prompt === undefined ? {} : { prompt }), ...(messages === undefined ? {} : { messages }), ...(chatTemplate === undefined ? {} : { chatTemplate }) };
+  return engine.pieces(tokens === undefined ? await engine.tokenize(input) : Int32Array.from(tokens));
 }

@@ -49,7 +49,10 @@ export async function createApplication(context: ServerContext): Promise<App> {
   return app;
 }
 
-function createFastify({ options }: ServerContext) {
+/** What a client may name its request. */
+const requestId = /^[\w-]{1,64}$/;
+
+function createFastify({ options, live }: ServerContext) {
   const { bodyLimitBytes, requestTimeoutMilliseconds, idleTimeoutMilliseconds, logger, tls } = options;
   const settings: FastifyServerOptions = {
     bodyLimit: bodyLimitBytes,
@@ -58,7 +61,7 @@ function createFastify({ options }: ServerContext) {
     // Running answers end; connections without one are closed.
     forceCloseConnections: "idle",
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "id" }),
-    genReqId: () => randomUUID(),
+    genReqId: ({ headers: { "x-request-id": given } }) => (typeof given === "string" && requestId.test(given) && live.get(given) === undefined ? given : randomUUID()),
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
   };
   const timeouts = { headersTimeout: requestTimeoutMilliseconds, connectionsCheckingInterval: Math.min(5000, requestTimeoutMilliseconds) };

@@ -1,6 +1,6 @@
 import { routingOf } from "../answer/elastic-settings.js";
 import { mergeAnswers } from "../answer/merge-answers.js";
-import { clientGone, RunningAnswer } from "../answer/running-answer.js";
+import { clientGone, RunningAnswer, type StartedAnswer } from "../answer/running-answer.js";
 import { streamAnswer } from "../answer/answer-writer.js";
 import type { AnswerEvent } from "../answer/answer-event.js";
 import { ApiError } from "../errors/api-error.js";
@@ -30,8 +30,11 @@ export function completionRoute(app: App, context: ServerContext): void {
       const text = { tools: new Set<string>(), opensThinking: false, splitsThoughts: false };
       context.gate.requireRoom(prompts.length);
       const echo = body.echo === true ? await textsOf(context, prompts) : undefined;
-      const started = await startAll(abort, prompts.map((prompt) => () => RunningAnswer.start(context, { generation: { ...settings, ...prompt }, text }, signal, request.answerLog)));
-      const events = mergeAnswers(started, abort);
+      const started = await startAll(abort, prompts.map((prompt, index) => () => {
+        const order = { generation: { ...settings, ...prompt }, text, recordsPrompt: body.elastic?.record === true };
+        return RunningAnswer.start(context, order, index === 0 ? request.id : `${request.id}-${index}`, signal, request.answerLog);
+      }));
+      const events = mergeAnswers(started.map(({ events }) => events), abort);
       const head = { id: `cmpl-${request.id}`, created: Math.floor(Date.now() / 1000), model: context.modelId };
       const options = {
         answers: 1,
@@ -48,15 +51,15 @@ export function completionRoute(app: App, context: ServerContext): void {
 }
 
 /** All or none: where one is refused the others end. */
-async function startAll(abort: () => void, starts: readonly (() => Promise<AsyncGenerator<AnswerEvent, void, undefined>>)[]): Promise<AsyncGenerator<AnswerEvent, void, undefined>[]> {
-  const started: AsyncGenerator<AnswerEvent, void, undefined>[] = [];
+async function startAll(abort: () => void, starts: readonly (() => Promise<StartedAnswer>)[]): Promise<StartedAnswer[]> {
+  const started: StartedAnswer[] = [];
   try {
     for (const start of starts) started.push(await start());
     return started;
   } catch (error) {
     abort();
     // Read to their ends, which give their places back.
-    for (const events of started) for await (const _event of events);
+    for (const { events } of started) for await (const _event of events);
     throw error;
   }
 }

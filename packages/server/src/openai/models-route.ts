@@ -18,7 +18,7 @@ export function modelsRoute(app: App, context: ServerContext): void {
 }
 
 function modelBody({ engine: { model }, modelId, created }: ServerContext): object {
-  const { contextLength, routerDescription, router, numLayers, numKeyValueHeads, backend, dtype } = model;
+  const { contextLength, routerDescription, router, modes, windows, numLayers, numKeyValueHeads, backend, dtype } = model;
   return {
     id: modelId,
     object: "model",
@@ -26,6 +26,6 @@ function modelBody({ engine: { model }, modelId, created }: ServerContext): obje
     owned_by: "elastic-attention",
     context_length: contextLength,
     max_model_len: contextLength,
-    elastic: { router, routerDescription, numLayers, numKeyValueHeads, backend, dtype },
+    elastic: { modes, router, routerDescription, numLayers, numKeyValueHeads, windows, backend, dtype },
   };
 }

@@ -11,11 +11,14 @@ const model: ModelDescription = {
   numKeyValueHeads: 2,
   headDim: 8,
   vocabularySize: 1000,
+  weights: "f32",
   dtype: "f32",
   backend: "none",
   hasChatTemplate: true,
   hasThinkingSwitch: false,
   defaults: { sampling: {}, unsupported: [] } as unknown as ModelDescription["defaults"],
+  modes: ["full", "fa-ssa"],
+  windows: [null, null],
   router: "learned",
   routerDescription: "scripted",
   loadSeconds: 0,
@@ -59,30 +62,35 @@ export class ScriptedEngine implements Engine {
     try {
       request.onAccepted?.(7);
       await prefill?.();
-      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7, heads: [1, 1] };
-      yield { type: "progress", layersDone: 2, layersTotal: 2, promptTokens: 7, heads: [0, 1] };
+      yield { type: "progress", layersDone: 1, layersTotal: 2, promptTokens: 7, processedTokens: 3, cachedTokens: 0, heads: [1, 1] };
+      yield { type: "progress", layersDone: 2, layersTotal: 2, promptTokens: 7, processedTokens: 7, cachedTokens: 0, heads: [0, 1] };
       for (const [index, text] of tokens.entries()) {
         await pause?.();
         if (request.signal?.aborted === true) {
           this.aborted += 1;
-          yield { type: "finish", reason: "aborted", text: "", report: report(index) };
+          yield { type: "finish", answer: 0, reason: "aborted", text: "", report: report(index) };
           return;
         }
-        yield { type: "token", id: ids?.[index] ?? 500 + index, text };
+        yield { type: "token", id: ids?.[index] ?? 500 + index, text, answer: 0 };
       }
       if (fail !== undefined) throw fail;
-      yield { type: "finish", reason, text: tokens.join(""), report: report(tokens.length) };
+      yield { type: "finish", answer: 0, reason, text: tokens.join(""), report: report(tokens.length) };
     } finally {
       this.running -= 1;
     }
   }
 
   async closeSession(): Promise<void> {}
+  async saveSession(): Promise<void> {}
+  async restoreSession(): Promise<void> {}
+  async clearPrefixCache(): Promise<void> {}
+
+  async clearPrefixCache(): Promise<void> {}
 
   async clearPrefixCache(): Promise<void> {}
 
   async report(): Promise<EngineReport> {
-    return { queued: 3, prefilling: 0, decoding: this.running, decodeSteps: 0, decodedTokens: 0, prefills: 0, preemptions: 0, longestStallMilliseconds: 0, idleSessions: 0, idleSessionBytes: 0, prefixCache: { states: 0, pinned: 0, bytes: 0, queriedTokens: 0, reusedTokens: 0 } };
+    return { queued: 3, prefilling: 0, decoding: this.running, decodeSteps: 0, decodedTokens: 0, prefills: 0, preemptions: 0, longestStallMilliseconds: 0, idleSessions: 0, idleSessionBytes: 0, prefixCache: { states: 0, pinned: 0, bytes: 0, queriedTokens: 70, reusedTokens: 20 } };
   }
 
   async tokenize({ prompt = "" }: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array> {

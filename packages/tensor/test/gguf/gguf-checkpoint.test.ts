@@ -122,7 +122,7 @@ describe("writing a GGUF file", () => {
 });
 
 describe("the metadata of a GGUF file", () => {
-  const { array, u64: u64Type, i64, i8, string } = valueTypeNumbers;
+  const { array, u64: u64Type, i64, i8, string, bool } = valueTypeNumbers;
   const file = ggufImage({
     keys: [
       key("text", "é"), key("yes", true), key("ten", 10), key("half", 0.5), key("minus", -1.5), key("texts", ["a", "", "ü"]), key("numbers", [1, -2]), key("floats", [0.5, -0.25]),
@@ -130,6 +130,8 @@ describe("the metadata of a GGUF file", () => {
       { key: "negative", type: i64, value: u64(-3n) },
       { key: "bytes", type: array, value: arrayValue(i8, [Uint8Array.of(255), Uint8Array.of(127)]) },
       { key: "broken", type: array, value: arrayValue(string, [Buffer.concat([u64(1n), Uint8Array.of(0xff)])]) },
+      { key: "flags", type: array, value: arrayValue(bool, [Uint8Array.of(1), Uint8Array.of(0)]) },
+      { key: "doubtful", type: array, value: arrayValue(bool, [Uint8Array.of(2)]) },
       { key: "wide", type: array, value: arrayValue(u64Type, [u64(2n ** 40n)]) },
     ],
   });
@@ -145,6 +147,7 @@ describe("the metadata of a GGUF file", () => {
       expect([metadata.get("large"), metadata.get("negative")]).toEqual([2n ** 64n - 1n, -3]);
       expect(metadata.strings("texts")).toEqual(["a", "", "ü"]);
       expect(["numbers", "floats", "bytes", "wide"].map((name) => Array.from(metadata.numbers(name)))).toEqual([[1, -2], [0.5, -0.25], [-1, 127], [2 ** 40]]);
+      expect(metadata.booleans("flags")).toEqual([true, false]);
       expect([metadata.arrayLength("texts"), metadata.arrayLength("nothing")]).toEqual([3, undefined]);
       expect([metadata.count("nothing", 7), metadata.string("nothing", "x"), metadata.has("nothing"), metadata.has("ten")]).toEqual([7, "x", false, true]);
     });
@@ -159,6 +162,8 @@ describe("the metadata of a GGUF file", () => {
     ["an array as count", (metadata) => metadata.count("texts"), /found an array of 3 string/],
     ["numbers as texts", (metadata) => metadata.strings("numbers"), /array of texts, found an array of 2 i32/],
     ["texts as numbers", (metadata) => metadata.numbers("texts"), /array of numbers/],
+    ["numbers as true and false", (metadata) => metadata.booleans("numbers"), /array of true and false, found an array of 2 i32/],
+    ["a byte of 2 as true or false", (metadata) => metadata.booleans("doubtful"), /array of true and false/],
     ["a number as array", (metadata) => metadata.numbers("ten"), /array of numbers, found 10/],
   ];
 

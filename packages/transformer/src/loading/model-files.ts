@@ -3,6 +3,8 @@ import { dirname, extname, join } from "node:path";
 import { CheckpointLayoutError } from "@elastic-attention/core";
 import { type Checkpoint, type GgufMetadata, SafetensorsCheckpoint } from "@elastic-attention/tensor";
 import { ModelConfig } from "../model/model-config.js";
+import { readQuantisation } from "../model/quantisation-scheme.js";
+import { UnpackedCheckpoint } from "./quantised/unpacked-checkpoint.js";
 import { openGgufModel, type TensorLayout } from "./gguf/open-gguf-model.js";
 
 /** The files of a model, open: what it is and where its weights are. */
@@ -18,6 +20,8 @@ export interface ModelFiles extends Disposable {
   readonly checkpoint: Checkpoint;
   /** How they are kept; undefined where it is as the family's own checkpoints do. */
   readonly layout: TensorLayout | undefined;
+  /** How its matrices are quantised, in words, where they are unpacked while they are read: "GPTQ (4 bits, groups of 128)". */
+  readonly quantisation?: string;
   /** Keys of a GGUF file that are not known; empty for other files. */
   readonly unknownKeys: readonly string[];
 }
@@ -38,7 +42,10 @@ export function openModelFiles(path: string): ModelFiles {
   try {
     const directory = statSync(path).isDirectory() ? path : dirname(path);
     const config = ModelConfig.read(directory);
-    return { directory, ggufPath, ggufMetadata: undefined, config, checkpoint, layout: undefined, unknownKeys: [], [Symbol.dispose]: () => checkpoint.close() };
+    const scheme = readQuantisation(config);
+    const quantisation = scheme === undefined ? {} : { quantisation: scheme.text };
+    const tensors = scheme === undefined ? checkpoint : new UnpackedCheckpoint(checkpoint, scheme);
+    return { directory, ggufPath, ggufMetadata: undefined, config, checkpoint: tensors, ...quantisation, layout: undefined, unknownKeys: [], [Symbol.dispose]: () => checkpoint.close() };
   } catch (error) {
     checkpoint.close();
     throw error;

@@ -9,7 +9,7 @@ import { ModelConfig } from "../model/model-config.js";
 import { computeDType, type ModelSpec, routedLayers } from "../model/model-spec.js";
 import { checkModel, type CheckedModel } from "./checked-model.js";
 import { type ModelFiles, openModelFiles } from "./model-files.js";
-import { type WeightChoice, WeightPlan } from "./weight-plan.js";
+import { chosenWeights, type WeightChoice, WeightPlan } from "./weight-plan.js";
 import { hasOwnRouters, loadRouterFile, loadRouters, routerFileOf } from "./router-file.js";
 
 export interface OpenModelOptions {
@@ -24,7 +24,7 @@ export interface OpenModelOptions {
    * What matrices are kept in. "stored": those in blocks (Q8_0, Q4_K, …) are computed on as the file has them, which takes a
    * half or a quarter of the memory; a format without a kernel on the backend is refused by name, and routers cannot be trained
    * through them. "q8_0", "q4_k": quantised while they are loaded. "automatic": stored where the backend computes on every
-   * format of the file, else unpacked. Default: "unpacked", to `dtype`.
+   * format of the file and `dtype` does not ask for f32, else unpacked. Default: "unpacked", to `dtype`.
    */
   readonly weights?: WeightChoice | "automatic";
   readonly adapter?: ModelAdapter;
@@ -80,7 +80,7 @@ export class PretrainedModel implements Disposable {
     const file = routerFileOf(directory, options.routers);
     const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend);
     for (const layer of layers) scope.track(layer);
-    const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: options.weights ?? "unpacked" });
+    const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: chosenWeights(options.weights ?? "unpacked", options.dtype), quantisation: files.quantisation });
     checkMemory(backend, plan, path);
     const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype, plan }));
     const { spec: modes, ...settings } = elastic ?? own;

@@ -12,6 +12,11 @@ import { packedTensors, type PackedTensors } from "./expected-tensors.js";
 export const weightChoices = ["stored", "unpacked", "f32", "bf16", "q8_0", "q4_k"] as const;
 export type WeightChoice = (typeof weightChoices)[number];
 
+/** The choice that stands behind "automatic": who asks for f32 wants no rounding of activations, which products with blocks do. */
+export function chosenWeights(weights: WeightChoice | "automatic", askedDType: FloatDType | undefined): WeightChoice | "automatic" {
+  return weights === "automatic" && askedDType === "f32" ? "unpacked" : weights;
+}
+
 /** What a plan is made from. */
 export interface WeightPlanOptions {
   readonly checkpoint: Checkpoint;
@@ -22,6 +27,8 @@ export interface WeightPlanOptions {
   readonly backend: { readonly name: string; readonly blockWeights?: BlockWeights };
   /** "automatic" stores what the backend computes on as it is, and unpacks anything else. */
   readonly weights: WeightChoice | "automatic";
+  /** See `ModelFiles.quantisation`. */
+  readonly quantisation?: string | undefined;
 }
 
 const quantisations: Partial<Record<WeightChoice, string>> = { q8_0: "Q8_0", q4_k: "Q4_K" };
@@ -99,9 +106,9 @@ function formatsOf({ names, routes }: PackedTensors, types: ReadonlyMap<string, 
   return choice === "stored" && stored.every(isBlocked) ? stored : undefined;
 }
 
-function requireQuantisable({ backend, spec }: WeightPlanOptions, packed: readonly PackedTensors[], blocked: readonly string[], format: string): void {
-  if (blocked.length > 0) {
-    throw refusal(`The file is quantised already (${blocked.join(", ")}): its weights cannot be quantised to ${format}.`, "Leave --weights out, or take the model that the file was made from.");
+function requireQuantisable({ backend, spec, quantisation }: WeightPlanOptions, packed: readonly PackedTensors[], blocked: readonly string[], format: string): void {
+  if (blocked.length > 0 || quantisation !== undefined) {
+    throw refusal(`The file is quantised already (${quantisation ?? blocked.join(", ")}): its weights cannot be quantised to ${format}.`, "Leave --weights out, or take the model that the file was made from.");
   }
   if (backend.blockWeights?.formats.includes(format) !== true) {
     throw refusal(`The backend ${backend.name} does not compute on weights in ${format}.`, "Keep weights as bf16, or take the cpu backend.");

@@ -49,6 +49,14 @@ export class SequenceCaches implements Disposable {
     return this.pool !== undefined && this.spec.layers.every(({ rope }) => rope === undefined || lengthDependsBeyond(rope) === undefined);
   }
 
+  /** Bytes of pages that there is memory for and that nobody uses. */
+  get unusedPageBytes(): number {
+    const { pool } = this;
+    if (pool === undefined) return 0;
+    const { pagesAllocated, pagesInUse } = pool.report();
+    return (pagesAllocated - pagesInUse) * pool.pageBytes;
+  }
+
   /** An empty cache; it takes memory when tokens come. */
   create({ decode = "routed", reserveTokens = 0, paged = true, modes }: CacheOptions = {}): SequenceCache {
     const pool = paged ? this.pool : undefined;

@@ -29,6 +29,10 @@ const only =
   (value) => values.includes(value);
 const empty: Neutral = (value) => Array.isArray(value) && value.length === 0;
 const never: Neutral = () => false;
+/** Says again what another key says. */
+const same =
+  (other: string, fallback?: unknown): Neutral =>
+  (value, config) => value === (config.value(other) ?? fallback);
 /** Without the switch it says nothing. */
 const withoutWindows: Neutral = (_, config) => config.has("use_sliding_window") && !config.boolean("use_sliding_window");
 /** The types of the layers are listed, which decides. */
@@ -45,6 +49,7 @@ const computationKeys: Readonly<Record<string, Neutral>> = {
   // A window that no text outgrows changes nothing either.
   sliding_window: (value, config) => withoutWindows(value, config) || (typeof value === "number" && value >= config.count("max_position_embeddings", Infinity)),
   max_window_layers: withoutWindows,
+  sliding_window_size: same("sliding_window"),
   sliding_window_pattern: withLayerTypes,
   _sliding_window_pattern: withLayerTypes,
   layer_types: (value, config) => withoutWindows(value, config) || (Array.isArray(value) && value.every((type) => type === "full_attention")),
@@ -60,6 +65,8 @@ const computationKeys: Readonly<Record<string, Neutral>> = {
   rope_interleaved: only(false),
   partial_rotary_factor: only(1),
   rotary_pct: only(1),
+  rope_percent: same("partial_rotary_factor", 0.5),
+  interpolate_factor: only(1),
   llama_4_scaling_beta: only(0),
   mrope_section: never,
   use_mrope: only(false),
@@ -91,6 +98,8 @@ const computationKeys: Readonly<Record<string, Neutral>> = {
   scale_depth: never,
   dim_model_base: never,
   // Shape of a layer.
+  kv_channels: same("head_dim"),
+  full_attn_mod: only(1),
   parallel_attn: only(false),
   use_parallel_residual: only(false),
   hidden_activation: only("silu"),

@@ -70,11 +70,14 @@ export function huggingFaceSpec(config: ModelConfig, traits: FamilyTraits = {}):
     gated: gated ?? true,
     bias: mlpBias ?? false,
   });
-  const layers = types.map((type, layer) => ({
+  const typed = types.map((type, layer) => ({
     rope: hasRope(layer, type) ? ropeOf(type) : undefined,
     window: windows[layer],
     feedForward: (feedForward ?? dense)(layer),
   }));
+  const longest = contextLength(config, globalRope(typed), !isByLayerType(config, rope));
+  // A window that no text outgrows is none: such layers see the whole context, and routers decide about them.
+  const layers = typed.map((layer) => ({ ...layer, window: layer.window !== undefined && layer.window < longest ? layer.window : undefined }));
   const type = config.string(config.has("dtype") ? "dtype" : "torch_dtype", "float32");
   return {
     ...plainTraits,
@@ -87,7 +90,7 @@ export function huggingFaceSpec(config: ModelConfig, traits: FamilyTraits = {}):
     numQueryHeads,
     numKeyValueHeads,
     headDim,
-    contextLength: contextLength(config, globalRope(layers), !isByLayerType(config, rope)),
+    contextLength: longest,
     layers,
     norm: { kind: "rms", epsilon: config.number("rms_norm_eps", 1e-6), gainFromOne: false, bias: false, ...norm },
     tiedEmbeddings: config.boolean("tie_word_embeddings", tiedEmbeddings),

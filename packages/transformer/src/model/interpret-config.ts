@@ -3,6 +3,7 @@ import { elasticSizes, parseRouterPooling } from "./elastic-spec.js";
 import { findModelAdapter, type ModelAdapter } from "./model-adapter.js";
 import type { ModelConfig } from "./model-config.js";
 import type { ModelSpec } from "./model-spec.js";
+import { readQuantisation } from "./quantisation-scheme.js";
 import { refuseQuantisation } from "./quantised-checkpoints.js";
 
 /** What a config.json says, by the adapter that reads it. */
@@ -23,6 +24,7 @@ export function interpretConfig(config: ModelConfig, adapter: ModelAdapter = fin
   // Read wherever routers are looked for, whatever the adapter.
   elasticSizes(config);
   parseRouterPooling(config);
-  refuseQuantisation(config);
+  if (readQuantisation(config) === undefined) refuseQuantisation(config);
+  else config.disregard("quantization_config");
   return { adapter, spec, unknownKeys: checkUnreadKeys(config) };
 }

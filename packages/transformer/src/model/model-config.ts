@@ -113,13 +113,16 @@ export class ModelConfig {
     return (Array.isArray(value) ? value : [value]).filter((id): id is number => Number.isSafeInteger(id));
   }
 
-  /** An object inside, read the same way; undefined when absent or null. */
-  section(key: string): ModelConfig | undefined {
+  /**
+   * An object inside, read the same way; undefined when absent or null.
+   * @param defaults what holds where it does not say
+   */
+  section(key: string, defaults: Readonly<Record<string, unknown>> = {}): ModelConfig | undefined {
     if (!this.has(key)) return undefined;
     const known = this.#sections.get(key);
     if (known !== undefined) return known;
     const value = this.#check(key, undefined, "an object", (found) => typeof found === "object" && !Array.isArray(found));
-    const section = new ModelConfig(value as Record<string, unknown>, `${this.path}: ${key}`);
+    const section = new ModelConfig({ ...defaults, ...(value as Record<string, unknown>) }, `${this.path}: ${key}`);
     this.#sections.set(key, section);
     return section;
   }

@@ -10,6 +10,7 @@ import {
 } from "@elastic-attention/attention";
 import type { Tensor } from "@elastic-attention/tensor";
 import type { PrefillPass } from "./prefill-pass.js";
+import { wholeKeys } from "./whole-keys.js";
 
 /** The plan of neighbours in the batch that share a router. */
 interface SharedPlan {
@@ -39,10 +40,18 @@ export function startRouting(pass: PrefillPass, key: Tensor, query: Tensor, laye
   for (let first = 0, end = 1; first < caches.length; first = end, end = first + 1) {
     const router = routers[first];
     if (!isNew[first] || router === undefined) continue;
-    while (end < caches.length && isNew[end] && routers[end] === router) end += 1;
-    const [start, stop] = [offsets[first]!, offsets[end]!];
-    const own = offsets.slice(first, end + 1).map((offset) => offset - start);
-    const plan = scope.track(router.route({ backend, layer, keys: key.rows(start, stop), queries: query.rows(start, stop), offsets: own }));
+    const input = { backend, layer };
+    let plan: HeadPlan;
+    if (caches[first]!.length > 0) {
+      // Its beginning was read without a plan: the router is asked about all of it.
+      using keys = wholeKeys(pass, caches[first]!, layer, key.rows(offsets[first]!, offsets[end]!));
+      plan = scope.track(router.route({ ...input, keys, offsets: [0, keys.shape[0]!] }));
+    } else {
+      while (end < caches.length && isNew[end] && caches[end]!.length === 0 && routers[end] === router) end += 1;
+      const [start, stop] = [offsets[first]!, offsets[end]!];
+      const own = offsets.slice(first, end + 1).map((offset) => offset - start);
+      plan = scope.track(router.route({ ...input, keys: key.rows(start, stop), queries: query.rows(start, stop), offsets: own }));
+    }
     if (plan.numSequences !== end - first || plan.numKeyValueHeads !== spec.numKeyValueHeads) {
       throw new ShapeError(
         `Router "${router.name}" gave a plan of ${plan.numSequences} sequences with ${plan.numKeyValueHeads} heads; ` +
@@ -128,7 +137,8 @@ export class LayerRouting implements Disposable {
 
   #choose(modes: readonly AttentionMode[], query: Tensor, { cache }: Pick<AttentionSequence, "cache">): KnownPatterns {
     const { layer } = this;
-    const mask = chooseBlocksOfHeads(modes, { layer, query, cache, scale: this.pass.spec.attentionScale });
+    const { attentionScale: scale, attentionSoftCap: softCap } = this.pass.spec;
+    const mask = chooseBlocksOfHeads(modes, { layer, query, cache, scale, softCap });
     return knownPatterns(modes.map(patternOf), mask === undefined ? undefined : this.scope.track(mask));
   }
 }

@@ -116,7 +116,7 @@ export class LayerGates implements Disposable {
   /** Every head in one mode. */
   #choose(mode: AttentionMode, query: Tensor, cache: LayerCache, scale: number): KnownPatterns {
     const modes = Array.from({ length: this.spec.numKeyValueHeads }, () => mode);
-    const mask = chooseBlocksOfHeads(modes, { layer: this.place.layer, query, cache, scale });
+    const mask = chooseBlocksOfHeads(modes, { layer: this.place.layer, query, cache, scale, softCap: this.spec.attentionSoftCap });
     return knownPatterns(modes.map(patternOf), mask === undefined ? undefined : this.#scope.track(mask));
   }
 

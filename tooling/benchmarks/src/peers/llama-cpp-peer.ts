@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { packageFolder, workspaceRoot } from "../folders.js";
 import type { GgufTensorType } from "./gguf-header.js";
 import type { ModelShape } from "../random-models/model-shape.js";
+import { llamaCppOfLevel } from "./llama-cpp-level.js";
 import { PeerProcess } from "./peer-process.js";
 import { randomGguf } from "./random-gguf.js";
 
@@ -15,6 +16,17 @@ export interface DecodeAnswer {
   readonly tokens: readonly number[];
 }
 
+/** A file for the peer to load. */
+export interface LlamaCppFile {
+  readonly path: string;
+  /** What reports call the peer. */
+  readonly name: string;
+  /** Level that it is held to; undefined: the best that it finds. */
+  readonly level?: string;
+  readonly threads: number;
+  readonly contextSize: number;
+}
+
 export interface LlamaCppOptions {
   readonly shape: ModelShape;
   readonly type: GgufTensorType;
@@ -24,9 +36,13 @@ export interface LlamaCppOptions {
   readonly progress: (line: string) => void;
 }
 
+function peerFolder(): string {
+  return process.env.ELASTIC_ATTENTION_LLAMA_CPP ?? join(packageFolder, "peers", "llama-cpp");
+}
+
 /** Why llama.cpp cannot be measured here, and what to do; undefined when it can. */
 export function llamaCppMissing(): string | undefined {
-  const folder = process.env.ELASTIC_ATTENTION_LLAMA_CPP ?? join(packageFolder, "peers", "llama-cpp");
+  const folder = peerFolder();
   if (existsSync(join(folder, "node_modules", "node-llama-cpp"))) return undefined;
   const peer = join(packageFolder, "peers", "llama-cpp").slice(workspaceRoot.length + 1);
   return (
@@ -53,13 +69,19 @@ export class LlamaCppPeer implements Disposable {
   ) {}
 
   static async start({ shape, type, threads, contextSize, progress }: LlamaCppOptions): Promise<LlamaCppPeer> {
-    const model = randomGguf(shape, type, progress);
-    const name = `llama.cpp ${type.toUpperCase()}`;
+    return LlamaCppPeer.open({ path: randomGguf(shape, type, progress), name: `llama.cpp ${type.toUpperCase()}`, threads, contextSize });
+  }
+
+  /** llama.cpp with a file of any kind. */
+  static async open({ path, name, level, threads, contextSize }: LlamaCppFile): Promise<LlamaCppPeer> {
     const script = join(packageFolder, "peers", "llama-cpp", "peer.mjs");
     // With libuv's usual four threads node-llama-cpp loses about 10 ms a token.
-    const peer = new PeerProcess(name, process.execPath, [script], { UV_THREADPOOL_SIZE: "1" });
+    const peer = new PeerProcess(name, process.execPath, [script], {
+      UV_THREADPOOL_SIZE: "1",
+      ...(level === undefined ? {} : { ELASTIC_ATTENTION_LLAMA_CPP: llamaCppOfLevel(peerFolder(), level) }),
+    });
     try {
-      await peer.ask(JSON.stringify({ load: model, contextSize, threads }));
+      await peer.ask(JSON.stringify({ load: path, contextSize, threads }));
       return new LlamaCppPeer(name, peer);
     } catch (error) {
       peer[Symbol.dispose]();

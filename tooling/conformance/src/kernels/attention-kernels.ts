@@ -165,7 +165,14 @@ export function describeAttentionKernels(subject: BackendUnderTest): void {
   });
 
   describe(`the XAttention estimate of ${subject.name}`, () => {
-    test.each([[1, 8], [130, 8], [300, 16], [257, 32]])("%i tokens, stride %i", (tokens, stride) => {
+    test.each([
+      { tokens: 1, stride: 8 },
+      { tokens: 130, stride: 8 },
+      { tokens: 300, stride: 16 },
+      { tokens: 257, stride: 32 },
+      { tokens: 300, stride: 16, scale: 0.6 },
+      { tokens: 257, stride: 8, scale: 0.3, softCap: 2 },
+    ])("$tokens tokens, stride $stride, scale $scale, soft cap $softCap", ({ tokens, stride, ...scores }) => {
       const estimate = (backend: Backend, paged: boolean): Uint8Array => {
         using scope = new MemoryScope();
         const pool = paged ? { pool: scope.track(new PagePool({ backend, headDim: 32, dtype: "f32" })) } : {};
@@ -174,7 +181,7 @@ export function describeAttentionKernels(subject: BackendUnderTest): void {
         cache.append(0, keys, keys);
         const query = scope.track(randomTensor(backend, [tokens, 4, 32], "f32", 6, 3));
         const mode = { kind: "xattention", stride, threshold: 0.7, blockSize: 64 } as const;
-        using mask = backend.kernels.run(xattentionEstimate, { query, cache: cache.layer(0), keyValueHeads: [1], mode });
+        using mask = backend.kernels.run(xattentionEstimate, { query, cache: cache.layer(0), keyValueHeads: [1], mode, ...scores });
         const blocks = mask.keyBlocks;
         return mask.visited.download().slice(2 * blocks * blocks);
       };

@@ -12,8 +12,9 @@ import {
   type RunRequest,
   suiteNames,
   summarizeRun,
+  type Variant,
 } from "@elastic-attention/evaluation";
-import { LocalEngine } from "@elastic-attention/generation";
+import { LocalEngine, needsRouter } from "@elastic-attention/generation";
 import { namedModel } from "../../engine/model-path.js";
 import { loadSettings } from "../../engine/load-settings.js";
 import { chosenRouter } from "../../engine/request-settings.js";
@@ -58,7 +59,7 @@ async function evaluateOnRank(communicator: Communicator, suites: readonly strin
   });
   for (const { name, reason } of leftOut) say(`Left out ${name}: ${reason}`);
   const folder = new RunFolder(options.out ?? `evaluation-${suites.join("-")}`);
-  await using engine = await loadEngine(options, communicator, signal);
+  await using engine = await loadEngine(options, variants, communicator, signal);
   const request: RunRequest = {
     suites: planned,
     variants,
@@ -156,16 +157,20 @@ async function hubData(options: EvaluateOptions, communicator: Communicator, say
 }
 
 /** In this thread: the runner asks for raw numerics and brings routers of its own. */
-async function loadEngine(options: EvaluateOptions, { rank, size }: Communicator, signal: AbortSignal): Promise<LocalEngine> {
-  // Several modes are compared, each with what it needs.
+async function loadEngine(options: EvaluateOptions, variants: readonly Variant[], { rank, size }: Communicator, signal: AbortSignal): Promise<LocalEngine> {
+  const { name: ownRouter } = chosenRouter(options);
+  // Several modes are compared: a model without a router is refused for the first that needs one.
   const { mode: _, sparsity: __, ...modelOptions } = options;
-  const { path, name } = await namedModel({ ...modelOptions, json: rank > 0 || options.json === true }, signal);
+  const wishes = ownRouter === undefined ? variants.filter((variant) => variant.kind === "elastic").map(wishOf) : [];
+  const routing = wishes.find(needsRouter) ?? {};
+  const { path, name } = await namedModel({ ...modelOptions, ...routing, json: rank > 0 || options.json === true }, signal);
   using progress = new Progress("Loading the model", layersOf);
   const threads = options.threads ?? (size > 1 ? Math.max(1, Math.floor(availableParallelism() / size)) : undefined);
   // Awaited here: the bar is on the screen until the model is loaded.
   return await LocalEngine.load({
     path,
     name,
+    routing,
     ...loadSettings(options),
     ...(threads === undefined ? {} : { threads }),
     // Throughput over latency: prompts are read to their end, and answers grow in large batches.
@@ -174,6 +179,10 @@ async function loadEngine(options: EvaluateOptions, { rank, size }: Communicator
     signal,
     ...(rank > 0 || options.json ? {} : { onProgress: (done: number, total: number) => progress.update(done, total) }),
   });
+}
+
+function wishOf({ mode, sparsity }: Variant & { readonly kind: "elastic" }): { readonly mode: string; readonly sparsity?: number } {
+  return { mode, ...(sparsity === undefined ? {} : { sparsity }) };
 }
 
 function list({ json }: EvaluateOptions): number {

@@ -1,7 +1,8 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { routerDecides } from "@elastic-attention/router";
 import { backendProvider, type Checkpoint, type FloatDType } from "@elastic-attention/tensor";
-import { checkModel, computeDType, countParameters, elasticModes, elasticSizes, type ModelConfig, type ModelSpec, openModelFiles, predictMemory, routerFileName, WeightPlan } from "@elastic-attention/transformer";
+import { checkModel, chosenWeights, computeDType, countParameters, elasticModes, elasticSizes, type ModelAdapter, type ModelConfig, type ModelSpec, openModelFiles, predictMemory, routedLayers, routerFileName, WeightPlan } from "@elastic-attention/transformer";
 import { promptInput, readPromptParts } from "../../prompt/prompt-input.js";
 import { namedModel } from "../../engine/model-path.js";
 import { openEngine } from "../../engine/open-engine.js";
@@ -56,7 +57,7 @@ function describeCheckpoint(path: string, options: InspectOptions) {
   const dtype = options.dtype ?? (options.weights === "f32" ? "f32" : computeDType(spec));
   const { name, blockWeights } = backendProvider(options.backend);
   const backend = blockWeights === undefined ? { name } : { name, blockWeights };
-  const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: options.weights ?? "automatic" });
+  const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: chosenWeights(options.weights ?? "automatic", options.dtype), quantisation: files.quantisation });
   const memory = promptMemory(spec, config, dtype, plan, options);
   return {
     path,
@@ -68,7 +69,7 @@ function describeCheckpoint(path: string, options: InspectOptions) {
     unknownKeys,
     unreadTensors,
     hasOwnHead,
-    router: routerOf(directory, names, options),
+    router: routerOf(directory, trainedRouter(checkpoint, adapter, spec), options),
     memory,
   };
 }
@@ -83,13 +84,19 @@ function countTypes(checkpoint: Checkpoint): Readonly<Record<string, number>> {
   return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]));
 }
 
+/** The routers that the checkpoint itself has, in words; undefined where it has none. */
+function trainedRouter(checkpoint: Checkpoint, adapter: ModelAdapter, spec: ModelSpec): string | undefined {
+  const decides = routedLayers(spec).map((layer) => routerDecides(checkpoint, adapter.weightName("router", layer))).find((found) => found !== undefined);
+  return decides === undefined ? undefined : decides === "heads" ? "trained" : "trained, one decision for all heads of a layer (Flux Attention)";
+}
+
 /** What will decide: see `LocalEngineOptions`. */
-function routerOf(directory: string, names: readonly string[], { heads, router }: InspectOptions): string {
+function routerOf(directory: string, trained: string | undefined, { heads, router }: InspectOptions): string {
   if (heads !== undefined) return `head list ${heads}`;
   if (router !== undefined) return router;
   const has = (file: string) => existsSync(join(directory, file));
   if (has(routerFileName)) return `trained, in ${routerFileName}`;
-  if (names.some((name) => name.includes("mask_allocator.cls_router_head_agnostic"))) return "trained";
+  if (trained !== undefined) return trained;
   return has("heads.json") ? "none in the checkpoint; head list heads.json" : "none in the checkpoint";
 }
 

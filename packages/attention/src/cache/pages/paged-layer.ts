@@ -36,13 +36,19 @@ export class PagedLayer implements LayerStorage {
 
   /** A layer that begins with the first `length` tokens of a snapshot, whose pages it shares. */
   static resume(pool: PagePool, headDim: number, heads: readonly HeadSnapshot[], length: number): PagedLayer {
+    const tables = heads.map(({ layout, pages }) => {
+      const held = Array.from(layout.type === "all" ? pages.subarray(0, Math.ceil(length / pool.pageTokens)) : pages);
+      return { layout, pages: held.map((page) => (page === noPage ? undefined : page)) };
+    });
+    return PagedLayer.#sharing(pool, headDim, tables, length);
+  }
+
+  /** A layer that owns these pages too. Its tables come with its first tokens. */
+  static #sharing(pool: PagePool, headDim: number, heads: readonly Pick<PagedHead, "layout" | "pages">[], length: number): PagedLayer {
     const layer = new PagedLayer(pool, heads.length, headDim);
     layer.length = length;
-    layer.#heads = heads.map(({ layout, pages }) => {
-      const held = Array.from(layout.type === "all" ? pages.subarray(0, Math.ceil(length / pool.pageTokens)) : pages);
-      return { layout, pages: held.map((page) => (page === noPage ? undefined : page)), firstEntry: 0, spanPlaces: 0 };
-    });
-    for (const { pages } of layer.#heads) pool.sharePages(pages.filter((page) => page !== undefined));
+    layer.#heads = heads.map(({ layout, pages }) => ({ layout, pages, firstEntry: 0, spanPlaces: 0 }));
+    for (const { pages } of heads) pool.sharePages(pages.filter((page) => page !== undefined));
     layer.#updateStores();
     return layer;
   }
@@ -125,20 +131,9 @@ export class PagedLayer implements LayerStorage {
     this.#relayout(retentions.map((retention) => pageLayout(retention, this.pool.pageTokens, 0)));
   }
 
+  /** Shares every page; whoever writes to one first copies it. */
   fork(): PagedLayer {
-    const copy = new PagedLayer(this.pool, this.numKeyValueHeads, this.headDim);
-    const sources = this.#heads.flatMap(({ pages }) => pages.filter((page) => page !== undefined));
-    const taken = this.pool.takePages(sources.length);
-    let next = 0;
-    const heads = this.#heads.map(({ layout, pages }) => ({ layout, pages: pages.map((page) => (page === undefined ? undefined : taken[next++])), firstEntry: 0, spanPlaces: 0 }));
-    try {
-      copy.#install(heads, () => this.pool.freePages(taken), () => this.#copyRows(sources.flatMap((page, index) => [page, taken[index]!, 1].map((each) => each * this.pool.pageTokens))));
-    } catch (error) {
-      copy.dispose();
-      throw error;
-    }
-    copy.length = this.length;
-    return copy;
+    return PagedLayer.#sharing(this.pool, this.headDim, this.#heads, this.length);
   }
 
   dispose(): void {

@@ -21,6 +21,7 @@ export async function chatOrder(context: ServerContext, body: ChatBody, headers:
       ...samplingOf({ ...body, max_tokens: maxTokens }, context.options),
       ...routingOf(body.elastic, headers, context.options.routing),
     },
+    recordsPrompt: body.elastic?.record === true,
     text: {
       tools: new Set(tools.map(({ function: { name } }) => name)),
       opensThinking: await context.markers.opensThinking(chatTemplate),

@@ -1,6 +1,6 @@
 import type { RotaryPairs } from "@elastic-attention/tensor";
 import { type LayerType, layerTypes } from "../layer-types.js";
-import type { ModelConfig } from "../model-config.js";
+import { ModelConfig } from "../model-config.js";
 import type { RopeScaling, RopeSpec } from "./rope-spec.js";
 
 /** What a family's config.json leaves to its class. */
@@ -72,7 +72,7 @@ function ropeOf(config: ModelConfig, section: ModelConfig | undefined, headDim: 
   const theta = section?.number("rope_theta", ownTheta) ?? ownTheta;
   if (!(theta > 0)) throw (section?.has("rope_theta") === true ? section : config).error("rope_theta", "above 0");
   const rotatedDim = rotatedDimensions(config, section, headDim, traits.partialFactor);
-  const scaling = section === undefined ? ({ type: "default" } as const) : parseScaling(config, section, rotatedDim);
+  const scaling = parseScaling(config, section ?? new ModelConfig({}, config.path), rotatedDim);
   return { theta, rotatedDim, pairs: traits.pairs ?? "halves", ...scaling };
 }
 

@@ -1,0 +1,45 @@
+import { copySpans, type Tensor } from "@elastic-attention/tensor";
+import { retainedRanges, rowOf } from "./head-slots.js";
+import type { HeadStore, LayerCache } from "./layer-cache.js";
+
+/** Positions that one head of a layer holds, ascending. */
+export type HeldRanges = readonly (readonly [start: number, end: number])[];
+
+/** Spans of one copy: each is an argument of the kernel's call. */
+const spansAtOnce = 4096;
+
+/** The positions that each head of a layer holds. */
+export function heldRanges(layer: LayerCache): HeldRanges[] {
+  return layer.heads.map((store) => retainedRanges(store, layer.length).filter(([start, end]) => start < end));
+}
+
+/**
+ * Copies what a head of a layer holds, position after position, to the rows of `target` from `firstRow` on.
+ *
+ * @param source the layer's keys or values
+ * @param target [rows, headDim]
+ */
+export function copyHeldRows(layer: LayerCache, head: number, source: Tensor, target: Tensor, firstRow = 0): void {
+  const store = layer.heads[head]!;
+  const spans: number[] = [];
+  let row = firstRow;
+  for (const [start, end] of retainedRanges(store, layer.length)) {
+    for (let position = start; position < end; ) {
+      const count = Math.min(end - position, rowsFrom(layer, store, position));
+      spans.push(rowOf(layer, store, position, layer.length), row, count);
+      row += count;
+      position += count;
+    }
+  }
+  for (let at = 0; at < spans.length; at += 3 * spansAtOnce) {
+    source.backend.kernels.run(copySpans, { source, destination: target, spans: Int32Array.from(spans.slice(at, at + 3 * spansAtOnce)) });
+  }
+}
+
+/** Positions from one on that lie in consecutive rows. */
+function rowsFrom({ pages, length }: LayerCache, { type, sinkTokens, ringTokens }: HeadStore, position: number): number {
+  // Sink and ring are whole pages.
+  if (pages !== undefined) return pages.pageTokens - (position % pages.pageTokens);
+  if (type === "all") return length - position;
+  return position < sinkTokens ? sinkTokens - position : ringTokens - (position % ringTokens);
+}

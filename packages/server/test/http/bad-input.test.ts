@@ -1,0 +1,108 @@
+import { connect } from "node:net";
+import { describe, expect, test } from "vitest";
+import { isDeeper } from "../../src/http/json-body.js";
+import { post, withServer } from "../doubles/running-server.js";
+import { ScriptedEngine } from "../doubles/scripted-engine.js";
+
+const messages = [{ role: "user", content: "Hello" }];
+const engine = () => new ScriptedEngine({ tokens: ["a"] });
+
+/** Sends bytes, and gives what comes until the other side closes or some time has passed. */
+function raw(url: string, text: string, milliseconds = 2000): Promise<string> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    let answer = "";
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    const timer = setTimeout(() => socket.destroy(), milliseconds);
+    socket.on("data", (data: Buffer) => (answer += data.toString()));
+    socket.on("error", reject);
+    socket.on("close", () => {
+      clearTimeout(timer);
+      resolve(answer);
+    });
+  });
+}
+
+function httpRequest(body: string, version: string, headers: readonly string[] = []): string {
+  return [`POST /v1/chat/completions HTTP/${version}`, "host: a", "content-type: application/json", `content-length: ${Buffer.byteLength(body)}`, ...headers, "", body].join("\r\n");
+}
+
+test("bodies that are no JSON, empty, too large, too deep, hostile or of another type are refused with a status", async () => {
+  await withServer(engine(), { bodyLimitBytes: 10_000 }, async (url) => {
+    const chat = `${url}/v1/chat/completions`;
+    const status = async (body: string, headers?: Record<string, string>) => (await post(chat, body, headers)).status;
+    expect(await status("{not JSON")).toBe(400);
+    expect(await status("")).toBe(400);
+    expect(await status("null")).toBe(400);
+    expect(await status("[]")).toBe(400);
+    expect(await status("x".repeat(20_000))).toBe(413);
+    expect(await status(`{"messages":${"[".repeat(200)}${"]".repeat(200)}}`)).toBe(400);
+    expect(await status('{"__proto__": {"a": 1}, "messages": []}')).toBe(400);
+    expect(await status("messages=1", { "content-type": "application/x-www-form-urlencoded" })).toBe(415);
+    expect((await fetch(`${url}/v1/../etc/passwd`)).status).toBe(404);
+    expect((await fetch(chat)).status).toBe(404);
+    expect(await status(JSON.stringify({ messages }))).toBe(200);
+  });
+});
+
+test("the depth of a text is found without parsing it, brackets in strings aside", () => {
+  expect(isDeeper('{"a":[1,{"b":"[[[[\\"[[["}]}', 3)).toBe(false);
+  expect(isDeeper('{"a":[1,{"b":"[[[["}]}', 2)).toBe(true);
+  expect(isDeeper("[".repeat(1e6), 64)).toBe(true);
+  expect(isDeeper('"\\\\"[[', 1)).toBe(true);
+  expect(isDeeper('"never closed [[[', 1)).toBe(false);
+});
+
+test("prompts with lone surrogates and odd characters reach the engine as they are", async () => {
+  const scripted = engine();
+  await withServer(scripted, {}, async (url) => {
+    expect((await post(`${url}/v1/chat/completions`, String.raw`{"messages":[{"role":"user","content":"a\ud800b\u0000"}]}`)).status).toBe(200);
+    expect(scripted.requests[0]!.messages![0]!.content).toBe("a\ud800b\u0000");
+  });
+});
+
+describe("old and careful clients", () => {
+  const body = JSON.stringify({ messages, stream: true });
+
+  test("of HTTP/1.0 get the answer, and the connection closes", async () => {
+    await withServer(engine(), {}, async (url) => {
+      const answer = await raw(url, httpRequest(body, "1.0"));
+      expect(answer).toMatch(/^HTTP\/1\.1 200/);
+      expect(answer).not.toMatch(/transfer-encoding: chunked/i);
+      expect(answer).toContain("data: [DONE]");
+    });
+  });
+
+  test("that expect 100-continue are told to", async () => {
+    await withServer(engine(), {}, async (url) => {
+      expect(await raw(url, httpRequest(body, "1.1", ["expect: 100-continue", "connection: close"]))).toMatch(/^HTTP\/1\.1 100 Continue/);
+    });
+  });
+
+  test("that never finish their headers are cut off", async () => {
+    await withServer(engine(), { requestTimeoutMilliseconds: 200 }, async (url) => {
+      expect(await raw(url, "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nx-slow: ", 5000)).toMatch(/^HTTP\/1\.1 408/);
+    });
+  });
+});
+
+test("keys: wrong by a byte, missing, and right in either header; probes need none", async () => {
+  await withServer(engine(), { apiKeys: ["correct-key", "other-key"] }, async (url) => {
+    const status = async (headers: Record<string, string>) => (await fetch(`${url}/v1/models`, { headers })).status;
+    expect(await status({})).toBe(401);
+    for (const wrong of ["correct-kez", "correct-ke", "correct-key1", "CORRECT-KEY"]) expect(await status({ authorization: `Bearer ${wrong}` })).toBe(401);
+    expect(await status({ authorization: "Bearer other-key" })).toBe(200);
+    expect(await status({ "x-api-key": "correct-key" })).toBe(200);
+    for (const path of ["metrics", "openapi.json", "v1/elastic/requests"]) expect((await fetch(`${url}/${path}`)).status).toBe(401);
+    for (const path of ["health", "ready"]) expect((await fetch(`${url}/${path}`)).status).toBe(200);
+  });
+});
+
+test("a page of another origin may ask only where it was named", async () => {
+  const origin = { origin: "https://a.example" };
+  await withServer(engine(), {}, async (url) => expect((await fetch(`${url}/health`, { headers: origin })).headers.get("access-control-allow-origin")).toBeNull());
+  await withServer(engine(), { corsOrigins: ["https://a.example"] }, async (url) => {
+    expect((await fetch(`${url}/health`, { headers: origin })).headers.get("access-control-allow-origin")).toBe("https://a.example");
+    expect((await fetch(`${url}/health`, { headers: { origin: "https://b.example" } })).headers.get("access-control-allow-origin")).not.toBe("https://b.example");
+  });
+});

@@ -1,0 +1,2 @@
+export * from "./byte-values.js";
+export * from "./packed-4.js";

@@ -1,0 +1,54 @@
+import { ModelConfigError } from "@elastic-attention/core";
+import { registerLlama } from "@elastic-attention/model-llama";
+import { registerQwen } from "@elastic-attention/model-qwen";
+import { countParameters, interpretConfig, ModelConfig, routedLayers } from "@elastic-attention/transformer";
+import { describe, expect, test } from "vitest";
+import { registerModelFamilies } from "@elastic-attention/model-families";
+import { publishedConfigs } from "./published-configs.js";
+
+registerLlama();
+registerQwen();
+registerModelFamilies();
+
+/** Keys of the older form beside the sections of transformers 5 that say the same. */
+function currentForm(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { torch_dtype, rope_theta, rope_scaling, rope_local_base_freq, partial_rotary_factor, ...rest } = config;
+  if (rope_theta === undefined) return config;
+  const scaling = (rope_scaling ?? {}) as Record<string, unknown>;
+  const global = { rope_type: scaling["rope_type"] ?? scaling["type"] ?? "default", ...scaling, type: undefined, rope_theta, partial_rotary_factor };
+  const rope_parameters = rope_local_base_freq === undefined ? global : { full_attention: global, sliding_attention: { rope_type: "default", rope_theta: rope_local_base_freq } };
+  return { ...rest, dtype: torch_dtype, rope_parameters };
+}
+
+describe.each(publishedConfigs)("the config of $name", ({ config, millions, contextLength, routed }) => {
+  const read = (values: Readonly<Record<string, unknown>>) => interpretConfig(new ModelConfig(values));
+
+  test("is read whole: nothing is unknown, and the parameters are those of its card", () => {
+    const { spec, unknownKeys } = read(config);
+    expect(unknownKeys).toEqual([]);
+    expect({ millions: Math.floor(countParameters(spec) / 1e6), contextLength: spec.contextLength, routed: routedLayers(spec).length }).toEqual({ millions, contextLength, routed: routed ?? spec.numLayers });
+  });
+
+  test("gives the same spec in the form of transformers 5", () => {
+    const current = read(currentForm(config));
+    expect(current.unknownKeys).toEqual([]);
+    expect(current.spec).toEqual(read(config).spec);
+  });
+});
+
+describe("what such files could say otherwise is refused by name:", () => {
+  const changed: readonly (readonly [name: string, changes: Readonly<Record<string, unknown>>, key: RegExp])[] = [
+    ["Gemma 2 9B it", { sliding_window_size: 100 }, /sliding_window_size/],
+    ["Phi-4 mini instruct", { full_attn_mod: 2 }, /full_attn_mod/],
+    ["Nemotron Mini 4B Instruct", { rope_percent: 0.25 }, /rope_percent/],
+    ["Nemotron Mini 4B Instruct", { kv_channels: 64 }, /kv_channels/],
+    ["Gemma 3 4B it, whose file has the text model inside", { text_config: { hidden_size: 2560, num_hidden_layers: 34, intermediate_size: 10_240, sliding_window: 1024, use_bidirectional_attention: true } }, /text_config.use_bidirectional_attention/],
+    ["Gemma 3 4B it, whose file has the text model inside", { text_config: undefined }, /text_config/],
+  ];
+  test.each(changed)("%s with %j", (name, changes, key) => {
+    const { config } = publishedConfigs.find((each) => each.name === name)!;
+    const act = () => interpretConfig(new ModelConfig({ ...config, ...changes }));
+    expect(act).toThrow(ModelConfigError);
+    expect(act).toThrow(key);
+  });
+});
