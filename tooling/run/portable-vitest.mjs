@@ -15,6 +15,7 @@ chai.use(JestChaiExpect);
 chai.use(JestAsymmetricMatchers);
 export const expect = (value, message) => chai.expect(value, message);
 Object.assign(expect, chai.expect);
+expect.getState = () => getState(expect);
 Object.defineProperty(globalThis, GLOBAL_EXPECT, { value: expect, writable: true, configurable: true });
 setState({ assertionCalls: 0, isExpectingAssertions: false, ...getState(expect) }, expect);
 
