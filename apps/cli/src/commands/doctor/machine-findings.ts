@@ -53,7 +53,7 @@ function kernelFindings(): Finding[] {
     const detail =
       level === "plain"
         ? "no AVX2: kernels run several times slower than on most processors; a virtual machine may hide it (choose the host's CPU model)"
-        : "AVX2, no AVX-512: bf16 is computed in float32, at half the speed or less; a virtual machine may hide it";
+        : "AVX2, no AVX-512: bf16 is computed in float32, which is slower; a virtual machine may hide it";
     return [{ what: "instructions", ok: true, caution: true, detail }];
   } catch (error) {
     // The backend's own finding says why there are no kernels.
