@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { AnswerPart } from "../../src/answer/answer-event.js";
 import { AnswerText, type AnswerTextOptions } from "../../src/answer/answer-text.js";
 
