@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ChatTemplate, parseJson, PythonFloat, TemplateError, TemplateInputError, TemplateLimitError, TemplateRaisedError, TemplateRuntimeError, TemplateSyntaxError } from "../src/index.js";
-import { timeTaken } from "../../tokenizer/test/time-taken.js";
+import { timeTaken } from "@elastic-attention/fixtures";
 
 const user = { role: "user", content: "Hi" };
 

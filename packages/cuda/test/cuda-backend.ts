@@ -1,21 +1,9 @@
 import { DisposedError, OutOfMemoryError } from "@elastic-attention/core";
-import { add, type Backend, cast, embedding, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { add, cast, embedding, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { poisoned, randomTensor, testHostileArguments } from "@elastic-attention/conformance";
 import { createCudaBackend, loadAddon } from "../src/index.js";
-
-/** Tests in other processes fill the device for a moment: memory that is refused is asked for again, for ten seconds at most. */
-function allocateInTime(backend: Backend, shape: readonly number[]): Tensor {
-  const deadline = performance.now() + 10_000;
-  for (;;) {
-    try {
-      return backend.allocate(shape, "f32");
-    } catch (error) {
-      if (!OutOfMemoryError.isInstance(error) || performance.now() > deadline) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
-    }
-  }
-}
+import { onceThereIsRoom } from "./once-there-is-room.js";
 
 /** What the device adds to a backend: its memory, its limits, its edge. */
 export function describeCudaBackend(): void {
@@ -61,7 +49,7 @@ export function describeCudaBackend(): void {
       using backend = createCudaBackend();
       const addon = loadAddon();
       using small = backend.upload(Float32Array.of(1, 2, 3), [3], "f32");
-      using large = allocateInTime(backend, [8192, 8192]);
+      using large = onceThereIsRoom(() => backend.allocate([8192, 8192], "f32"));
       /** A fence behind additions that were issued after a download was started, when that has been read. */
       const readBefore = (additions: number) => {
         using download = small.startDownload();

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { TokenizerError } from "@elastic-attention/core";
 import { TokenizerPipeline, TokenLimitError } from "../src/index.js";
 import { readGzip, shared } from "./golden.js";
-import { timeTaken } from "./time-taken.js";
+import { timeTaken } from "@elastic-attention/fixtures";
 import { addedToken, description, split } from "./pipelines.js";
 
 const ids = (tokenizer: TokenizerPipeline, text: string): number[] => Array.from(tokenizer.encode(text));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ChatTemplate, TemplateError } from "../../src/index.js";
-import { timeTaken } from "../../../tokenizer/test/time-taken.js";
+import { timeTaken } from "@elastic-attention/fixtures";
 import { hostileTemplates } from "./hostile-templates.js";
 
 function outcome(source: string): unknown {

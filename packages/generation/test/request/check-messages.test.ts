@@ -4,7 +4,7 @@ import { checkMessages, checkNothingLost } from "../../src/request/check-message
 import { checkRequest } from "../../src/request/checked-request.js";
 import { noDefaults } from "../../src/defaults/generation-defaults.js";
 import { type ChatMessage, Tokenizer } from "../../src/index.js";
-import { timeTaken } from "../../../tokenizer/test/time-taken.js";
+import { timeTaken } from "@elastic-attention/fixtures";
 import { demoModel } from "../doubles/tiny-model.js";
 
 const user: ChatMessage = { role: "user", content: "Hi" };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { TokenizerError } from "@elastic-attention/core";
 import { TokenizerPipeline } from "../../src/index.js";
 import { ownTables, readTokenizer, tableNames } from "../golden.js";
-import { timeTaken } from "../time-taken.js";
+import { timeTaken } from "@elastic-attention/fixtures";
 import { type Draw, numbers, randomPattern } from "./random-pattern.js";
 
 /** How long to go on: `pnpm fuzz` takes a minute, the suite looks at the same few files every time. */

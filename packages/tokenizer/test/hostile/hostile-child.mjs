@@ -1,8 +1,8 @@
 // Reads every tokenizer that is given and encodes every text, with the built package; says what did not end in a typed
 // error, and by how many megabytes the process grew at most.
 import { readFileSync } from "node:fs";
-import { TokenizerError } from "../../../core/dist/index.js";
-import { TokenizerPipeline } from "../../dist/index.js";
+import { TokenizerError } from "@elastic-attention/core";
+import { TokenizerPipeline } from "@elastic-attention/tokenizer";
 
 const { files, texts } = JSON.parse(readFileSync(0, "utf8"));
 const wrong = [];

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { TokenizerError } from "@elastic-attention/core";
 import { TokenizerPipeline } from "../../src/index.js";
 import { description } from "../pipelines.js";
-import { timeTaken } from "../time-taken.js";
+import { timeTaken } from "@elastic-attention/fixtures";
 import { hostileFiles, hostileTexts, longText } from "./hostile-files.js";
 
 /** The error that some work ends with, and the time that it took. */

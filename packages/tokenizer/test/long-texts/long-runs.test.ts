@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { TokenizerPipeline } from "../../src/index.js";
 import { longestRun, refuseLongRuns } from "../../src/pattern/long-runs.js";
 import { description, split } from "../pipelines.js";
-import { timeTaken } from "../time-taken.js";
+import { timeTaken } from "@elastic-attention/fixtures";
 
 describe("a run of characters of one kind", () => {
   it.each([["letters", "aZ"], ["digits", "09"], ["spaces", " \n"], ["signs", "!。"], ["Chinese characters", "漢字"]])("is refused behind the longest that a pattern is sought in: %s", (_, unit) => {

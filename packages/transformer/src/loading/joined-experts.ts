@@ -4,7 +4,7 @@ import { innerFeatures } from "../model/layer-spec.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { findNotFinite, hostFloats } from "./host-floats.js";
-import { notFinite } from "./unpack-rows.js";
+import { notFinite } from "./rows/unpack-rows.js";
 
 /** The matrix of all experts of a layer, in one tensor. */
 export interface JoinedShape {

@@ -22,8 +22,8 @@ import type { ModelSpec } from "../model/model-spec.js";
 import { biasName } from "./check-weights.js";
 import { findNotFinite, hostFloats } from "./host-floats.js";
 import { joinedExperts } from "./joined-experts.js";
-import { quantiseRows } from "./quantise-rows.js";
-import { notFinite, SliceBuffers, unpackRows } from "./unpack-rows.js";
+import { quantiseRows } from "./rows/quantise-rows.js";
+import { notFinite, SliceBuffers, unpackRows } from "./rows/unpack-rows.js";
 import { isBlocked, type WeightPlan } from "./weight-plan.js";
 
 export interface ReadWeightsOptions {

@@ -5,7 +5,7 @@ import { CheckpointLayoutError, ModelConfigError } from "@elastic-attention/core
 import { fromBFloat16, ReferenceBackend, toBFloat16, weightFormat } from "@elastic-attention/tensor";
 import { describe, expect, it } from "vitest";
 import { findGguf, openModelFiles, PretrainedModel } from "../../src/index.js";
-import { unpackRows } from "../../src/loading/unpack-rows.js";
+import { unpackRows } from "../../src/loading/rows/unpack-rows.js";
 import { classAdapter, floatSource, tinyGguf, type TinyGgufOptions } from "./tiny-gguf.js";
 
 const variants: readonly (readonly [name: string, options: TinyGgufOptions])[] = [

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { adjustLogits } from "../src/operations/tokens/adjust-logits.js";
-import { hostArray, ReferenceBackend, type SampledRow, sampleTokens, type TokenSampling, uniformNumber } from "../src/index.js";
+import { adjustLogits } from "../../src/operations/tokens/adjust-logits.js";
+import { hostArray, ReferenceBackend, type SampledRow, sampleTokens, type TokenSampling, uniformNumber } from "../../src/index.js";
 
 const backend = new ReferenceBackend();
 const greedy: TokenSampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0, uniform: 0 };

@@ -1,5 +1,5 @@
 import { type Checkpoint, weightByteLength, weightFormat, weightQuantisers } from "@elastic-attention/tensor";
-import { findNotFinite, hostFloats } from "./host-floats.js";
+import { findNotFinite, hostFloats } from "../host-floats.js";
 import { notFinite } from "./unpack-rows.js";
 
 /** Elements that are quantised at once: what they take as float32 stays in the processor's cache. */

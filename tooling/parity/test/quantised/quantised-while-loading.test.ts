@@ -4,7 +4,7 @@ import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { Tokenizer } from "@elastic-attention/generation";
 import { forward, PretrainedModel, type WeightChoice } from "@elastic-attention/transformer";
 import { expect, test } from "vitest";
-import { relativeError } from "./fixture-cases.js";
+import { relativeError } from "../fixture-cases.js";
 
 /** What the demo model computes of several texts, and how its own routers send its heads. */
 async function measure(weights: WeightChoice) {
@@ -13,7 +13,7 @@ async function measure(weights: WeightChoice) {
   const { retrievalMode, sparseMode } = model.spec.elastic!;
   const tokenizer = Tokenizer.load(demoModelDirectory());
   // Any English of a few thousand tokens does.
-  const english = readFileSync(new URL("../../../LICENSE", import.meta.url), "utf8");
+  const english = readFileSync(new URL("../../../../LICENSE", import.meta.url), "utf8");
   const [heads, logits]: [number[], number[]] = [[], []];
   for (let text = 0; text < 8; text++) {
     const tokens = tokenizer.encode(english.slice(1200 * text, 1200 * text + 2400));

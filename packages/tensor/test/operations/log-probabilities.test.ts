@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ShapeError } from "@elastic-attention/core";
-import { hostArray, logProbabilities, ReferenceBackend } from "../src/index.js";
+import { hostArray, logProbabilities, ReferenceBackend } from "../../src/index.js";
 
 const backend = new ReferenceBackend();
 

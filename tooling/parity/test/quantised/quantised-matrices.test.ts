@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { SafetensorsCheckpoint } from "@elastic-attention/tensor";
 import { ModelConfig, readQuantisation, UnpackedCheckpoint } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
-import { fixtureFolder } from "./fixture-cases.js";
+import { fixtureFolder } from "../fixture-cases.js";
 
 const folder = fixtureFolder(join("gguf", "other"));
 const cases = ["fp8-block-bf16-scale", "fp8-block-f32-scale", "ct-fp8-channel", "ct-fp8-tensor", "ct-int8-channel", "gptq-sym", "gptq-asym", "gptq-asym-act-order", "gptq-v2-asym-act-order", "awq-int4", "ct-int4-sym", "ct-int4-asym", "ct-int4-sym-act-order"];
