@@ -18,7 +18,8 @@ function wantsCuda() {
 }
 
 async function bringUpToDate() {
-  const wanted = { cuda: wantsCuda() };
+  const serve = argumentsOfCli.includes("serve");
+  const wanted = { cuda: wantsCuda(), serve, page: serve && argumentsOfCli.includes("--ui") };
   if (dueSteps(wanted).length === 0) return;
   await whileLocked(async () => {
     const steps = dueSteps(wanted);

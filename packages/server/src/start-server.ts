@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
+import { ElasticAttentionError } from "@elastic-attention/core";
 import type { Engine } from "@elastic-attention/generation";
 import { messagesRoutes } from "./anthropic/messages-route.js";
 import { AnswerMarkers } from "./answer/answer-markers.js";
@@ -85,7 +86,7 @@ export class ElasticServer implements AsyncDisposable {
 /**
  * Serves an engine over HTTP until it is closed.
  *
- * @throws InvalidRequestError for an option out of range; the error of the system for an address that cannot be listened on
+ * @throws InvalidRequestError for an option out of range; ElasticAttentionError for an address that cannot be listened on
  */
 export async function startServer(engine: Engine, options: ServerOptions = {}): Promise<ElasticServer> {
   const checked = checkServerOptions(options);
@@ -117,7 +118,21 @@ async function listen(app: App, { host, port, logger }: CheckedServerOptions): P
   app.log.level = "silent";
   try {
     await app.listen({ host, port });
+  } catch (error) {
+    throw listenError(error as NodeJS.ErrnoException, `${host}:${port}`);
   } finally {
     app.log.level = level;
   }
+}
+
+function listenError(cause: NodeJS.ErrnoException, address: string): ElasticAttentionError {
+  const [why, hint] = (
+    {
+      EADDRINUSE: ["it is in use", "Take another port (0 is a free one), or stop the program that listens there."],
+      EACCES: ["this user may not", "Take a port of 1024 or above."],
+      EADDRNOTAVAIL: ["this machine does not have it", "127.0.0.1 is this machine alone, 0.0.0.0 every network."],
+      ENOTFOUND: ["nobody knows that name", "127.0.0.1 is this machine alone, 0.0.0.0 every network."],
+    } as Readonly<Record<string, readonly [string, string]>>
+  )[cause.code ?? ""] ?? [cause.message, undefined];
+  return new ElasticAttentionError("ADDRESS_UNAVAILABLE", `Cannot listen on ${address}: ${why}.`, { cause, ...(hint === undefined ? {} : { hint }) });
 }

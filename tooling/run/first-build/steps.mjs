@@ -4,9 +4,10 @@ import { root } from "../esbuild.mjs";
 import { buildAddon } from "./addon.mjs";
 import { fingerprint, readStamps, writeStamp } from "./fingerprint.mjs";
 import { buildJavaScript } from "./javascript.mjs";
+import { buildPage } from "./page.mjs";
 import { packagesOf } from "./workspace-packages.mjs";
 
-const cli = "@elastic-attention/cli";
+const [cli, server, inspector] = ["@elastic-attention/cli", "@elastic-attention/server", "@elastic-attention/inspector"];
 const at = (...path) => join(root, ...path);
 
 /** Addons by the words that the screen shows; CUDA is built only for those who ask, because it takes minutes. */
@@ -16,22 +17,37 @@ const addons = {
 };
 
 /** The steps that are out of date, in order; each builds itself and says whether that went well. */
-export function dueSteps({ cuda }) {
+export function dueSteps({ cuda, serve, page }) {
   const packages = packagesOf(cli);
-  const steps = [javaScriptStep(packages), addonStep(packages, "cpu"), ...(cuda ? [addonStep(packages, "cuda")] : [])];
+  const ofServer = packagesOf(server).filter(({ name }) => !packages.some((one) => one.name === name));
+  const steps = [
+    javaScriptStep("javascript", "JavaScript", packages),
+    ...(serve ? [javaScriptStep("server", "the server", ofServer)] : []),
+    ...(page ? [pageStep(packagesOf(inspector)[0])] : []),
+    addonStep(packages, "cpu"),
+    ...(cuda ? [addonStep(packages, "cuda")] : []),
+  ];
   const stamps = readStamps();
   return steps.filter((step) => stamps[step.name] !== step.stamp || !step.outputs.every((path) => existsSync(path)));
 }
 
-function javaScriptStep(packages) {
+function javaScriptStep(name, title, packages) {
   const sources = packages.flatMap(({ folder }) => ["src", "package.json", "tsup.config.ts"].map((name) => join(folder, name)));
-  return step("javascript", "JavaScript", {
+  return step(name, title, {
     inputs: [...sources, at("tooling/tsup"), at("tooling/run"), at("pnpm-lock.yaml")],
     outputs: packages.filter(({ folder }) => existsSync(join(folder, "tsup.config.ts"))).map(({ folder, main }) => join(folder, "dist", main)),
     build: async () => {
       await buildJavaScript(packages);
       return { status: 0, output: "" };
     },
+  });
+}
+
+function pageStep({ folder }) {
+  return step("inspector", "the inspector's page", {
+    inputs: ["src", "package.json", "vite.config.ts"].map((name) => join(folder, name)),
+    outputs: [join(folder, "dist", "index.html")],
+    build: () => buildPage(folder),
   });
 }
 

@@ -125,6 +125,7 @@ describe("after an error", () => {
     ["eval", ["eval", "needle-grid", "--model", "none"], /none/],
     ["eval report", ["eval", "report", "."], /holds no run/],
     ["eval compare", ["eval", "compare", "evaluated"], /two runs or more/],
+    ["serve", ["serve", "--api-key-file", "none.txt"], /none\.txt/],
   ])("%s says what is wrong and ends at once with code 1", async (_, args, says) => {
     const { exitCode, output } = await session(args, 60);
     expect(plainText(output)).toMatch(says);
@@ -154,6 +155,11 @@ describe("after Ctrl-C", () => {
   ])("%s ends at once with code 130", async (_, args, when) => {
     const { exitCode } = await session(args, 60, [[when, interrupt]]);
     expect(exitCode).toBe(130);
+  });
+
+  test("serve ends at once with code 0: to stop it is its end", async () => {
+    const { exitCode, output } = await session(["serve", "--port", "0", "--ui"], 60, [[/answers at/, interrupt]]);
+    expect([exitCode, plainText(output)]).toEqual([0, expect.stringMatching(/elastic-attention-demo answers at http:\/\/127\.0\.0\.1:\d+/) as string]);
   });
 
   test("a second Ctrl-C ends a command that has not stopped yet", async () => {

@@ -93,6 +93,6 @@ function declarationProblem(owner: WorkspacePackage, packageName: string, side: 
 }
 
 /** A package that exports pages alone has all that it imports in them: nobody who installs it needs the modules. */
-function isPage({ exports }: Manifest): boolean {
+export function isPage({ exports }: Manifest): boolean {
   return typeof exports === "object" && Object.values(exports).every((target) => typeof target === "string" && target.endsWith(".html"));
 }

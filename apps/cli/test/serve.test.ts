@@ -1,0 +1,77 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { type AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
+import { expect, test } from "vitest";
+import { program } from "./terminal/terminal-session.js";
+
+interface Serving extends AsyncDisposable {
+  readonly url: string;
+  /** What it printed on standard output since it was ready: a line of JSON a request. */
+  readonly lines: readonly string[];
+  /** SIGTERM, then its exit code. */
+  stop(): Promise<number | null>;
+}
+
+async function serve(...options: string[]): Promise<Serving> {
+  const child = spawn(process.execPath, [program, "serve", "--port", "0", "--json", ...options], { stdio: ["ignore", "pipe", "inherit"] });
+  const lines: string[] = [];
+  const url = await new Promise<string>((resolve, reject) => {
+    createInterface(child.stdout).on("line", (line) => {
+      const { url: ready } = JSON.parse(line) as { url?: string };
+      if (ready === undefined) lines.push(line);
+      else resolve(ready);
+    });
+    child.once("exit", (code) => reject(new Error(`serve ended with ${code}`)));
+  });
+  const ended = once(child, "exit") as Promise<[number | null]>;
+  return {
+    url,
+    lines,
+    async stop() {
+      child.kill("SIGTERM");
+      return (await ended)[0];
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+const question = { messages: [{ role: "user", content: "What is the capital of France?" }], max_tokens: 4 };
+
+function ask(url: string, body: object): Promise<Response> {
+  return fetch(`${url}/v1/chat/completions`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+}
+
+test("serve answers over HTTP, shows the inspector, lets a running answer end, and ends with code 0", async () => {
+  await using serving = await serve("--ui", "--sparsity", "0.5");
+  const answer = (await (await ask(serving.url, question)).json()) as { choices: { message: { content: string } }[]; elastic: { msr: number } };
+  expect(answer.choices[0]!.message.content).toMatch(/\w/);
+  expect(answer.elastic.msr).toBe(0.5);
+  expect(await (await fetch(serving.url)).text()).toContain("Elastic Attention inspector");
+  const stream = await ask(serving.url, { ...question, max_tokens: 60, stream: true });
+  const ended = serving.stop();
+  const text = await stream.text();
+  expect(text.trimEnd().endsWith("data: [DONE]")).toBe(true);
+  expect(text).toContain("\"finish_reason\":\"");
+  expect(await ended).toBe(0);
+  expect(serving.lines.map((line) => JSON.parse(line) as object)).toContainEqual(expect.objectContaining({ path: "/v1/chat/completions", status: 200, msr: 0.5 }));
+  expect(serving.lines.join("\n")).not.toContain("capital of France");
+});
+
+test("serve says in words that its port is taken", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  const child = spawn(process.execPath, [program, "serve", "--port", String(port)], { stdio: ["ignore", "ignore", "pipe"] });
+  let errors = "";
+  child.stderr.on("data", (data: Buffer) => (errors += data.toString()));
+  const [code] = (await once(child, "exit")) as [number];
+  other.close();
+  expect(code).toBe(1);
+  expect(errors).toMatch(new RegExp(`${port}.*(in use|taken)`));
+  expect(errors).not.toMatch(/\n\s+at /);
+});
