@@ -1,3 +1,3 @@
 import { library } from "@elastic-attention/tsup-config";
 
-export default library();
+export default library({ index: "src/index.ts", constraints: "src/constraints.ts" });

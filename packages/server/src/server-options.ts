@@ -12,6 +12,11 @@ export interface ServerOptions {
   readonly modelId?: string;
   /** Keys of which every request but those for health has to bring one; none: everybody is let in. */
   readonly apiKeys?: readonly string[];
+  /**
+   * Whether the engine's thread has loaded `@elastic-attention/server/constraints`, so that `response_format` is enforced;
+   * default false: it is refused.
+   */
+  readonly enforcesFormats?: boolean;
   /** Folder of a page that is served at `/`, such as the inspector's; it and its files need no key. */
   readonly page?: string;
   /** Origins whose pages may ask; default none. `*` is all of them. */
@@ -67,6 +72,7 @@ const defaults = {
   unreadLimitBytes: 4 * 1024 ** 2,
   drainMilliseconds: 30_000,
   logsPrompts: false,
+  enforcesFormats: false,
 } as const;
 
 const lowest: Partial<Record<keyof ServerOptions, number>> = {

@@ -22,7 +22,7 @@ function requireMode({ mode }: RoutingOptions): void {
 }
 
 /** Loads the model in a worker thread, with progress on standard error. @throws the errors of `namedModel` and `WorkerEngine.load` */
-export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal, sharing: EngineSettings = {}): Promise<WorkerEngine> {
+export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal, sharing: EngineSettings = {}, setup: readonly string[] = []): Promise<WorkerEngine> {
   requireMode(options);
   const settings = loadSettings(options);
   const { path, name } = await namedModel(options, signal);
@@ -30,7 +30,7 @@ export async function openEngine(options: ModelOptions & RoutingOptions, signal:
   const engine = await WorkerEngine.load({
     ...sharing,
     // Beside this program once it is built.
-    setup: [new URL("./register-packages.js", import.meta.url).href, ...(await moduleUrls(options.load ?? []))],
+    setup: [new URL("./register-packages.js", import.meta.url).href, ...setup, ...(await moduleUrls(options.load ?? []))],
     path,
     name,
     ...settings,

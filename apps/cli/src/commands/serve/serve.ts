@@ -14,15 +14,16 @@ const loopback = /^(?:127\.|::1$|localhost$)/;
 export const serve: CommandFunction<ServeOptions> = async ({ positional, options, signal }) => {
   const model = namedModel(positional[0], options);
   // Everything that can be wrong is found before the model is loaded.
-  const { createLogger, startServer } = await loadServer();
+  const { createLogger, formatConstraints, startServer } = await loadServer();
   const page = options.ui === true ? await inspectorFolder() : undefined;
   const { host, port, maxRunning, tlsKey, tlsCert } = options;
   const apiKeys = readApiKeys(options.apiKeyFile);
   const tls = tlsKey === undefined || tlsCert === undefined ? undefined : { key: readFileSync(tlsKey), cert: readFileSync(tlsCert) };
-  await using engine = await openEngine({ ...options, ...model }, signal, { maximumBatch: maxRunning });
+  await using engine = await openEngine({ ...options, ...model }, signal, { maximumBatch: maxRunning }, [formatConstraints]);
   await using server = await startServer(engine, {
     host,
     port,
+    enforcesFormats: true,
     apiKeys,
     ...(tls === undefined ? {} : { tls }),
     ...(page === undefined ? {} : { page }),

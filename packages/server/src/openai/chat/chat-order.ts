@@ -1,9 +1,10 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { ChatTemplateOptions } from "@elastic-attention/generation";
+import type { ChatTemplateOptions, ConstraintRequest } from "@elastic-attention/generation";
 import { ApiError } from "../../errors/api-error.js";
 import { routingOf } from "../../answer/elastic-settings.js";
 import type { AnswerOrder } from "../../answer/running-answer.js";
 import type { ServerContext } from "../../server-context.js";
+import { jsonConstraintName } from "../../structure/json-constraint.js";
 import { cannotHonour, samplingOf } from "../sampling-fields.js";
 import type { ChatBody } from "./chat-schema.js";
 import { templateMessages, templateTools } from "./template-messages.js";
@@ -11,13 +12,17 @@ import { templateMessages, templateTools } from "./template-messages.js";
 /** What a chat asks of the engine. @throws ApiError 400 for what cannot be honoured, naming the field */
 export async function chatOrder(context: ServerContext, body: ChatBody, headers: IncomingHttpHeaders): Promise<AnswerOrder> {
   refuseUnsupported(body);
+  const constraint = formatConstraint(context, body.response_format);
   const tools = body.tool_choice === "none" ? [] : (body.tools ?? []);
   const chatTemplate = templateOptions(context, body, tools);
+  const opensThinking = await context.markers.opensThinking(chatTemplate);
+  if (opensThinking && constraint !== undefined) throw cannotHonour("response_format", "the model would think before its answer; set chat_template_kwargs.enable_thinking to false");
   const maxTokens = body.max_completion_tokens ?? body.max_tokens;
   return {
     generation: {
       messages: templateMessages(body.messages),
       chatTemplate,
+      ...(constraint === undefined ? {} : { constraint }),
       ...(body.logprobs === true ? { logprobs: body.top_logprobs ?? 0 } : {}),
       ...samplingOf({ ...body, max_tokens: maxTokens }, context.options),
       ...routingOf(body.elastic, headers, context.options.routing),
@@ -25,7 +30,7 @@ export async function chatOrder(context: ServerContext, body: ChatBody, headers:
     recordsPrompt: body.elastic?.record === true,
     text: {
       tools: new Set(tools.map(({ function: { name } }) => name)),
-      opensThinking: await context.markers.opensThinking(chatTemplate),
+      opensThinking,
       splitsThoughts: true,
     },
   };
@@ -46,13 +51,20 @@ function templateOptions({ engine }: ServerContext, body: ChatBody, tools: NonNu
   };
 }
 
+/** What holds an answer to a format; undefined for plain text. @throws ApiError 400 where this server cannot enforce one */
+function formatConstraint({ options }: ServerContext, format: ChatBody["response_format"]): ConstraintRequest | undefined {
+  if (format == null || format.type === "text") return undefined;
+  if (!options.enforcesFormats) throw cannotHonour("response_format", "this server cannot enforce a format");
+  const schema = format.type === "json_schema" ? format.json_schema.schema : undefined;
+  return { name: jsonConstraintName, options: schema == null ? {} : { schema } };
+}
+
 function refuseUnsupported(body: ChatBody): void {
   for (const name of ["functions", "function_call", "audio", "prediction", "web_search_options"] as const) {
     if (body[name] != null) throw cannotHonour(name);
   }
   if (body.modalities?.some((kind) => kind !== "text") === true) throw cannotHonour("modalities", "only text is written");
   if (body.top_logprobs != null && body.logprobs !== true) throw ApiError.invalid("top_logprobs", "top_logprobs does nothing without logprobs.");
-  if (body.response_format != null && body.response_format.type !== "text") throw cannotHonour("response_format", "this server cannot enforce a format");
   const { tool_choice: choice, tools } = body;
   if (choice != null && choice !== "none" && choice !== "auto") throw cannotHonour("tool_choice", "this server cannot force a call");
   if (tools?.some(({ function: { strict } }) => strict === true) === true) throw cannotHonour("tools", "this server cannot enforce the schema of a strict tool");

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { type AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
-import { program } from "./terminal/terminal-session.js";
+import { program } from "../terminal/terminal-session.js";
 
 interface Serving extends AsyncDisposable {
   readonly url: string;
@@ -60,6 +60,27 @@ test("serve answers over HTTP, shows the inspector, lets a running answer end, a
   expect(await ended).toBe(0);
   expect(serving.lines.map((line) => JSON.parse(line) as object)).toContainEqual(expect.objectContaining({ path: "/v1/chat/completions", status: 200, msr: 0.5 }));
   expect(serving.lines.join("\n")).not.toContain("capital of France");
+});
+
+test("serve holds answers to a schema while they are written, and refuses by name what it cannot enforce", async () => {
+  await using serving = await serve();
+  const format = (schema: object) => ({ type: "json_schema", json_schema: { name: "town", strict: true, schema } });
+  const schema = { type: "object", properties: { town: { enum: ["Paris", "Rome"] }, big: { type: "boolean" } }, required: ["town", "big"], additionalProperties: false };
+  for (const sampling of [{}, { temperature: 1.5, seed: 4, n: 3 }]) {
+    const { choices } = (await (await ask(serving.url, { ...question, max_tokens: 200, ...sampling, response_format: format(schema) })).json()) as {
+      choices: { message: { content: string }; finish_reason: string }[];
+    };
+    for (const { message, finish_reason: reason } of choices) {
+      const { town, big, ...others } = JSON.parse(message.content) as Record<string, unknown>;
+      expect([["Paris", "Rome"].includes(town as string), typeof big, others, reason]).toEqual([true, "boolean", {}, "stop"]);
+    }
+  }
+  const refused = await ask(serving.url, { ...question, response_format: format({ type: "array", uniqueItems: true }) });
+  expect(refused.status).toBe(400);
+  expect(await refused.text()).toContain("#/uniqueItems");
+  const cut = (await (await ask(serving.url, { ...question, max_tokens: 2, response_format: { type: "json_object" } })).json()) as { choices: { finish_reason: string }[] };
+  expect(cut.choices[0]!.finish_reason).toBe("length");
+  expect(await serving.stop()).toBe(0);
 });
 
 test("serve says in words that its port is taken", async () => {
