@@ -169,7 +169,7 @@ describe("wrong use", () => {
   const damaged = join(folder, "damaged");
   test.each<[what: string, args: string[], words: RegExp]>([
     ["an unknown flag", ["run", "x", "--fast"], /unknown option '--fast'/],
-    ["an unknown command", ["serve"], /unknown command 'serve'/],
+    ["an unknown command", ["launch"], /unknown command 'launch'/],
     ["a sparsity of 2", ["run", "x", "--sparsity", "2"], /between 0 and 1/],
     ["an unknown mode", ["run", "x", "--mode", "ssa"], /fa-ssa, fa-xa, xa-ssa, full/],
     ["an unknown backend", ["run", "x", "--backend", "quantum"], /"quantum" is not available.*\n.*Registered backends: cpu, cuda, reference/],

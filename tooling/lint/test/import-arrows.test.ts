@@ -51,7 +51,7 @@ describe("imports", () => {
     const page = (manifest: Record<string, unknown>) => ({
       ...tensor,
       "apps/page/package.json": JSON.stringify({ name: "@elastic-attention/page", version: "0.1.0", license: "Apache-2.0", type: "module", devDependencies: { "@elastic-attention/tensor": "workspace:*" }, ...manifest }),
-      "apps/page/src/main.ts": 'import type { Tensor } from "@elastic-attention/tensor";\nexport type Shown = Tensor;\n',
+      "apps/page/src/main.ts": 'import { Tensor } from "@elastic-attention/tensor";\nexport const shown = Tensor;\n',
     });
     const missing = (files: Readonly<Record<string, string>>) => violationsOf(files).filter((line) => line.includes("is missing from the dependencies"));
     expect(missing(page({ exports }))).toEqual([]);

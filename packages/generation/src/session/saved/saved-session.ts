@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { copyHeldRows, heldRanges, type HeldRanges, type LayerCache, type SequenceCache } from "@elastic-attention/attention";
-import { ElasticAttentionError, SavedSessionError } from "@elastic-attention/core";
+import { ElasticAttentionError, FileWriteError, SavedSessionError } from "@elastic-attention/core";
 import { dtypeByteSize, dtypeElement, SafetensorsFile, type Tensor, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import type { PretrainedModel } from "@elastic-attention/transformer";
 import type { SessionState } from "../session-store.js";
@@ -43,7 +43,11 @@ export function writeSession(folder: string, name: string, state: SessionState, 
   for (const [index, layer] of layers.entries()) {
     for (const side of ["keys", "values"] as const) tensors.set(tensorName(index, side), sourceOf(layer, side));
   }
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new FileWriteError(folder, cause);
+  }
   writeSafetensors(savedSessionPath(folder, name), tensors, { format, version, model: modelFingerprint(model), session: JSON.stringify(manifest) });
 }
 
