@@ -21,7 +21,7 @@ describe("the command line over a GGUF file", () => {
 
   test("keeps its weights in blocks unless --weights says otherwise, and does not quantise them again", () => {
     const weightsOf = (...args: string[]) => (JSON.parse(cli("inspect", "--model", model, "--json", ...args).stdout) as { checkpoint: { memory: { weights: string; weightBytes: number } } }).checkpoint.memory;
-    const [stored, unpacked] = [weightsOf(), weightsOf("--weights", "unpacked")];
+    const [stored, unpacked] = [weightsOf("--weights", "stored"), weightsOf("--weights", "unpacked")];
     expect([stored.weights, unpacked.weights, weightsOf("--backend", "reference").weights]).toEqual(["Q8_0", "bf16", "bf16"]);
     expect(stored.weightBytes).toBeLessThan(unpacked.weightBytes);
     const refused = cli("run", "Hello", "--model", model, "--weights", "q4_k");

@@ -40,7 +40,7 @@ export interface LocalEngineOptions extends EngineSettings {
   readonly backend: Backend | string;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
   readonly dtype?: FloatDType;
-  /** What matrices are kept in; default "automatic". See `OpenModelOptions.weights`. */
+  /** What matrices are kept in; default "unpacked". See `OpenModelOptions.weights`. */
   readonly weights?: WeightChoice | "automatic";
   /** Threads of a backend started by name; default: all cores. */
   readonly threads?: number;
@@ -127,7 +127,7 @@ export class LocalEngine implements Engine {
     try {
       // Before anything is loaded: the weights count too.
       if (settings.memoryLimitBytes !== undefined) backend.setMemoryLimit(settings.memoryLimitBytes);
-      model = await PretrainedModel.open({ weights: "automatic", ...options, path: found.path, checked, backend });
+      model = await PretrainedModel.open({ ...options, path: found.path, checked, backend });
       // It may have come with the last layer.
       signal?.throwIfAborted();
       const choice = chooseRouter(model, options.headList);

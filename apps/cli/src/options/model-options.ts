@@ -17,7 +17,7 @@ export const modelOptions = optionSchema({
     type: choice<WeightChoice>("stored", "unpacked", "f32", "bf16", "q8_0", "q4_k"),
     placeholder: "format",
     description: "what matrices are kept in: stored (as a quantised file has them), unpacked, f32, bf16, or quantised while they are loaded",
-    otherwise: "stored where the backend computes on the file's formats and --dtype is not f32, else unpacked",
+    otherwise: "unpacked",
   },
   threads: { type: wholeNumber({ minimum: 1 }), placeholder: "n", description: "threads of the cpu backend", otherwise: "all cores" },
   cpuLevel: {

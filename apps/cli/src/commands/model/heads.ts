@@ -20,7 +20,7 @@ export const heads: CommandFunction<HeadsOptions> = async ({ options, signal }) 
   const { path, name } = await namedModel(options, signal);
   if (options.random === true) return writeList(options, randomHeads(path, options));
   using backend = await startBackend(options);
-  using model = await PretrainedModel.open({ path, backend, signal, weights: options.weights ?? "automatic", ...(options.dtype === undefined ? {} : { dtype: options.dtype }) });
+  using model = await PretrainedModel.open({ path, backend, signal, weights: options.weights ?? "unpacked", ...(options.dtype === undefined ? {} : { dtype: options.dtype }) });
   const tokenizer = Tokenizer.load(model.ggufPath ?? model.directory);
   const book = options.haystack === undefined ? runningText(mobyDick()) : readFileSync(options.haystack, "utf8");
   const lengths = options.tokens ?? [1024, 2048, 4096].filter((tokens) => tokens + 256 <= model.spec.contextLength);
