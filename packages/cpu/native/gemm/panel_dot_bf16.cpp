@@ -23,16 +23,20 @@ static inline __attribute__((always_inline)) __m512bh outputs(const uint16_t* ti
   return reinterpret_cast<__m512bh>(_mm512_loadu_si512(tile_row));
 }
 
-/** kSets: sums of each output that take turns; two hide the latency of the products where there are few rows. */
-template <int rows, int kSets = 1>
+/**
+ * Two sums of each output take turns and hide the latency of the products where there are few rows; so they do where there are
+ * many: a prompt gives the same bits wherever it is cut, and a sequence the same alone and in a batch.
+ */
+template <int rows>
 static inline __attribute__((always_inline)) void panel_rows(const uint16_t* a, int64_t a_stride, const uint16_t* panel,
                                                              int64_t depth, float* c, int64_t c_stride, bool accumulate) {
+  constexpr int kSets = 2;
   __m512 left[kSets][rows], right[kSets][rows];
 #pragma GCC unroll 16
   for (int row = 0; row < rows; ++row) {
     left[0][row] = accumulate ? _mm512_loadu_ps(c + row * c_stride) : _mm512_setzero_ps();
     right[0][row] = accumulate ? _mm512_loadu_ps(c + row * c_stride + 16) : _mm512_setzero_ps();
-    if constexpr (kSets == 2) left[1][row] = right[1][row] = _mm512_setzero_ps();
+    left[1][row] = right[1][row] = _mm512_setzero_ps();
   }
   for (int64_t k = 0; k < depth; k += kStep, panel += 2 * kTileElements) {
 #pragma GCC unroll 2
@@ -41,7 +45,7 @@ static inline __attribute__((always_inline)) void panel_rows(const uint16_t* a, 
       for (int set = 0; set < kSets; ++set) {
         const uint16_t* tile_row = panel + (pair + set) * 32;
         const __m512bh b0 = outputs(tile_row), b1 = outputs(tile_row + kTileElements);
-        if constexpr (kSets == 2) {
+        if constexpr (rows <= 4) {
           _mm_prefetch(reinterpret_cast<const char*>(tile_row + kAhead), _MM_HINT_T0);
           _mm_prefetch(reinterpret_cast<const char*>(tile_row + kAhead + kTileElements), _MM_HINT_T0);
         }
@@ -56,12 +60,8 @@ static inline __attribute__((always_inline)) void panel_rows(const uint16_t* a, 
   }
 #pragma GCC unroll 16
   for (int row = 0; row < rows; ++row) {
-    if constexpr (kSets == 2) {
-      left[0][row] = _mm512_add_ps(left[0][row], left[1][row]);
-      right[0][row] = _mm512_add_ps(right[0][row], right[1][row]);
-    }
-    _mm512_storeu_ps(c + row * c_stride, left[0][row]);
-    _mm512_storeu_ps(c + row * c_stride + 16, right[0][row]);
+    _mm512_storeu_ps(c + row * c_stride, _mm512_add_ps(left[0][row], left[1][row]));
+    _mm512_storeu_ps(c + row * c_stride + 16, _mm512_add_ps(right[0][row], right[1][row]));
   }
 }
 
@@ -75,15 +75,7 @@ void multiply_panel_dot(const uint16_t* a, int64_t a_stride, int64_t rows, const
     a += by * a_stride;
     c += by * c_stride;
   };
-  if (rows <= 4) {
-    for (; row + 4 <= rows; advance(4)) panel_rows<4, 2>(a, a_stride, panel, depth, c, c_stride, accumulate);
-    for (; row + 2 <= rows; advance(2)) panel_rows<2, 2>(a, a_stride, panel, depth, c, c_stride, accumulate);
-    for (; row < rows; advance(1)) panel_rows<1, 2>(a, a_stride, panel, depth, c, c_stride, accumulate);
-    return;
-  }
-  // Every row is summed in the same order, the last few too: a prompt gives the same bits wherever it is cut.
-  for (; row + 12 <= rows; advance(12)) panel_rows<12>(a, a_stride, panel, depth, c, c_stride, accumulate);
-  for (; row + 8 <= rows; advance(8)) panel_rows<8>(a, a_stride, panel, depth, c, c_stride, accumulate);
+  for (; row + 6 <= rows; advance(6)) panel_rows<6>(a, a_stride, panel, depth, c, c_stride, accumulate);
   for (; row + 4 <= rows; advance(4)) panel_rows<4>(a, a_stride, panel, depth, c, c_stride, accumulate);
   for (; row + 2 <= rows; advance(2)) panel_rows<2>(a, a_stride, panel, depth, c, c_stride, accumulate);
   for (; row < rows; advance(1)) panel_rows<1>(a, a_stride, panel, depth, c, c_stride, accumulate);

@@ -13,7 +13,7 @@ test("a request can be named, looked at, and followed from its beginning to its 
     await expect.poll(async () => ((await (await fetch(requests)).json()) as { data: unknown[] }).data[0]).toMatchObject({ id: "my-request", state: "running", promptTokens: 7 });
     const followed = await fetch(`${requests}/chatcmpl-my-request/events`);
     const early = await (await fetch(`${requests}/my-request`)).json();
-    expect(early).toMatchObject({ format: "elastic-attention-recording", request: { sparsity: 0.5 }, events: [{ type: "progress", heads: [0, 1] }, { type: "progress" }] });
+    expect(early).toMatchObject({ format: "elastic-attention-recording", request: { sparsity: 0.5 }, events: [{ type: "progress", heads: [1, 1] }, { type: "progress", heads: [0, 1] }] });
     expect((early as { promptPieces: string[] }).promptPieces).toBeInstanceOf(Array);
     open();
     await answer.text();
