@@ -85,8 +85,9 @@ test("a backend that --load brings computes, in the engine's thread too", () => 
 });
 
 test("a kernel that --load brings runs in a backend of its name", () => {
-  const { stdout } = cli("run", "Hi", "-n", "1", "--load", examples.kernel, "--backend", "cpu-exact", "--json");
-  expect(JSON.parse(stdout)).toMatchObject({ model: { backend: "cpu-exact" }, report: { newTokens: 1 } });
+  const command = ["run", "Hi", "-n", "1", "--backend", "cpu-exact", "--json"];
+  expect(JSON.parse(cli(...command, "--load", examples.kernel).stdout)).toMatchObject({ report: { newTokens: 1 } });
+  expect(cli(...command).stderr).toMatch(/"cpu-exact" is not available/);
 });
 
 test("a suite that --load brings is listed and evaluated", () => {

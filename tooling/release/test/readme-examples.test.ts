@@ -18,7 +18,9 @@ function examples(page: string): string[] {
   return Array.from(text.matchAll(/```js\n([\s\S]*?)```/g), (block) => block[1]!);
 }
 
-// The examples run against the build, from the command line's folder, which has every package.
+// The examples run against the build, from the command line's folder, which has every package but that of tests for kernels.
+const folderOf = (page: string) => (page.startsWith("packages/conformance/") ? "apps/example-kernel" : "apps/cli");
+
 test.each(readmes)("%s has examples that run", async (page) => {
   const sources = examples(page);
   expect(sources.length).toBeGreaterThan(0);
@@ -35,7 +37,7 @@ test.each(pages.filter((page) => examples(page).length > 0))("the examples of %s
 
 /** Runs a program and returns what it wrote. */
 async function run(page: string, source: string): Promise<string> {
-  const path = join(workspace, "apps/cli/node_modules", `.example-${page.replace(/\W/g, "-")}.mjs`);
+  const path = join(workspace, folderOf(page), "node_modules", `.example-${page.replace(/\W/g, "-")}.mjs`);
   writeFileSync(path, source);
   try {
     const environment = Object.fromEntries(Object.entries(process.env).filter(([key]) => key !== "NODE_OPTIONS"));
