@@ -34,7 +34,7 @@ export async function jsonConstraint(options: unknown, context: TokenConstraintC
     throw new InvalidRequestError(`The JSON schema cannot be followed: ${messageOf(cause)}.`, "Simplify it.");
   }
   const matcher = await loadGrammars().GrammarMatcher.createGrammarMatcher(grammar, undefined, context.endOfText.size === 0);
-  const constraint = new MatchedConstraint(matcher, Math.ceil(context.vocabularySize / 32));
+  const constraint = new MatchedConstraint(matcher);
   await constraint.prepare();
   return constraint;
 }
@@ -43,10 +43,7 @@ class MatchedConstraint implements TokenConstraint {
   #mask: Int32Array | undefined;
   #failure: unknown;
 
-  constructor(
-    private readonly matcher: GrammarMatcher,
-    private readonly words: number,
-  ) {}
+  constructor(private readonly matcher: GrammarMatcher) {}
 
   get done(): boolean {
     return this.matcher.isTerminated();
@@ -57,7 +54,7 @@ class MatchedConstraint implements TokenConstraint {
     this.#mask = undefined;
     if (this.done) return;
     try {
-      this.#mask = fitted(await this.matcher.getNextTokenBitmask(), this.words);
+      this.#mask = await this.matcher.getNextTokenBitmask();
     } catch (error) {
       this.#failure = error;
     }
@@ -88,13 +85,6 @@ const controls = {
   byte_fallback: /[^\n\P{Cc}]|^<0x(?:0[0-9B-F]|1[0-9A-F])>$/u,
   raw: /[^\n\P{Cc}]/u,
 } as const;
-
-function fitted(mask: Int32Array, words: number): Int32Array {
-  if (mask.length === words) return mask;
-  const whole = new Int32Array(words);
-  whole.set(mask.subarray(0, words));
-  return whole;
-}
 
 async function makeCompiler({ tokenizer, vocabularySize, endOfText }: TokenConstraintContext): Promise<GrammarCompiler> {
   const { TokenizerInfo, GrammarCompiler } = loadGrammars();

@@ -20,8 +20,8 @@ export const run: CommandFunction<RunOptions> = async ({ positional, options, si
     ...promptInput(prompt, engine.model),
     signal,
   };
-  const record = options.record === undefined ? undefined : await openRecord(options.record, options, engine.model, request);
-  const finish = await streamAnswer(record?.recorded(engine) ?? engine, request, (text) => {
+  const record = options.record === undefined ? undefined : await openRecord(options.record, engine, request);
+  const finish = await streamAnswer(record ?? engine, request, (text) => {
     if (!options.json) process.stdout.write(text);
   }).finally(() => record?.write());
   if (options.json) {

@@ -12,6 +12,9 @@ export interface Finding {
 const stateWidth = 8;
 const whatWidth = 17;
 
+/** What is wrong comes first. */
+const ranks = { missing: 0, note: 1, absent: 2, ok: 2 } as const;
+
 /**
  * Findings as text: what is wrong first, so that it is seen where the rest scrolls away. On a terminal lines break between words;
  * elsewhere each finding is one line.
@@ -19,13 +22,8 @@ const whatWidth = 17;
  * @param columns of the terminal; undefined where there is none
  */
 export function findingsText(findings: readonly Finding[], columns: number | undefined): string {
-  const urgency = (finding: Finding): number => ["missing", "note"].indexOf(state(finding));
-  const ordered = [...findings].sort((a, b) => rank(urgency(a)) - rank(urgency(b)));
+  const ordered = [...findings].sort((a, b) => ranks[state(a)] - ranks[state(b)]);
   return ordered.map((finding) => findingText(finding, columns)).join("\n");
-}
-
-function rank(urgency: number): number {
-  return urgency < 0 ? 2 : urgency;
 }
 
 function findingText(finding: Finding, columns: number | undefined): string {
