@@ -1,4 +1,5 @@
 import { type ModelProgress, sizeText } from "@elastic-attention/hub";
+import { canRedraw } from "../terminal/can-redraw.js";
 
 /** Lines that one model prints where there is no terminal. */
 const plainLines = 10;
@@ -16,7 +17,7 @@ export class FetchView implements Disposable {
 
   update(progress: ModelProgress): void {
     const { done, total, path, wait } = progress;
-    if (process.stderr.isTTY) return this.#draw(progress);
+    if (canRedraw(process.stderr)) return this.#draw(progress);
     const part = total === 0 ? plainLines : Math.floor((plainLines * done) / total);
     if (wait === undefined && part === this.#part && path === this.#path) return;
     // Small files come all at once.

@@ -1,4 +1,5 @@
 import type { EvaluationProgress } from "@elastic-attention/evaluation";
+import { canRedraw } from "../../terminal/can-redraw.js";
 import { TerminalBar } from "../../terminal/terminal-bar.js";
 
 /** Progress of an evaluation with the time left: a bar on a terminal, a line every twentieth elsewhere. */
@@ -15,7 +16,7 @@ export class EvaluationBar implements Disposable {
   planning(done: number, total: number): void {
     if (!this.shown || done === this.#plannedTasks) return;
     this.#plannedTasks = done;
-    if (process.stderr.isTTY) process.stderr.write(`\rMaking prompts: ${done} of ${tasks(total)} ${done === total ? "\n" : ""}`);
+    if (canRedraw(process.stderr)) process.stderr.write(`\rMaking prompts: ${done} of ${tasks(total)} ${done === total ? "\n" : ""}`);
     else if (done === total) console.error(`Made the prompts of ${tasks(total)}`);
   }
 
@@ -24,7 +25,7 @@ export class EvaluationBar implements Disposable {
     this.#begun ??= performance.now();
     const seconds = (performance.now() - this.#begun) / 1000;
     const left = done > 0 ? duration((seconds * (total - done)) / done) : "…";
-    if (!process.stderr.isTTY) {
+    if (!canRedraw(process.stderr)) {
       const part = Math.floor((20 * done) / total);
       if (part > this.#lastPart) console.error(`${Math.floor((100 * done) / total)}%, ${samplesDone} of ${samplesTotal} answers, ${left} left`);
       this.#lastPart = part;
