@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { oldestNode, runtimeProblem } from "../src/program/supported-runtime.js";
+import { oldestNode, runtimeProblem } from "../../src/program/supported-runtime.js";
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), "utf8");
 
@@ -17,13 +17,13 @@ test("Bun and Deno are told in one line that they are not supported, whatever No
 });
 
 test("the oldest Node.js is the one of package.json", () => {
-  const { engines } = JSON.parse(read("../package.json")) as { engines: { node: string } };
+  const { engines } = JSON.parse(read("../../package.json")) as { engines: { node: string } };
   expect(engines.node).toBe(`>=${oldestNode}`);
 });
 
 // What a static import reaches is read before the version is looked at.
 test("the program imports nothing statically but that check", () => {
-  const imports = Array.from(read("../src/main.ts").matchAll(/^import .* from "(.*)";$/gm), ([, name]) => name);
+  const imports = Array.from(read("../../src/main.ts").matchAll(/^import .* from "(.*)";$/gm), ([, name]) => name);
   expect(imports).toEqual(["./program/supported-runtime.js"]);
-  expect(read("../src/program/supported-runtime.ts")).not.toMatch(/^import |\?\?|\?\.|await /m);
+  expect(read("../../src/program/supported-runtime.ts")).not.toMatch(/^import |\?\?|\?\.|await /m);
 });
