@@ -60,9 +60,10 @@ function copyNetworkSettings() {
     mkdirSync(dirname(inside(file)), { recursive: true });
     writeFileSync(inside(file), readFileSync(`/${file}`));
   }
-  const registry = run("npm", ["config", "get", "registry"]).trim();
-  mkdirSync(inside("root"), { recursive: true });
-  writeFileSync(inside("root/.npmrc"), `registry=${registry}\n`);
+  const setting = (name) => run("npm", ["config", "get", name]).trim();
+  const authorities = setting("cafile") === "null" ? "" : "cafile=/etc/ssl/certs/ca-certificates.crt\n";
+  mkdirSync(inside("usr/local/etc"), { recursive: true });
+  writeFileSync(inside("usr/local/etc/npmrc"), `registry=${setting("registry")}\n${authorities}`);
 }
 
 function copyRepository() {
