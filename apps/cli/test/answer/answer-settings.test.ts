@@ -1,8 +1,8 @@
 import type { GenerationSettings, SettingOrigin } from "@elastic-attention/generation";
 import { describe, expect, test } from "vitest";
-import { requestSettings } from "../src/engine/request-settings.js";
-import { nothingRouted, unroutedText } from "../src/report/routing-report-text.js";
-import { samplingText } from "../src/report/sampling-text.js";
+import { requestSettings } from "../../src/engine/request-settings.js";
+import { nothingRouted, unroutedText } from "../../src/report/routing-report-text.js";
+import { samplingText } from "../../src/report/sampling-text.js";
 
 /** Settings of an answer: what a model's file asks for, with a seed that was given. */
 function settings(changes: Partial<GenerationSettings> = {}, origin: SettingOrigin = "model"): GenerationSettings {
