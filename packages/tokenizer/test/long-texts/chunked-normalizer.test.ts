@@ -58,7 +58,7 @@ describe("a long text that is normalized in chunks", () => {
     for (const [sought, content] of [[" ", "▁"], ["a", "$"], ["中", "a"], ["?", "!"]] as const) {
       expect(replaceUnit(text, sought, content)).toBe(text.replaceAll(sought, () => content));
     }
-    const replacer = new UnitReplacer("a \u2581\u3099\n", "$");
-    for (const part of [text, "", "bcd", "b\n"]) expect(replacer.replace(part)).toBe(part.replaceAll(/[a \u2581\u3099\n]/g, "$$"));
+    const replacer = new UnitReplacer("a \u2581中\n", "$");
+    for (const part of [text, "", "bcd", "b\n"]) expect(replacer.replace(part)).toBe(part.replaceAll(/[a \u2581中\n]/g, "$$"));
   });
 });
