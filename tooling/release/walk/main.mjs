@@ -2,7 +2,8 @@
 // published: clone and first command, npm install and first command, a program of one's own, other runtimes, broken installations.
 //   node tooling/release/walk/main.mjs TARBALLS [WAY...]      after `pnpm release:check TARBALLS`; without ways, all of them
 import { Newcomer } from "./newcomer.mjs";
-import { seconds, ways } from "./ways.mjs";
+import { seconds } from "./answer.mjs";
+import { ways } from "./ways.mjs";
 
 const [tarballs, ...chosen] = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(ways, name));

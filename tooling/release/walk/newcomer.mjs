@@ -3,8 +3,11 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
-/** Packages that belong to other machines than this one, and what nobody installs from a registry. */
-const otherPackages = /-example-|-(?:darwin|win32|linux)-(?!x64-gnu)|-inspector-|-conformance-/;
+/** This machine by the name that its binary's package ends with; the walk's machines have glibc. */
+export const ownPlatform = [process.platform, process.arch, ...(process.platform === "linux" ? ["gnu"] : [])].join("-");
+
+/** Binaries of other machines, and what nobody installs to run something. */
+const isOther = (name) => /-(example|inspector|conformance)-/.test(name) || (/-(darwin|win32|linux)-/.test(name) && !name.includes(`-${ownPlatform}-`));
 
 /** What somebody has who has just logged in: a home, a path, and a registry where this machine names one. */
 export class Newcomer {
@@ -64,6 +67,6 @@ export class Newcomer {
 
 /** Tarballs by the names of their packages: `elastic-attention-cli-0.2.0.tgz` is `@elastic-attention/cli`. */
 function packagesIn(folder) {
-  const tarballs = readdirSync(folder).filter((name) => name.endsWith(".tgz") && !otherPackages.test(name));
+  const tarballs = readdirSync(folder).filter((name) => name.endsWith(".tgz") && !isOther(name));
   return new Map(tarballs.map((name) => [name.replace(/^elastic-attention-(.*)-\d+\.\d+\.\d+.*\.tgz$/, "@elastic-attention/$1"), resolve(folder, name)]));
 }

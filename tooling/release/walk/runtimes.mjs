@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { expectAnswer } from "./ways.mjs";
+import { expectAnswer } from "./answer.mjs";
 
 const platform = `${process.platform}-${process.arch}`;
 const demo = ["demo", "--tokens", "512", "--json"];

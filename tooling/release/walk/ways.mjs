@@ -1,5 +1,7 @@
 import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { expectAnswer, seconds } from "./answer.mjs";
+import { ownPlatform } from "./newcomer.mjs";
 import { runtimes } from "./runtimes.mjs";
 
 const root = join(import.meta.dirname, "../../..");
@@ -70,16 +72,5 @@ function cloneRepository(newcomer) {
 }
 
 function findBinary(folder) {
-  const platform = [process.platform, process.arch, ...(process.platform === "linux" ? ["gnu"] : [])].join("-");
-  return join(folder, "node_modules", "@elastic-attention", `cpu-${platform}`, "elastic_attention_cpu.node");
-}
-
-/** @throws Error unless the demo found its sentence */
-export function expectAnswer(output) {
-  const { found } = JSON.parse(output.slice(output.indexOf("{")));
-  if (!found) throw new Error("The demo answered wrongly.");
-}
-
-export function seconds(begun) {
-  return `${((performance.now() - begun) / 1000).toFixed(1)} s`;
+  return join(folder, "node_modules", "@elastic-attention", `cpu-${ownPlatform}`, "elastic_attention_cpu.node");
 }
