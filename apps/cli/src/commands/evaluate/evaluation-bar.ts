@@ -4,6 +4,7 @@ import { TerminalBar } from "../../terminal/terminal-bar.js";
 
 /** Progress of an evaluation with the time left: a bar on a terminal, a line every twentieth elsewhere. */
 export class EvaluationBar implements Disposable {
+  #planning: TerminalBar | undefined;
   #bar: TerminalBar | undefined;
   #begun: number | undefined;
   #lastPart = -1;
@@ -16,8 +17,11 @@ export class EvaluationBar implements Disposable {
   planning(done: number, total: number): void {
     if (!this.shown || done === this.#plannedTasks) return;
     this.#plannedTasks = done;
-    if (canRedraw(process.stderr)) process.stderr.write(`\rMaking prompts: ${done} of ${tasks(total)} ${done === total ? "\n" : ""}`);
-    else if (done === total) console.error(`Made the prompts of ${tasks(total)}`);
+    if (canRedraw(process.stderr)) {
+      this.#planning ??= new TerminalBar("Making prompts {bar} {value} of {all}", { kept: true });
+      this.#planning.update(done, total, { all: tasks(total) });
+      if (done === total) this.#endPlanning();
+    } else if (done === total) console.error(`Made the prompts of ${tasks(total)}`);
   }
 
   update({ done, total, samplesDone, samplesTotal, task, variant }: EvaluationProgress): void {
@@ -36,8 +40,14 @@ export class EvaluationBar implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#endPlanning();
     this.#bar?.[Symbol.dispose]();
     this.#bar = undefined;
+  }
+
+  #endPlanning(): void {
+    this.#planning?.[Symbol.dispose]();
+    this.#planning = undefined;
   }
 }
 
