@@ -2,6 +2,7 @@ export { ModelConfigError, NoFiniteLogitError, PromptError, TrainingPackError } 
 export * from "./decode/sample-logits.js";
 export * from "./decode/token-sampler.js";
 export * from "./decoder-model.js";
+export * from "./decoder-options.js";
 export * from "./layer/rotation/rotary-table.js";
 export * from "./loading/checked-model.js";
 export { type GgufHeader, readGgufHeader } from "./loading/gguf/open-gguf-model.js";
@@ -28,6 +29,7 @@ export * from "./model/quantisation-scheme.js";
 export * from "./model/rope/frequencies.js";
 export * from "./model/rope/parse-rope.js";
 export * from "./model/rope/rope-spec.js";
+export * from "./parallel/model-shard.js";
 export * from "./prefill/forward.js";
 export * from "./prefill/prefill.js";
 export type { PrefillSequence } from "./prefill/prefill-pass.js";

@@ -1,13 +1,19 @@
-import { MemoryScope, OutOfMemoryError } from "@elastic-attention/core";
+import { MemoryScope, OutOfMemoryError, UnsupportedRouterError } from "@elastic-attention/core";
 import type { AttentionMode } from "@elastic-attention/attention";
-import { LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
-import type { Backend, FloatDType } from "@elastic-attention/tensor";
+import { LearnedRouter, type LearnedRouterDescription, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
+import type { Backend, FloatDType, RankGroup } from "@elastic-attention/tensor";
 import { decodeGraphNote } from "../decode/decode-graph.js";
-import { DecoderModel, type RandomModelOptions } from "../decoder-model.js";
+import { DecoderModel } from "../decoder-model.js";
+import type { RandomModelOptions } from "../decoder-options.js";
 import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "../model/elastic-spec.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
 import { computeDType, type ModelSpec, routedLayers } from "../model/model-spec.js";
+import { ledDecoder } from "../parallel/led-decoder.js";
+import { shareOfModel } from "../parallel/model-share.js";
+import { RankFollower } from "../parallel/rank-follower.js";
+import { RankLeader } from "../parallel/rank-leader.js";
+import { settleFailure, settleSuccess } from "../parallel/settled.js";
 import { checkModel, type CheckedModel } from "./checked-model.js";
 import { type ModelFiles, openModelFiles } from "./model-files.js";
 import { chosenWeights, type WeightChoice, WeightPlan } from "./weight-plan.js";
@@ -30,6 +36,11 @@ export interface OpenModelOptions {
   readonly weights?: WeightChoice | "automatic";
   readonly adapter?: ModelAdapter;
   /**
+   * The ranks that have the model together, this one with a share of it; each opens it with the same options. The first is used
+   * as if it had all; the others {@link PretrainedModel.follow}.
+   */
+  readonly ranks?: RankGroup | undefined;
+  /**
    * Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. Default:
    * routers.safetensors in the model's folder, where there is one.
    */
@@ -46,6 +57,8 @@ interface RouterSettings {
 
 /** A model folder: its config, its decoder on a backend, and the router tensors it may hold. */
 export class PretrainedModel implements Disposable {
+  #decoder: DecoderModel;
+
   private constructor(
     /** Its folder; empty for a model that was not loaded from one. */
     readonly directory: string,
@@ -54,8 +67,9 @@ export class PretrainedModel implements Disposable {
     readonly config: ModelConfig,
     /** What reads its layout. */
     readonly adapter: ModelAdapter | undefined,
+    /** Of the whole model. */
     readonly spec: ModelSpec,
-    readonly decoder: DecoderModel,
+    decoder: DecoderModel,
     /** Formats that its matrices are kept in: "bf16", "Q4_1, Q8_0". */
     readonly weights: string,
     private readonly settings: RouterSettings,
@@ -66,10 +80,34 @@ export class PretrainedModel implements Disposable {
     readonly notes: readonly string[],
     /** Owns decoder and routers. */
     private readonly scope: MemoryScope,
-  ) {}
+  ) {
+    this.#decoder = decoder;
+  }
 
-  /** @throws the errors of `openModelFiles` and `checkModel`, OutOfMemoryError */
+  /**
+   * Where several ranks open it, it is open on all of them or on none.
+   * @throws the errors of `openModelFiles` and `checkModel`, OutOfMemoryError; InvalidOptionError for a number of ranks that does
+   *   not divide the model
+   */
   static async open(options: OpenModelOptions): Promise<PretrainedModel> {
+    const { ranks } = options;
+    if (ranks === undefined) return PretrainedModel.#open(options);
+    let model: PretrainedModel;
+    try {
+      model = await PretrainedModel.#open(options);
+    } catch (error) {
+      throw settleFailure(ranks, error);
+    }
+    const failure = settleSuccess(ranks);
+    if (failure !== undefined) {
+      model[Symbol.dispose]();
+      throw failure;
+    }
+    if (ranks.rank === 0) model.#decoder = ledDecoder(model.#decoder, model.scope.track(new RankLeader(ranks)));
+    return model;
+  }
+
+  static async #open(options: OpenModelOptions): Promise<PretrainedModel> {
     const { path, backend } = options;
     using opened = options.checked === undefined ? openModelFiles(path) : undefined;
     const { files, adapter, spec, notes } = options.checked ?? checkModel(opened!, options.adapter);
@@ -81,9 +119,10 @@ export class PretrainedModel implements Disposable {
     const file = routerFileOf(directory, options.routers);
     const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend);
     for (const layer of layers) scope.track(layer);
-    const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: chosenWeights(options.weights ?? "unpacked", options.dtype), quantisation: files.quantisation });
+    const share = shareOfModel({ checkpoint, adapter, spec }, options.ranks);
+    const plan = WeightPlan.of({ ...share, dtype, backend, weights: chosenWeights(options.weights ?? "unpacked", options.dtype), quantisation: files.quantisation });
     checkMemory(backend, plan, path);
-    const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype, plan }));
+    const decoder = scope.track(await DecoderModel.load({ ...options, ...share, dtype, plan }));
     const { spec: modes, ...settings } = elastic ?? own;
     const told = [...notes, plan.note, decodeGraphNote(backend, spec)].filter((note) => note !== undefined);
     return new PretrainedModel(directory, ggufPath, config, adapter, { ...spec, elastic: modes }, decoder, plan.text, settings, layers, file, told, scope.move());
@@ -97,6 +136,21 @@ export class PretrainedModel implements Disposable {
     using scope = new MemoryScope();
     const decoder = scope.track(DecoderModel.random(options));
     return new PretrainedModel("", undefined, config, undefined, spec, decoder, options.dtype, settings, [], undefined, [], scope.move());
+  }
+
+  /** Over the backend; its figures are those of a rank's share where several ranks have the model. */
+  get decoder(): DecoderModel {
+    return this.#decoder;
+  }
+
+  /** Does what the first rank asks for, with this rank's share of the model, until that one gives its model back; blocks the thread. */
+  follow(ranks: RankGroup): void {
+    const learned = ({ retrievalMode, sparseMode, tieRule }: LearnedRouterDescription) => {
+      const router = this.learnedRouter(retrievalMode, sparseMode, tieRule);
+      if (router === undefined) throw new UnsupportedRouterError("The first rank's model has routers, this one's has none.", "Give all ranks the same files.");
+      return router;
+    };
+    new RankFollower(ranks, this.#decoder, learned).follow();
   }
 
   /** Sizes of the sparse modes that its routers were trained for. */

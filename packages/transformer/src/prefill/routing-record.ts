@@ -18,7 +18,11 @@ const noBlocks: BlockCount = { visited: 0, causal: 0 };
 export class RoutingRecord implements Disposable {
   readonly #layers: { readonly heads: readonly RoutedHeads[]; readonly blocks: readonly VisitedBlockCount[] }[] = [];
 
-  constructor(private readonly numQueryHeads: number) {}
+  /** @param gatherCounts makes the blocks of all ranks' heads of those of this rank's, [sequence][layer] */
+  constructor(
+    private readonly numQueryHeads: number,
+    private readonly gatherCounts: (counts: readonly (readonly BlockCount[])[]) => readonly (readonly BlockCount[])[] = (counts) => counts,
+  ) {}
 
   /** Adds a layer when its attention has been issued and what it chose is still there. One entry for each sequence. */
   add(heads: readonly RoutedHeads[], sequences: readonly AttentionSequence[]): void {
@@ -35,10 +39,12 @@ export class RoutingRecord implements Disposable {
   /** One for each sequence; waits for the device where blocks were chosen. */
   waitForRouting(): SequenceRouting[] {
     const first = this.#layers[0]?.heads ?? [];
+    const blocks = first.map((_, sequence) => this.#layers.map((layer) => (layer.heads[sequence]!.assignment.length === 0 ? noBlocks : layer.blocks[sequence]!.wait())));
+    const ofAll = this.gatherCounts(blocks);
     return first.map((_, sequence) => ({
       modes: this.#layers.map(({ heads }) => heads[sequence]!.modes),
       assignment: this.#layers.map(({ heads }) => heads[sequence]!.assignment),
-      blocks: this.#layers.map(({ heads, blocks }) => (heads[sequence]!.assignment.length === 0 ? noBlocks : blocks[sequence]!.wait())),
+      blocks: ofAll[sequence]!,
     }));
   }
 
