@@ -5,6 +5,7 @@ export * from "./decoder-model.js";
 export * from "./decoder-options.js";
 export * from "./layer/rotation/rotary-table.js";
 export * from "./loading/checked-model.js";
+export { type ExpectedTensor, expectedTensors } from "./loading/expected-tensors.js";
 export { type GgufHeader, readGgufHeader } from "./loading/gguf/open-gguf-model.js";
 export * from "./loading/host-floats.js";
 export * from "./loading/model-files.js";

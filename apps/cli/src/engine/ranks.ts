@@ -10,6 +10,9 @@ import type { RankOptions } from "../options/rank-options.js";
 /** Which of the ranks of this machine a process is: what the cuda backend chooses its GPU by. */
 const rankVariable = "ELASTIC_ATTENTION_RANK";
 
+/** How long the first rank's own error is waited for, in milliseconds. */
+const patience = 3000;
+
 /** Whether a launcher started this process as a rank behind the first: it has no terminal to read from or to write to. */
 export function isFollowingRank(): boolean {
   return launchedRank() > 0;
@@ -45,7 +48,10 @@ export class RankProcesses implements Disposable {
     this.failed = new Promise((_, reject) => {
       for (const [index, child] of this.#processes.entries()) {
         child.once("exit", (code, signal) => {
-          if (!this.#loaded) reject(new ElasticAttentionError("RANK_FAILED", `Rank ${index + 1} of ${ranks.size} ended before the model was loaded (${signal ?? `exit code ${code}`}).`));
+          if (this.#loaded) return;
+          const error = new ElasticAttentionError("RANK_FAILED", `Rank ${index + 1} of ${ranks.size} ended before the model was loaded (${signal ?? `exit code ${code}`}).`);
+          // What was wrong on several ranks the first one knows too, and says better.
+          setTimeout(() => reject(error), patience).unref();
         });
       }
     });

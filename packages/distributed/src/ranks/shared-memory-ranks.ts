@@ -15,7 +15,7 @@ interface RanksAddon {
 const exports = ["open", "exchange", "sum", "close"] as const satisfies readonly (keyof RanksAddon)[];
 
 /** How long a rank waits for the others to start. */
-const startSeconds = 120;
+const startSeconds = 60;
 
 /** What the kind is called in {@link RankSettings}. */
 export const sharedMemoryKind = "shared memory";

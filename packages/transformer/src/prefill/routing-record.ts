@@ -1,6 +1,6 @@
-import type { AttentionMode, AttentionSequence, BlockCount } from "@elastic-attention/attention";
+import { type AttentionMode, type AttentionSequence, type BlockCount, patternOf } from "@elastic-attention/attention";
 import type { RoutedHeads } from "./layer-routing.js";
-import { VisitedBlockCount } from "./visited-block-count.js";
+import { blockSizeOf, VisitedBlockCount } from "./visited-block-count.js";
 
 /** Routing of one sequence over all layers. */
 export interface SequenceRouting {
@@ -28,7 +28,11 @@ export class RoutingRecord implements Disposable {
   add(heads: readonly RoutedHeads[], sequences: readonly AttentionSequence[]): void {
     const blocks: VisitedBlockCount[] = [];
     this.#layers.push({ heads, blocks });
-    for (const { cache, routing } of sequences) blocks.push(new VisitedBlockCount(routing, cache.length, this.numQueryHeads));
+    for (const [index, { cache, routing }] of sequences.entries()) {
+      // Of all heads, also of those that other ranks have.
+      const unit = blockSizeOf(heads[index]!.modes.map(patternOf));
+      blocks.push(new VisitedBlockCount(routing, cache.length, this.numQueryHeads, unit));
+    }
   }
 
   /** What a sequence's heads were routed to in a layer that has been added, as {@link SequenceRouting.assignment} has it. */
