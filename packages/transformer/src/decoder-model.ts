@@ -23,7 +23,7 @@ import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./m
 import { type CacheOptions, SequenceCaches } from "./memory/sequence-caches.js";
 import { weightBytes } from "./memory/weight-memory.js";
 import type { ModelSpec } from "./model/model-spec.js";
-import { registerRankKernels } from "./parallel/rank-kernels.js";
+import { joinRanks } from "./parallel/rank-kernels.js";
 import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill/prefill.js";
 import type { PrefillSequence } from "./prefill/prefill-pass.js";
 
@@ -44,9 +44,9 @@ export class DecoderModel implements Disposable {
     private readonly scope: MemoryScope,
     ranks?: RankGroup,
   ) {
-    if (ranks !== undefined) registerRankKernels(backend);
+    const rankProblem = ranks === undefined ? undefined : joinRanks(backend, ranks);
     const modelRotations = scope.track(new ModelRotations(backend, spec));
-    this.core = { backend, spec, ranks, dtype, weights, modelRotations, histories: new SequenceHistories(spec) };
+    this.core = { backend, spec, ranks, rankProblem, dtype, weights, modelRotations, histories: new SequenceHistories(spec) };
     this.caches = scope.track(new SequenceCaches(backend, spec, dtype));
     this.#graphs = scope.track(new DecodeGraphs(this.core));
   }

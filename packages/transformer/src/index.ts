@@ -30,6 +30,7 @@ export * from "./model/quantisation-scheme.js";
 export * from "./model/rope/frequencies.js";
 export * from "./model/rope/parse-rope.js";
 export * from "./model/rope/rope-spec.js";
+export * from "./parallel/head-placement.js";
 export * from "./parallel/model-shard.js";
 export { settleFailure } from "./parallel/settled.js";
 export * from "./prefill/forward.js";

@@ -17,6 +17,8 @@ export interface DecoderCore {
   readonly spec: ModelSpec;
   /** Who has the other shares; undefined where the model is whole. */
   readonly ranks?: RankGroup | undefined;
+  /** Why their devices do not reach each other, where that slows sums down. */
+  readonly rankProblem?: string | undefined;
   readonly dtype: FloatDType;
   readonly weights: DecoderWeights;
   readonly modelRotations: ModelRotations;

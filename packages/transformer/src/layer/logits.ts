@@ -34,7 +34,7 @@ export function projectUncappedLogits(
 ): void {
   normalize(runner, spec.norm, finalNorm, hidden, normed);
   runner.run(linear, { input: normed, ...output, output: share });
-  if (runner.ranks !== undefined) runner.run(gatherColumns, { input: share, output: logits, ranks: runner.ranks });
+  if (runner.ranks !== undefined) runner.run(gatherColumns, { input: share, output: logits, ranks: runner.ranks, ...(spec.shard === undefined ? {} : { columns: spec.shard.outputRows }) });
 }
 
 /** Scales and caps f32 logits [rows, vocabulary] as the model does; `output` may be `input`. */

@@ -10,6 +10,7 @@ import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
 import { computeDType, type ModelSpec, routedLayers } from "../model/model-spec.js";
 import { ledDecoder } from "../parallel/led-decoder.js";
+import { shardModel, shardSpec } from "../parallel/model-shard.js";
 import { shareOfModel } from "../parallel/model-share.js";
 import { RankFollower } from "../parallel/rank-follower.js";
 import { RankLeader } from "../parallel/rank-leader.js";
@@ -103,7 +104,7 @@ export class PretrainedModel implements Disposable {
       model[Symbol.dispose]();
       throw failure;
     }
-    if (ranks.rank === 0) model.#decoder = ledDecoder(model.#decoder, model.scope.track(new RankLeader(ranks)));
+    model.#lead(ranks);
     return model;
   }
 
@@ -124,23 +125,35 @@ export class PretrainedModel implements Disposable {
     checkMemory(backend, plan, path);
     const decoder = scope.track(await DecoderModel.load({ ...options, ...share, dtype, plan }));
     const { spec: modes, ...settings } = elastic ?? own;
-    const told = [...notes, plan.note, decodeGraphNote(backend, spec)].filter((note) => note !== undefined);
+    const told = [...notes, plan.note, decodeGraphNote(backend, spec), rankNote(decoder)].filter((note) => note !== undefined);
     return new PretrainedModel(directory, ggufPath, config, adapter, { ...spec, elastic: modes }, decoder, plan.text, settings, layers, file, told, scope.move());
   }
 
-  /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
+  /**
+   * A model of some shape with random weights, made where it computes: for measurements. The shares of several ranks are random
+   * each by itself. @throws OutOfMemoryError, InvalidOptionError as {@link PretrainedModel.open}
+   */
   static random({ sizes = publishedSizes, ...options }: RandomModelOptions & { readonly sizes?: ElasticSizes }): PretrainedModel {
-    const { spec } = options;
+    const { spec, ranks } = options;
     const config = new ModelConfig({ architectures: [spec.architecture] }, "random weights");
     const settings = { sizes, pooling: { kind: "boundary", tokens: 100 } } as const;
     using scope = new MemoryScope();
-    const decoder = scope.track(DecoderModel.random(options));
-    return new PretrainedModel("", undefined, config, undefined, spec, decoder, options.dtype, settings, [], undefined, [], scope.move());
+    const share = ranks === undefined ? spec : shardSpec(spec, shardModel(spec, ranks.size)[ranks.rank]!);
+    const decoder = scope.track(DecoderModel.random({ ...options, spec: share }));
+    const notes = [rankNote(decoder)].filter((note) => note !== undefined);
+    const model = new PretrainedModel("", undefined, config, undefined, spec, decoder, options.dtype, settings, [], undefined, notes, scope.move());
+    model.#lead(ranks);
+    return model;
   }
 
   /** Over the backend; its figures are those of a rank's share where several ranks have the model. */
   get decoder(): DecoderModel {
     return this.#decoder;
+  }
+
+  /** The first rank is used as if it had all of the model. */
+  #lead(ranks: RankGroup | undefined): void {
+    if (ranks?.rank === 0) this.#decoder = ledDecoder(this.#decoder, this.scope.track(new RankLeader(ranks)));
   }
 
   /** Does what the first rank asks for, with this rank's share of the model, until that one gives its model back; blocks the thread. */
@@ -173,6 +186,11 @@ export class PretrainedModel implements Disposable {
   [Symbol.dispose](): void {
     this.scope.dispose();
   }
+}
+
+/** What a user should know of GPUs that do not reach each other. */
+function rankNote({ core: { rankProblem } }: DecoderModel): string | undefined {
+  return rankProblem === undefined ? undefined : `Sums over the ranks go through the host's memory, which is slow, and steps are not captured as graphs: ${rankProblem}.`;
 }
 
 /** Routers of the checkpoint itself; none when it has none. */

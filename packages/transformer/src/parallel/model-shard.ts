@@ -18,6 +18,8 @@ export interface ModelShard {
   readonly features: readonly Range[];
   /** Rows of the output projection. */
   readonly vocabulary: Range;
+  /** [rank]: how many rows each has. */
+  readonly outputRows: readonly number[];
   /** Whether it is the first of the ranks that hold its key-value heads: what is counted over heads counts these once. */
   readonly holdsFirst: boolean;
 }
@@ -45,6 +47,8 @@ export function shardModel(spec: ModelSpec, size: number, { placement, featureUn
   const [group, copies] = [numQueryHeads / numKeyValueHeads, Math.max(1, size / numKeyValueHeads)];
   if (placement !== undefined) requirePlacement(placement, spec, size, copies);
   const perRank = Math.max(1, numKeyValueHeads / size);
+  const vocabularyUnit = usableUnit(vocabularySize, size, 1);
+  const vocabularies = indices(size).map((rank) => shareOf(vocabularySize, rank, size, vocabularyUnit));
   return Array.from({ length: size }, (_, rank): ModelShard => {
     const keyValueHeads = layers.map((_, layer) => placement?.[layer]?.[rank] ?? indices(perRank).map((head) => Math.floor(rank / copies) * perRank + head));
     const [own, part] = [group / copies, rank % copies];
@@ -55,7 +59,8 @@ export function shardModel(spec: ModelSpec, size: number, { placement, featureUn
       keyValueHeads,
       queryHeads: keyValueHeads.map((heads) => heads.flatMap((head) => indices(own).map((query) => head * group + part * own + query))),
       features: layers.map(({ feedForward }) => shareOf(feedForward.intermediateSize, rank, size, usableUnit(feedForward.intermediateSize, size, featureUnit))),
-      vocabulary: shareOf(vocabularySize, rank, size, usableUnit(vocabularySize, size, 1)),
+      vocabulary: vocabularies[rank]!,
+      outputRows: vocabularies.map(([start, end]) => end - start),
       holdsFirst: part === 0,
     };
   });

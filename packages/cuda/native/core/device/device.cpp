@@ -37,6 +37,9 @@ Device start() {
                                  : std::string("no CUDA device can be used: ") + cudaGetErrorString(status));
   }
   Device device{};
+  if (std::getenv("ELASTIC_ATTENTION_RANK") != nullptr && local_rank() >= count) {
+    throw std::runtime_error("rank " + std::to_string(local_rank()) + " has no GPU of its own: this process sees " + std::to_string(count));
+  }
   // NCCL's sums of `distributed` choose in the same way.
   device.id = local_rank() % count;
   check(cudaSetDevice(device.id), "cudaSetDevice");

@@ -9,6 +9,8 @@ export interface GatherColumnsCall {
   /** f32 [rows, columns of all ranks, in their order]. */
   readonly output: Tensor;
   readonly ranks: RankGroup;
+  /** Columns of each rank, where they are known without asking. */
+  readonly columns?: readonly number[];
 }
 
 /** Lays the columns of all ranks side by side, on each of them. */
