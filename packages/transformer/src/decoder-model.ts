@@ -1,7 +1,6 @@
-import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
-import { type Backend, cast, type Fence, type FloatDType, type RankGroup, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, cast, type FloatDType, type RankGroup, type Tensor } from "@elastic-attention/tensor";
 import type { BatchMemoryOptions, LoadOptions, PrefillOptions, PromptMemoryOptions, RandomModelOptions } from "./decoder-options.js";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
 import type { DecodeGraph } from "./decode/decode-graph.js";
@@ -26,6 +25,7 @@ import type { ModelSpec } from "./model/model-spec.js";
 import { joinRanks } from "./parallel/rank-kernels.js";
 import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill/prefill.js";
 import type { PrefillSequence } from "./prefill/prefill-pass.js";
+import { runPrefill } from "./prefill/run-prefill.js";
 
 /** A decoder-only language model on a backend. */
 export class DecoderModel implements Disposable {
@@ -120,21 +120,7 @@ export class DecoderModel implements Disposable {
    */
   async prefill({ onProgress, signal, ...settings }: PrefillOptions): Promise<PrefillResult> {
     using prefill = this.startPrefill(settings);
-    const fences: Fence[] = [];
-    let layersDone = 0;
-    while (prefill.step()) {
-      signal?.throwIfAborted();
-      if (prefill.layersDone === layersDone) continue;
-      layersDone = prefill.layersDone;
-      // On a GPU the calls of a layer return long before its work is done: one layer ahead is enough, and an abort
-      // then ends within one.
-      fences.push(prefill.fence());
-      if (fences.length > 1) await fences.shift()!.wait();
-      onProgress?.(layersDone, prefill.layersTotal);
-      await setImmediate();
-      signal?.throwIfAborted();
-    }
-    return prefill.result;
+    return await runPrefill(prefill, { onProgress, signal });
   }
 
   /**

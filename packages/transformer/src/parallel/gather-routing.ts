@@ -12,12 +12,12 @@ export function gatherHeads({ spec, ranks }: Shared, layer: number, routed: read
   const own = { heads: shard.keyValueHeads[layer]!, routed };
   const parts = ranks.allGather(encodeMessage(own)).map((bytes) => decodeMessage(bytes) as typeof own);
   return routed.map(({ assignment }, sequence) => {
-    const modes = new Array<AttentionMode>(shard.numKeyValueHeads);
-    const all = new Array<number>(assignment.length === 0 ? 0 : shard.numKeyValueHeads);
+    const modes: AttentionMode[] = [];
+    const all: number[] = [];
     for (const { heads, routed: ofRank } of parts.toReversed()) {
       for (const [index, head] of heads.entries()) {
         modes[head] = ofRank[sequence]!.modes[index]!;
-        if (all.length > 0) all[head] = ofRank[sequence]!.assignment[index]!;
+        if (assignment.length > 0) all[head] = ofRank[sequence]!.assignment[index]!;
       }
     }
     return { modes, assignment: all };

@@ -3,7 +3,9 @@ import { ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
 import type { Router, RouterDescription } from "@elastic-attention/router";
 import type { DecoderModel } from "../decoder-model.js";
 import type { CacheOptions, SequenceCaches } from "../memory/sequence-caches.js";
-import type { Prefill, PrefillSettings } from "../prefill/prefill.js";
+import type { PrefillOptions } from "../decoder-options.js";
+import type { Prefill, PrefillResult, PrefillSettings } from "../prefill/prefill.js";
+import { runPrefill } from "../prefill/run-prefill.js";
 import type { PrefillSequence } from "../prefill/prefill-pass.js";
 import { overridden } from "./overridden.js";
 import type { CacheCommand, SequenceCommand } from "./rank-commands.js";
@@ -91,6 +93,11 @@ export function ledDecoder(decoder: DecoderModel, leader: RankLeader): DecoderMo
     return overridden(prefill, { step, [Symbol.dispose]: dispose }, ["slicePairs"]);
   };
 
+  const prefill = async ({ onProgress, signal, ...settings }: PrefillOptions): Promise<PrefillResult> => {
+    using started = startPrefill(settings);
+    return await runPrefill(started, { onProgress, signal });
+  };
+
   const decodeBy = <Result>(tokens: ArrayLike<number>, caches: readonly SequenceCache[], step: (inner: readonly SequenceCache[]) => Result): Result => {
     const known = caches.map(own);
     return leader.run({ type: "decode", tokens: Array.from(tokens), caches: known.map(({ number }) => number) }, () => step(known.map(({ cache }) => cache)));
@@ -101,8 +108,7 @@ export function ledDecoder(decoder: DecoderModel, leader: RankLeader): DecoderMo
     createCache,
     forkCache,
     startPrefill,
-    // Over the steps of the prefill that is started above.
-    prefill: (options) => Reflect.apply(decoder.prefill, outer, [options]),
+    prefill,
     decode: (tokens, caches) => decodeBy(tokens, caches, (inner) => decoder.decode(tokens, inner)),
     readStep: (tokens, caches, read) => decodeBy(tokens, caches, (inner) => decoder.readStep(tokens, inner, read)),
     decodeTokens: (tokens, caches, samplers) => outer.readStep(tokens, caches, (logits) => sampleLogits(logits, samplers)),
