@@ -65,7 +65,7 @@ export function balanceLayer(assignment: readonly number[], heads: readonly (rea
   const loads = heads.map((own) => own.reduce((sum, head) => sum + (assignment[head] === 0 ? 1 : sparseCost), 0));
   const mean = loads.reduce((sum, load) => sum + load, 0) / loads.length;
   const evened = [...loads];
-  const left = new Map(heads.flatMap((own) => own.filter((head) => assignment[head] === 0).map((head) => [head, 1] as const)));
+  const left = new Map<number, number>(heads.flatMap((own) => own.filter((head) => assignment[head] === 0).map((head) => [head, 1] as const)));
   const shared: SharedQueries[] = [];
   for (const [from, own] of heads.entries()) {
     for (const head of own) {
