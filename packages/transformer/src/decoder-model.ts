@@ -196,9 +196,7 @@ export class DecoderModel implements Disposable {
   decode(tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
     const graph = this.#graphs.graphFor(caches);
     if (graph !== undefined) return this.#stepAndCopy(graph, tokens, caches);
-    const sequences = caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
-    checkTokens(this.spec, sequences);
-    for (const cache of caches) if (this.core.histories.mustReadAgain(cache, cache.length + 1)) this.#readAgain(cache);
+    const sequences = this.#stepSequences(tokens, caches);
     // A step that cannot have its memory fails before it changes a cache.
     for (const cache of caches) if (cache.length > 0) cache.makeRoom(1);
     using owned = new MemoryScope();
@@ -206,10 +204,8 @@ export class DecoderModel implements Disposable {
     const pass = beginForward(this.core, sequences, scope);
     const layers = cachedPass(pass, (layer) => cachedDecodeAttention(pass, layer));
     for (const [layer, weights] of this.core.weights.layers.entries()) runDecoderLayer(layers, weights, layer);
-    for (const { cache, tokens: added } of sequences) {
-      cache.advance(1);
-      this.core.histories.add(cache, added, cache.length);
-    }
+    for (const { cache } of sequences) cache.advance(1);
+    this.core.histories.addAll(sequences);
     const logits = owned.track(logitsOf(pass, lastRows(pass, 1)));
     scope.dispose();
     owned.move();
@@ -230,8 +226,18 @@ export class DecoderModel implements Disposable {
   }
 
   #step(graph: DecodeGraph, tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
-    checkTokens(this.spec, caches.map((cache, index) => ({ tokens: [tokens[index]!], cache })));
-    return graph.step(tokens, caches);
+    const sequences = this.#stepSequences(tokens, caches);
+    const logits = graph.step(tokens, caches);
+    this.core.histories.addAll(sequences);
+    return logits;
+  }
+
+  /** Refuses what is no token, and reads again what was rotated by angles that the step ends. */
+  #stepSequences(tokens: ArrayLike<number>, caches: readonly SequenceCache[]) {
+    const sequences = caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
+    checkTokens(this.spec, sequences);
+    for (const cache of caches) if (this.core.histories.mustReadAgain(cache, cache.length + 1)) this.#readAgain(cache);
+    return sequences;
   }
 
   /** Logits that the next step does not overwrite; their memory is there before the step begins. */
