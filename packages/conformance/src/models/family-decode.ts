@@ -1,3 +1,4 @@
+import type { SequenceCache } from "@elastic-attention/attention";
 import type { Backend } from "@elastic-attention/tensor";
 import { DecoderModel, type LayerSpec, type ModelSpec, type RopeSpec } from "@elastic-attention/transformer";
 import { describe, expect, test } from "vitest";
@@ -81,7 +82,7 @@ function counted(backend: Backend): Backend & { captured(): number } {
 
 /** Logits of steps in which sequences of different lengths come together. */
 async function decode(model: DecoderModel, paged: boolean): Promise<Float32Array> {
-  const caches = [];
+  const caches: SequenceCache[] = [];
   for (const length of lengths) {
     const cache = model.createCache({ paged });
     caches.push(cache);
