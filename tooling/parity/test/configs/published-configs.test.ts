@@ -46,7 +46,7 @@ test.each<[name: string, window: number | undefined]>([
   ["Phi-3 mini 4k instruct", undefined],
 ])("a window that the file of %s leaves out is the class's, one that it says is null is none", (name, usual) => {
   const { config } = publishedConfigs.find((each) => each.name === name)!;
-  const windows = (changes: Readonly<Record<string, unknown>>) => interpretConfig(new ModelConfig({ ...config, layer_types: undefined, ...changes })).spec.layers.map(({ window }) => window);
+  const windows = (changes: Readonly<Record<string, unknown>>) => interpretConfig(new ModelConfig({ ...config, layer_types: undefined, sliding_window_size: undefined, ...changes })).spec.layers.map(({ window }) => window);
   expect(windows({ sliding_window: undefined })[0]).toBe(usual);
   if (["MistralForCausalLM", "Exaone4ForCausalLM"].includes((config["architectures"] as string[])[0]!)) expect(new Set(windows({ sliding_window: null }))).toEqual(new Set([undefined]));
 });
