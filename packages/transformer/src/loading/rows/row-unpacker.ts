@@ -1,5 +1,5 @@
 import type { MemoryScope } from "@elastic-attention/core";
-import { type Checkpoint, type Tensor, unpackBlocks, weightByteLength, weightFormat } from "@elastic-attention/tensor";
+import { type Backend, type Checkpoint, type Tensor, unpackBlocks, weightByteLength, weightFormat } from "@elastic-attention/tensor";
 import { SliceBuffers, readSlice, unpackRows } from "./unpack-rows.js";
 
 /** Bytes of a file that a kernel unpacks at once. */
@@ -22,29 +22,32 @@ export class RowUnpacker {
    * @throws ModelConfigError for a value that is not finite, and for a file that has become shorter
    */
   unpack(target: Tensor, name: string): boolean {
-    const { type, byteLength } = this.checkpoint.entry(name);
-    const { kernels } = target.backend;
+    const { type } = this.checkpoint.entry(name);
+    const { backend } = target;
+    // Kernels say by format and dtype what they take.
+    const kernel = backend.kernels.find(unpackBlocks, { blocks: target, format: type, output: target });
+    if (kernel === undefined) {
+      unpackRows(target, this.checkpoint, name, this.#buffers);
+      return true;
+    }
     const rowBytes = weightByteLength(weightFormat(type, name), target.rowLength);
     const sliceRows = Math.max(1, Math.min(target.numRows, Math.floor(sliceBytes / rowBytes)));
     for (let row = 0; row < target.numRows; row += sliceRows) {
       const end = Math.min(row + sliceRows, target.numRows);
-      const call = { blocks: this.#rows(target, end - row, rowBytes, Math.min(byteLength, sliceRows * rowBytes)), format: type, output: target.rows(row, end) };
-      const kernel = kernels.find(unpackBlocks, call);
-      if (kernel === undefined) {
-        unpackRows(target, this.checkpoint, name, this.#buffers);
-        return true;
-      }
-      target.backend.write(call.blocks, readSlice(this.checkpoint, name, row * rowBytes, end * rowBytes, this.#buffers));
-      kernel.run(call, target.backend);
+      const blocks = this.#room(backend, sliceRows * rowBytes).rows(0, (end - row) * rowBytes).reshape([end - row, rowBytes]);
+      backend.write(blocks, readSlice(this.checkpoint, name, row * rowBytes, end * rowBytes, this.#buffers));
+      kernel.run({ blocks, format: type, output: target.rows(row, end) }, backend);
     }
     return false;
   }
 
-  /** Memory for rows of blocks, kept from slice to slice. */
-  #rows({ backend }: Tensor, rows: number, rowBytes: number, room: number): Tensor {
-    if (this.#blocks === undefined || this.#blocks.numElements < room) {
-      this.#blocks = this.loading.track(backend.allocate([Math.max(room, sliceBytes)], "u8"));
+  /** Bytes for blocks on the backend, kept from slice to slice. */
+  #room(backend: Backend, bytes: number): Tensor {
+    if (this.#blocks === undefined || this.#blocks.numElements < bytes) {
+      this.#blocks?.dispose();
+      this.#blocks = undefined;
+      this.#blocks = this.loading.track(backend.allocate([bytes], "u8"));
     }
-    return this.#blocks.rows(0, rows * rowBytes).reshape([rows, rowBytes]);
+    return this.#blocks;
   }
 }
