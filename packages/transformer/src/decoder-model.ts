@@ -1,7 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
-import type { Router } from "@elastic-attention/router";
 import { type Backend, cast, type Checkpoint, type Fence, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
 import type { DecodeGraph } from "./decode/decode-graph.js";
@@ -20,7 +19,8 @@ import { SequenceHistories } from "./layer/rotation/sequence-histories.js";
 import { loadWeights } from "./loading/load-weights.js";
 import { makeRandomWeights } from "./loading/random-weights.js";
 import type { WeightPlan } from "./loading/weight-plan.js";
-import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./memory/memory-prediction.js";
+import { type MemoryPrediction, predictMemory } from "./memory/memory-prediction.js";
+import { type BatchMemoryOptions, sequenceQuestion } from "./memory/prompt-memory.js";
 import { type CacheOptions, SequenceCaches } from "./memory/sequence-caches.js";
 import { weightBytes } from "./memory/weight-memory.js";
 import type { ModelAdapter } from "./model/model-adapter.js";
@@ -47,21 +47,6 @@ export interface RandomModelOptions {
   readonly dtype: FloatDType;
   /** Default 1. */
   readonly seed?: number;
-}
-
-/** A prompt whose memory is asked for. */
-export interface PromptMemoryOptions extends Pick<SequenceQuestion, "tokens" | "reserveTokens" | "decode"> {
-  /** Decides the modes; none: every head full. */
-  readonly router?: Router | undefined;
-  /** Share of sparse heads; default: what the router says of itself. */
-  readonly sparsity?: number | undefined;
-}
-
-/** Prompts that are read together, whose memory is asked for. */
-export interface BatchMemoryOptions {
-  readonly sequences: readonly PromptMemoryOptions[];
-  /** Rows of logits for each sequence. Default 1. */
-  readonly logitsRows?: number;
 }
 
 export interface PrefillOptions extends PrefillSettings {
@@ -147,7 +132,7 @@ export class DecoderModel implements Disposable {
       pageTokens: this.pagePool?.pageTokens,
       weightBytes: this.weightBytes,
       logitsRows,
-      sequences: sequences.map((sequence) => this.#question(sequence)),
+      sequences: sequences.map((sequence) => sequenceQuestion(this.spec, sequence)),
     });
   }
 
@@ -254,17 +239,6 @@ export class DecoderModel implements Disposable {
 
   [Symbol.dispose](): void {
     this.scope.dispose();
-  }
-
-  #question({ router, sparsity, ...prompt }: PromptMemoryOptions): SequenceQuestion {
-    const { numLayers, numKeyValueHeads } = this.spec;
-    const [retrievalMode, sparseMode] = router?.modes ?? [];
-    const known = sparsity === undefined ? router?.expectedSparseHeads?.(numLayers, numKeyValueHeads) : undefined;
-    return {
-      ...prompt,
-      ...(retrievalMode === undefined ? {} : { retrievalMode }),
-      ...(sparseMode === undefined ? {} : { sparseMode, sparseHeads: known, sparsity: sparsity ?? 1 }),
-    };
   }
 
   /** A sequence, with the tokens in front that its cache holds where these are to be read again. */
