@@ -71,11 +71,11 @@ export function describeFamilyDecode(subject: BackendUnderTest): void {
 
 /** A backend that counts what it records. */
 function counted(backend: Backend): Backend & { captured(): number } {
-  const { capture } = backend;
+  const capture = backend.capture?.bind(backend);
   let count = 0;
   const recording = (step: () => void) => {
     count += 1;
-    return capture!.call(backend, step);
+    return capture!(step);
   };
   return Object.assign(backend, { captured: () => count, ...(capture === undefined ? {} : { capture: recording }) });
 }
