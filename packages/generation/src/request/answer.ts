@@ -43,6 +43,11 @@ export class Answer {
     return this.#text.raw;
   }
 
+  /** The stop text that ended it, if one did. */
+  get stopText(): string | undefined {
+    return this.#text.stopText;
+  }
+
   /** The next token, where the model gives again what it gave before. */
   get nextKnown(): number | undefined {
     return this.#tokens[this.#given];

@@ -39,9 +39,12 @@ export function checkRequest(
   defaults: GenerationDefaults,
 ): CheckedRequest {
   // What needs no tokenizer comes first: it is refused at once, however long the text is.
-  const { stop = [], decode = "routed", maxNewTokens: asked, defaults: which = "model" } = request;
+  const { stop = [], decode = "routed", maxNewTokens: asked, defaultNewTokens, defaults: which = "model" } = request;
   if (asked !== undefined && !(Number.isSafeInteger(asked) && asked >= 0)) {
     throw new InvalidRequestError(`maxNewTokens must be a whole number, 0 or more, found ${String(asked)}.`);
+  }
+  if (defaultNewTokens !== undefined && !(defaultNewTokens === Infinity || (Number.isSafeInteger(defaultNewTokens) && defaultNewTokens >= 0))) {
+    throw new InvalidRequestError(`defaultNewTokens must be a whole number, 0 or more, or Infinity, found ${String(defaultNewTokens)}.`);
   }
   if (!Array.isArray(stop) || stop.some((text) => typeof text !== "string" || text === "")) {
     throw new InvalidRequestError("stop must be a list of texts that are not empty.");

@@ -45,7 +45,7 @@ export class Scheduler {
   /** Takes a request. @throws OutOfMemoryError when it could not fit even alone, InvalidRequestError for a busy session */
   add({ first, answers }: AnswerGroup): void {
     first.memory.requireThatItCanFit();
-    first.turn.join();
+    first.source.join();
     this.#requests.add(answers);
     this.wake();
   }

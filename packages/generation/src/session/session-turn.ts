@@ -27,6 +27,11 @@ export class SessionTurn {
     private readonly sessions: SessionStore,
   ) {}
 
+  /** Whether it is a turn of a session at all. */
+  get isOfSession(): boolean {
+    return this.settings.session !== undefined;
+  }
+
   /** Enters the session. @throws InvalidRequestError while another turn of it runs */
   join(): void {
     const { session } = this.settings;
