@@ -59,6 +59,8 @@ function createFastify({ options, live }: ServerContext) {
   const settings: FastifyServerOptions = {
     ...(isBehindProxy ? { trustProxy: "loopback" } : {}),
     bodyLimit: bodyLimitBytes,
+    // Names of sessions, each character of which may be written as nine.
+    routerOptions: { maxParamLength: 2000 },
     requestTimeout: requestTimeoutMilliseconds,
     keepAliveTimeout: idleTimeoutMilliseconds,
     // Running answers end; connections without one are closed.

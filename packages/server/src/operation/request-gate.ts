@@ -24,11 +24,10 @@ export class RequestGate {
     return this.#inside;
   }
 
-  /** Before a body is read. @throws ApiError 429 where so many answers have no room now, 400 where they never will */
+  /** Before a body is read. @throws ApiError 429 where so many answers have no room */
   requireRoom(answers = 1): void {
     const places = this.running + this.queue;
     if (this.#inside + answers <= places) return;
-    if (answers > places) throw ApiError.invalid("n", `The request asks for ${answers} answers; this server takes ${places} at once.`);
     const waiting = (this.#meanSeconds * (this.queue + 1)) / this.running;
     throw new ApiError(`${this.#inside} answers are running or waiting; more than ${places} are not taken.`, {
       status: 429,

@@ -33,10 +33,15 @@ export async function jsonFormat(schema: JsonSchema): Promise<StructuralTagForma
   const text = checkSchema(schema ?? { type: "object" });
   const grammar = await compiled(() => loadGrammars().Grammar.fromJSONSchema(text, true, undefined, undefined, true, mostWhitespace));
   try {
-    return { type: "grammar", grammar: grammar.toString() };
+    return { type: "grammar", grammar: withWholeEscapes(grammar.toString()) };
   } finally {
     grammar.dispose();
   }
+}
+
+/** The library writes `ß` as `\xdf`, and reads a hexadecimal digit behind it as a part of that: `\u00df` has an end. */
+function withWholeEscapes(grammar: string): string {
+  return grammar.replaceAll(/\\(?:x([0-9a-fA-F]{2})|.)/gs, (escape, digits: string | undefined) => (digits === undefined ? escape : `\\u00${digits}`));
 }
 
 /** Calls with the opener in front of them. @param parallel whether there may be several */

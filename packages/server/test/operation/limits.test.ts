@@ -23,7 +23,7 @@ test("beyond the queue a request is refused with 429 and Retry-After at once; la
   });
 });
 
-test("each answer of a request takes a place, and more than there are places never come", async () => {
+test("each answer of a request takes a place", async () => {
   const { opened, open } = gate();
   const engine = new ScriptedEngine({ tokens: ["a"], prefill: () => opened });
   await withServer(engine, { maximumRunning: 2, maximumQueue: 2 }, async (url, server) => {
@@ -31,8 +31,6 @@ test("each answer of a request takes a place, and more than there are places nev
     const running = post(chat, { messages, n: 3 });
     await expect.poll(() => server.running).toBe(3);
     expect((await post(chat, { messages, n: 2 })).status).toBe(429);
-    const never = await post(chat, { messages, n: 5 });
-    expect([never.status, await never.json()]).toMatchObject([400, { error: { param: "n" } }]);
     open();
     expect((await running).status).toBe(200);
     expect(server.running).toBe(0);

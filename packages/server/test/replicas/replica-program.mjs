@@ -24,5 +24,8 @@ const server = createServer(async (request, response) => {
   response.end(JSON.stringify({ process: process.pid, replica: process.env.REPLICA, forwarded: request.headers["x-forwarded-for"] }));
 });
 server.listen(0, "127.0.0.1", () => process.send({ type: "listening", url: `http://127.0.0.1:${server.address().port}` }));
-process.on("SIGTERM", () => server.close(() => process.exit(0)));
+process.on("SIGTERM", () => {
+  server.close(() => process.exit(0));
+  setInterval(() => server.closeIdleConnections(), 20);
+});
 process.on("disconnect", () => process.exit(1));

@@ -48,7 +48,7 @@ test("a replica that dies ends its streams with an error event and its other req
   expect((await ask(server.url, {})).process).toBe(server.processIds[0]);
   const refused = await post(`${server.url}/v1/chat/completions`, { end: true });
   expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: "engine_unavailable" } }]);
-  expect(ends).toEqual([70, 70]);
+  await expect.poll(() => ends).toEqual([70, 70]);
   expect(server.running).toBe(0);
 });
 
@@ -61,12 +61,13 @@ test("a request that a replica dies of is not given to the other, which answers 
 
 test("stopping lets running answers end, and takes nothing new", async () => {
   const server = await start();
-  const stream = await post(`${server.url}/v1/chat/completions`, { stream: true });
+  const { url } = server;
+  const stream = await post(`${url}/v1/chat/completions`, { stream: true });
   const closed = server.close();
-  expect((await post(`${server.url}/v1/chat/completions`, {})).status).toBe(503);
+  expect((await post(`${url}/v1/chat/completions`, {})).status).toBe(503);
   expect(eventsIn(await stream.text()).at(-1)).toBe("[DONE]");
   await closed;
-  await expect(fetch(`${server.url}/health`)).rejects.toThrow();
+  await expect(fetch(`${url}/health`)).rejects.toThrow();
 });
 
 test("keys are asked for before a body is read, and a program that does not start is an error", async () => {

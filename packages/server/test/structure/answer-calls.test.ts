@@ -1,11 +1,10 @@
-import { signedRandom } from "@elastic-attention/fixtures";
+import { randomSchema, signedRandom } from "@elastic-attention/fixtures";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { AnswerText } from "../../src/answer/answer-text.js";
 import { blocksOf } from "../../src/answer/answer-blocks.js";
 import { type CallFormName, callForm } from "../../src/answer/tool-calls/call-form.js";
 import { drawnAnswer, type Wish } from "./drawn-answer.js";
-import { randomSchema } from "./random-schema.js";
 
 const forms: readonly CallFormName[] = ["hermes", "mistral", "mistral-named", "llama"];
 const weather = { name: "weather", schema: { type: "object", properties: { city: { enum: ["Oslo", "Rome"] }, days: { type: "integer", minimum: 1, maximum: 9 } }, required: ["city", "days"], additionalProperties: false } };

@@ -1,9 +1,8 @@
-import { signedRandom } from "@elastic-attention/fixtures";
+import { randomSchema, signedRandom } from "@elastic-attention/fixtures";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { checkSchema } from "../../src/structure/check-schema.js";
 import { answerConstraint } from "../../src/structure/answer-constraint.js";
-import { randomSchema } from "./random-schema.js";
 import { context, drawnAnswer, end, isAllowed, tokenizer, vocabularySize } from "./drawn-answer.js";
 
 const randomAnswer = (schema: object | undefined, seed: number) => drawnAnswer(schema === undefined ? {} : { format: { schema } }, seed);

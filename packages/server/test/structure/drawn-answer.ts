@@ -16,12 +16,14 @@ export function isAllowed(mask: Int32Array | undefined, id: number): boolean {
   return mask === undefined || ((mask[id >> 5]! >>> (id & 31)) & 1) === 1;
 }
 
+const texts = Array.from({ length: vocabularySize }, (_, id) => (id === end ? "<|end|>" : tokenizer.decode([id])));
+
 /** What a model would like to write at a place; undefined: anything, and rather the end. */
 export type Wish = (written: string) => string | undefined;
 
 /**
  * An answer of random tokens among those that a constraint allows, which ends as soon as it may now and then. Where the model
- * wishes for a text, tokens of that text come as long as they are allowed.
+ * wishes for a text, the longest token of it that is allowed comes.
  */
 export async function drawnAnswer(options: object, seed: number, wish: Wish = () => undefined): Promise<string> {
   const random = signedRandom(seed);
@@ -36,8 +38,9 @@ export async function drawnAnswer(options: object, seed: number, wish: Wish = ()
       const wanted = wish(written);
       const ends = allowed.filter((id) => closing.has(id));
       const among = ends.length > 0 && random() > -0.2 ? ends : allowed;
-      const wished = wanted === undefined ? undefined : tokenizer.encode(wanted, { addSpecialTokens: false })[0]!;
-      const id = wished !== undefined && isAllowed(mask, wished) ? wished : among[Math.floor(((random() + 1) / 2) * among.length) % among.length]!;
+      const wished = wanted === undefined ? [] : allowed.filter((token) => texts[token] !== "" && wanted.startsWith(texts[token]!));
+      const longest = wished.reduce<number | undefined>((best, token) => (best === undefined || texts[token]!.length > texts[best]!.length ? token : best), undefined);
+      const id = longest ?? among[Math.floor(((random() + 1) / 2) * among.length) % among.length]!;
       expect(id).not.toBeUndefined();
       constraint.accept(id);
       // In free text nothing but the end of the text ends it.
