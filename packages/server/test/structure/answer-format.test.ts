@@ -51,4 +51,12 @@ describe("a schema", () => {
     const text = await randomAnswer(schema, 3);
     expect((JSON.parse(text) as { value: number }).value).toBeTypeOf("number");
   });
+
+  test.each(["^(a+)+$", "^(a{1,100}){1,100}$", "^(a|b|ab)*(c|abc)*$", "^(x*)*y$"])("with the pattern %s, at which other machines explode, is ready within seconds", async (pattern) => {
+    const begun = performance.now();
+    const constraint = await answerConstraint({ format: { schema: { type: "string", pattern } } }, context);
+    expect(constraint.nextMask()).toBeDefined();
+    constraint.dispose?.();
+    expect(performance.now() - begun).toBeLessThan(10_000);
+  });
 });
