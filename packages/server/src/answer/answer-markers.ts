@@ -21,7 +21,11 @@ export class AnswerMarkers {
 
   /** What the chat template does with tools. */
   toolTemplate(): Promise<ToolTemplate> {
-    return (this.#toolTemplate ??= readToolTemplate(this.engine));
+    this.#toolTemplate ??= readToolTemplate(this.engine).catch((error: unknown) => {
+      this.#toolTemplate = undefined;
+      throw error;
+    });
+    return this.#toolTemplate;
   }
 
   /** Whether prompts end within the model's thoughts: some templates open them. */

@@ -1,3 +1,4 @@
+import { InvalidRequestError } from "@elastic-attention/core";
 import type { ChatMessage, Engine } from "@elastic-attention/generation";
 import type { CallFormName } from "./call-form.js";
 
@@ -42,7 +43,8 @@ export async function readToolTemplate(engine: Engine): Promise<ToolTemplate> {
 async function rendered(engine: Engine, messages: readonly ChatMessage[], tools: readonly Readonly<Record<string, unknown>>[]): Promise<string | undefined> {
   try {
     return await engine.render({ messages, chatTemplate: tools.length === 0 ? {} : { tools } });
-  } catch {
+  } catch (error) {
+    if (!InvalidRequestError.isInstance(error)) throw error;
     return undefined;
   }
 }

@@ -73,11 +73,14 @@ export interface ChatWriterOptions {
 /** Writes a chat's answers as chunks. */
 export class ChatWriter implements AnswerWriter {
   readonly #ends: AnswerEnd[] = [];
+  readonly #fingerprint: string;
 
   constructor(
     private readonly head: AnswerHead,
     private readonly options: ChatWriterOptions,
-  ) {}
+  ) {
+    this.#fingerprint = fingerprint(head.model);
+  }
 
   *begin(): Iterable<StreamedEvent> {
     for (let answer = 0; answer < this.options.answers; answer++) yield this.#chunk(answer, { role: "assistant", content: "" });
@@ -117,7 +120,7 @@ export class ChatWriter implements AnswerWriter {
   #body(choices: readonly object[]): object {
     const { id, created, model } = this.head;
     // Some clients want the key in every chunk once usage was asked for.
-    return { id, object: "chat.completion.chunk", created, model, system_fingerprint: fingerprint(model), choices, ...(this.options.includesUsage ? { usage: null } : {}) };
+    return { id, object: "chat.completion.chunk", created, model, system_fingerprint: this.#fingerprint, choices, ...(this.options.includesUsage ? { usage: null } : {}) };
   }
 }
 
