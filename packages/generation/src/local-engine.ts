@@ -11,7 +11,7 @@ import { checkSettings, type CheckedSettings, type EngineSettings } from "./engi
 import { findModel, type FindModelOptions } from "./find-model.js";
 import { describeModel } from "./model-description.js";
 import { PrefixCache } from "./prefix/prefix-cache.js";
-import { AnswerGroup } from "./request/answer-group.js";
+import { AnswerGroup } from "./answer/answer-group.js";
 import { ExpectedSparsity } from "./request/expected-sparsity.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
 import { readPrompt } from "./request/read-prompt.js";

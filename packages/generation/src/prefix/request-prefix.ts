@@ -106,7 +106,7 @@ export class RequestPrefix {
   /** The model has read a token of the answer: at the end of a block its state is kept, in the place of the one before. */
   passToken(cache: SequenceCache, { modes }: Pick<SequenceRouting, "modes">): void {
     const { blockTokens } = this.prefixes;
-    if (blockTokens === undefined || cache.length % blockTokens !== 0) return;
+    if (blockTokens === undefined || !this.prefixes.keepsAnswers || cache.length % blockTokens !== 0) return;
     if (!this.#leaves || this.use !== "reuse" || this.routingKey === undefined || !this.#canBeContinued(modes)) return;
     this.dropAnswer();
     this.#answerState = cache.snapshot();

@@ -4,7 +4,7 @@ import type { EngineContext } from "../engine-context.js";
 import { RequestPrefix } from "../prefix/request-prefix.js";
 import { routingKeyOf, SessionTurn } from "../session/session-turn.js";
 import type { SessionPlan, SessionState } from "../session/session-store.js";
-import type { Answer } from "./answer.js";
+import type { Answer } from "../answer/answer.js";
 import type { PreparedRequest } from "./prepared-request.js";
 import type { ReportedRouting } from "./routing-report.js";
 

@@ -1,6 +1,6 @@
 import type { SequenceCache } from "@elastic-attention/attention";
 import { giveBack } from "../give-back.js";
-import type { Answer } from "../request/answer.js";
+import type { Answer } from "../answer/answer.js";
 import type { GenerationRequest } from "../request/generation-request.js";
 import type { Tokenizer } from "../tokenizer/tokenizer.js";
 import { tokenizing } from "../tokenizer/tokenizing.js";

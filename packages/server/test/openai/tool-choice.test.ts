@@ -25,7 +25,7 @@ describe("tools", () => {
     expect(await heldTo({ tools, tool_choice: "none" })).toBeUndefined();
     expect(await heldTo({ tools, tool_choice: "required", parallel_tool_calls: false })).toEqual({ calls: { form: "hermes", tools: held, required: true, parallel: false } });
     const named = { type: "function", function: { name: "clock" } };
-    expect(await heldTo({ tools, tool_choice: named })).toEqual({ calls: { form: "hermes", tools: [{ name: "clock" }], required: true, parallel: true } });
+    expect(await heldTo({ tools, tool_choice: named })).toEqual({ calls: { form: "hermes", tools: [{ name: "clock" }], required: true, parallel: false } });
     expect(await heldTo({ tools, response_format: { type: "json_object" } })).toEqual({ format: {}, calls: { form: "hermes", tools: held, required: false, parallel: true } });
     expect(await heldTo({ tools, tool_choice: "required" }, { templateEnd: "<think>" })).toMatchObject({ thinks: true, calls: { required: true } });
   });

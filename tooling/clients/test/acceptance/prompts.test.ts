@@ -68,11 +68,11 @@ test(
   "3. the second turn over a long first one reads 5% of its prompt at most, and its tokens have the log-probabilities that they have without a cache",
   async () => {
     await using demo = await serveDemo();
-    const document = logWith("The harbour is closed.", scaled(12_000, 2400));
+    const document = logWith("The harbour is closed.", scaled(12_000, 5000));
     const first = [{ role: "user", content: `${document}\nWhat is said of the harbour?` }];
     const ask = async (messages: readonly object[], settings: object) => (await (await post(demo, "chat/completions", { messages, temperature: 0, max_tokens: 40, logprobs: true, ...settings })).json()) as ChatAnswer;
     for (const elastic of [{ mode: "full" }, { sparsity: 0.5 }]) {
-      const one = await ask(first, { elastic, max_tokens: 160, logit_bias: { 1: -100 } });
+      const one = await ask(first, { elastic, max_tokens: 60, logit_bias: { 1: -100 } });
       const second = [...first, { role: "assistant", content: one.choices[0]!.message.content }, { role: "user", content: "Say it again." }];
       const two = await ask(second, { elastic });
       const { prompt_tokens: prompt, prompt_tokens_details: details } = two.usage;

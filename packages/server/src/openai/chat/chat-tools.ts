@@ -15,19 +15,22 @@ export interface ToolChoice {
   /** Those that it may call. */
   readonly callable: readonly Tool[];
   readonly required: boolean;
+  /** Whether it may call several; one that is named is called once. */
+  readonly several: boolean;
 }
 
 /** @throws ApiError 400 for a choice that no tool fits */
-export function toolChoice({ tools: given, tool_choice: choice }: Pick<ChatBody, "tools" | "tool_choice">): ToolChoice {
+export function toolChoice({ tools: given, tool_choice: choice, parallel_tool_calls: parallel }: Pick<ChatBody, "tools" | "tool_choice" | "parallel_tool_calls">): ToolChoice {
   const tools = given ?? [];
-  if (choice == null || choice === "auto") return { tools, callable: tools, required: false };
-  if (choice === "none") return { tools: [], callable: [], required: false };
+  const several = parallel !== false;
+  if (choice == null || choice === "auto") return { tools, callable: tools, required: false, several };
+  if (choice === "none") return { tools: [], callable: [], required: false, several };
   if (tools.length === 0) throw ApiError.invalid("tool_choice", "tool_choice asks for a call, and the request has no tools.");
-  if (choice === "required") return { tools, callable: tools, required: true };
+  if (choice === "required") return { tools, callable: tools, required: true, several };
   const { name } = choice.function;
   const callable = tools.filter((tool) => tool.function.name === name);
   if (callable.length === 0) throw ApiError.invalid("tool_choice", `tool_choice names the tool ${JSON.stringify(name)}, and the request has no such tool.`);
-  return { tools, callable, required: true };
+  return { tools, callable, required: true, several: false };
 }
 
 /**
@@ -37,11 +40,10 @@ export function toolChoice({ tools: given, tool_choice: choice }: Pick<ChatBody,
  * @throws ApiError 400 where a call is asked for, or a schema, that cannot be enforced
  */
 export function heldCalls({ options }: Pick<ServerContext, "options">, body: ChatBody, choice: ToolChoice, template: ToolTemplate): AnswerConstraintOptions["calls"] {
-  const { callable, required } = choice;
+  const { callable, required, several } = choice;
   if (callable.length === 0) return undefined;
   const strict = callable.findIndex(({ function: { strict: isStrict } }) => isStrict === true);
   const form = callForm(template.form);
-  const several = body.parallel_tool_calls !== false;
   if (!options.enforcesFormats) {
     if (required) throw cannotHonour("tool_choice", "this server cannot force a call");
     if (strict >= 0) throw cannotHonour("tools", "this server cannot enforce the schema of a strict tool");

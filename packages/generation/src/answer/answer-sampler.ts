@@ -1,12 +1,12 @@
-import type { GenerationEvent, TokenLogprobs } from "./generation-request.js";
+import type { GenerationEvent, TokenLogprobs } from "../request/generation-request.js";
 import { TokenSampler } from "@elastic-attention/transformer";
 import type { EngineContext } from "../engine-context.js";
 import { answerSeed } from "../sampling/answer-seed.js";
 import { ConstrainedAnswer } from "../sampling/constrained-answer.js";
 import { tokenizing } from "../tokenizer/tokenizing.js";
 import type { Answer } from "./answer.js";
-import type { GenerationSettings } from "./generation-settings.js";
-import type { PreparedRequest } from "./prepared-request.js";
+import type { GenerationSettings } from "../request/generation-settings.js";
+import type { PreparedRequest } from "../request/prepared-request.js";
 
 /** How the tokens of one answer are drawn: its settings, its seed, its constraint. */
 export class AnswerSampler {
