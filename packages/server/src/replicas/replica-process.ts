@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { ElasticAttentionError } from "@elastic-attention/core";
 import { Pool } from "undici";
 
-/** A program that serves on this machine alone, and tells where by an IPC message `{ type: "listening", url }`. */
+/** A program that serves on this machine alone, and tells where by an IPC message `{ type: "listening", url, model }`. */
 export interface ReplicaProgram {
   readonly path: string;
   readonly arguments: readonly string[];
@@ -17,6 +17,8 @@ const [shortestPause, longestPause, recovered] = [250, 30_000, 60_000];
 export class ReplicaProcess {
   /** Requests that run on it. */
   load = 0;
+  /** What it calls its model; undefined before it has told. */
+  modelId: string | undefined;
   #child: ChildProcess | undefined;
   #pool: Pool | undefined;
   #restart: NodeJS.Timeout | undefined;
@@ -46,8 +48,10 @@ export class ReplicaProcess {
     const begun = performance.now();
     const url = await new Promise<string>((resolve, reject) => {
       child.on("message", (message) => {
-        const { type, url: told } = message as { readonly type?: unknown; readonly url?: unknown };
-        if (type === "listening" && typeof told === "string") resolve(told);
+        const { type, url: told, model } = message as { readonly type?: unknown; readonly url?: unknown; readonly model?: unknown };
+        if (type !== "listening" || typeof told !== "string") return;
+        if (typeof model === "string") this.modelId = model;
+        resolve(told);
       });
       child.once("error", reject);
       child.once("exit", (code, signal) => reject(new ElasticAttentionError("REPLICA", `A replica ended with ${signal ?? `code ${code}`} before it took requests.`)));

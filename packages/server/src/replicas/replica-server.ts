@@ -81,6 +81,11 @@ export class ReplicaServer implements AsyncDisposable {
     return `${this.#options.tls === undefined ? "http" : "https"}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
   }
 
+  /** What clients call the model. */
+  get modelId(): string | undefined {
+    return this.#replicas[0]?.modelId;
+  }
+
   /** Requests that run or wait. */
   get running(): number {
     return this.#running;
@@ -145,33 +150,39 @@ export class ReplicaServer implements AsyncDisposable {
     const signal = clientGone(request, reply);
     const leave = request.method === "POST" ? this.#gate.enter() : () => {};
     this.#running += 1;
-    let replica: number | undefined;
     const ended = () => {
       leave();
       this.#running -= 1;
-      if (replica !== undefined) this.#replicas[replica]!.load -= 1;
     };
     try {
-      for (let tried: readonly number[] = []; ; tried = [...tried, replica]) {
-        replica = this.#choose(prompt, bound, tried);
-        this.#replicas[replica]!.load += 1;
-        const answer = await askReplica(this.#replicas[replica]!, request, signal).catch((error: unknown) => error as Error);
-        // One that refuses has computed nothing: another may have room.
-        const mayGoElsewhere = bound === undefined && tried.length + 1 < this.#replicas.length && !signal.aborted;
+      const tried: number[] = [];
+      for (;;) {
+        const index = this.#choose(prompt, bound, tried);
+        const replica = this.#replicas[index]!;
+        replica.load += 1;
+        const answer = await askReplica(replica, request, signal).catch((error: unknown) => error as Error);
         const refuses = answer instanceof Error ? wasNotSent(answer) : [429, 503].includes(answer.statusCode);
-        if (mayGoElsewhere && refuses) {
-          if (!(answer instanceof Error)) await answer.body.dump();
-          this.#replicas[replica]!.load -= 1;
-          continue;
+        if (!(answer instanceof Error) && !(refuses && this.#mayGoElsewhere(bound, tried, signal))) {
+          this.#remember(request.id, session, prompt, index);
+          return passOn(answer, request, reply, () => {
+            replica.load -= 1;
+            ended();
+          });
         }
-        if (answer instanceof Error) throw answer;
-        this.#remember(request.id, session, prompt, replica);
-        return passOn(answer, request, reply, ended);
+        replica.load -= 1;
+        if (!(answer instanceof Error)) await answer.body.dump();
+        else if (!refuses || !this.#mayGoElsewhere(bound, tried, signal)) throw answer;
+        tried.push(index);
       }
     } catch (error) {
       ended();
       throw error;
     }
+  }
+
+  /** One that refuses has computed nothing: another may have room, but for a session, which only one holds. */
+  #mayGoElsewhere(bound: number | undefined, tried: readonly number[], signal: AbortSignal): boolean {
+    return bound === undefined && tried.length + 1 < this.#replicas.length && !signal.aborted;
   }
 
   /** @throws ApiError 503 */

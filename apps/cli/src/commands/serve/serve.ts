@@ -35,7 +35,7 @@ export const serve: CommandFunction<ServeOptions> = async ({ positional, options
   // A card that is lost to a process is there again for the next one: the door stays open meanwhile.
   const replicas = options.replicas ?? (options.backend === "cuda" ? 1 : 0);
   if (place === undefined && replicas > 0) {
-    await serveReplicas(server, replicas, door, signal, (url) => listening(url, options.name));
+    await serveReplicas(server, replicas, door, signal, listening);
     return 0;
   }
   const threads = options.threads ?? (place === undefined ? undefined : threadsOf(place));
@@ -54,8 +54,9 @@ export const serve: CommandFunction<ServeOptions> = async ({ positional, options
     logger: server.createLogger(),
     logsPrompts: options.logPrompts === true,
   });
-  if (place === undefined) listening(served.url, options.name ?? engine.model.name);
-  else tellDoor(served.url);
+  const modelId = options.name ?? engine.model.name;
+  if (place === undefined) listening(served.url, modelId);
+  else tellDoor(served.url, modelId);
   if (!signal.aborted) await once(signal, "abort");
   if (place === undefined && served.running > 0) console.error(`Stopping: ${served.running} request${served.running === 1 ? "" : "s"} may end first.`);
   await served.close();
