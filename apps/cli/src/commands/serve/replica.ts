@@ -16,10 +16,13 @@ export function replicaPlace(environment: NodeJS.ProcessEnv = process.env): Repl
   return index === undefined || count === undefined ? undefined : { index, count };
 }
 
-/** What a replica's process is given besides: its place, and a card of its own where there are several. */
-export function replicaEnvironment({ index, count }: ReplicaPlace, environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
+/** What a replica's process is given besides: its place, and cards of its own where there are several of both. @param cardsEach cards that it needs */
+export function replicaEnvironment({ index, count }: ReplicaPlace, cardsEach: number, environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const place = { [variable]: `${index}/${count}` };
   const cards = environment["CUDA_VISIBLE_DEVICES"]?.split(",").filter((card) => card !== "") ?? cardsOfMachine();
-  return { [variable]: `${index}/${count}`, ...(cards.length < 2 ? {} : { CUDA_VISIBLE_DEVICES: cards[index % cards.length]! }) };
+  if (count === 1 || cards.length < 2) return place;
+  const own = Array.from({ length: cardsEach }, (_, card) => cards[(index * cardsEach + card) % cards.length]!);
+  return { ...place, CUDA_VISIBLE_DEVICES: own.join(",") };
 }
 
 /** Threads of one of several processes. */

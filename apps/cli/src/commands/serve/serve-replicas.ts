@@ -8,12 +8,15 @@ export type DoorOptions = Omit<Server.ReplicaOptions, "programs" | "onEnd">;
 /** Milliseconds that replicas may take beyond their own deadline to end. */
 const endMilliseconds = 5000;
 
-/** Serves through processes of this same command until the signal; each is started again when it ends. */
-export async function serveReplicas({ ReplicaServer }: typeof Server, count: number, options: DoorOptions, signal: AbortSignal, listening: (url: string, model: string | undefined) => void): Promise<void> {
+/**
+ * Serves through processes of this same command until the signal; each is started again when it ends.
+ * @param cardsEach cards that each needs, where it computes on cards
+ */
+export async function serveReplicas({ ReplicaServer }: typeof Server, count: number, cardsEach: number, options: DoorOptions, signal: AbortSignal, listening: (url: string, model: string | undefined) => void): Promise<void> {
   const programs = Array.from({ length: count }, (_, index) => ({
     path: process.argv[1]!,
     arguments: process.argv.slice(2),
-    environment: replicaEnvironment({ index, count }),
+    environment: replicaEnvironment({ index, count }, cardsEach),
   }));
   await using server = await ReplicaServer.start({
     ...options,

@@ -35,7 +35,7 @@ export const serve: CommandFunction<ServeOptions> = async ({ positional, options
   // A card that is lost to a process is there again for the next one: the door stays open meanwhile.
   const replicas = options.replicas ?? (options.backend === "cuda" ? 1 : 0);
   if (place === undefined && replicas > 0) {
-    await serveReplicas(server, replicas, door, signal, listening);
+    await serveReplicas(server, replicas, 1, door, signal, listening);
     return 0;
   }
   const threads = options.threads ?? (place === undefined ? undefined : threadsOf(place));
