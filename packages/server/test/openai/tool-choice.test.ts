@@ -23,9 +23,11 @@ describe("tools", () => {
     const held = [{ name: "weather", schema: parameters }, { name: "clock" }];
     expect(await heldTo({ tools })).toEqual({ calls: { form: "hermes", tools: held, required: false, parallel: true } });
     expect(await heldTo({ tools, tool_choice: "none" })).toBeUndefined();
-    expect(await heldTo({ tools, tool_choice: "required", parallel_tool_calls: false })).toEqual({ calls: { form: "hermes", tools: held, required: true, parallel: false } });
+    expect(await heldTo({ tools, tool_choice: "required", parallel_tool_calls: false })).toEqual({ calls: { form: "hermes", tools: held.map(({ name }) => ({ name, schema: parameters })), required: true, parallel: false } });
     const named = { type: "function", function: { name: "clock" } };
-    expect(await heldTo({ tools, tool_choice: named })).toEqual({ calls: { form: "hermes", tools: [{ name: "clock" }], required: true, parallel: false } });
+    expect(await heldTo({ tools, tool_choice: named })).toEqual({ calls: { form: "hermes", tools: [{ name: "clock", schema: parameters }], required: true, parallel: false } });
+    const loose = { type: "function", function: { name: "loose", parameters: { type: "array", uniqueItems: true } } };
+    expect(await heldTo({ tools: [loose], tool_choice: "required" })).toMatchObject({ calls: { tools: [{ name: "loose" }] } });
     expect(await heldTo({ tools, response_format: { type: "json_object" } })).toEqual({ format: {}, calls: { form: "hermes", tools: held, required: false, parallel: true } });
     expect(await heldTo({ tools, tool_choice: "required" }, { templateEnd: "<think>" })).toMatchObject({ thinks: true, calls: { required: true } });
   });

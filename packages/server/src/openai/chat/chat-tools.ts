@@ -34,8 +34,8 @@ export function toolChoice({ tools: given, tool_choice: choice, parallel_tool_ca
 }
 
 /**
- * What calls are held to: strict tools to their schemas, the others to any object. Undefined where nothing is enforced: a
- * server that cannot, and a model whose calls look like any other JSON.
+ * What calls are held to: strict tools to their schemas, and so is a call that is forced where its schema allows; other calls to
+ * any object. Undefined where nothing is enforced: a server that cannot, and a model whose calls look like any other JSON.
  *
  * @throws ApiError 400 where a call is asked for, or a schema, that cannot be enforced
  */
@@ -53,18 +53,21 @@ export function heldCalls({ options }: Pick<ServerContext, "options">, body: Cha
   const isMarked = form.opener !== "";
   if (!isMarked && !required && strict < 0 && body.response_format == null) return undefined;
   const tools = callable.map(({ function: { name, parameters, strict: isStrict } }) => {
-    if (isStrict !== true || parameters == null) return { name };
-    requireEnforceable(parameters, (body.tools ?? []).findIndex((tool) => tool.function.name === name));
-    return { name, schema: parameters };
+    if (parameters == null || (isStrict !== true && !required)) return { name };
+    const problem = schemaProblem(parameters);
+    if (problem === undefined) return { name, schema: parameters };
+    if (isStrict !== true) return { name };
+    throw ApiError.invalid(`tools.${(body.tools ?? []).findIndex((tool) => tool.function.name === name)}.function.parameters`, problem);
   });
   return { form: template.form, tools, required, parallel: several && takesSeveral(form) };
 }
 
-/** @throws ApiError 400 naming the keyword */
-function requireEnforceable(schema: object, index: number): void {
+/** Why a schema cannot be enforced whole, naming the keyword; undefined where it can. */
+function schemaProblem(schema: object): string | undefined {
   try {
     checkSchema(schema);
+    return undefined;
   } catch (error) {
-    throw ApiError.invalid(`tools.${index}.function.parameters`, (error as Error).message);
+    return (error as Error).message;
   }
 }
