@@ -27,7 +27,7 @@ export interface ServerOptions {
   readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer } | undefined;
   /** Whether a proxy on this machine stands in front, which says in `x-forwarded-for` who its clients are; default false. */
   readonly isBehindProxy?: boolean;
-  /** Called once when the device is lost to this process: only another process can compute again. */
+  /** Called when the device is lost to this process, or the engine does not start again in it: only another process can compute. */
   readonly onDeviceLost?: (error: Error) => void;
   /** How the heads of requests that say nothing of it are routed; default: as the engine does. */
   readonly routing?: Pick<GenerationRequest, "mode" | "sparsity" | "router" | "decode">;

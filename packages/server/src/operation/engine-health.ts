@@ -3,6 +3,8 @@ import type { Engine } from "@elastic-attention/generation";
 
 /** Between two attempts to start an engine again. */
 const retryMilliseconds = 5000;
+/** Attempts to start an engine again after which another process is asked for; they go on meanwhile. */
+const patientAttempts = 3;
 /** Device errors in a row after which nobody believes in another attempt. */
 const mostDeviceErrors = 3;
 
@@ -15,9 +17,10 @@ export class EngineHealth {
   #isAsking = false;
   #isLost = false;
   #deviceErrors = 0;
+  #attempts = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onLost called once when the device is lost to this process */
+  /** @param onLost called when the device is lost to this process, and when the engine does not start again in it */
   constructor(
     private readonly engine: Engine,
     private readonly onLost: (error: Error) => void = () => {},
@@ -57,7 +60,10 @@ export class EngineHealth {
       await this.engine.report();
       this.#isHealthy = !this.#isLost;
       this.#isAsking = false;
-    } catch {
+      this.#attempts = 0;
+    } catch (error) {
+      this.#attempts += 1;
+      if (this.#attempts === patientAttempts) this.onLost(error as Error);
       this.#timer = setTimeout(() => void this.#ask(), retryMilliseconds);
       this.#timer.unref();
     }

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { InvalidOptionError } from "@elastic-attention/core";
+import { launchedRanks } from "@elastic-attention/distributed";
 import type * as Server from "@elastic-attention/server";
 import { openEngine } from "../../engine/open-engine.js";
 import { requestRouting } from "../../engine/request-settings.js";
@@ -32,13 +33,12 @@ export const serve: CommandFunction<ServeOptions> = async ({ positional, options
     else console.error(`${name ?? "The model"} answers at ${url}/v1 (${url}/docs describes the routes; Ctrl-C stops)`);
     if (door.apiKeys!.length === 0 && !loopback.test(options.host)) console.error("warning: everybody who reaches this address may ask; --api-key-file closes it.");
   };
-  // A card that is lost to a process is there again for the next one: the door stays open meanwhile.
-  const replicas = options.replicas ?? (options.backend === "cuda" ? 1 : 0);
+  const replicas = replicaCount(options);
   if (place === undefined && replicas > 0) {
-    await serveReplicas(server, replicas, 1, door, signal, listening);
+    await serveReplicas(server, replicas, options.gpus ?? 1, door, signal, listening);
     return 0;
   }
-  const threads = options.threads ?? (place === undefined ? undefined : threadsOf(place));
+  const threads = options.threads ?? (place === undefined || options.gpus !== undefined ? undefined : threadsOf(place));
   await using engine = await openEngine({ ...options, ...model, ...(threads === undefined ? {} : { threads }) }, signal, { maximumBatch: options.maxRunning }, [server.formatConstraints]);
   await using served = await server.startServer(engine, {
     ...door,
@@ -62,6 +62,18 @@ export const serve: CommandFunction<ServeOptions> = async ({ positional, options
   await served.close();
   return 0;
 };
+
+/**
+ * Processes behind the door; 0: this one serves by itself. A card that is lost to a process is there again for the next one: on
+ * cuda the door stays open meanwhile.
+ *
+ * @throws InvalidOptionError for replicas of ranks that a launcher started
+ */
+function replicaCount({ replicas, backend }: ServeOptions): number {
+  if (launchedRanks() === 1) return replicas ?? (backend === "cuda" ? 1 : 0);
+  if (replicas === undefined) return 0;
+  throw new InvalidOptionError("--replicas starts processes on this machine, and a launcher has started this one as a rank.", "--replicas", "Leave it out under mpirun or Slurm.");
+}
 
 /** Where the server listens and how much it lets in, whether replicas stand behind it or not. */
 function doorOptions(options: ServeOptions): DoorOptions {
