@@ -51,7 +51,7 @@ export class PrefixAffinity {
 }
 
 /** The replica with the fewest requests, of several the first. */
-export function leastBusy(loads: readonly (number | undefined)[]): number | undefined {
+function leastBusy(loads: readonly (number | undefined)[]): number | undefined {
   let least: number | undefined;
   for (const [replica, load] of loads.entries()) if (load !== undefined && (least === undefined || load < loads[least]!)) least = replica;
   return least;

@@ -11,7 +11,7 @@ import { ApiKeys } from "../http/api-keys.js";
 import { RequestGate } from "../operation/request-gate.js";
 import { checkServerOptions, type CheckedServerOptions, type ServerOptions } from "../server-options.js";
 import { askReplica, passOn, wasNotSent } from "./forward.js";
-import { leastBusy, PrefixAffinity } from "./prefix-affinity.js";
+import { PrefixAffinity } from "./prefix-affinity.js";
 import { ReplicaProcess, type ReplicaProgram } from "./replica-process.js";
 import { requestKey } from "./request-key.js";
 

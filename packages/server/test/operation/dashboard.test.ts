@@ -14,7 +14,7 @@ test("every figure that the dashboard draws is one that the server has", async (
     await post(`${url}/v1/chat/completions`, { messages: [{ role: "user", content: "Hello" }] });
     await post(`${url}/v1/chat/completions`, {});
     const text = await (await fetch(`${url}/metrics`)).text();
-    for (const name of names) expect(text, name).toMatch(new RegExp(`^${name}[{ ]`, "m"));
+    for (const name of names) expect(text, `${name} is missing`).toMatch(new RegExp(`^${name}[{ ]`, "m"));
   });
   expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
   expect(new Set(dashboard.panels.map(({ gridPos: { x, y } }) => `${x} ${y}`)).size).toBe(dashboard.panels.length);

@@ -2,7 +2,9 @@
 import { createServer } from "node:http";
 
 let asked = 0;
-const server = createServer(async (request, response) => {
+const server = createServer((request, response) => void answer(request, response));
+
+async function answer(request, response) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const body = Buffer.concat(chunks).toString();
@@ -22,7 +24,8 @@ const server = createServer(async (request, response) => {
   }
   if (end === true) process.exit(70);
   response.end(JSON.stringify({ process: process.pid, replica: process.env.REPLICA, forwarded: request.headers["x-forwarded-for"] }));
-});
+}
+
 server.listen(0, "127.0.0.1", () => process.send({ type: "listening", url: `http://127.0.0.1:${server.address().port}` }));
 process.on("SIGTERM", () => {
   server.close(() => process.exit(0));

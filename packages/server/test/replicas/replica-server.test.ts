@@ -67,7 +67,7 @@ test("stopping lets running answers end, and takes nothing new", async () => {
   expect((await post(`${url}/v1/chat/completions`, {})).status).toBe(503);
   expect(eventsIn(await stream.text()).at(-1)).toBe("[DONE]");
   await closed;
-  await expect(fetch(`${url}/health`)).rejects.toThrow();
+  await expect(fetch(`${url}/health`)).rejects.toThrow("fetch failed");
 });
 
 test("keys are asked for before a body is read, and a program that does not start is an error", async () => {

@@ -13,7 +13,7 @@ const clock = { name: "clock-2.0", schema: { type: "object", properties: {}, add
 /** What an answer's text is taken apart to, character by character. */
 function read(text: string, form: CallFormName, opensThinking = false) {
   const answer = new AnswerText({ tools: new Set(["any"]), heldForm: callForm(form), opensThinking, splitsThoughts: true });
-  return blocksOf([...[...text].flatMap((character) => answer.push(character)), ...answer.end()]);
+  return blocksOf([...text.split("").flatMap((character) => answer.push(character)), ...answer.end()]);
 }
 
 function callsIn(text: string, form: CallFormName, opensThinking = false) {
@@ -31,13 +31,13 @@ describe.each(forms)("calls in the form of %s", (form) => {
       const tools = [{ name: "random", schema }, clock];
       const text = await drawnAnswer({ calls: { form, tools, required: true, parallel: seed % 2 === 0 } }, seed);
       const calls = callsIn(text, form);
-      expect(calls.length, text).toBeGreaterThan(0);
-      if (seed % 2 === 1) expect(calls.length, text).toBe(1);
+      expect(calls.length, `wrote ${text}`).toBeGreaterThan(0);
+      if (seed % 2 === 1) expect(calls.length, `wrote ${text}`).toBe(1);
       for (const { name, settings } of calls) {
         if (name === "random") expect(ajv.compile(schema)(settings), `${JSON.stringify(schema)}\n${text}`).toBe(true);
         else expect([name, settings]).toEqual([clock.name, {}]);
       }
-      expect(read(text, form).every(({ type }) => type === "tool-call"), text).toBe(true);
+      expect(read(text, form).every(({ type }) => type === "tool-call"), `wrote ${text}`).toBe(true);
     }
   });
 
@@ -49,7 +49,7 @@ describe.each(forms)("calls in the form of %s", (form) => {
     for (let seed = 1; seed <= 5; seed++) {
       const text = await drawnAnswer({ calls }, seed, wishFor(before + begun));
       const [first] = callsIn(text, form);
-      expect(first, text).toMatchObject({ name: "weather", settings: { city: expect.stringMatching(/^(Oslo|Rome)$/) as string } });
+      expect(first, `wrote ${text}`).toMatchObject({ name: "weather", settings: { city: expect.stringMatching(/^(Oslo|Rome)$/) as string } });
       expect(text.startsWith(before)).toBe(true);
     }
     const free = "No <tool> call [TOOL] is made.\t";
@@ -69,7 +69,7 @@ test("thoughts that the prompt has opened are free, and end before what is held"
   const wish: Wish = (written) => (written.includes("</think>") ? undefined : written.length < thoughts.length ? thoughts.slice(written.length) : `${thoughts}</think>`.slice(written.length));
   for (const options of [{ calls: { form: "hermes", tools: [clock], required: true, parallel: false } }, { format: { schema: clock.schema } }]) {
     const text = await drawnAnswer({ thinks: true, ...options }, 5, wish);
-    expect(text.startsWith(`${thoughts}</think>`), text).toBe(true);
+    expect(text.startsWith(`${thoughts}</think>`), `wrote ${text}`).toBe(true);
     const rest = text.slice(text.indexOf("</think>") + "</think>".length);
     if (options.calls !== undefined) expect(callsIn(text, "hermes", true)).toEqual([{ name: clock.name, settings: {} }]);
     else expect(JSON.parse(rest)).toEqual({});

@@ -75,7 +75,7 @@ test(
       const body = { messages, temperature: 1, seed, max_tokens: 1500, response_format: { type: "json_schema", json_schema: { name: "answer", strict: true, schema } } };
       const response = await post(demo, "chat/completions", body);
       const text = await response.text();
-      expect(response.status, text).toBe(200);
+      expect(response.status, `answered ${text}`).toBe(200);
       const [choice] = (JSON.parse(text) as ChatAnswer).choices;
       if (choice!.finish_reason === "length") continue;
       finished += 1;

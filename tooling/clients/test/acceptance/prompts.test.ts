@@ -29,7 +29,7 @@ test(
       expect(usage.prompt_tokens).toBeGreaterThan(tokens * 0.9);
       if (choices[0]!.message.content.includes(code)) found.push(sparsity);
       // Heads that drop the middle are told of, with what they saved.
-      else expect([elastic.msr > 0, elastic.keyValueBytes < elastic.fullKeyValueBytes], choices[0]!.message.content).toEqual([true, true]);
+      else expect([elastic.msr > 0, elastic.keyValueBytes < elastic.fullKeyValueBytes], `answered ${choices[0]!.message.content}`).toEqual([true, true]);
     }
     console.log(`found at ${found.join(", ")} in a log of ${countTokens(log)} tokens`);
     expect(found).toContain(0);

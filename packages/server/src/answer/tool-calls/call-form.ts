@@ -8,7 +8,7 @@ export interface CallForm {
   /** Between two calls that have an opener each; undefined: the model calls one tool at a time. */
   readonly separator?: string;
   /** From the opener, or the last call, to the arguments. @param name of the tool, or what stands for it in a pattern */
-  head(name: string): string;
+  readonly head: (name: string) => string;
   /** Behind the arguments. */
   readonly tail: string;
   /** Marker behind a call, where there is one. */
