@@ -40,9 +40,11 @@ log: { type: file, path: ${join(folder, "verdaccio.log")}, level: warn }
 `,
 );
 const server = spawn("npx", ["--yes", "verdaccio@6.10.4", "--config", join(folder, "verdaccio.yaml"), "--listen", `127.0.0.1:${port}`], {
-  stdio: "ignore",
+  stdio: ["ignore", "ignore", "pipe"],
   detached: true,
 });
+let complaints = "";
+server.stderr.setEncoding("utf8").on("data", (text) => (complaints += text));
 let failed = false;
 try {
   await answers();
@@ -66,7 +68,8 @@ try {
     failed ||= !found;
   }
 } finally {
-  if (server.pid !== undefined) process.kill(-server.pid);
+  // One that never started, or has ended by itself, is no group any more.
+  if (server.exitCode === null && server.pid !== undefined) process.kill(-server.pid);
   rmSync(folder, { recursive: true, force: true });
 }
 process.exit(failed ? 1 : 0);
@@ -89,11 +92,11 @@ function publishStandIns(token) {
 }
 
 async function answers() {
-  for (let tries = 0; tries < 600; tries++) {
+  for (let tries = 0; tries < 1200 && server.exitCode === null; tries++) {
     if (await fetch(new URL("-/ping", registry)).then(({ ok }) => ok, () => false)) return;
     await delay(200);
   }
-  throw new Error("The registry did not start within two minutes.");
+  throw new Error(`The registry did not start: ${complaints.trim() || `${server.exitCode ?? "it said nothing within four minutes"}`}`);
 }
 
 function run(cwd, command, args, env = process.env) {
