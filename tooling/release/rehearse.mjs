@@ -39,7 +39,7 @@ max_body_size: 100mb
 log: { type: file, path: ${join(folder, "verdaccio.log")}, level: warn }
 `,
 );
-const server = spawn("npx", ["--yes", "verdaccio@6.10.4", "--config", join(folder, "verdaccio.yaml"), "--listen", `127.0.0.1:${port}`], {
+const server = spawn(process.execPath, [installVerdaccio(), "--config", join(folder, "verdaccio.yaml"), "--listen", `127.0.0.1:${port}`], {
   stdio: ["ignore", "ignore", "pipe"],
   detached: true,
 });
@@ -73,6 +73,16 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 process.exit(failed ? 1 : 0);
+
+/** @returns the program of the registry */
+function installVerdaccio() {
+  const place = join(folder, "registry");
+  mkdirSync(place);
+  // One of its packages names node-fetch by a tag, which mirrors of the registry need not have.
+  writeFileSync(join(place, "package.json"), JSON.stringify({ private: true, dependencies: { verdaccio: "6.10.4" }, overrides: { "node-fetch": "2.7.0" } }));
+  run(place, "npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+  return join(place, "node_modules", "verdaccio", "bin", "verdaccio");
+}
 
 /** A release has the binaries of every platform: packages without one stand for those that are not built here. */
 function publishStandIns(token) {
