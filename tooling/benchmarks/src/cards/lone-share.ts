@@ -30,8 +30,7 @@ function alone(backend: Backend, size: number): RankGroup {
 
 /** There is no other device to reach. */
 function withoutJoining<Result>(backend: Backend, work: () => Result): Result {
-  const { joinRanks } = backend;
-  if (joinRanks === undefined) return work();
+  if (!("joinRanks" in backend)) return work();
   Object.defineProperty(backend, "joinRanks", { value: undefined, configurable: true });
   try {
     return work();
