@@ -2,7 +2,7 @@ import { OutOfMemoryError } from "@elastic-attention/core";
 import { seededRandom } from "@elastic-attention/fixtures";
 import { type DType, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { type AttentionMode, cacheGather, hybridAttention, PagePool, SequenceCache } from "../../src/index.js";
+import { type AttentionMode, cacheGather, DecodeBatch, hybridAttention, PagePool, SequenceCache } from "../../src/index.js";
 import { floats, poisoned } from "../filled-cache.js";
 
 const [numKeyValueHeads, headDim] = [4, 4];
@@ -66,6 +66,45 @@ describe("a cache in pages", () => {
       expect(pool.report()).toEqual({ pagesInUse: 0, pagesAllocated: 0, bytesInUse: 0 });
     }
     expect(backend.memory().liveAllocations).toBe(0);
+  });
+
+  test("has all places that a head's store speaks of in the page table, also of windows that are not full yet", () => {
+    using backend = new ReferenceBackend();
+    using pool = new PagePool({ backend, headDim, dtype: "f32" });
+    const window: AttentionMode = { kind: "streaming", sinkTokens: 128, localTokens: 512, blockSize: 128 };
+    const [tokens, count] = [10, 70];
+    using keys = floats(backend, new Float32Array(tokens * numKeyValueHeads * headDim), [tokens, numKeyValueHeads, headDim]);
+    // As many as fill a table with what they have pages for.
+    const caches = Array.from({ length: count }, () => newCache(backend, pool));
+    for (const cache of caches) {
+      cache.append(0, keys, keys);
+      cache.settle(0, Array.from({ length: numKeyValueHeads }, () => window));
+      cache.advance(tokens);
+      cache.makeRoom(1);
+      for (const { firstSlot, numSlots } of cache.layer(0).heads) expect(firstSlot + numSlots).toBeLessThanOrEqual(pool.entries.shape[0]! * pool.pageTokens);
+    }
+    for (const cache of caches) cache.dispose();
+  });
+
+  test("that forgets its tokens and is filled again is told anew to the tables of a decode step", () => {
+    using backend = new ReferenceBackend();
+    using pool = new PagePool({ backend, headDim, dtype: "f32" });
+    using cache = newCache(backend, pool);
+    const newBatch = () => new DecodeBatch({ backend, pool, slots: 1, numLayers: 1, numKeyValueHeads, planBytes: 1 });
+    using batch = newBatch();
+    turn(cache, backend, 200, seededRandom(1));
+    batch.update([0], [cache]);
+    const before = batch.heads.download();
+    cache.forgetTokens();
+    // Another sequence takes the place that the tokens had.
+    using other = newCache(backend, pool);
+    turn(other, backend, 130, seededRandom(2));
+    turn(cache, backend, 200, seededRandom(1));
+    batch.update([0], [cache]);
+    using fresh = newBatch();
+    fresh.update([0], [cache]);
+    expect(fresh.heads.download()).not.toEqual(before);
+    expect(batch.heads.download()).toEqual(fresh.heads.download());
   });
 
   test.each([true, false])("a fork goes on from the same tokens by itself, in pages: %s", (isPaged) => {

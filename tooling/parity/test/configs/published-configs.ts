@@ -36,6 +36,20 @@ export const publishedConfigs: readonly PublishedConfig[] = [
     },
   },
   {
+    name: "Llama 2 7B", millions: 6738, contextLength: 4096,
+    config: {
+      ...model("Llama", 32, 4096, 11_008, 32, 32, 32_000, 4096), _name_or_path: "meta-llama/Llama-2-7b-hf", bos_token_id: 1, eos_token_id: 2, model_type: "llama", pretraining_tp: 1, rms_norm_eps: 1e-5,
+      rope_scaling: null, tie_word_embeddings: false, torch_dtype: "float16",
+    },
+  },
+  {
+    name: "TinyLlama 1.1B Chat v1.0", millions: 1100, contextLength: 2048,
+    config: {
+      ...model("Llama", 22, 2048, 5632, 32, 4, 32_000, 2048), attention_bias: false, bos_token_id: 1, eos_token_id: 2, model_type: "llama", pretraining_tp: 1, rms_norm_eps: 1e-5, rope_scaling: null,
+      rope_theta: 10_000, tie_word_embeddings: false,
+    },
+  },
+  {
     name: "Qwen2.5 7B Instruct", millions: 7615, contextLength: 32_768,
     config: {
       ...model("Qwen2", 28, 3584, 18_944, 28, 4, 152_064, 32_768), bos_token_id: 151_643, eos_token_id: 151_645, max_window_layers: 28, model_type: "qwen2", rms_norm_eps: 1e-6, rope_theta: 1_000_000,
@@ -50,11 +64,30 @@ export const publishedConfigs: readonly PublishedConfig[] = [
     },
   },
   {
+    name: "Qwen3 8B with the scaling that its card describes", millions: 8190, contextLength: 131_072,
+    config: {
+      ...model("Qwen3", 36, 4096, 12_288, 32, 8, 151_936, 40_960), attention_bias: false, bos_token_id: 151_643, eos_token_id: 151_645, head_dim: 128, max_window_layers: 36, model_type: "qwen3",
+      rms_norm_eps: 1e-6, rope_scaling: { rope_type: "yarn", factor: 4, original_max_position_embeddings: 32_768 }, rope_theta: 1_000_000, sliding_window: null, tie_word_embeddings: false,
+      use_sliding_window: false,
+    },
+  },
+  {
     name: "Qwen3 30B-A3B", millions: 30_532, contextLength: 40_960,
     config: {
       ...model("Qwen3Moe", 48, 2048, 6144, 32, 4, 151_936, 40_960), attention_bias: false, bos_token_id: 151_643, eos_token_id: 151_645, decoder_sparse_step: 1, head_dim: 128, max_window_layers: 48,
       mlp_only_layers: [], model_type: "qwen3_moe", moe_intermediate_size: 768, norm_topk_prob: true, num_experts: 128, num_experts_per_tok: 8, output_router_logits: false, rms_norm_eps: 1e-6,
       rope_scaling: null, rope_theta: 1_000_000, router_aux_loss_coef: 0.001, sliding_window: null, tie_word_embeddings: false, use_sliding_window: false,
+    },
+  },
+  {
+    name: "Mistral 7B v0.1", millions: 7241, contextLength: 32_768, routed: 0,
+    config: { ...model("Mistral", 32, 4096, 14_336, 32, 8, 32_000, 32_768), bos_token_id: 1, eos_token_id: 2, model_type: "mistral", rms_norm_eps: 1e-5, rope_theta: 10_000, sliding_window: 4096, tie_word_embeddings: false },
+  },
+  {
+    name: "Mistral Nemo Instruct 2407", millions: 12_247, contextLength: 131_072,
+    config: {
+      ...model("Mistral", 40, 5120, 14_336, 32, 8, 131_072, 131_072), bos_token_id: 1, eos_token_id: 2, head_dim: 128, model_type: "mistral", rms_norm_eps: 1e-5, rope_theta: 1_000_000,
+      sliding_window: null, tie_word_embeddings: false,
     },
   },
   {
@@ -69,10 +102,45 @@ export const publishedConfigs: readonly PublishedConfig[] = [
     },
   },
   {
+    name: "Mistral Small 3.1 24B Instruct 2503, whose file has the text model inside", millions: 23_572, contextLength: 131_072,
+    config: {
+      architectures: ["Mistral3ForConditionalGeneration"], image_token_index: 10, model_type: "mistral3", multimodal_projector_bias: false, projector_hidden_act: "gelu", spatial_merge_size: 2,
+      torch_dtype: "bfloat16", transformers_version: "4.50.0.dev0", vision_feature_layer: -1,
+      text_config: {
+        attention_dropout: 0, head_dim: 128, hidden_act: "silu", hidden_size: 5120, initializer_range: 0.02, intermediate_size: 32_768, max_position_embeddings: 131_072, model_type: "mistral",
+        num_attention_heads: 32, num_hidden_layers: 40, num_key_value_heads: 8, rms_norm_eps: 1e-5, rope_theta: 1_000_000_000, sliding_window: null, use_cache: true, vocab_size: 131_072,
+      },
+      vision_config: { attention_dropout: 0, head_dim: 64, hidden_act: "silu", hidden_size: 1024, image_size: 1540, intermediate_size: 4096, model_type: "pixtral", num_hidden_layers: 24, patch_size: 14 },
+    },
+  },
+  {
+    name: "Ministral 3 8B Instruct 2512 in bf16, whose file has the text model inside", millions: 8489, contextLength: 262_144,
+    config: {
+      architectures: ["Mistral3ForConditionalGeneration"], dtype: "bfloat16", image_token_index: 10, model_type: "mistral3", multimodal_projector_bias: false, projector_hidden_act: "gelu",
+      spatial_merge_size: 2, transformers_version: "5.0.0.dev0", vision_feature_layer: -1,
+      text_config: {
+        attention_dropout: 0, head_dim: 128, hidden_act: "silu", hidden_size: 4096, initializer_range: 0.02, intermediate_size: 14_336, max_position_embeddings: 262_144, model_type: "ministral3",
+        num_attention_heads: 32, num_hidden_layers: 34, num_key_value_heads: 8, rms_norm_eps: 1e-5, sliding_window: null, tie_word_embeddings: false, use_cache: true, vocab_size: 131_072,
+        rope_parameters: {
+          beta_fast: 32, beta_slow: 1, factor: 16, llama_4_scaling_beta: 0.1, mscale: 1, mscale_all_dim: 1, original_max_position_embeddings: 16_384, rope_theta: 1_000_000, rope_type: "yarn", type: "yarn",
+        },
+      },
+      vision_config: { hidden_size: 1024, image_size: 1540, intermediate_size: 4096, model_type: "pixtral", num_hidden_layers: 24, patch_size: 14 },
+    },
+  },
+  {
     name: "Mixtral 8x7B Instruct v0.1", millions: 46_702, contextLength: 32_768,
     config: {
       ...model("Mixtral", 32, 4096, 14_336, 32, 8, 32_000, 32_768), bos_token_id: 1, eos_token_id: 2, model_type: "mixtral", num_experts_per_tok: 2, num_local_experts: 8, output_router_logits: false,
       rms_norm_eps: 1e-5, rope_theta: 1_000_000, router_aux_loss_coef: 0.02, sliding_window: null, tie_word_embeddings: false,
+    },
+  },
+  {
+    name: "Phi-3 mini 4k instruct", millions: 3821, contextLength: 4096, routed: 0,
+    config: {
+      ...model("Phi3", 32, 3072, 8192, 32, 32, 32_064, 4096), _name_or_path: "Phi-3-mini-4k-instruct", attention_bias: false, auto_map: { AutoConfig: "configuration_phi3.Phi3Config" }, bos_token_id: 1,
+      embd_pdrop: 0, eos_token_id: 32_000, model_type: "phi3", original_max_position_embeddings: 4096, pad_token_id: 32_000, resid_pdrop: 0, rms_norm_eps: 1e-5, rope_scaling: null, rope_theta: 10_000,
+      sliding_window: 2047, tie_word_embeddings: false,
     },
   },
   {
@@ -158,6 +226,13 @@ export const publishedConfigs: readonly PublishedConfig[] = [
     config: {
       ...model("Glm4", 40, 4096, 13_696, 32, 2, 151_552, 32_768), attention_bias: true, eos_token_id: [151_329, 151_336, 151_338], head_dim: 128, model_type: "glm4", pad_token_id: 151_329,
       partial_rotary_factor: 0.5, rms_norm_eps: 1e-5, rope_theta: 10_000, tie_word_embeddings: false,
+    },
+  },
+  {
+    name: "GLM-4 9B chat of 2024", millions: 9399, contextLength: 131_072,
+    config: {
+      ...model("Glm", 40, 4096, 13_696, 32, 2, 151_552, 131_072), attention_bias: true, eos_token_id: [151_329, 151_336, 151_338], head_dim: 128, model_type: "glm", pad_token_id: 151_329,
+      partial_rotary_factor: 0.5, rms_norm_eps: 1.5625e-7, rope_theta: 10_000, tie_word_embeddings: false,
     },
   },
   {
