@@ -33,6 +33,7 @@ export * from "./model/rope/parse-rope.js";
 export * from "./model/rope/rope-spec.js";
 export * from "./parallel/head-placement.js";
 export * from "./parallel/model-shard.js";
+export { joinRanks } from "./parallel/rank-kernels.js";
 export { settleFailure } from "./parallel/settled.js";
 export * from "./prefill/forward.js";
 export * from "./prefill/prefill.js";
