@@ -2,12 +2,15 @@ import { test } from "vitest";
 import {
   type BackendUnderTest,
   describeAttentionKernels,
+  describeAttentionMass,
   describeAttentionTerms,
   describeDownloads,
   describeExpertKernels,
   describeFamilyKernels,
   describeFloatKernels,
   describeLinearKernels,
+  describePageKernels,
+  describePageSteps,
   describePreparationKernels,
   describeRoutedPrefill,
   describeRouterKernels,
@@ -29,6 +32,9 @@ if (problems.length > 0) {
   describeLinearKernels(subject);
   describeAttentionKernels(subject);
   describeAttentionTerms(subject);
+  describeAttentionMass(subject);
+  describePageKernels(subject);
+  describePageSteps(subject);
   describeRouterKernels(subject);
   describePreparationKernels(subject);
   describeSamplingKernels(subject);

@@ -1,8 +1,10 @@
 import type { NativeBackend } from "../native-backend.js";
 import { registerAttentionKernels } from "./attention-kernels.js";
+import { registerAttentionMass } from "./attention-mass-kernel.js";
 import { registerExpertKernels } from "./expert-kernels.js";
 import { registerFloatKernels } from "./float-kernels.js";
 import { registerLinearKernels } from "./linear-kernels.js";
+import { registerPageKernels } from "./page-kernels.js";
 import { registerPreparationKernels } from "./preparation-kernels.js";
 import { registerRouterKernels } from "./router-kernels.js";
 import { registerSamplingKernels } from "./sampling-kernels.js";
@@ -16,6 +18,8 @@ export function registerNativeKernels(backend: NativeBackend): void {
   registerLinearKernels(backend);
   registerExpertKernels(backend);
   registerAttentionKernels(backend);
+  registerPageKernels(backend);
+  registerAttentionMass(backend);
   registerRouterKernels(backend);
   registerPreparationKernels(backend);
   registerSamplingKernels(backend);

@@ -8,6 +8,7 @@ import {
   planDecode,
   prepareDecode,
   type SequenceCache,
+  type StepPages,
 } from "@elastic-attention/attention";
 import type { Backend, FloatDType, Graph, Tensor } from "@elastic-attention/tensor";
 import { attentionScores } from "../layer/attend-heads.js";
@@ -38,6 +39,8 @@ export class DecodeGraph implements Disposable {
   #graph: Graph | undefined;
   /** The rotary tables that the graph reads; they are other tensors when they have grown, also where they lie: rows are recorded. */
   #tables: readonly RotaryTables[] | undefined;
+  /** Where heads choose pages, as the graph reads it. */
+  #pages: StepPages | undefined;
 
   /** @throws OutOfMemoryError */
   constructor(
@@ -66,12 +69,13 @@ export class DecodeGraph implements Disposable {
     const { backend } = this.context;
     const tables = this.#rotaryTables(caches.reduce((most, { length }) => Math.max(most, length + 1), 1));
     this.#batch.update(tokens, caches);
+    const { pages } = this.#batch;
     if (this.#tables === undefined) {
       // The first step loads kernels and chooses algorithms, which cannot be recorded.
       this.#run(tables);
     } else {
       const grown = tables.some(({ cosine, sine }, layer) => cosine !== this.#tables![layer]!.cosine || sine !== this.#tables![layer]!.sine);
-      if (this.#graph === undefined || grown) {
+      if (this.#graph === undefined || grown || pages !== this.#pages) {
         this.#graph?.[Symbol.dispose]();
         this.#graph = undefined;
         this.#graph = backend.capture?.(() => this.#run(tables));
@@ -80,6 +84,7 @@ export class DecodeGraph implements Disposable {
       else this.#graph.replay();
     }
     this.#tables = tables;
+    this.#pages = pages;
     for (const cache of caches) cache.countWritten(1);
     return this.#logits.rows(0, caches.length);
   }
@@ -127,7 +132,7 @@ export class DecodeGraph implements Disposable {
         const { queryNorm, keyNorm } = weights;
         kernels.run(prepareDecode, { batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, ...tables[layer]! });
         const query = queryKeyValue.columns(0, numQueryHeads * headDim).reshape([slots, numQueryHeads, headDim]);
-        kernels.run(decodeAttention, { batch, layer, query, output: attention.reshape(query.shape), ...attentionScores(spec, weights) });
+        kernels.run(decodeAttention, { batch, layer, query, output: attention.reshape(query.shape), choosesPages: batch.pages !== undefined, ...attentionScores(spec, weights) });
         yield "attention";
         return attention;
       },
@@ -158,8 +163,12 @@ export function decodeGraphNote({ capture }: Pick<Backend, "capture">, spec: Mod
   return problems.length === 0 ? undefined : `Decode steps run kernel by kernel and not as captured graphs, which is slower: ${problems.join("; ")}.`;
 }
 
-/** Why decode steps on these caches cannot run as graphs; empty when they can. */
-export function decodeGraphProblems(backend: Backend, pool: PagePool | undefined, spec: ModelSpec, dtype: FloatDType): readonly string[] {
+/**
+ * Why decode steps on these caches cannot run as graphs; empty when they can.
+ *
+ * @param choosesPages whether heads choose pages by their queries
+ */
+export function decodeGraphProblems(backend: Backend, pool: PagePool | undefined, spec: ModelSpec, dtype: FloatDType, choosesPages = false): readonly string[] {
   if (backend.capture === undefined) return [`the ${backend.name} backend captures no graphs`];
   if (pool === undefined) return ["there is no page pool"];
   const preparation = preparationProblems(spec);
@@ -168,7 +177,7 @@ export function decodeGraphProblems(backend: Backend, pool: PagePool | undefined
   // Kernels ask for shapes and types only.
   const shapes = { shape: [1, numQueryHeads, headDim], dtype } as unknown as Tensor;
   const batch = { options: { pool, numKeyValueHeads } } as unknown as DecodeBatch;
-  const refusals = backend.kernels.explain(decodeAttention, { batch, layer: 0, query: shapes, output: shapes, ...graphScores(spec) });
+  const refusals = backend.kernels.explain(decodeAttention, { batch, layer: 0, query: shapes, output: shapes, choosesPages, ...graphScores(spec) });
   return refusals.some(({ reasons }) => reasons.length === 0) ? [] : refusals.flatMap(({ reasons }) => reasons);
 }
 

@@ -24,7 +24,9 @@ export class RoutingRecord implements Disposable {
   add(heads: readonly RoutedHeads[], sequences: readonly AttentionSequence[]): void {
     const blocks: VisitedBlockCount[] = [];
     this.#layers.push({ heads, blocks });
-    for (const { cache, routing } of sequences) blocks.push(new VisitedBlockCount(routing, cache.length, this.numQueryHeads));
+    for (const [index, { cache, routing }] of sequences.entries()) {
+      blocks.push(new VisitedBlockCount(routing, cache.length, this.numQueryHeads, heads[index]!.modes));
+    }
   }
 
   /** What a sequence's heads were routed to in a layer that has been added, as {@link SequenceRouting.assignment} has it. */
