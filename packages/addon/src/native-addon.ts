@@ -31,6 +31,7 @@ export interface NativeChoiceOperations {
   boundPages: NativeKernel;
   selectPages: NativeKernel;
   attentionMass: NativeKernel;
+  blockSearch: NativeKernel;
 }
 
 /** What every addon exports, and what it may. */

@@ -6,6 +6,7 @@ export * from "./kernels/attention-kernels.js";
 export * from "./kernels/block-kernels.js";
 export * from "./kernels/attention-mass.js";
 export * from "./kernels/attention-terms.js";
+export * from "./kernels/block-search.js";
 export * from "./backend-under-test.js";
 export * from "./models/batch-invariance.js";
 export * from "./models/resumed-prefill.js";

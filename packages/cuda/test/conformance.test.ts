@@ -4,6 +4,7 @@ import {
   describeAttentionKernels,
   describeAttentionMass,
   describeAttentionTerms,
+  describeBlockSearch,
   describeDownloads,
   describeExpertKernels,
   describeFamilyKernels,
@@ -33,6 +34,7 @@ if (problems.length > 0) {
   describeAttentionKernels(subject);
   describeAttentionTerms(subject);
   describeAttentionMass(subject);
+  describeBlockSearch(subject);
   describePageKernels(subject);
   describePageSteps(subject);
   describeRouterKernels(subject);

@@ -1,4 +1,4 @@
-#include "addon/attention_mass.h"
+#include "addon/choices/attention_mass.h"
 
 #include <cmath>
 

@@ -42,6 +42,7 @@ void xattention_estimate(Call& call);
 void bound_pages(Call& call);
 void select_pages(Call& call);
 void attention_mass(Call& call);
+void block_search(Call& call);
 void router_logits(Call& call);
 void sample_tokens(Call& call);
 void log_probabilities(Call& call);

@@ -1,5 +1,5 @@
 // Choosing pages of a cache by bounds of their keys.
-#include "addon/page_operations.h"
+#include "addon/choices/page_operations.h"
 
 #include "checks/checked_operations.h"
 

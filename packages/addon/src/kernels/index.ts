@@ -1,10 +1,9 @@
 import type { NativeBackend } from "../native-backend.js";
 import { registerAttentionKernels } from "./attention-kernels.js";
-import { registerAttentionMass } from "./attention-mass-kernel.js";
+import { registerChoiceKernels } from "./choice-kernels.js";
 import { registerExpertKernels } from "./expert-kernels.js";
 import { registerFloatKernels } from "./float-kernels.js";
 import { registerLinearKernels } from "./linear-kernels.js";
-import { registerPageKernels } from "./page-kernels.js";
 import { registerPreparationKernels } from "./preparation-kernels.js";
 import { registerRouterKernels } from "./router-kernels.js";
 import { registerSamplingKernels } from "./sampling-kernels.js";
@@ -18,8 +17,7 @@ export function registerNativeKernels(backend: NativeBackend): void {
   registerLinearKernels(backend);
   registerExpertKernels(backend);
   registerAttentionKernels(backend);
-  registerPageKernels(backend);
-  registerAttentionMass(backend);
+  registerChoiceKernels(backend);
   registerRouterKernels(backend);
   registerPreparationKernels(backend);
   registerSamplingKernels(backend);

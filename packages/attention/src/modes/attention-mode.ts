@@ -41,6 +41,17 @@ export interface XAttentionMode extends ModeEnds {
   readonly blockSize: number;
 }
 
+/** Blocks chosen per query head by their weight for some rows of each query block (FP). */
+export interface FlashPrefillMode extends ModeEnds {
+  readonly kind: "flash-prefill";
+  /** Tokens per block. */
+  readonly blockSize: number;
+  /** Every so many-th row of a query block looks for blocks. */
+  readonly stride: number;
+  /** Blocks are read whose weight is at least this share of the row's largest, 0 to 1. */
+  readonly alpha: number;
+}
+
 /**
  * Pages by query: all keys and values are kept, prompts are read whole, and a decoded token reads sink, window, and the best of
  * the other pages by an upper bound of q · k.
@@ -83,4 +94,4 @@ export interface CustomMode {
 }
 
 /** How a key-value head attends. Plain data: it can be stored, compared and sent to a worker. */
-export type AttentionMode = FullMode | StreamingMode | SlidingMode | XAttentionMode | PagesMode | SnapMode | CustomMode;
+export type AttentionMode = FullMode | StreamingMode | SlidingMode | XAttentionMode | FlashPrefillMode | PagesMode | SnapMode | CustomMode;

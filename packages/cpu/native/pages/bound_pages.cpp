@@ -1,5 +1,5 @@
 // Largest and smallest values of the keys of a page.
-#include "addon/page_operations.h"
+#include "addon/choices/page_operations.h"
 #include "core/scratch.h"
 #include "core/thread_pool.h"
 #include "floats/kernel_table.h"

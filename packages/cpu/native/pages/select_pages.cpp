@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "addon/page_operations.h"
+#include "addon/choices/page_operations.h"
 #include "attention/split_order.h"
 #include "core/scratch.h"
 #include "core/thread_pool.h"

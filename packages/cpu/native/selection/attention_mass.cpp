@@ -1,5 +1,5 @@
 // Attention weights of a few rows over all keys, summed by key.
-#include "addon/attention_mass.h"
+#include "addon/choices/attention_mass.h"
 
 #include <algorithm>
 #include <vector>

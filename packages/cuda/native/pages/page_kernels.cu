@@ -1,5 +1,5 @@
 // Pages of a call: bounds of complete pages, and the mask of those that queries choose.
-#include "addon/page_operations.h"
+#include "addon/choices/page_operations.h"
 #include "attention/tables/attention_tables.h"
 #include "core/device/check.h"
 #include "core/device/device.h"

@@ -1,5 +1,5 @@
 // The attention that the last rows of a sequence pay to each key: scores of a head, the softmax of each row, sums by key.
-#include "addon/attention_mass.h"
+#include "addon/choices/attention_mass.h"
 
 #include <algorithm>
 #include <stdexcept>

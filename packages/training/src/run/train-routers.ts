@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { FileWriteError, TrainingConfigError, TrainingDataError, writeFileWhole } from "@elastic-attention/core";
+import { FileWriteError, InvalidModeError, TrainingConfigError, TrainingDataError, writeFileWhole } from "@elastic-attention/core";
 import type { RowSource } from "@elastic-attention/data-files";
 import type { Communicator } from "@elastic-attention/distributed";
 import { Tokenizer } from "@elastic-attention/generation";
@@ -16,7 +16,7 @@ import { TrainingLog } from "../report/training-log.js";
 import { trainingReportHtml, trainingReportSvg } from "../report/training-report.js";
 import { RouterParameters } from "../routers/router-parameters.js";
 import { RouterPolicy } from "../routers/router-policy.js";
-import { checkPawBase, savePawCheckpoint, saveRouterFile } from "../routers/save-routers.js";
+import { checkPawBase, checkPawModes, savePawCheckpoint, saveRouterFile } from "../routers/save-routers.js";
 import type { TrainingStepper } from "../step/training-stepper.js";
 import type { GatePolicy } from "../trainer/gate-policy.js";
 import type { StepReport } from "../trainer/step-report.js";
@@ -74,13 +74,21 @@ export function trainingModes({ mode, sizes }: Pick<TrainingConfig, "mode" | "si
   const given = Object.fromEntries(Object.entries(sizes).filter(([, value]) => value !== undefined));
   const all = { ...model.sizes, ...given };
   if (mode === undefined && Object.keys(given).length === 0 && model.spec.elastic !== undefined) return model.spec.elastic;
-  return elasticModes(mode ?? "fa-ssa", all);
+  try {
+    return elasticModes(mode ?? "fa-ssa", all);
+  } catch (error) {
+    if (InvalidModeError.isInstance(error)) throw new TrainingConfigError(error.message, error.hint);
+    throw error;
+  }
 }
 
 /** Trains the routers of a frozen model as a configuration says, and saves them. @returns the last step's report */
 export async function trainRouters(options: TrainRoutersOptions): Promise<StepReport | undefined> {
   const { config, model } = options;
-  if (config.save !== "routers") checkPawBase(model.directory);
+  if (config.save !== "routers") {
+    checkPawBase(model.directory);
+    checkPawModes(trainingModes(config, model));
+  }
   const { headDim } = model.spec;
   const shape = { numLayers: routedLayers(model.spec).length, headDim, width: config.router.width * headDim, classes: relaxationClasses(config.router.relaxation) };
   const parameters = RouterParameters.initialize(shape, config.seed, config.router.initializerRange);

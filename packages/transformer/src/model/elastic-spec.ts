@@ -26,7 +26,7 @@ export const publishedSizes: ElasticSizes = { sinkTokens: 128, localTokens: 2048
 
 /** Whether a config carries elastic keys at all. */
 export function hasElasticKeys(config: ModelConfig): boolean {
-  return config.has("toggle_type") || config.has("retrieval_mode");
+  return config.has("toggle_type") || config.has("retrieval_mode") || config.has("elastic_modes");
 }
 
 /** XAttention threshold that the published elastic checkpoints are evaluated with; their configs do not carry it. */
@@ -56,10 +56,25 @@ export function parseElastic(config: ModelConfig): ElasticSpec | undefined {
   if (config.has("pooling_mode")) config.choice("pooling_mode", ["ctx_q"]);
   // Read with the other keys, so that a wrong value is told with theirs.
   parseRouterPooling(config);
+  if (config.has("elastic_modes")) return parseModePair(config);
   return {
     retrievalMode: retrieval === "full" ? modes.full : modes.xattention,
     sparseMode: toggle === "streaming" ? modes.streaming : modes.xattention,
   };
+}
+
+/** A pair of modes that the published keys have no names for, as plain data. Published configs do not carry it. */
+function parseModePair(config: ModelConfig): ElasticSpec {
+  const modes = config.value("elastic_modes");
+  const isMode = (mode: unknown): mode is AttentionMode => typeof mode === "object" && mode !== null && typeof (mode as Partial<AttentionMode>).kind === "string";
+  if (!Array.isArray(modes) || modes.length !== 2 || !modes.every(isMode)) throw config.error("elastic_modes", "a retrieval and a sparse mode, each with its kind");
+  try {
+    for (const mode of modes) validateMode(mode);
+  } catch (error) {
+    if (InvalidModeError.isInstance(error)) throw config.error("elastic_modes", `modes that are known: ${error.message}`);
+    throw error;
+  }
+  return { retrievalMode: modes[0]!, sparseMode: modes[1]! };
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   type KnownPatterns,
   type LayerCache,
   patternOf,
+  promptEndOf,
   type PromptPart,
   promptParts,
   shortenedCache,
@@ -100,9 +101,10 @@ export class LayerRouting implements Disposable {
    */
   parts(query: Tensor, sequences: readonly AttentionSequence[]): AttentionSequence[] {
     return sequences.flatMap((sequence, index) => {
-      const routed = this.#planOf(index);
-      const parts = promptParts(this.#modesOf(index, sequence), sequence.length, routed !== undefined);
-      return parts.length < 2 ? [sequence] : parts.map((part) => this.#part(query, sequence, index, part));
+      const isFirst = this.#planOf(index) !== undefined;
+      const modes = this.#modesOf(index, sequence);
+      if (modes.every((mode) => promptEndOf(mode, isFirst) === undefined)) return [sequence];
+      return promptParts(modes, sequence.length, isFirst).map((part) => this.#part(query, sequence, index, part));
     });
   }
 
