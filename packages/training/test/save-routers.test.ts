@@ -47,6 +47,24 @@ describe("routers alone", () => {
     expect(model.learnedRouter(retrievalMode, sparseMode)!.parameters).toBe(parameters.count);
   });
 
+  test("of modes that have no published name come back with them, and no published checkpoint is made of them", async () => {
+    const parameters = RouterParameters.initialize(shape, 3);
+    const path = join(folder, "routers-pages.safetensors");
+    const pair = {
+      retrievalMode: { kind: "full" },
+      sparseMode: { kind: "pages", sinkTokens: 64, localTokens: 256, pageTokens: 32, budget: 0.125 },
+    } as const;
+    saveRouterFile(path, { parameters, adapter, ...pair, pooling });
+    using backend = new ReferenceBackend();
+    using model = await PretrainedModel.open({ path: base, backend, routers: path });
+    expect(model.spec.elastic).toEqual(pair);
+    const paw = { parameters, adapter, ...pair, pooling, base };
+    expect(() => savePawCheckpoint(join(folder, "pages"), paw)).toThrow(TrainingConfigError);
+    expect(() => savePawCheckpoint(join(folder, "pages"), paw)).toThrow(/no names for the modes "full" and "pages"/);
+    saveRouterFile(path, { parameters, adapter, retrievalMode: { kind: "full" }, sparseMode: { ...pair.sparseMode, budget: 0 }, pooling });
+    await expect(PretrainedModel.open({ path: base, backend, routers: path })).rejects.toThrow(/elastic_modes must be modes that are known: pages: budget/);
+  });
+
   test("in bf16 are rounded to nearest", () => {
     const parameters = RouterParameters.initialize(shape, 3);
     const path = join(folder, "routers-bf16.safetensors");
