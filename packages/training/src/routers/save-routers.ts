@@ -23,14 +23,19 @@ export interface SaveRoutersOptions extends RouterModes {
   readonly layers?: readonly number[];
   /** Default "f32". */
   readonly dtype?: "f32" | "bf16";
+  /** The checkpoint that they were trained on (`checkpointHash`): a file that names it serves no other. */
+  readonly trainedOn?: { readonly name: string; readonly hash: string };
 }
 
 /**
  * Writes the routers alone: a small safetensors file with the published tensor names, which any base checkpoint of the
- * same shape takes. The modes and sizes stand in its metadata as config.json would name them.
+ * same shape takes where it does not say what they were trained on. The modes and sizes stand in its metadata as config.json would
+ * name them.
  */
 export function saveRouterFile(path: string, options: SaveRoutersOptions, description = ""): void {
-  writeSafetensors(path, routerTensors(options), { format: routerFileFormat, elastic: JSON.stringify(elasticKeys(options)), description });
+  const { trainedOn } = options;
+  const base = trainedOn === undefined ? {} : { base: trainedOn.hash, base_name: trainedOn.name };
+  writeSafetensors(path, routerTensors(options), { format: routerFileFormat, elastic: JSON.stringify(elasticKeys(options)), description, ...base });
 }
 
 export interface SavePawOptions extends SaveRoutersOptions {

@@ -32,6 +32,8 @@ export interface FrozenModel {
   readonly adapter: ModelAdapter;
   readonly backend: Backend;
   readonly stepper: TrainingStepper;
+  /** See `checkpointHash`. */
+  readonly checkpointHash?: string | undefined;
   /** See `modelFingerprint`. */
   readonly fingerprint: string;
 }
@@ -239,7 +241,8 @@ function courseOf(config: TrainingConfig, rows: RowSource): Record<string, unkno
 function saveResult({ config, model }: TrainRoutersOptions, parameters: RouterParameters, objective: SparsityObjective, isLast: boolean): void {
   const files = trainingFiles(config.output);
   const options = { ...trainingModes(config, model), parameters, adapter: model.adapter, layers: routedLayers(model.spec), pooling: poolingOf(config), dtype: config.routerDType };
-  if (config.save !== "paw") saveRouterFile(files.routers, options, `${basename(model.directory)}, ${config.optimizer.steps} steps, seed ${config.seed}`);
+  const trainedOn = model.checkpointHash === undefined ? {} : { trainedOn: { name: basename(model.directory), hash: model.checkpointHash } };
+  if (config.save !== "paw") saveRouterFile(files.routers, { ...options, ...trainedOn }, `${basename(model.directory)}, ${config.optimizer.steps} steps, seed ${config.seed}`);
   if (config.save !== "routers" && isLast) savePawCheckpoint(files.paw, { ...options, base: model.directory, objective, replace: true });
 }
 
