@@ -14,7 +14,7 @@ function requireMode({ mode }: RoutingOptions): void {
   try {
     if (mode === undefined || findElasticModes(mode, publishedSizes) !== undefined) return;
   } catch (error) {
-    if (InvalidModeError.isInstance(error)) throw new InvalidOptionError(error.message, "--mode", error.hint);
+    if (InvalidModeError.isInstance(error)) throw new InvalidOptionError(error.reason, "--mode", error.hint);
     throw error;
   }
   const known = elasticModeNames();

@@ -41,7 +41,7 @@ function expectMode({ model }: RoutingSource, mode: unknown): void {
   try {
     if (typeof mode === "string" && findElasticModes(mode, model.sizes) !== undefined) return;
   } catch (error) {
-    if (InvalidModeError.isInstance(error)) throw new InvalidRequestError(error.message, error.hint);
+    if (InvalidModeError.isInstance(error)) throw new InvalidRequestError(error.reason, error.hint);
     throw error;
   }
   throw new InvalidRequestError(`mode must be one of ${elasticModeNames().join(", ")}, found ${JSON.stringify(mode)}.`);

@@ -79,7 +79,7 @@ export function trainingModes({ mode, sizes }: Pick<TrainingConfig, "mode" | "si
   try {
     return elasticModes(mode ?? "fa-ssa", all);
   } catch (error) {
-    if (InvalidModeError.isInstance(error)) throw new TrainingConfigError(error.message, error.hint);
+    if (InvalidModeError.isInstance(error)) throw new TrainingConfigError(error.reason, error.hint);
     throw error;
   }
 }

@@ -71,7 +71,7 @@ function parseModePair(config: ModelConfig): ElasticSpec {
   try {
     for (const mode of modes) validateMode(mode);
   } catch (error) {
-    if (InvalidModeError.isInstance(error)) throw config.error("elastic_modes", `modes that are known: ${error.message}`);
+    if (InvalidModeError.isInstance(error)) throw config.error("elastic_modes", `modes that are known: ${error.reason}`);
     throw error;
   }
   return { retrievalMode: modes[0]!, sparseMode: modes[1]! };
