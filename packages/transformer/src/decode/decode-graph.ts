@@ -14,11 +14,12 @@ import type { Backend, FloatDType, Graph, Tensor } from "@elastic-attention/tens
 import { attentionScores } from "../layer/attend-heads.js";
 import { type LayerPass, runDecoderLayer } from "../layer/decoder-layer.js";
 import { embedTokens } from "../layer/embed-tokens.js";
-import type { DecoderCore } from "../layer/forward-pass.js";
+import { type DecoderCore, runnerOf } from "../layer/forward-pass.js";
 import { projectLogits } from "../layer/logits.js";
 import type { RotaryTables } from "../layer/rotation/rotary-table.js";
 import { Workspace } from "../memory/workspace.js";
 import type { LayerSpec } from "../model/layer-spec.js";
+import { outputRows } from "../parallel/model-shard.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { lengthDependsBeyond } from "../model/rope/rope-spec.js";
 
@@ -36,6 +37,8 @@ export class DecodeGraph implements Disposable {
   readonly #batch: DecodeBatch;
   readonly #workspace: Workspace;
   readonly #logits: Tensor;
+  /** A rank's columns of the logits; the logits themselves where the model is whole. */
+  readonly #share: Tensor;
   #graph: Graph | undefined;
   /** The rotary tables that the graph reads; they are other tensors when they have grown, also where they lie: rows are recorded. */
   #tables: readonly RotaryTables[] | undefined;
@@ -47,13 +50,14 @@ export class DecodeGraph implements Disposable {
     private readonly context: DecodeGraphContext,
     readonly slots: number,
   ) {
-    const { backend, spec, dtype, pool } = context;
+    const { backend, spec, dtype, pool, ranks } = context;
     const { numLayers, numKeyValueHeads, vocabularySize } = spec;
     try {
       const planBytes = backend.kernels.run(decodePlanBytes, { slots, numLayers, numKeyValueHeads });
       this.#batch = this.#scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads, planBytes }));
       this.#workspace = this.#scope.track(new Workspace(backend, spec, dtype, slots, slots));
       this.#logits = this.#scope.track(backend.allocate([slots, vocabularySize], "f32"));
+      this.#share = ranks === undefined ? this.#logits : this.#scope.track(backend.allocate([slots, outputRows(spec)], "f32"));
     } catch (error) {
       this.#scope.dispose();
       throw error;
@@ -109,7 +113,7 @@ export class DecodeGraph implements Disposable {
     embedTokens(kernels, this.context, this.#batch.ids, hidden);
     const pass = this.#pass(tables);
     for (const [layer, layerWeights] of weights.layers.entries()) runDecoderLayer(pass, layerWeights, layer);
-    projectLogits(kernels, spec, weights, { hidden, normed: this.#workspace.normed(this.slots), logits: this.#logits });
+    projectLogits(pass.runner, spec, weights, { hidden, normed: this.#workspace.normed(this.slots), logits: this.#logits, share: this.#share });
   }
 
   /** Layers whose heads are prepared and attend by two kernels, which read what changes from step to step from the batch. */
@@ -120,14 +124,15 @@ export class DecodeGraph implements Disposable {
     const { kernels } = backend;
     const { hidden, queryKeyValue, attention, chunks } = this.#workspace;
     const [batch, slots, scratch] = [this.#batch, this.slots, this.#workspace];
+    const runner = runnerOf(this.context);
     return {
       spec,
-      runner: kernels,
+      runner,
       scratch,
       stream: { before: hidden, between: hidden, after: hidden },
       chunks,
       queryKeyValue,
-      part: (_inputs, _output, body) => body(kernels, scratch),
+      part: (_inputs, _output, body) => body(runner, scratch),
       *attend(weights, layer) {
         const { queryNorm, keyNorm } = weights;
         kernels.run(prepareDecode, { batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, ...tables[layer]! });
