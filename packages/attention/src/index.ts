@@ -24,7 +24,7 @@ export * from "./cache/keep-chosen.js";
 export * from "./cache/key-value-bytes.js";
 export * from "./cache/layer-cache.js";
 export * from "./cache/layer-modes.js";
-export * from "./cache/page-bounds.js";
+export * from "./cache/bounds/page-bounds.js";
 export * from "./cache/pages/page-pool.js";
 export * from "./cache/sequence-cache.js";
 export * from "./cache/shortened-cache.js";

@@ -6,7 +6,7 @@ import { headStores, numSlots, worthwhileRetention } from "./head-stores.js";
 import type { KeptTokens } from "./keep-chosen.js";
 import type { HeadStore } from "./layer-cache.js";
 import type { LayerStorage } from "./layer-storage.js";
-import type { PageBounds } from "./page-bounds.js";
+import type { PageBounds } from "./bounds/page-bounds.js";
 import { RowSpans } from "./row-spans.js";
 import { sharedRanges } from "./shared-ranges.js";
 

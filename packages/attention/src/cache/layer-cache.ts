@@ -1,5 +1,5 @@
 import type { Tensor } from "@elastic-attention/tensor";
-import type { PageBounds } from "./page-bounds.js";
+import type { PageBounds } from "./bounds/page-bounds.js";
 
 /**
  * Where one key-value head of one sequence keeps its tokens: slots `firstSlot` to `firstSlot + numSlots`. Without a page

@@ -1,7 +1,7 @@
 import type { Retention } from "../patterns/block-pattern.js";
 import type { KeptTokens } from "./keep-chosen.js";
 import type { LayerCache } from "./layer-cache.js";
-import type { PageBounds } from "./page-bounds.js";
+import type { PageBounds } from "./bounds/page-bounds.js";
 
 /** One layer of a sequence's cache together with how it gets its memory. */
 export interface LayerStorage extends LayerCache {

@@ -13,7 +13,7 @@ import { type DecodePolicy, LayerModes, type LayerModesOptions } from "./layer-m
 import type { LayerStorage } from "./layer-storage.js";
 import { PagedLayer } from "./pages/paged-layer.js";
 import type { PagePool } from "./pages/page-pool.js";
-import { updateBounds } from "./update-bounds.js";
+import { updateBounds } from "./bounds/update-bounds.js";
 
 export interface SequenceCacheOptions extends KeyValueShape, LayerModesOptions {
   readonly backend: Backend;

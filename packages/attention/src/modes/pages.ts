@@ -1,5 +1,5 @@
 import { InvalidModeError } from "@elastic-attention/core";
-import { boundedPages } from "../cache/page-bounds.js";
+import { boundedPages } from "../cache/bounds/page-bounds.js";
 import { selectPages } from "../operations/pages/select-pages.js";
 import type { PageChoice } from "../patterns/page-choice.js";
 import type { PagesMode } from "./attention-mode.js";

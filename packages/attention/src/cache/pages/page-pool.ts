@@ -2,7 +2,7 @@ import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/co
 import { type Backend, dtypeByteSize, type FloatDType, type GrowableTensor, growableTensor, type Tensor } from "@elastic-attention/tensor";
 import { FreePages } from "./free-pages.js";
 import type { PageTable } from "../layer-cache.js";
-import type { PageBounds } from "../page-bounds.js";
+import type { PageBounds } from "../bounds/page-bounds.js";
 import { PageReferences } from "./page-references.js";
 import { PageSpans } from "./page-spans.js";
 

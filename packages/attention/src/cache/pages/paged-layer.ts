@@ -4,7 +4,7 @@ import { RowSpans } from "../row-spans.js";
 import type { Retention } from "../../patterns/block-pattern.js";
 import type { HeadStore, PageTable } from "../layer-cache.js";
 import type { LayerStorage } from "../layer-storage.js";
-import type { PageBounds } from "../page-bounds.js";
+import type { PageBounds } from "../bounds/page-bounds.js";
 import type { PagePool } from "./page-pool.js";
 import { headAt, type HeadSnapshot, headSnapshot, noPage, rowsBeforeWrite } from "./head-snapshot.js";
 import { movePages, pagedStore, type PageLayout, pageLayout, placeOf, sameLayout } from "./paged-head.js";

@@ -1,7 +1,7 @@
 import { defineOperation, expectShape, newFloats, readFloats, writeFloats } from "@elastic-attention/tensor";
 import { rowOf } from "../../cache/head-slots.js";
 import type { LayerCache } from "../../cache/layer-cache.js";
-import type { PageBounds } from "../../cache/page-bounds.js";
+import type { PageBounds } from "../../cache/bounds/page-bounds.js";
 
 export interface BoundPagesCall {
   /** Keys, and where each head's tokens lie; every head asked for keeps all of them. */

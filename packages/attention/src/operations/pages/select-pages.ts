@@ -1,7 +1,7 @@
 import { ShapeError } from "@elastic-attention/core";
 import { type Backend, defineOperation, expectShape, readFloats, type Tensor } from "@elastic-attention/tensor";
 import type { LayerCache } from "../../cache/layer-cache.js";
-import type { PageBounds } from "../../cache/page-bounds.js";
+import type { PageBounds } from "../../cache/bounds/page-bounds.js";
 import { blockMaskFromHost } from "../../patterns/block-mask.js";
 import type { BlockMask } from "../../patterns/block-pattern.js";
 import { candidatesEnd, chosenPages, type PageChoice } from "../../patterns/page-choice.js";

@@ -1,8 +1,8 @@
-import type { AttentionMode } from "../modes/attention-mode.js";
-import { attentionModeDefinition } from "../modes/mode-registry.js";
-import { boundPages } from "../operations/pages/bound-pages.js";
-import { shortenedCache } from "./shortened-cache.js";
-import type { LayerStorage } from "./layer-storage.js";
+import type { AttentionMode } from "../../modes/attention-mode.js";
+import { attentionModeDefinition } from "../../modes/mode-registry.js";
+import { boundPages } from "../../operations/pages/bound-pages.js";
+import { shortenedCache } from "../shortened-cache.js";
+import type { LayerStorage } from "../layer-storage.js";
 import { completePages } from "./page-bounds.js";
 
 /**

@@ -1,6 +1,6 @@
 import type { Tensor } from "@elastic-attention/tensor";
-import { boundPages } from "../operations/pages/bound-pages.js";
-import type { LayerCache } from "./layer-cache.js";
+import { boundPages } from "../../operations/pages/bound-pages.js";
+import type { LayerCache } from "../layer-cache.js";
 
 /**
  * Bounds of the keys of pages, beside the keys themselves: the page of rows r to r + pageTokens of a cache's tensors has its

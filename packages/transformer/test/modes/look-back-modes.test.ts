@@ -2,8 +2,8 @@ import { type AttentionMode, effectiveSparsity, SequenceCache } from "@elastic-a
 import { ConstantRouter } from "@elastic-attention/router";
 import { ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { DecoderModel, elasticModes, type ElasticSizes, findElasticModes, ModelConfig } from "../src/index.js";
-import { tinyAdapter, tinyConfig } from "./tiny-checkpoint.js";
+import { DecoderModel, elasticModes, type ElasticSizes, findElasticModes, ModelConfig } from "../../src/index.js";
+import { tinyAdapter, tinyConfig } from "../tiny-checkpoint.js";
 
 const backend = new ReferenceBackend();
 const config = new ModelConfig({ ...tinyConfig, max_position_embeddings: 4000 });
