@@ -134,7 +134,7 @@ describe.each(["tensors of its own", "pages of a pool"] as const)("decoding by p
   const modes = [mode, { kind: "full" } as const];
 
   /** Appends tokens one by one and compares each step with attention over the pages that the reference chooses from all keys. */
-  function decode(interfere: (cache: SequenceCache, step: number) => SequenceCache): void {
+  function expectStepsAsChosenAnew(interfere: (cache: SequenceCache, step: number) => SequenceCache): void {
     const pool = memory === "pages of a pool" ? new PagePool({ backend, headDim, dtype: "f32" }) : undefined;
     let cache = new SequenceCache({ backend, numLayers: 1, numKeyValueHeads, headDim, dtype: "f32", ...(pool === undefined ? {} : { pool }) });
     const [prompt, steps] = [150, 40];
@@ -167,11 +167,11 @@ describe.each(["tensors of its own", "pages of a pool"] as const)("decoding by p
   }
 
   test("reads what choosing from all keys anew would read", () => {
-    decode((cache) => cache);
+    expectStepsAsChosenAnew((cache) => cache);
   });
 
   test("does so after a fork, and after a step that failed", () => {
-    decode((cache, step) => {
+    expectStepsAsChosenAnew((cache, step) => {
       if (step === 25) {
         cache.undoStep(cache.length);
         return cache;

@@ -97,7 +97,8 @@ describe.each(["tensors of its own", "pages of a pool"] as const)("a head that k
   });
 
   test.each([20, 60, 90])("keeps the first tokens of a prompt of %i, all of which fit", (tokens) => {
-    run(tokens, snap(), 60);
+    const [kept] = run(tokens, snap(), 60);
+    expect(kept![0]).toBe(16);
   });
 
   test("holds sink, chosen tokens and window only", () => {
