@@ -1,7 +1,5 @@
-import type { Router } from "@elastic-attention/router";
 import type { Backend, Checkpoint, FloatDType, RankGroup } from "@elastic-attention/tensor";
 import type { WeightPlan } from "./loading/weight-plan.js";
-import type { SequenceQuestion } from "./memory/memory-prediction.js";
 import type { ModelAdapter } from "./model/model-adapter.js";
 import type { ModelSpec } from "./model/model-spec.js";
 import type { PrefillSettings } from "./prefill/prefill.js";
@@ -29,21 +27,6 @@ export interface RandomModelOptions {
   readonly dtype: FloatDType;
   /** Default 1. */
   readonly seed?: number;
-}
-
-/** A prompt whose memory is asked for. */
-export interface PromptMemoryOptions extends Pick<SequenceQuestion, "tokens" | "reserveTokens" | "decode"> {
-  /** Decides the modes; none: every head full. */
-  readonly router?: Router | undefined;
-  /** Share of sparse heads; default: what the router says of itself. */
-  readonly sparsity?: number | undefined;
-}
-
-/** Prompts that are read together, whose memory is asked for. */
-export interface BatchMemoryOptions {
-  readonly sequences: readonly PromptMemoryOptions[];
-  /** Rows of logits for each sequence. Default 1. */
-  readonly logitsRows?: number;
 }
 
 export interface PrefillOptions extends PrefillSettings {

@@ -32,6 +32,8 @@ export class SequenceCache implements Disposable {
   readonly #layers: (LayerStorage | undefined)[];
   readonly #modes: LayerModes;
   #length = 0;
+  /** What {@link layoutVersion} had counted of layers that are gone. */
+  #forgottenVersions = 0;
   #checkpoints: Checkpoints | undefined;
 
   constructor(private readonly options: SequenceCacheOptions) {
@@ -122,7 +124,7 @@ export class SequenceCache implements Disposable {
 
   /** Changes whenever what a kernel must know of the layers, besides their length and page tables, changes. */
   get layoutVersion(): number {
-    return this.#layers.reduce((sum, layer) => sum + (layer instanceof PagedLayer ? layer.version : 0), 0);
+    return this.#layers.reduce((sum, layer) => sum + (layer instanceof PagedLayer ? layer.version : 0), this.#forgottenVersions);
   }
 
   /** What kernels read of a layer. @throws ShapeError before the first append. */
@@ -275,6 +277,8 @@ export class SequenceCache implements Disposable {
     using scope = new MemoryScope();
     if (this.#checkpoints !== undefined) scope.track(this.#checkpoints);
     this.#checkpoints = undefined;
+    // Layers that are filled again count from 0, and lie elsewhere.
+    this.#forgottenVersions = this.layoutVersion + 1;
     for (const layer of this.#layers) if (layer !== undefined) scope.track({ [Symbol.dispose]: () => layer.dispose() });
     this.#layers.fill(undefined);
     this.#length = 0;

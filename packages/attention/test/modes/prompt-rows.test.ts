@@ -53,9 +53,10 @@ test("in a mode that chooses blocks, the query blocks of dense rows read every b
   const query = backend.allocate([18, 4, 8], "f32");
   using mask = chooseBlocksOfHeads([full, mode], [{ type: "full" }, { type: "selected", blockSize: 4 }], { layer: 0, query, cache, scale: 1 })!;
   const rows = Array.from({ length: 4 }, (_, head) => Array.from(mask.visited.download().subarray(head * 25, (head + 1) * 25)));
-  const nothing = new Array(25).fill(0);
+  const zeros = (length: number) => Array.from({ length }, () => 0);
+  const nothing = zeros(25);
   // 6 of 18 rows begin in block 3.
-  const dense = [...new Array(15).fill(0), 1, 1, 1, 1, 0, 1, 1, 1, 1, 1];
+  const dense = [...zeros(15), 1, 1, 1, 1, 0, 1, 1, 1, 1, 1];
   expect(rows).toEqual([nothing, nothing, dense, dense]);
   query.dispose();
 });

@@ -12,7 +12,7 @@ import {
 import { type Backend, type FloatDType, type Graph, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "../backend-under-test.js";
-import { relativeError, tolerances, uploadFloats } from "../random-tensors.js";
+import { relativeError, tolerances } from "../random-tensors.js";
 import { wholeNumbers } from "./page-kernels.js";
 
 interface Shape {
@@ -60,11 +60,10 @@ function steps(backend: Backend, { headDim, queryHeads, kvHeads, pageTokens, bud
   const width = (queryHeads + 2 * kvHeads) * headDim;
   const fused = scope.track(backend.allocate([slots, width], dtype));
   const output = scope.track(wholeNumbers(backend, [slots, queryHeads, headDim], dtype, 7));
-  const [cosine, sine] = [1, 0].map((value) => scope.track(uploadFloats(backend, new Float32Array(2048 * headDim / 2).fill(value), [2048, headDim / 2], "f32")));
   const query = fused.columns(0, queryHeads * headDim).reshape([slots, queryHeads, headDim]);
   const run = (layer: number) => {
     backend.kernels.run(planDecode, { batch });
-    backend.kernels.run(prepareDecode, { batch, layer, queryKeyValue: fused, numQueryHeads: queryHeads, headDim, epsilon: 1e-6, cosine: cosine!, sine: sine! });
+    backend.kernels.run(prepareDecode, { batch, layer, queryKeyValue: fused, numQueryHeads: queryHeads, headDim, epsilon: 1e-6, rotation: undefined });
     backend.kernels.run(decodeAttention, { batch, layer, query, output, scale: headDim ** -0.5, choosesPages: true });
   };
   const graphs: (Graph | undefined)[] = [];
