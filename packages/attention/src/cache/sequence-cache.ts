@@ -260,9 +260,7 @@ export class SequenceCache implements Disposable {
    */
   undoStep(length: number): void {
     for (const layer of this.#layers) {
-      if (layer === undefined) continue;
-      layer.length = length;
-      layer.boundedTokens = Math.min(layer.boundedTokens, length);
+      if (layer !== undefined) Object.assign(layer, { length, boundedTokens: Math.min(layer.boundedTokens, length) });
     }
     this.#length = length;
   }

@@ -19,7 +19,7 @@ export interface ElasticSpec {
 export type ElasticModeName = "full" | "fa-ssa" | "fa-xa" | "xa-ssa" | (string & {});
 
 /** Sizes of the sparse modes, in tokens. */
-export type ElasticSizes = ModeSizes;
+export type ElasticSizes = Omit<ModeSizes, "settings">;
 
 /** The published sizes: 1 sink and 16 local blocks of 128, XAttention stride 16, threshold 0.9. */
 export const publishedSizes: ElasticSizes = { sinkTokens: 128, localTokens: 2048, blockSize: 128, stride: 16, threshold: 0.9 };
