@@ -20,7 +20,7 @@ const shapes: readonly Shape[] = [
   { headDim: 64, queryHeads: 4, kvHeads: 2, tokens: 1, blockSize: 32, stride: 8, alpha: 0.1 },
   { headDim: 64, queryHeads: 4, kvHeads: 2, tokens: 700, blockSize: 32, stride: 8, alpha: 0.3 },
   { headDim: 128, queryHeads: 6, kvHeads: 2, tokens: 1111, blockSize: 128, stride: 16, alpha: 0.5 },
-  { headDim: 40, queryHeads: 2, kvHeads: 1, tokens: 300, blockSize: 16, stride: 5, alpha: 0.2, softCap: 2 },
+  { headDim: 40, queryHeads: 2, kvHeads: 1, tokens: 300, blockSize: 16, stride: 5, alpha: 0.2, softCap: 40 },
   { headDim: 32, queryHeads: 2, kvHeads: 2, tokens: 200, blockSize: 32, stride: 32, alpha: 0 },
 ];
 
@@ -34,7 +34,7 @@ function search(backend: Backend, shape: Shape, dtype: FloatDType, paged: boolea
   cache.append(0, keys, keys);
   const query = scope.track(randomTensor(backend, [tokens, queryHeads, headDim], dtype, 6, 3));
   const head = kvHeads - 1;
-  using mask = backend.kernels.run(blockSearch, { query, cache: cache.layer(0), keyValueHeads: [head], blockSize, stride, alpha, scale: headDim ** -0.5, softCap });
+  using mask = backend.kernels.run(blockSearch, { query, cache: cache.layer(0), keyValueHeads: [head], blockSize, stride, alpha, scale: 1, softCap });
   const blocks = Math.ceil(tokens / blockSize);
   return mask.visited.download().slice((head * queryHeads * blocks * blocks) / kvHeads);
 }

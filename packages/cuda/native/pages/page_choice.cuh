@@ -121,52 +121,63 @@ __device__ inline BlockScan block_scan(int value, int* partial) {
 
 /**
  * Calls take(place, page) for the best pages of a job in ascending order, place by place; of equal scores the lower pages.
- * One thread block of {@link kThreads}. Finds the last score that is taken digit by digit.
+ * One thread block of {@link kThreads}. Finds the last score that is taken digit by digit; scores may be other blocks'.
  */
 template <typename Take>
 __device__ void choose_pages(const PageJob& job, const float* scores, const Take& take) {
+  static_assert(kThreads == 256, "a thread counts one digit");
   __shared__ int histogram[256];
   __shared__ int partial[kWarps];
   __shared__ uint32_t prefix;
   __shared__ int left;
+  const int thread = threadIdx.x;
   if (job.chosen >= job.candidates) {
-    for (int page = threadIdx.x; page < job.candidates; page += kThreads) take(page, job.first + page);
+    for (int page = thread; page < job.candidates; page += kThreads) take(page, job.first + page);
     return;
   }
   if (job.chosen == 0) return;
-  if (threadIdx.x == 0) {
+  if (thread == 0) {
     prefix = 0;
     left = job.chosen;
   }
   for (int shift = 24; shift >= 0; shift -= 8) {
-    histogram[threadIdx.x] = 0;
+    histogram[thread] = 0;
     __syncthreads();
-    const uint32_t known = shift == 24 ? 0u : 0xffffffffu << (shift + 8);
-    for (int page = threadIdx.x; page < job.candidates; page += kThreads) {
-      const uint32_t key = ordered(scores[page]);
-      if ((key & known) == (prefix & known)) atomicAdd(&histogram[key >> shift & 255], 1);
+    const uint32_t known = shift == 24 ? 0u : 0xffffffffu << (shift + 8), high = prefix & known;
+    const int wanted = left;
+#pragma unroll 4
+    for (int page = thread; page < job.candidates; page += kThreads) {
+      const uint32_t key = ordered(__ldcg(scores + page));
+      if ((key & known) == high) atomicAdd(&histogram[key >> shift & 255], 1);
     }
     __syncthreads();
-    if (threadIdx.x == 0) {
-      int digit = 255, above = 0;
-      while (above + histogram[digit] < left) above += histogram[digit--];
-      left -= above;
-      prefix |= static_cast<uint32_t>(digit) << shift;
+    // From the largest digit down, a thread each.
+    const int digit = 255 - thread, count = histogram[digit];
+    const BlockScan above = block_scan(count, partial);
+    if (above.before < wanted && wanted <= above.before + count) {
+      left = wanted - above.before;
+      prefix = high | static_cast<uint32_t>(digit) << shift;
     }
     __syncthreads();
   }
+  // A thread takes a run of neighbouring pages, so that places follow the order of pages.
   const uint32_t last = prefix;
-  int place = 0, equals = left;
-  for (int base = 0; base < job.candidates; base += kThreads) {
-    const int page = base + threadIdx.x;
-    const uint32_t key = page < job.candidates ? ordered(scores[page]) : 0;
-    const bool is_there = page < job.candidates, equal = is_there && key == last;
-    const BlockScan ties = block_scan(equal, partial);
-    const bool chosen = (is_there && key > last) || (equal && ties.before < equals);
-    const BlockScan places = block_scan(chosen, partial);
-    if (chosen) take(place + places.before, job.first + page);
-    place += places.total;
-    equals -= min(equals, ties.total);
+  const int each = (job.candidates + kThreads - 1) / kThreads, begin = min(job.candidates, thread * each), end = min(job.candidates, begin + each);
+  int greater = 0, equal = 0;
+#pragma unroll 4
+  for (int page = begin; page < end; ++page) {
+    const uint32_t key = ordered(__ldcg(scores + page));
+    greater += key > last;
+    equal += key == last;
+  }
+  const BlockScan ties = block_scan(equal, partial);
+  int equals = min(equal, max(0, left - ties.before));
+  int place = block_scan(greater + equals, partial).before;
+  for (int page = begin; page < end; ++page) {
+    const uint32_t key = ordered(__ldcg(scores + page));
+    if (key < last || (key == last && equals == 0)) continue;
+    if (key == last) --equals;
+    take(place++, job.first + page);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/device/check.h"
+#include "decode/attention/decode_attention.h"
 #include "pages/page_choice.cuh"
 #include "ptx/dependent_launch.cuh"
 
@@ -10,6 +11,9 @@ namespace elastic {
 namespace {
 
 using namespace pages;
+
+/** Thread blocks of a multiprocessor. */
+constexpr int kBlocksBeside = 6;
 
 struct Step {
   const SequenceEntry* sequences;
@@ -19,6 +23,8 @@ struct Step {
   int group;
   int head_dim;
   StepPages pages;
+  /** One for each sequence and head, zero between launches. */
+  int32_t* arrived;
 
   __device__ int slot() const { return blockIdx.y / key_value_heads; }
   __device__ const HeadEntry& head() const { return heads[slot() * head_stride + blockIdx.y % key_value_heads]; }
@@ -37,10 +43,15 @@ struct Step {
   __device__ int32_t* chosen() const { return pages.chosen + static_cast<int64_t>(blockIdx.y) * pages.most_pages; }
 };
 
-/** Thread blocks of one head share its candidates; the first of them bounds the page that this step's token completes. */
+/**
+ * Thread blocks of one head share its candidates. The first of them bounds the page that this step's token completes; the last
+ * one to score its share chooses.
+ */
 template <typename T>
-__global__ void __launch_bounds__(kThreads) score_step(const Step step, const T* query, int64_t query_stride) {
+__global__ void __launch_bounds__(kThreads) choose_step(const Step step, const T* query, int64_t query_stride) {
   extern __shared__ float held[];
+  __shared__ bool is_last;
+  ptx::allow_next_kernel();
   const SequenceEntry sequence = step.sequences[step.slot()];
   const HeadEntry head = step.head();
   if (sequence.key_length == 0 || head.type != PatternType::Pages) return;
@@ -50,17 +61,23 @@ __global__ void __launch_bounds__(kThreads) score_step(const Step step, const T*
     bound_page(static_cast<const T*>(sequence.keys), bounds, row, head.block_size, step.head_dim);
   }
   const PageJob job = step.job(head, sequence);
-  if (job.chosen >= job.candidates) return;
-  score_pages(job, query, query_stride, bounds, head, sequence, head.block_size, step.head_dim, step.scores(), held);
-}
-
-__global__ void __launch_bounds__(kThreads) choose_step(const Step step) {
-  ptx::allow_next_kernel();
-  const SequenceEntry sequence = step.sequences[step.slot()];
-  const HeadEntry head = step.head();
-  if (sequence.key_length == 0 || head.type != PatternType::Pages) return;
   int32_t* chosen = step.chosen();
-  choose_pages(step.job(head, sequence), step.scores(), [&](int place, int page) { chosen[place] = page; });
+  const auto take = [&](int place, int page) { chosen[place] = page; };
+  if (job.chosen >= job.candidates) {
+    if (blockIdx.x == 0) choose_pages(job, step.scores(), take);
+    return;
+  }
+  score_pages(job, query, query_stride, bounds, head, sequence, head.block_size, step.head_dim, step.scores(), held);
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    // The fence covers the writes of the other threads, which the barrier ordered before it.
+    __threadfence();
+    is_last = atomicAdd(step.arrived + blockIdx.y, 1) == static_cast<int>(gridDim.x) - 1;
+    if (is_last) step.arrived[blockIdx.y] = 0;
+    __threadfence();
+  }
+  __syncthreads();
+  if (is_last) choose_pages(job, step.scores(), take);
 }
 
 }  // namespace
@@ -68,16 +85,15 @@ __global__ void __launch_bounds__(kThreads) choose_step(const Step step) {
 void launch_step_pages(const DecodeBatch& batch, int layer, const StepPages& pages, const Matrix& query, int query_heads, int head_dim,
                        int multiprocessors, cudaStream_t stream) {
   const Step step{batch.sequences(), batch.layer_heads(layer), batch.head_stride(), batch.key_value_heads,
-                  query_heads / batch.key_value_heads, head_dim, pages};
+                  query_heads / batch.key_value_heads, head_dim, pages, DecodeMemory::instance().arrived};
   const int jobs = batch.slots * batch.key_value_heads;
-  const int chunks = std::clamp(2 * multiprocessors / jobs, 1, 32);
+  // As many as are resident at once: a warp then has few pages, each of which it waits for.
+  const int chunks = std::clamp(kBlocksBeside * multiprocessors / jobs, 1, 512);
   const dim3 grid(static_cast<unsigned>(chunks), static_cast<unsigned>(jobs));
   const size_t shared = static_cast<size_t>(kQueries * head_dim) * sizeof(float);
   with_float_type(query.dtype, [&]<typename T>(T*) {
-    score_step<T><<<grid, kThreads, shared, stream>>>(step, reinterpret_cast<const T*>(query.data), query.row_stride);
+    choose_step<T><<<grid, kThreads, shared, stream>>>(step, reinterpret_cast<const T*>(query.data), query.row_stride);
   });
-  check(cudaGetLastError(), "decode step, bounds of pages");
-  choose_step<<<dim3(1, static_cast<unsigned>(jobs)), kThreads, 0, stream>>>(step);
   check(cudaGetLastError(), "decode step, choice of pages");
 }
 
