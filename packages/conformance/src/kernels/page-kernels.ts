@@ -33,7 +33,7 @@ const shapes: readonly Shape[] = [
   { headDim: 40, queryHeads: 2, kvHeads: 2, tokens: 333, rows: 3, pageTokens: 16, choice: { sinkBlocks: 0, localBlocks: 1, budgetPages: 3, budgetParts: 0 } },
   { headDim: 8, queryHeads: 20, kvHeads: 2, tokens: 260, rows: 17, pageTokens: 64, choice: { sinkBlocks: 1, localBlocks: 1, budgetPages: 1, budgetParts: 0 } },
   { headDim: 64, queryHeads: 2, kvHeads: 2, tokens: 90, rows: 2, pageTokens: 32, choice: { sinkBlocks: 1, localBlocks: 1, budgetPages: 9, budgetParts: 0 } },
-  { headDim: 256, queryHeads: 2, kvHeads: 1, tokens: 5000, rows: 1, pageTokens: 16, choice: { sinkBlocks: 4, localBlocks: 4, budgetPages: 40, budgetParts: 0 } },
+  { headDim: 256, queryHeads: 2, kvHeads: 1, tokens: 1200, rows: 1, pageTokens: 16, choice: { sinkBlocks: 4, localBlocks: 4, budgetPages: 20, budgetParts: 0 } },
   { headDim: 32, queryHeads: 1, kvHeads: 1, tokens: 10, rows: 10, pageTokens: 16, choice: { sinkBlocks: 1, localBlocks: 1, budgetPages: 1, budgetParts: 0 } },
 ];
 

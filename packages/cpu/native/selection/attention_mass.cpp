@@ -2,7 +2,6 @@
 #include "addon/choices/attention_mass.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "attention/split_order.h"
 #include "core/scratch.h"
@@ -33,7 +32,7 @@ void score_keys(const AttentionMass& call, const float* query, int64_t row, int6
   }
 }
 
-/** The weights of one query over the keys it sees; `weights` has room for 16 more. */
+/** The weights of one query over the keys it sees; `weights` is aligned for vectors and has room for 16 more. */
 void attend(const AttentionMass& call, const AttentionMass::Head& head, int64_t index, float* weights) {
   const FloatKernels& kernels = float_kernels();
   const int64_t head_dim = call.head_dim, seen = call.seen(index);
@@ -60,18 +59,19 @@ void attend(const AttentionMass& call, const AttentionMass::Head& head, int64_t 
 
 void backend::attention_mass(const AttentionMass& call) {
   const int64_t width = (call.length + 31) / 16 * 16, queries = call.queries();
-  std::vector<float> weights(static_cast<std::size_t>(std::min(queries, kQueries) * width));
+  Scratch scratch;
+  float* weights = scratch.take<float>(std::min(queries, kQueries) * width);
   for (std::size_t index = 0; index < call.heads.size(); ++index) {
     float* mass = call.mass.floats(static_cast<int64_t>(index));
     std::fill(mass, mass + call.length, 0.0f);
     for (int64_t first = 0; first < queries; first += kQueries) {
       const int64_t count = std::min(kQueries, queries - first);
-      parallel_for(count, [&](int64_t i) { attend(call, call.heads[index], first + i, weights.data() + i * width); });
+      parallel_for(count, [&](int64_t i) { attend(call, call.heads[index], first + i, weights + i * width); });
       // In the order of the queries, whatever the number of threads.
       parallel_rows(call.length, kGrain, [&](int64_t start, int64_t end) {
         for (int64_t i = 0; i < count; ++i) {
           const int64_t stop = std::min(end, call.seen(first + i));
-          for (int64_t key = start; key < stop; ++key) mass[key] += weights[static_cast<std::size_t>(i * width + key)];
+          for (int64_t key = start; key < stop; ++key) mass[key] += weights[i * width + key];
         }
       });
     }
