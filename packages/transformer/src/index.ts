@@ -11,6 +11,7 @@ export * from "./loading/host-floats.js";
 export * from "./loading/model-files.js";
 export * from "./loading/pretrained-model.js";
 export * from "./loading/quantised/unpacked-checkpoint.js";
+export * from "./loading/checkpoint-hash.js";
 export * from "./loading/router-file.js";
 export * from "./loading/weight-plan.js";
 export * from "./memory/memory-prediction.js";

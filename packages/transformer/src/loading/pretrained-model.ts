@@ -123,7 +123,7 @@ export class PretrainedModel implements Disposable {
     using scope = new MemoryScope();
     // What can be refused is refused before the weights are read: they take long.
     const file = routerFileOf(directory, options.routers);
-    const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend);
+    const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend, checkpoint);
     for (const layer of layers) scope.track(layer);
     const share = shareOfModel({ checkpoint, adapter, spec }, options.ranks, options.fullShares);
     const plan = WeightPlan.of({ ...share, dtype, backend, weights: chosenWeights(options.weights ?? "unpacked", options.dtype), quantisation: files.quantisation });
