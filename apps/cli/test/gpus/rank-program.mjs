@@ -1,6 +1,7 @@
 // One rank of the tests: opens each model in turn with the others, and the first rank prints what they compute together.
 // node rank-program.mjs '{"group":…,"rank":…,"size":…,"backend":…,"dtype":…,"models":[{"path":…,"router":…,"weights":…}]}'
 import { cpuProvider } from "@elastic-attention/cpu";
+import { cudaProvider } from "@elastic-attention/cuda";
 import { registerRankGroups } from "@elastic-attention/distributed";
 import { registerModelFamilies } from "@elastic-attention/model-families";
 import { registerLlama } from "@elastic-attention/model-llama";
@@ -10,6 +11,7 @@ import { createBackend, openRankGroup, referenceProvider, registerBackend } from
 import { elasticModes, PretrainedModel } from "@elastic-attention/transformer";
 
 registerBackend(cpuProvider);
+registerBackend(cudaProvider);
 registerBackend(referenceProvider);
 registerQwen();
 registerLlama();
@@ -27,7 +29,7 @@ for (const { path, router, fullShares, limit, weights = "unpacked" } of models) 
     // The last rank has less memory than the others.
     if (limit !== undefined && rank === size - 1) backend.setMemoryLimit(backend.memory().liveBytes + limit);
     if (rank > 0) model.follow(ranks);
-    else results.push(await compute(model, router, limit === undefined ? 50 : 700));
+    else results.push({ ...(await compute(model, router, limit === undefined ? 50 : 700)), notes: model.notes });
   } catch (error) {
     results.push({ error: `${error.name}: ${error.message}` });
   } finally {
