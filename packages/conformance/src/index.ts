@@ -17,6 +17,8 @@ export * from "./kernels/linear-kernels.js";
 export * from "./training/naive-attention-backward.js";
 export * from "./kernels/preparation-kernels.js";
 export * from "./random-tensors.js";
+export * from "./kernels/quantised-linear.js";
+export * from "./kernels/rounded-cache.js";
 export * from "./models/routed-prefill.js";
 export * from "./kernels/router-kernels.js";
 export * from "./kernels/sampling-kernels.js";

@@ -2,6 +2,9 @@ import { guardCall, NativeBackend } from "@elastic-attention/addon";
 import type { Graph, WorkSizes } from "@elastic-attention/tensor";
 import type { CudaAddon } from "./cuda-addon.js";
 import { registerDecodeKernels } from "./decode-kernels.js";
+import { registerRoundedCacheKernels } from "./rounded-cache/rounded-cache-kernels.js";
+import { registerWeightKernels } from "./weights/weight-kernels.js";
+import { cudaBlockWeights } from "./weights/weight-segments.js";
 
 /** Largest vocabulary that the sampling kernel holds in shared memory. */
 const mostSampledTokens = 8 * 28 * 1024;
@@ -13,6 +16,8 @@ export const cudaWorkSizes: WorkSizes = { chunkRows: 8192, slicePairs: 2 ** 30, 
  * `synchronize`, waits for it. All work goes to one stream, in the order of the calls.
  */
 export class CudaBackend extends NativeBackend<CudaAddon> {
+  readonly blockWeights = cudaBlockWeights;
+
   constructor(addon: CudaAddon) {
     const { name, capability, multiprocessors, memoryBytes } = guardCall("cuda", "deviceInformation", () => addon.deviceInformation());
     super(addon, {
@@ -32,6 +37,8 @@ export class CudaBackend extends NativeBackend<CudaAddon> {
       ],
     });
     registerDecodeKernels(this, capability);
+    registerWeightKernels(this, this.addon);
+    registerRoundedCacheKernels(this, this.addon);
   }
 
   /** @throws whatever the step throws, and nothing is recorded then */

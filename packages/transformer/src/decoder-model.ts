@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
-import { fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
+import { type CacheType, fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
 import type { Router } from "@elastic-attention/router";
 import { type Backend, cast, type Checkpoint, type Fence, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
@@ -18,7 +18,7 @@ import { lastRows, logitsOf } from "./layer/logits.js";
 import { ModelRotations } from "./layer/rotation/model-rotations.js";
 import { SequenceHistories } from "./layer/rotation/sequence-histories.js";
 import { loadWeights } from "./loading/load-weights.js";
-import { makeRandomWeights } from "./loading/random-weights.js";
+import { makeRandomWeights, type RandomWeightsOptions } from "./loading/random-weights.js";
 import type { WeightPlan } from "./loading/weight-plan.js";
 import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./memory/memory-prediction.js";
 import { type CacheOptions, SequenceCaches } from "./memory/sequence-caches.js";
@@ -37,16 +37,15 @@ export interface LoadOptions {
   readonly dtype: FloatDType;
   /** What matrices are kept in; default: all in `dtype`. */
   readonly plan?: WeightPlan;
+  /** What keys and values are kept in; default: `dtype`. */
+  readonly cacheType?: CacheType | undefined;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   readonly signal?: AbortSignal;
 }
 
-export interface RandomModelOptions {
-  readonly backend: Backend;
-  readonly spec: ModelSpec;
-  readonly dtype: FloatDType;
-  /** Default 1. */
-  readonly seed?: number;
+export interface RandomModelOptions extends RandomWeightsOptions {
+  /** What keys and values are kept in; default: `dtype`. */
+  readonly cacheType?: CacheType | undefined;
 }
 
 /** A prompt whose memory is asked for. */
@@ -82,12 +81,13 @@ export class DecoderModel implements Disposable {
     readonly spec: ModelSpec,
     /** Type of activations and caches. */
     readonly dtype: FloatDType,
+    cacheType: CacheType | undefined,
     weights: DecoderWeights,
     private readonly scope: MemoryScope,
   ) {
     const modelRotations = scope.track(new ModelRotations(backend, spec));
     this.core = { backend, spec, dtype, weights, modelRotations, histories: new SequenceHistories(spec) };
-    this.caches = scope.track(new SequenceCaches(backend, spec, dtype));
+    this.caches = scope.track(new SequenceCaches(backend, spec, dtype, cacheType));
     this.#graphs = scope.track(new DecodeGraphs(this.core));
   }
 
@@ -95,15 +95,16 @@ export class DecoderModel implements Disposable {
   static async load(options: LoadOptions): Promise<DecoderModel> {
     using scope = new MemoryScope();
     const weights = await loadWeights(options, scope);
-    const { backend, spec, dtype } = options;
-    return new DecoderModel(backend, spec, dtype, weights, scope.move());
+    const { backend, spec, dtype, cacheType } = options;
+    return new DecoderModel(backend, spec, dtype, cacheType, weights, scope.move());
   }
 
   /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
-  static random({ backend, spec, dtype, seed = 1 }: RandomModelOptions): DecoderModel {
+  static random(options: RandomModelOptions): DecoderModel {
     using scope = new MemoryScope();
-    const weights = makeRandomWeights(backend, spec, dtype, seed, scope);
-    return new DecoderModel(backend, spec, dtype, weights, scope.move());
+    const weights = makeRandomWeights(options, scope);
+    const { backend, spec, dtype, cacheType } = options;
+    return new DecoderModel(backend, spec, dtype, cacheType, weights, scope.move());
   }
 
   /** Bytes that the weights take on the backend. */
@@ -133,7 +134,7 @@ export class DecoderModel implements Disposable {
 
   /** Bytes of the keys and values of so many tokens with every head full. */
   fullKeyValueBytes(tokens: number): number {
-    return fullKeyValueBytes({ ...keyValueShape(this.spec), dtype: this.dtype }, tokens);
+    return fullKeyValueBytes({ ...keyValueShape(this.spec), dtype: this.dtype, cacheType: this.caches.cacheType }, tokens);
   }
 
   /**
@@ -143,6 +144,7 @@ export class DecoderModel implements Disposable {
   predictMemory({ sequences, logitsRows = 1 }: BatchMemoryOptions): MemoryPrediction {
     return predictMemory(this.spec, {
       dtype: this.dtype,
+      cacheType: this.caches.cacheType,
       chunkRows: this.backend.device.workSizes.chunkRows,
       pageTokens: this.pagePool?.pageTokens,
       weightBytes: this.weightBytes,

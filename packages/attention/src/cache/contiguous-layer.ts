@@ -5,6 +5,7 @@ import { slotSpans } from "./head-slots.js";
 import { headStores, numSlots, worthwhileRetention } from "./head-stores.js";
 import type { HeadStore } from "./layer-cache.js";
 import type { LayerStorage } from "./layer-storage.js";
+import { cacheRow, type CacheType } from "./rounded/cache-type.js";
 import { sharedRanges } from "./shared-ranges.js";
 
 /** Tensors of its own for each layer, head after head; growing and dropping copy to new ones. */
@@ -22,8 +23,9 @@ export class ContiguousLayer implements LayerStorage {
     private readonly backend: Backend,
     readonly numKeyValueHeads: number,
     readonly headDim: number,
-    private readonly dtype: FloatDType,
+    readonly dtype: FloatDType,
     tokens: number,
+    readonly cacheType?: CacheType,
   ) {
     const everything = Array.from({ length: numKeyValueHeads }, () => ({ type: "all" }) as const);
     Object.assign(this, this.#allocate(headStores(everything, tokens, 0)));
@@ -50,7 +52,7 @@ export class ContiguousLayer implements LayerStorage {
   }
 
   fork(): ContiguousLayer {
-    const copy = new ContiguousLayer(this.backend, this.numKeyValueHeads, this.headDim, this.dtype, 0);
+    const copy = new ContiguousLayer(this.backend, this.numKeyValueHeads, this.headDim, this.dtype, 0, this.cacheType);
     try {
       copy.#move(this.heads, this);
     } catch (error) {
@@ -72,10 +74,11 @@ export class ContiguousLayer implements LayerStorage {
   }
 
   #allocate(heads: readonly HeadStore[]): { keys: Tensor; values: Tensor; heads: readonly HeadStore[] } {
-    const shape = [numSlots(heads), this.headDim];
-    const keys = this.backend.allocate(shape, this.dtype);
+    const { dtype, columns } = cacheRow(this);
+    const shape = [numSlots(heads), columns];
+    const keys = this.backend.allocate(shape, dtype);
     try {
-      return { keys, values: this.backend.allocate(shape, this.dtype), heads };
+      return { keys, values: this.backend.allocate(shape, dtype), heads };
     } catch (error) {
       keys.dispose();
       throw error;

@@ -13,6 +13,9 @@ namespace elastic {
 /**
  * Row-major product: output [rows, outputs] = input [rows, inputs] · weight [outputs, inputs]ᵀ (+ output), or with
  * `weight_rows_are_inputs` input [rows, inputs] · weight [inputs, outputs].
+ *
+ * With scales both operands are bytes of e4m3, for any `dtype`, and a row of the input and an output of the weight are
+ * multiplied by a scale each. Inputs and outputs are then multiples of 16.
  */
 struct MatrixProductCall {
   const void* input;
@@ -28,7 +31,13 @@ struct MatrixProductCall {
   DType output_dtype;
   bool accumulate;
   bool weight_rows_are_inputs = false;
+  /** F32 [rows] and [outputs]; both or neither. */
+  const float* input_scales = nullptr;
+  const float* weight_scales = nullptr;
 };
+
+/** Whether products of e4m3 with scales of rows can be had: what the library says of such a product. */
+bool multiplies_e4m3();
 
 /** Why cuBLASLt cannot be used; empty when it can. */
 const std::string& cublas_lt_problem();

@@ -1,3 +1,4 @@
+import type { CacheType } from "@elastic-attention/attention";
 import type { ErrorRecord } from "@elastic-attention/core";
 import type { WeightChoice } from "@elastic-attention/transformer";
 import type { EngineReport, ModelDescription } from "../engine.js";
@@ -14,6 +15,7 @@ export interface WorkerSettings extends EngineSettings {
   readonly backend: string;
   readonly dtype?: "f32" | "bf16" | "f16";
   readonly weights?: WeightChoice | "automatic";
+  readonly cacheType?: CacheType;
   readonly threads?: number;
   readonly instructionSet?: string;
   readonly headList?: string;

@@ -1,9 +1,10 @@
 import { MemoryScope, OutOfMemoryError } from "@elastic-attention/core";
-import type { AttentionMode } from "@elastic-attention/attention";
+import type { AttentionMode, CacheType } from "@elastic-attention/attention";
 import { LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
 import type { Backend, FloatDType } from "@elastic-attention/tensor";
 import { decodeGraphNote } from "../decode/decode-graph.js";
 import { DecoderModel, type RandomModelOptions } from "../decoder-model.js";
+import { checkCacheType } from "../memory/check-cache-type.js";
 import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "../model/elastic-spec.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
@@ -28,6 +29,11 @@ export interface OpenModelOptions {
    * format of the file and `dtype` does not ask for f32, else unpacked. Default: "unpacked", to `dtype`.
    */
   readonly weights?: WeightChoice | "automatic";
+  /**
+   * What keys and values are kept in: "fp8" takes half of the memory of bf16, and rounds each element by 1/16 of itself at most.
+   * A backend without kernels for it is refused. Default: the type that is computed in.
+   */
+  readonly cacheType?: CacheType;
   readonly adapter?: ModelAdapter;
   /**
    * Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. Default:
@@ -82,6 +88,7 @@ export class PretrainedModel implements Disposable {
     const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend);
     for (const layer of layers) scope.track(layer);
     const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: chosenWeights(options.weights ?? "unpacked", options.dtype), quantisation: files.quantisation });
+    checkCacheType(backend, spec, dtype, options.cacheType);
     checkMemory(backend, plan, path);
     const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype, plan }));
     const { spec: modes, ...settings } = elastic ?? own;

@@ -9,7 +9,7 @@ import { packedTensors, type PackedTensors } from "./expected-tensors.js";
  * How matrices are kept: "unpacked", in the dtype that is computed in; "stored", in blocks where the file has them so; as f32 or
  * bf16, whatever the file has; or quantised while they are loaded.
  */
-export const weightChoices = ["stored", "unpacked", "f32", "bf16", "q8_0", "q4_k"] as const;
+export const weightChoices = ["stored", "unpacked", "f32", "bf16", "q8_0", "q4_k", "fp8"] as const;
 export type WeightChoice = (typeof weightChoices)[number];
 
 /** The choice that stands behind "automatic": who asks for f32 wants no rounding of activations, which products with blocks do. */
@@ -31,7 +31,7 @@ export interface WeightPlanOptions {
   readonly quantisation?: string | undefined;
 }
 
-const quantisations: Partial<Record<WeightChoice, string>> = { q8_0: "Q8_0", q4_k: "Q4_K" };
+const quantisations: Partial<Record<WeightChoice, string>> = { q8_0: "Q8_0", q4_k: "Q4_K", fp8: "F8_E4M3" };
 
 /** Whether a format keeps several elements under one scale. */
 export function isBlocked(type: string): boolean {
@@ -81,7 +81,8 @@ export class WeightPlan {
       const of = formatsOf(weight, types, choice);
       const elements = weight.outFeatures * weight.inFeatures;
       if (of !== undefined) formats.set(weight.names[0]!, of);
-      const bytes = of === undefined ? elements * dtypeByteSize(floatDType) : backend.blockWeights!.packedBytes(of, weight.outFeatures, weight.inFeatures);
+      const matrices = of?.map((format, index) => ({ format, rows: checkpoint.entry(weight.names[index]!).shape[0]! }));
+      const bytes = matrices === undefined ? elements * dtypeByteSize(floatDType) : backend.blockWeights!.packedBytes(matrices, weight.inFeatures);
       byteLength += bytes - elements * dtypeByteSize(dtype);
     }
     return new WeightPlan(floatDType, quantisation, note, formats, byteLength);
@@ -116,7 +117,8 @@ function requireQuantisable({ backend, spec, quantisation }: WeightPlanOptions, 
   if (spec.layers.some(({ feedForward }) => feedForward.kind === "experts")) {
     throw refusal("Experts are multiplied as floats: a model that has them cannot be quantised while it is loaded.", "Keep weights as bf16.");
   }
-  const { blockSize } = weightFormats.get(format)!;
+  // Of e4m3 each output has a scale.
+  const blockSize = weightFormats.get(format)?.blockSize ?? 1;
   const uneven = packed.find(({ inFeatures, routes }) => !routes && inFeatures % blockSize !== 0);
   if (uneven !== undefined) {
     const hint = uneven.inFeatures % 32 === 0 && blockSize > 32 ? "Take q8_0, whose blocks are of 32." : "Keep weights as bf16.";

@@ -13,6 +13,7 @@ import {
   packBlocks,
   packExpert,
   packLinear,
+  quantiseLinear,
   type Tensor,
 } from "@elastic-attention/tensor";
 import type { ExpertProjection, NormWeights, Projection } from "../layer/decoder-weights.js";
@@ -141,6 +142,8 @@ export class WeightReader {
     const { backend, checkpoint, plan } = this.options;
     const formats = plan?.formatsOf(names);
     if (formats === undefined) return undefined;
+    const rounded = plan!.quantisation === undefined ? undefined : this.#roundedOnDevice(names, plan!.quantisation);
+    if (rounded !== undefined) return rounded;
     const weights = names.map((name, index): BlockMatrix => {
       const { shape } = checkpoint.entry(name);
       const [format, rows, columns] = [formats[index]!, shape[0]!, shape[1]!];
@@ -148,6 +151,15 @@ export class WeightReader {
       return { name, format, rows, columns, bytes };
     });
     return this.scope.track(backend.kernels.run(packBlocks, { weights }));
+  }
+
+  /** Float matrices rounded where they are multiplied; undefined where the backend leaves that to the host. */
+  #roundedOnDevice(names: readonly string[], format: string): LinearWeight | undefined {
+    const { kernels } = this.options.backend;
+    if (kernels.find(quantiseLinear, { weights: [], format }) === undefined) return undefined;
+    using matrices = new MemoryScope();
+    const weights = names.map((name) => this.#matrix(name, matrices));
+    return this.scope.track(kernels.run(quantiseLinear, { weights, format }));
   }
 
   #weight(names: readonly string[]): LinearWeight {

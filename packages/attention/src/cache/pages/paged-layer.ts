@@ -2,6 +2,7 @@ import { copySpans, type Tensor } from "@elastic-attention/tensor";
 import type { Retention } from "../../patterns/block-pattern.js";
 import type { HeadStore, PageTable } from "../layer-cache.js";
 import type { LayerStorage } from "../layer-storage.js";
+import type { CacheType } from "../rounded/cache-type.js";
 import type { PagePool } from "./page-pool.js";
 import { headAt, type HeadSnapshot, headSnapshot, noPage, rowsBeforeWrite } from "./head-snapshot.js";
 import { movePages, pagedStore, type PageLayout, pageLayout, placeOf, sameLayout } from "./paged-head.js";
@@ -81,6 +82,10 @@ export class PagedLayer implements LayerStorage {
 
   get pages(): PageTable {
     return this.pool;
+  }
+
+  get cacheType(): CacheType | undefined {
+    return this.pool.options.cacheType;
   }
 
   get byteLength(): number {
