@@ -19,6 +19,7 @@ export * from "./kernels/preparation-kernels.js";
 export * from "./random-tensors.js";
 export * from "./kernels/quantised-linear.js";
 export * from "./kernels/rounded-cache.js";
+export * from "./kernels/scaled-kernels.js";
 export * from "./models/routed-prefill.js";
 export * from "./kernels/router-kernels.js";
 export * from "./kernels/sampling-kernels.js";

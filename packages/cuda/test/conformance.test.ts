@@ -3,15 +3,12 @@ import {
   type BackendUnderTest,
   describeAttentionKernels,
   describeAttentionTerms,
-  describeBlockKernels,
   describeDownloads,
   describeExpertKernels,
   describeFamilyKernels,
   describeFloatKernels,
   describeLinearKernels,
   describePreparationKernels,
-  describeQuantisedLinear,
-  describeRoundedCache,
   describeRoutedPrefill,
   describeRouterKernels,
   describeSamplingKernels,
@@ -30,10 +27,6 @@ if (problems.length > 0) {
   describeFamilyKernels(subject);
   describeExpertKernels(subject);
   describeLinearKernels(subject);
-  // Many rows are multiplied with weights that are rounded to bf16.
-  describeBlockKernels(subject, 2 ** -8);
-  describeQuantisedLinear(subject, 2 ** -8);
-  describeRoundedCache(subject);
   describeAttentionKernels(subject);
   describeAttentionTerms(subject);
   describeRouterKernels(subject);

@@ -11,6 +11,7 @@
 #include "weights/quantise/round_rows.h"
 #include "weights/records/file_blocks.cuh"
 #include "weights/records/pack_records.h"
+#include "weights/records/pack_scaled.h"
 #include "weights/weight_products.h"
 
 namespace elastic {
@@ -34,7 +35,7 @@ std::vector<WeightSegment> read_segments(Call& call, char* data) {
     call.require(outputs >= 0 && outputs <= kLargestSide && block_outputs > 0 && block_inputs > 0, "a segment has sensible sides");
     const SegmentShape shape{static_cast<WeightFormat>(format), outputs, block_outputs, block_inputs};
     if (shape.format == WeightFormat::I4) {
-      call.require(block_outputs == 1 && (block_inputs == 32 || block_inputs == 64 || block_inputs % 128 == 0),
+      call.require(block_outputs == 1 && inputs % 8 == 0 && (block_inputs >= inputs || block_inputs == 32 || block_inputs == 64 || block_inputs % 128 == 0),
                    "groups are of 32, of 64 or of multiples of 128 inputs");
     } else if (weights::in_byte_rows(shape.format)) {
       call.require(block_inputs % weights::kRecordInputs == 0 || block_inputs >= inputs, "blocks of bytes are of multiples of 128 inputs");
@@ -87,25 +88,51 @@ class BrokenFlag {
   cudaStream_t stream_;
 };
 
-/** Weight, then for each segment how many sources, and each of them: its bytes as rows. */
+/** Bytes of a row of a segment's file. */
+int64_t source_bytes(const WeightSegment& segment) {
+  if (weights::in_byte_rows(segment.format())) return segment.inputs;
+  if (segment.format() == WeightFormat::I4) return segment.inputs / 2;
+  const weights::BlockSize size = weights::block_size(segment.format());
+  return segment.inputs / size.inputs * size.bytes;
+}
+
+/** The scales, or zero points, beside a source. */
+Matrix read_scales(Call& call, const WeightSegment& segment, int64_t rows, const char* name) {
+  const Matrix scales = call.tensor(name);
+  call.require_dtype(scales, DType::F32, name);
+  const int64_t block = segment.shape.block_outputs;
+  const bool fits = scales.rows == (rows + block - 1) / block && scales.columns == segment.scale_columns() && scales.row_stride == scales.columns;
+  call.require(rows == 0 || fits, "scales do not fit their matrix");
+  return scales;
+}
+
+/** Puts the next source into a segment from an output on; its outputs. */
+int64_t pack_source(Call& call, const WeightSegment& segment, int64_t first, int32_t* broken, cudaStream_t stream) {
+  const Matrix source = call.tensor("source");
+  call.require_dtype(source, DType::U8, "source");
+  call.require(source.rows == 0 || (source.columns == source_bytes(segment) && source.row_stride == source.columns), "a source has other bytes");
+  call.require(first + source.rows <= segment.outputs() && first % segment.shape.block_outputs == 0, "the sources have other outputs");
+  if (weights::in_byte_rows(segment.format())) {
+    weights::pack_bytes(source, read_scales(call, segment, source.rows, "scales"), segment, first, broken, stream);
+  } else if (segment.format() == WeightFormat::I4) {
+    const Matrix scales = read_scales(call, segment, source.rows, "scales");
+    weights::pack_groups(source, scales, read_scales(call, segment, source.rows, "zero points"), segment, first, broken, stream);
+  } else {
+    weights::pack_blocks(source, segment, first, broken, stream);
+  }
+  return source.rows;
+}
+
+/** Weight, then for each segment how many sources, and each of them: its bytes as rows, and what scales it has beside them. */
 void pack_blocks(Call& call) {
   const std::vector<WeightSegment> segments = read_weight(call);
   const cudaStream_t stream = Device::instance().stream;
   const BrokenFlag broken(stream);
   for (const WeightSegment& segment : segments) {
-    call.require(!weights::in_byte_rows(segment.format()) && segment.format() != WeightFormat::I4, "the format is none of GGUF's");
     if (segment.bytes() > 0) check(cudaMemsetAsync(segment.data, 0, static_cast<size_t>(segment.bytes()), stream), "cudaMemsetAsync");
-    const weights::BlockSize size = weights::block_size(segment.format());
     const int64_t sources = call.integer("sources");
     int64_t outputs = 0;
-    for (int64_t i = 0; i < sources; ++i) {
-      const Matrix source = call.tensor("source");
-      call.require_dtype(source, DType::U8, "source");
-      call.require(source.rows == 0 || source.columns == segment.inputs / size.inputs * size.bytes, "a source has other bytes");
-      call.require(outputs + source.rows <= segment.outputs(), "the sources have other outputs");
-      weights::pack_blocks(source, segment, outputs, broken.data(), stream);
-      outputs += source.rows;
-    }
+    for (int64_t i = 0; i < sources; ++i) outputs += pack_source(call, segment, outputs, broken.data(), stream);
     call.require(outputs == segment.outputs(), "the sources have other outputs");
   }
   broken.require_clear();

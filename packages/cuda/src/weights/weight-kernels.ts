@@ -1,8 +1,8 @@
 import { CallArguments, type NativeBackend, type NativeKernel, requireFloats } from "@elastic-attention/addon";
-import { ModelConfigError } from "@elastic-attention/core";
-import { expectShape, joinedShape, linear, packBlocks, quantisedShape, quantiseLinear } from "@elastic-attention/tensor";
+import { MemoryScope, ModelConfigError } from "@elastic-attention/core";
+import { expectShape, isScaledMatrix, joinedShape, linear, type PackBlocksCall, packBlocks, quantisedShape, quantiseLinear } from "@elastic-attention/tensor";
 import { SegmentedWeight } from "./segmented-weight.js";
-import { blockFormats, blockSegment, byteSegment, formatRuns, segmentNumbers, type WeightSegment } from "./weight-segments.js";
+import { cudaBlockWeights, segmentNumbers, segmentOf, segmentRuns, type WeightSegment } from "./weight-segments.js";
 
 /** What the addon exports for weights of less than 16 bits. */
 export interface WeightAddon {
@@ -26,21 +26,24 @@ export function registerWeightKernels(backend: NativeBackend, addon: WeightAddon
 
   backend.kernels.register(packBlocks, {
     name: "records",
-    supports: ({ weights }) =>
-      weights.flatMap(({ format }) => (blockFormats.includes(format) ? [] : [`weights are computed on as ${blockFormats.join(", ")}, not ${format}`])),
+    supports: ({ weights }) => weights.flatMap(formatProblems),
     run({ weights }) {
       const { inFeatures } = joinedShape(weights);
-      const runs = formatRuns(weights);
-      const packed = allocate(inFeatures, runs.map(blockSegment));
-      const sources: Disposable[] = [];
+      const runs = segmentRuns(weights);
+      const packed = allocate(inFeatures, runs.map((run) => segmentOf(run, inFeatures)));
+      using sources = new MemoryScope();
+      const upload = (data: Uint8Array | Float32Array, rows: number) =>
+        sources.track(backend.upload(data, [rows, rows === 0 ? 0 : data.length / rows], data instanceof Float32Array ? "f32" : "u8"));
       try {
         const call = packed.arguments();
         for (const matrices of runs) {
           call.number(matrices.length);
-          for (const { rows, bytes } of matrices) {
-            const source = backend.upload(bytes, [rows, rows === 0 ? 0 : bytes.length / rows], "u8");
-            sources.push(source);
-            call.tensor(source);
+          for (const matrix of matrices) {
+            call.tensor(upload(matrix.bytes, matrix.rows));
+            if (!isScaledMatrix(matrix)) continue;
+            const scaleRows = Math.ceil(matrix.rows / matrix.blockRows);
+            call.tensor(upload(matrix.scales, scaleRows));
+            if (matrix.zeros !== undefined) call.tensor(upload(matrix.zeros, scaleRows));
           }
         }
         backend.call("packBlocks", addon.packBlocks, call);
@@ -48,8 +51,6 @@ export function registerWeightKernels(backend: NativeBackend, addon: WeightAddon
       } catch (error) {
         packed.dispose();
         throw notFinite(error, weights.flatMap(({ name }) => name ?? []));
-      } finally {
-        for (const source of sources) source[Symbol.dispose]();
       }
     },
   });
@@ -63,7 +64,7 @@ export function registerWeightKernels(backend: NativeBackend, addon: WeightAddon
     run({ weights, format }) {
       const { inFeatures } = quantisedShape(weights);
       const matrices = weights.map(({ numRows }) => ({ format, rows: numRows }));
-      const packed = allocate(inFeatures, [format === "F8_E4M3" ? byteSegment(matrices, inFeatures) : blockSegment(matrices)]);
+      const packed = allocate(inFeatures, [segmentOf(matrices, inFeatures)]);
       try {
         const call = packed.arguments().number(weights.length);
         for (const weight of weights) call.tensor(weight);
@@ -92,6 +93,13 @@ export function registerWeightKernels(backend: NativeBackend, addon: WeightAddon
       backend.call("linear", addon.linearBlocks, call.tensor(output).flag(accumulate));
     },
   });
+}
+
+/** Why a matrix has no place on the device. */
+function formatProblems(matrix: PackBlocksCall["weights"][number]): readonly string[] {
+  const { formats, problems } = cudaBlockWeights;
+  if (!formats.includes(matrix.format)) return [`weights are computed on as ${formats.join(", ")}, not ${matrix.format}`];
+  return problems!(matrix, matrix.columns);
 }
 
 /** What a user is told of a scale that is none; other errors stay as they are. */

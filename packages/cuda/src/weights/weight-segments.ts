@@ -1,4 +1,4 @@
-import { type BlockWeights, weightFormat } from "@elastic-attention/tensor";
+import { type BlockMatrixShape, type BlockWeights, weightFormat } from "@elastic-attention/tensor";
 
 /** Formats with kernels, as the addon numbers them. */
 const formatNumbers: readonly string[] = ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "I4", "F8_E4M3", "I8"];
@@ -15,28 +15,28 @@ export interface WeightSegment {
   readonly blockInputs: number;
 }
 
-/** Consecutive matrices of one format, which make one segment. */
-export function formatRuns<Matrix extends { readonly format: string }>(matrices: readonly Matrix[]): readonly (readonly Matrix[])[] {
+/** Consecutive matrices that make one segment: of one format, and with scales of the same blocks. */
+export function segmentRuns<Matrix extends BlockMatrixShape>(matrices: readonly Matrix[]): readonly (readonly Matrix[])[] {
   const runs: Matrix[][] = [];
   for (const matrix of matrices) {
-    const last = runs.at(-1);
-    if (last?.[0]?.format === matrix.format) last.push(matrix);
+    const first = runs.at(-1)?.[0];
+    const { format, blockRows = 1, blockColumns } = matrix;
+    // Blocks of several rows begin anew in each matrix.
+    const joins = first?.format === format && blockRows === 1 && (first.blockRows ?? 1) === 1 && first.blockColumns === blockColumns;
+    if (joins) runs.at(-1)!.push(matrix);
     else runs.push([matrix]);
   }
   return runs;
 }
 
-/** The segment of matrices in blocks, all of one format. */
-export function blockSegment(matrices: readonly { readonly format: string; readonly rows: number }[]): WeightSegment {
-  const { format } = matrices[0]!;
+/** The segment of matrices that make one. */
+export function segmentOf(matrices: readonly BlockMatrixShape[], inFeatures: number): WeightSegment {
+  const { format, blockRows = 1, blockColumns = inFeatures } = matrices[0]!;
   const outFeatures = matrices.reduce((sum, { rows }) => sum + rows, 0);
-  return { format, outFeatures, blockOutputs: 1, blockInputs: weightFormat(format, "packBlocks").blockSize };
-}
-
-/** The segment of matrices in e4m3 under a scale for each output. */
-export function byteSegment(matrices: readonly { readonly rows: number }[], inFeatures: number): WeightSegment {
-  const outFeatures = matrices.reduce((sum, { rows }) => sum + rows, 0);
-  return { format: "F8_E4M3", outFeatures, blockOutputs: 1, blockInputs: inFeatures };
+  if (blockFormats.includes(format)) return { format, outFeatures, blockOutputs: 1, blockInputs: weightFormat(format, "packBlocks").blockSize };
+  // One scale for all inputs of a row.
+  const blockInputs = blockColumns >= inFeatures ? Math.max(1, Math.ceil(inFeatures / 128)) * 128 : blockColumns;
+  return { format, outFeatures, blockOutputs: blockRows, blockInputs };
 }
 
 /** Inputs and segments as the addon reads them. */
@@ -70,7 +70,11 @@ export function segmentBytes({ format, outFeatures, blockOutputs, blockInputs }:
 
 /** The formats whose weights the cuda backend computes on as they are. */
 export const cudaBlockWeights: BlockWeights = {
-  formats: [...blockFormats, "F8_E4M3"],
-  packedBytes: (matrices, inFeatures) =>
-    formatRuns(matrices).reduce((sum, run) => sum + segmentBytes(run[0]!.format === "F8_E4M3" ? byteSegment(run, inFeatures) : blockSegment(run), inFeatures), 0),
+  formats: formatNumbers,
+  problems({ format, blockColumns = Infinity }, inFeatures) {
+    if (blockFormats.includes(format) || blockColumns >= inFeatures || blockColumns % 128 === 0) return [];
+    if (format === "I4") return blockColumns === 32 || blockColumns === 64 ? [] : [`groups of ${blockColumns} inputs: the kernel takes 32, 64 and multiples of 128`];
+    return [`scales of ${blockColumns} inputs: the kernel takes multiples of 128`];
+  },
+  packedBytes: (matrices, inFeatures) => segmentRuns(matrices).reduce((sum, run) => sum + segmentBytes(segmentOf(run, inFeatures), inFeatures), 0),
 };

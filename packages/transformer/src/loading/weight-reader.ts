@@ -14,6 +14,7 @@ import {
   packExpert,
   packLinear,
   quantiseLinear,
+  type ScaledMatrix,
   type Tensor,
 } from "@elastic-attention/tensor";
 import type { ExpertProjection, NormWeights, Projection } from "../layer/decoder-weights.js";
@@ -144,7 +145,9 @@ export class WeightReader {
     if (formats === undefined) return undefined;
     const rounded = plan!.quantisation === undefined ? undefined : this.#roundedOnDevice(names, plan!.quantisation);
     if (rounded !== undefined) return rounded;
-    const weights = names.map((name, index): BlockMatrix => {
+    const weights = names.map((name, index): BlockMatrix | ScaledMatrix => {
+      const scaled = plan!.quantisation === undefined ? checkpoint.scaled?.(name) : undefined;
+      if (scaled !== undefined && scaled.format === formats[index]) return scaled.read();
       const { shape } = checkpoint.entry(name);
       const [format, rows, columns] = [formats[index]!, shape[0]!, shape[1]!];
       const bytes = plan!.quantisation === undefined ? checkpoint.read(name) : quantiseRows(checkpoint, name, format);
