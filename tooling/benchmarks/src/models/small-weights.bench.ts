@@ -47,7 +47,7 @@ export const benchmark: Benchmark = {
       figures.push(found);
       progress(`${found.what}: ${found.ours.median.toPrecision(4)} ${found.unit}${found.ratio === undefined ? "" : `, ${found.ratio.median.toFixed(2)}x`}${found.note === undefined ? "" : ` (${found.note})`}`);
     };
-    const wanted = formats.filter(({ name }) => name === "bf16" || options.types === undefined || options.types.includes(name));
+    const wanted = formats.filter(({ name }) => name === "bf16" || (options.types?.includes(name) ?? (!options.tiny || name !== "q4_k")));
     if (options.detail === true) products(backend, wanted, options, add);
     for (const name of options.tiny ? ["tiny"] : (options.shapes ?? ["llama-3.1-8b"])) await measureShape(backend, name, wanted, options, add, progress);
     return { figures, notes: [`Random weights on ${backend.device.description}; activations, and what is not told, in bf16. Sides take turns.`] };
