@@ -18,7 +18,7 @@ export function registerRoundedCacheKernels(backend: NativeBackend, addon: Round
 
   kernels.register(cacheAppend, {
     name: "rounded rows",
-    supports: ({ keys, values, cache }) => [...roundedProblems(cache), ...requireFloats({ keys, values })],
+    supports: ({ keys, values, cache }) => (cache.cacheType === undefined ? notRounded : [...roundedProblems(cache), ...requireFloats({ keys, values })]),
     run({ keys, values, cache }) {
       const { numKeyValueHeads, headDim, length, heads } = cache;
       expectShape("cacheAppend", "keys", keys, [-1, numKeyValueHeads, headDim]);
@@ -43,7 +43,7 @@ export function registerRoundedCacheKernels(backend: NativeBackend, addon: Round
 
   kernels.register(hybridAttention, {
     name: "unpacked",
-    supports: ({ sequences }) => (sequences.some(({ cache }) => cache.cacheType !== undefined) ? [] : ["no cache is rounded"]),
+    supports: ({ sequences }) => (sequences.some(({ cache }) => cache.cacheType !== undefined) ? noProblems : notRounded),
     run(call) {
       using scope = new MemoryScope();
       const dtype = call.query.dtype as FloatDType;
@@ -54,13 +54,17 @@ export function registerRoundedCacheKernels(backend: NativeBackend, addon: Round
 
   kernels.register(xattentionEstimate, {
     name: "unpacked",
-    supports: ({ cache }) => roundedProblems(cache),
+    supports: ({ cache }) => (cache.cacheType === undefined ? notRounded : roundedProblems(cache)),
     run(call) {
       using scope = new MemoryScope();
       return kernels.run(xattentionEstimate, { ...call, cache: unpackedCache(backend, call.cache, call.query.dtype as FloatDType, scope) });
     },
   });
 }
+
+// Asked before every call: where no cache is rounded nothing is allocated.
+const noProblems: readonly string[] = [];
+const notRounded: readonly string[] = ["no cache is rounded"];
 
 function roundedProblems({ cacheType, headDim }: LayerCache): readonly string[] {
   return [

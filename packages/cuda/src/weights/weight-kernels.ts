@@ -16,6 +16,8 @@ export interface WeightAddon {
 /** What floats are rounded to where they are. */
 const quantisedFormats = ["F8_E4M3", "Q8_0", "Q4_K"];
 
+const keptInFloats = ["the weight is kept in floats"];
+
 /** Products with weights of less than 16 bits, which are packed once and read as they are. */
 export function registerWeightKernels(backend: NativeBackend, addon: WeightAddon): void {
   const allocate = (inFeatures: number, segments: readonly WeightSegment[]) => {
@@ -79,10 +81,7 @@ export function registerWeightKernels(backend: NativeBackend, addon: WeightAddon
 
   backend.kernels.register(linear, {
     name: "segments",
-    supports: ({ input, weight, bias, output }) => [
-      ...(weight instanceof SegmentedWeight ? [] : ["the weight is kept in floats"]),
-      ...requireFloats({ input, bias, output }),
-    ],
+    supports: ({ input, weight, bias, output }) => (weight instanceof SegmentedWeight ? requireFloats({ input, bias, output }) : keptInFloats),
     run({ input, weight, bias, output, accumulate = false }) {
       expectShape("linear", "input", input, [-1, weight.inFeatures]);
       expectShape("linear", "output", output, [input.numRows, weight.outFeatures]);
