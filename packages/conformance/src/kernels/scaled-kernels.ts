@@ -2,7 +2,7 @@ import { MemoryScope } from "@elastic-attention/core";
 import { type Backend, linear, packBlocks, ReferenceBackend, type ScaledFormat, type ScaledMatrix } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "../backend-under-test.js";
-import { poisoned, randomTensor, relativeError, tolerances } from "../random-tensors.js";
+import { poisoned, randomTensor, relativeError, relativeLength, tolerances } from "../random-tensors.js";
 
 interface ScaledCase {
   readonly rows: number;
@@ -65,6 +65,15 @@ export function describeScaledKernels(subject: BackendUnderTest, widenedError: n
       const error = relativeError(scaledProduct(backend, each), scaledProduct(new ReferenceBackend(), each));
       expect(error).toBeLessThan(each.rows > 64 ? widenedError : tolerances.f32);
       expect(backend.memory().liveAllocations).toBe(0);
+    });
+
+    test.each<ScaledCase>([
+      { rows: 68, columns: 512, weights: [["F8_E4M3", 144, 128, 128]] },
+      { rows: 300, columns: 1024, weights: [["F8_E4M3", 256, 128, 128], ["F8_E4M3", 128, 128, 128]] },
+      { rows: 131, columns: 512, weights: [["F8_E4M3", 64, 1, 512]] },
+    ])("$rows rows by fp8 $weights differ by no more than rounding activations to e4m3 explains", (each) => {
+      using backend = subject.create();
+      expect(relativeLength(scaledProduct(backend, each), scaledProduct(new ReferenceBackend(), each))).toBeLessThan(0.04);
     });
 
     test("a scale that is none, and bytes that are no numbers, are refused", () => {

@@ -45,13 +45,17 @@ void multiply_weights(const Matrix& input, const std::vector<WeightSegment>& seg
   const Activations activations(input, stream);
   const Matrix& rows = activations.matrix();
   std::optional<RoundedActivations> rounded;
+  std::optional<ScalesOf> rounded_as;
   int64_t first = 0;
   for (const WeightSegment& segment : segments) {
     const Matrix own_bias = columns_of(bias, first, segment.outputs()), own_output = columns_of(output, first, segment.outputs());
     first += segment.outputs();
     if (segment.outputs() == 0) continue;
-    if (input.rows > kMostFewRows && multiplies_in_e4m3(segment, own_output)) {
-      if (!rounded) rounded.emplace(rows, stream);
+    const std::optional<ScalesOf> scales = input.rows > kMostFewRows ? e4m3_scales(segment, rows, own_output) : std::nullopt;
+    if (scales) {
+      // Segments under the same kind of scales share what is rounded for the first.
+      if (rounded_as != scales) rounded.emplace(rows, *scales, stream);
+      rounded_as = scales;
       multiply_e4m3_rows(rounded->rows(), segment, own_bias, own_output, accumulate);
     } else if (input.rows > kMostFewRows) {
       multiply_many_rows(rows, segment, own_bias, own_output, accumulate);

@@ -6,18 +6,19 @@
 
 #include "addon/values/numeric.h"
 #include "core/device/device.h"
+#include "gemm/cublas_lt.h"
 #include "weights/quantise/round_rows.h"
 #include "weights/weight_segment.h"
 
 namespace elastic::weights {
 
-/** Whether a segment is multiplied so: its scales are of outputs, and cuBLASLt takes weight and output. */
-bool multiplies_in_e4m3(const WeightSegment& weight, const Matrix& output);
+/** What the scales of a segment are of, where it is multiplied so: where cuBLASLt takes weight, activations and output. */
+std::optional<ScalesOf> e4m3_scales(const WeightSegment& weight, const Matrix& input, const Matrix& output);
 
-/** Activations rounded to e4m3, under a scale for each row. */
+/** Activations rounded to e4m3, under a scale for each row, or for each 128 inputs of a row. */
 class RoundedActivations {
  public:
-  RoundedActivations(const Matrix& input, cudaStream_t stream);
+  RoundedActivations(const Matrix& input, ScalesOf scales_of, cudaStream_t stream);
   const E4M3Rows& rows() const { return rows_; }
 
  private:

@@ -5,12 +5,14 @@
 
 namespace elastic::weights {
 
-/** Rows of e4m3, each under the scale that makes its largest magnitude 448. */
+/** Rows of e4m3 under scales that make the largest magnitude 448. */
 struct E4M3Rows {
   char* bytes;
   /** From one row to the next, a multiple of 16; zeros behind the columns. */
   int64_t row_bytes;
+  /** One for each row; or, of `blocks`, [blocks of 128 columns, rows]. */
   float* scales;
+  bool blocks = false;
 };
 
 /** Rounds floats of any type; the scale of a row that holds what is not a finite number is none either. */
