@@ -70,8 +70,8 @@ export interface DecodeAttentionCall extends AttentionScores {
 /** Attention of one token of each sequence, each head by its cache's decode pattern. */
 export const decodeAttention = defineOperation<DecodeAttentionCall>("decodeAttention", ({ batch, layer, query, output, ...scores }, backend) => {
   const sequences = batch.caches.map((cache, start) => {
-    const { numKeyValueHeads, headDim, length, keys, values, heads, pages } = cache.layer(layer);
-    const grown: LayerCache = { numKeyValueHeads, headDim, length: length + 1, keys, values, heads, pages };
+    const { numKeyValueHeads, headDim, length, keys, values, heads, pages, cacheType } = cache.layer(layer);
+    const grown: LayerCache = { numKeyValueHeads, headDim, length: length + 1, keys, values, heads, pages, cacheType };
     return { start, length: 1, cache: grown, routing: cache.decodePatterns(layer) };
   });
   backend.kernels.run(hybridAttention, { query, output, sequences, ...scores });

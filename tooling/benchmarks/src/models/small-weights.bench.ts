@@ -48,14 +48,14 @@ export const benchmark: Benchmark = {
       progress(`${found.what}: ${found.ours.median.toPrecision(4)} ${found.unit}${found.ratio === undefined ? "" : `, ${found.ratio.median.toFixed(2)}x`}${found.note === undefined ? "" : ` (${found.note})`}`);
     };
     const wanted = formats.filter(({ name }) => name === "bf16" || (options.types?.includes(name) ?? (!options.tiny || name !== "q4_k")));
-    if (options.detail === true) products(backend, wanted, options, add);
+    if (options.detail === true) await products(backend, wanted, options, add);
     for (const name of options.tiny ? ["tiny"] : (options.shapes ?? ["llama-3.1-8b"])) await measureShape(backend, name, wanted, options, add, progress);
     return { figures, notes: [`Random weights on ${backend.device.description}; activations, and what is not told, in bf16. Sides take turns.`] };
   },
 };
 
 /** Products of few rows by themselves: bytes of weights a second. */
-function products(backend: Backend, wanted: readonly Format[], { tiny }: BenchmarkOptions, add: (found: Figure) => void): void {
+async function products(backend: Backend, wanted: readonly Format[], { tiny }: BenchmarkOptions, add: (found: Figure) => void): Promise<void> {
   const [outputs, inputs] = tiny ? [512, 512] : [28_672, 4096];
   for (const rows of [1, 8, 16, 64]) {
     for (const { name, format } of wanted) {
@@ -72,7 +72,7 @@ function products(backend: Backend, wanted: readonly Format[], { tiny }: Benchma
         for (const weight of weights) backend.kernels.run(linear, { input, weight, output });
       };
       run();
-      const seconds = queuedSeconds(backend, run, tiny ? 2 : 20, 5).map((time) => time / weights.length);
+      const seconds = (await queuedSeconds(backend, run, tiny ? 2 : 20, 5)).map((time) => time / weights.length);
       add(figure({ what: `product of ${rows} rows by [${outputs}, ${inputs}], ${name}`, unit: "GB/s", ours: rate("ours", seconds, weights[0]!.byteLength / 1e9), higherIsBetter: true, note: `${(1e6 * median(seconds)).toFixed(1)} us` }));
     }
   }
@@ -100,7 +100,7 @@ async function measureShape(
       const { step } = decoding(modelOf(backend, spec, each, scope), sequences, length, scope);
       samples.set(each.name, await manySteps(step, options.tiny ? 2 : 24));
     }
-    compare(`${name}, decode, ${sequences} x ${length}`, "ms", 0.001, cacheFormats, samples, "decode", add);
+    compare(`${name}, decode, ${sequences} x ${length}`, "ms", 0.001, cacheFormats, samples, options.tiny ? undefined : "decode", add);
   }
   using scope = new MemoryScope();
   const models = wanted.map((each) => {
@@ -114,7 +114,7 @@ async function measureShape(
       return { name: each.name, round: () => manySteps(step, options.tiny ? 2 : 12) };
     });
     const samples = await alternate(sides, rounds);
-    compare(`${name}, decode, ${batch} x ${cacheTokens}`, "ms", 0.001, models, samples, "decode", add);
+    compare(`${name}, decode, ${batch} x ${cacheTokens}`, "ms", 0.001, models, samples, options.tiny ? undefined : "decode", add);
   }
   const mode = parseModeRequest(options.modes?.[0] ?? "fa-ssa:0.70");
   const router = requestedRouter(mode, backend, spec, publishedSizes, scope);
@@ -134,7 +134,7 @@ async function measureShape(
       },
     }));
   for (const side of sides) await side.round();
-  compare(`${name}, prefill ${tokens}, ${mode.label}`, "s", 1, models, await alternate(sides, rounds), "prefill", add);
+  compare(`${name}, prefill ${tokens}, ${mode.label}`, "s", 1, models, await alternate(sides, rounds), options.tiny ? undefined : "prefill", add);
 }
 
 function modelOf(backend: Backend, spec: ModelSpec, { format, cacheType }: Format, scope: MemoryScope): DecoderModel {
@@ -167,7 +167,8 @@ function compare(
   unitSeconds: number,
   wanted: readonly Format[],
   samples: ReadonlyMap<string, readonly number[]>,
-  kind: "decode" | "prefill",
+  /** Undefined: there is no target. */
+  kind: "decode" | "prefill" | undefined,
   add: (found: Figure) => void,
 ): void {
   const peer = duration("bf16", samples.get("bf16")!, unitSeconds);
@@ -175,7 +176,7 @@ function compare(
     const seconds = samples.get(each.name);
     if (seconds === undefined) continue;
     const ours = duration(each.name, seconds, unitSeconds);
-    const value = each[kind];
+    const value = kind === undefined ? undefined : each[kind];
     const target = value === undefined ? {} : { target: { bound: "at least", value } as const, targetIsRatio: true };
     add(figure({ what: `${what}, ${each.name}`, unit, ours, ...(each.name === "bf16" ? {} : { peer, ...target }), higherIsBetter: false }));
   }
