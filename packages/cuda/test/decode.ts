@@ -6,6 +6,7 @@ import {
   decodeAttention,
   DecodeBatch,
   decodePlanBytes,
+  type DecodeRotation,
   PagePool,
   planDecode,
   prepareDecode,
@@ -17,6 +18,7 @@ import {
   type Graph,
   growableTensor,
   ReferenceBackend,
+  type RotaryPairs,
 } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { onceThereIsRoom } from "./once-there-is-room.js";
@@ -28,6 +30,10 @@ interface Shape {
   readonly softCap?: number;
   /** Repeated over the query heads. */
   readonly sinkLogits?: readonly number[];
+  /** Default: whole heads, halves together, by the positions. */
+  readonly rotation?: { readonly turned: number; readonly pairs?: RotaryPairs; readonly rowOf?: DecodeRotation["rowOf"]; readonly scaledQueries?: boolean };
+  /** Whether queries and keys have norms. Default true. */
+  readonly normed?: boolean;
 }
 
 const shapes: readonly Shape[] = [
@@ -37,6 +43,14 @@ const shapes: readonly Shape[] = [
   { headDim: 128, queryHeads: 32, kvHeads: 2 },
   { headDim: 64, queryHeads: 8, kvHeads: 2, sinkLogits: [-2, 0, 3, -Infinity, 300] },
   { headDim: 128, queryHeads: 6, kvHeads: 3, softCap: 2, sinkLogits: [1] },
+  { headDim: 128, queryHeads: 8, kvHeads: 2, rotation: { turned: 128, pairs: "neighbours" } },
+  { headDim: 128, queryHeads: 4, kvHeads: 2, rotation: { turned: 64, pairs: "neighbours" }, normed: false },
+  { headDim: 96, queryHeads: 6, kvHeads: 2, rotation: { turned: 96, rowOf: "slot" }, normed: false },
+  { headDim: 128, queryHeads: 8, kvHeads: 4, rotation: { turned: 50 } },
+  { headDim: 64, queryHeads: 8, kvHeads: 2, rotation: { turned: 64, scaledQueries: true } },
+  { headDim: 64, queryHeads: 4, kvHeads: 1, rotation: { turned: 16, rowOf: "slot", scaledQueries: true } },
+  // A layer without positions.
+  { headDim: 64, queryHeads: 4, kvHeads: 2, rotation: { turned: 0 } },
 ];
 
 const modes: readonly AttentionMode[] = [
@@ -50,7 +64,8 @@ const lengths = [1, 63, 64, 520, 900];
 const numLayers = 2;
 
 /** Steps of batches whose sequences change places; every output row. */
-function decodeSteps(backend: Backend, { headDim, queryHeads, kvHeads, softCap, sinkLogits }: Shape, dtype: FloatDType, captured: boolean, cacheType?: CacheType): Float32Array {
+function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured: boolean, cacheType?: CacheType): Float32Array {
+  const { headDim, queryHeads, kvHeads, softCap, sinkLogits, normed = true } = shape;
   using scope = new MemoryScope();
   const pool = scope.track(new PagePool({ backend, headDim, dtype, cacheType }));
   const slots = 6;
@@ -70,14 +85,14 @@ function decodeSteps(backend: Backend, { headDim, queryHeads, kvHeads, softCap, 
   const width = (queryHeads + 2 * kvHeads) * headDim;
   const fused = scope.track(backend.allocate([slots, width], dtype));
   const output = scope.track(randomTensor(backend, [slots, queryHeads, headDim], dtype, 7));
-  const tables = [0, 1].map((seed) => scope.track(randomTensor(backend, [2048, headDim / 2], "f32", 30 + seed)));
+  const rotation = randomRotation(backend, shape, slots, scope);
   const norms = [0, 1].map((seed) => scope.track(randomTensor(backend, [headDim], "f32", 40 + seed)));
   const sinks = sinkLogits === undefined ? undefined : Float32Array.from({ length: queryHeads }, (_, head) => sinkLogits[head % sinkLogits.length]!);
   const scores = { scale: headDim ** -0.5, softCap, sinkLogits: sinks === undefined ? undefined : scope.track(backend.upload(sinks, [queryHeads], "f32")) };
   const outputs: number[] = [];
   const query = fused.columns(0, queryHeads * headDim).reshape([slots, queryHeads, headDim]);
   const run = (layer: number) => {
-    const heads = { numQueryHeads: queryHeads, headDim, queryNorm: norms[0], keyNorm: norms[1], epsilon: 1e-6, cosine: tables[0]!, sine: tables[1]! };
+    const heads = { numQueryHeads: queryHeads, headDim, ...(normed ? { queryNorm: norms[0], keyNorm: norms[1] } : {}), epsilon: 1e-6, rotation };
     backend.kernels.run(planDecode, { batch });
     backend.kernels.run(prepareDecode, { batch, layer, queryKeyValue: fused, ...heads });
     backend.kernels.run(decodeAttention, { batch, layer, query, output, ...scores });
@@ -102,10 +117,22 @@ function decodeSteps(backend: Backend, { headDim, queryHeads, kvHeads, softCap, 
   return Float32Array.from(outputs);
 }
 
+function randomRotation(backend: Backend, { headDim, rotation: asked = { turned: headDim } }: Shape, slots: number, scope: MemoryScope): DecodeRotation | undefined {
+  const { turned, pairs = "halves", rowOf = "position", scaledQueries = false } = asked;
+  if (turned === 0) return undefined;
+  const rows = rowOf === "slot" ? slots : 2048;
+  const angles = (seed: number) => {
+    const [cosine, sine] = [seed, seed + 1].map((each) => scope.track(randomTensor(backend, [rows, turned / 2], "f32", each)));
+    return { cosine: cosine!, sine: sine! };
+  };
+  const key = angles(30);
+  return { pairs, rowOf, key, query: scaledQueries ? angles(50) : key };
+}
+
 /** Steps from tables on the device, and memory that grows in place. */
 export function describeDecode(subject: BackendUnderTest): void {
   describe("decode steps", () => {
-    test.each(shapes)("head_dim $headDim, $queryHeads/$kvHeads heads", (shape) => {
+    test.each(shapes)("head_dim $headDim, $queryHeads/$kvHeads heads, rotation $rotation", (shape) => {
       for (const dtype of ["bf16", "f16"] as const) {
         const expected = decodeSteps(new ReferenceBackend(), shape, dtype, false);
         for (const captured of [false, true]) {

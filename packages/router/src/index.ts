@@ -1,5 +1,7 @@
 export { HeadListError, UnsupportedRouterError } from "@elastic-attention/core";
+export { decisionLogits, decisionsOf, type DecisionLogitsCall } from "./learned/decision-logits.js";
 export * from "./learned/learned-router.js";
+export type { PoolingRunner } from "./learned/pooled-queries.js";
 export * from "./learned/router-weights.js";
 export * from "./learned/sparsity-dial.js";
 export * from "./observers/attention-observer.js";

@@ -1,7 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { type CacheType, fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
-import type { Router } from "@elastic-attention/router";
 import { type Backend, cast, type Checkpoint, type Fence, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
 import type { DecodeGraph } from "./decode/decode-graph.js";
@@ -20,7 +19,8 @@ import { SequenceHistories } from "./layer/rotation/sequence-histories.js";
 import { loadWeights } from "./loading/load-weights.js";
 import { makeRandomWeights, type RandomWeightsOptions } from "./loading/random-weights.js";
 import type { WeightPlan } from "./loading/weight-plan.js";
-import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./memory/memory-prediction.js";
+import { type MemoryPrediction, predictMemory } from "./memory/memory-prediction.js";
+import { type BatchMemoryOptions, sequenceQuestion } from "./memory/prompt-memory.js";
 import { type CacheOptions, SequenceCaches } from "./memory/sequence-caches.js";
 import { weightBytes } from "./memory/weight-memory.js";
 import type { ModelAdapter } from "./model/model-adapter.js";
@@ -46,21 +46,6 @@ export interface LoadOptions {
 export interface RandomModelOptions extends RandomWeightsOptions {
   /** What keys and values are kept in; default: `dtype`. */
   readonly cacheType?: CacheType | undefined;
-}
-
-/** A prompt whose memory is asked for. */
-export interface PromptMemoryOptions extends Pick<SequenceQuestion, "tokens" | "reserveTokens" | "decode"> {
-  /** Decides the modes; none: every head full. */
-  readonly router?: Router | undefined;
-  /** Share of sparse heads; default: what the router says of itself. */
-  readonly sparsity?: number | undefined;
-}
-
-/** Prompts that are read together, whose memory is asked for. */
-export interface BatchMemoryOptions {
-  readonly sequences: readonly PromptMemoryOptions[];
-  /** Rows of logits for each sequence. Default 1. */
-  readonly logitsRows?: number;
 }
 
 export interface PrefillOptions extends PrefillSettings {
@@ -149,7 +134,7 @@ export class DecoderModel implements Disposable {
       pageTokens: this.pagePool?.pageTokens,
       weightBytes: this.weightBytes,
       logitsRows,
-      sequences: sequences.map((sequence) => this.#question(sequence)),
+      sequences: sequences.map((sequence) => sequenceQuestion(this.spec, sequence)),
     });
   }
 
@@ -198,9 +183,7 @@ export class DecoderModel implements Disposable {
   decode(tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
     const graph = this.#graphs.graphFor(caches);
     if (graph !== undefined) return this.#stepAndCopy(graph, tokens, caches);
-    const sequences = caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
-    checkTokens(this.spec, sequences);
-    for (const cache of caches) if (this.core.histories.mustReadAgain(cache, cache.length + 1)) this.#readAgain(cache);
+    const sequences = this.#stepSequences(tokens, caches);
     // A step that cannot have its memory fails before it changes a cache.
     for (const cache of caches) if (cache.length > 0) cache.makeRoom(1);
     using owned = new MemoryScope();
@@ -208,10 +191,8 @@ export class DecoderModel implements Disposable {
     const pass = beginForward(this.core, sequences, scope);
     const layers = cachedPass(pass, (layer) => cachedDecodeAttention(pass, layer));
     for (const [layer, weights] of this.core.weights.layers.entries()) runDecoderLayer(layers, weights, layer);
-    for (const { cache, tokens: added } of sequences) {
-      cache.advance(1);
-      this.core.histories.add(cache, added, cache.length);
-    }
+    for (const { cache } of sequences) cache.advance(1);
+    this.core.histories.addAll(sequences);
     const logits = owned.track(logitsOf(pass, lastRows(pass, 1)));
     scope.dispose();
     owned.move();
@@ -232,8 +213,18 @@ export class DecoderModel implements Disposable {
   }
 
   #step(graph: DecodeGraph, tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
-    checkTokens(this.spec, caches.map((cache, index) => ({ tokens: [tokens[index]!], cache })));
-    return graph.step(tokens, caches);
+    const sequences = this.#stepSequences(tokens, caches);
+    const logits = graph.step(tokens, caches);
+    this.core.histories.addAll(sequences);
+    return logits;
+  }
+
+  /** Refuses what is no token, and reads again what was rotated by angles that the step ends. */
+  #stepSequences(tokens: ArrayLike<number>, caches: readonly SequenceCache[]) {
+    const sequences = caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
+    checkTokens(this.spec, sequences);
+    for (const cache of caches) if (this.core.histories.mustReadAgain(cache, cache.length + 1)) this.#readAgain(cache);
+    return sequences;
   }
 
   /** Logits that the next step does not overwrite; their memory is there before the step begins. */
@@ -250,17 +241,6 @@ export class DecoderModel implements Disposable {
 
   [Symbol.dispose](): void {
     this.scope.dispose();
-  }
-
-  #question({ router, sparsity, ...prompt }: PromptMemoryOptions): SequenceQuestion {
-    const { numLayers, numKeyValueHeads } = this.spec;
-    const [retrievalMode, sparseMode] = router?.modes ?? [];
-    const known = sparsity === undefined ? router?.expectedSparseHeads?.(numLayers, numKeyValueHeads) : undefined;
-    return {
-      ...prompt,
-      ...(retrievalMode === undefined ? {} : { retrievalMode }),
-      ...(sparseMode === undefined ? {} : { sparseMode, sparseHeads: known, sparsity: sparsity ?? 1 }),
-    };
   }
 
   /** A sequence, with the tokens in front that its cache holds where these are to be read again. */

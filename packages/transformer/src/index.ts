@@ -12,6 +12,7 @@ export * from "./loading/quantised/unpacked-checkpoint.js";
 export * from "./loading/router-file.js";
 export * from "./loading/weight-plan.js";
 export * from "./memory/memory-prediction.js";
+export type { BatchMemoryOptions, PromptMemoryOptions } from "./memory/prompt-memory.js";
 export * from "./memory/sequence-caches.js";
 export * from "./memory/training-memory.js";
 export { predictWeightBytes } from "./memory/weight-memory.js";

@@ -1,8 +1,7 @@
 import { MemoryScope, UnsupportedRouterError } from "@elastic-attention/core";
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
-import { fromBFloat16, hostArray, toBFloat16, type Tensor } from "@elastic-attention/tensor";
-import { pooledQueries } from "./pooled-queries.js";
-import { routerLogits } from "../operations/router-logits.js";
+import { type DType, fromBFloat16, hostArray, toBFloat16, type Tensor } from "@elastic-attention/tensor";
+import { decisionLogits, decisionsOf } from "./decision-logits.js";
 import type { RouterPooling } from "../operations/router-pooling.js";
 import type { PendingScores, RouterInput, ScoringRouter } from "../router.js";
 import type { RouterWeights } from "./router-weights.js";
@@ -86,19 +85,23 @@ export class LearnedRouter implements ScoringRouter {
   #logits({ backend, layer, keys, queries, offsets }: RouterInput, assignment?: Tensor): Tensor {
     const weights = this.options.layers[layer];
     if (weights === undefined) throw new UnsupportedRouterError(`The router has no weights for layer ${layer}.`);
-    const rounding = this.options.tieRule ?? "float32";
-    const pooling = this.options.pooling ?? { kind: "boundary", tokens: 100 };
-    const heads = weights.decides === "layer" ? 1 : keys.shape[1]!;
-    const output = backend.allocate([offsets.length - 1, heads, weights.classes], "f32");
+    using scope = new MemoryScope();
+    const runner = {
+      allocate: (shape: readonly number[], dtype: DType) => scope.track(backend.allocate(shape, dtype)),
+      run: backend.kernels.run.bind(backend.kernels),
+    };
+    const output = backend.allocate([offsets.length - 1, decisionsOf(weights, keys.shape[1]!), weights.classes], "f32");
     try {
-      if (weights.decides === "layer") {
-        if (queries === undefined) throw new UnsupportedRouterError("A router of whole layers decides by the queries; it was given keys alone.");
-        using pooled = pooledQueries(queries, offsets, pooling);
-        backend.kernels.run(routerLogits, { keys: pooled.rows, offsets: pooled.offsets, weights, pooling: { kind: "mean" }, rounding, output });
-        return output;
-      }
-      const decision = assignment === undefined ? {} : { decision: { assignment, threshold: this.#widestTie } };
-      backend.kernels.run(routerLogits, { keys, offsets, weights, pooling, rounding, output, ...decision });
+      decisionLogits(runner, {
+        keys,
+        queries,
+        offsets,
+        weights,
+        pooling: this.options.pooling ?? { kind: "boundary", tokens: 100 },
+        rounding: this.options.tieRule ?? "float32",
+        output,
+        ...(assignment === undefined ? {} : { decision: { assignment, threshold: this.#widestTie } }),
+      });
       return output;
     } catch (error) {
       output.dispose();

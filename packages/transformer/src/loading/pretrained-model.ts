@@ -92,7 +92,7 @@ export class PretrainedModel implements Disposable {
     checkMemory(backend, plan, path);
     const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype, plan }));
     const { spec: modes, ...settings } = elastic ?? own;
-    const told = [...notes, plan.note, decodeGraphNote(backend, spec)].filter((note) => note !== undefined);
+    const told = [...notes, plan.note, decodeGraphNote(backend, spec, dtype)].filter((note) => note !== undefined);
     return new PretrainedModel(directory, ggufPath, config, adapter, { ...spec, elastic: modes }, decoder, plan.text, settings, layers, file, told, scope.move());
   }
 
