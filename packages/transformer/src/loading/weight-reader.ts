@@ -166,8 +166,14 @@ export class WeightReader {
     const { kernels } = this.options.backend;
     if (kernels.find(quantiseLinear, { weights: [], format }) === undefined) return undefined;
     using matrices = new MemoryScope();
-    const weights = names.map((name) => this.#matrix(name, matrices));
-    return this.scope.track(kernels.run(quantiseLinear, { weights, format }));
+    const weights = this.#matrices(names, matrices);
+    try {
+      return this.scope.track(kernels.run(quantiseLinear, { weights, format }));
+    } catch (error) {
+      // What is not finite in the file is told by name.
+      this.finish();
+      throw error;
+    }
   }
 
   #weight(names: readonly string[]): LinearWeight {
