@@ -1,7 +1,8 @@
 import { guardCall, NativeBackend } from "@elastic-attention/addon";
-import type { Graph, WorkSizes } from "@elastic-attention/tensor";
+import type { Graph, RankGroup, WorkSizes } from "@elastic-attention/tensor";
 import type { CudaAddon } from "./cuda-addon.js";
 import { registerDecodeKernels } from "./decode-kernels.js";
+import { connectRanks, registerRankKernels } from "./rank-kernels.js";
 import { registerRoundedCacheKernels } from "./rounded-cache/rounded-cache-kernels.js";
 import { registerWeightKernels } from "./weights/weight-kernels.js";
 import { cudaBlockWeights } from "./weights/weight-segments.js";
@@ -39,6 +40,11 @@ export class CudaBackend extends NativeBackend<CudaAddon> {
     registerDecodeKernels(this, capability);
     registerWeightKernels(this, this.addon);
     registerRoundedCacheKernels(this, this.addon);
+    registerRankKernels(this);
+  }
+
+  joinRanks(ranks: RankGroup): string | undefined {
+    return connectRanks(this, ranks);
   }
 
   /** @throws whatever the step throws, and nothing is recorded then */

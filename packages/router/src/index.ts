@@ -11,6 +11,7 @@ export { applyLinear, type HostLinear } from "./operations/reference-router-mlp.
 export * from "./operations/router-logits.js";
 export * from "./operations/router-pooling.js";
 export * from "./router.js";
+export * from "./router-description.js";
 export * from "./router-registry.js";
 export * from "./static/constant-router.js";
 export * from "./static/head-list.js";

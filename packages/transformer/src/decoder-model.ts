@@ -1,7 +1,7 @@
-import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { type CacheType, fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
-import { type Backend, cast, type Checkpoint, type Fence, type FloatDType, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, cast, type FloatDType, type RankGroup, type Tensor } from "@elastic-attention/tensor";
+import type { LoadOptions, PrefillOptions, RandomModelOptions } from "./decoder-options.js";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
 import type { DecodeGraph } from "./decode/decode-graph.js";
 import { DecodeGraphs } from "./decode/decode-graphs.js";
@@ -17,41 +17,16 @@ import { lastRows, logitsOf } from "./layer/logits.js";
 import { ModelRotations } from "./layer/rotation/model-rotations.js";
 import { SequenceHistories } from "./layer/rotation/sequence-histories.js";
 import { loadWeights } from "./loading/load-weights.js";
-import { makeRandomWeights, type RandomWeightsOptions } from "./loading/random-weights.js";
-import type { WeightPlan } from "./loading/weight-plan.js";
+import { makeRandomWeights } from "./loading/random-weights.js";
 import { type MemoryPrediction, predictMemory } from "./memory/memory-prediction.js";
 import { type BatchMemoryOptions, sequenceQuestion } from "./memory/prompt-memory.js";
 import { type CacheOptions, SequenceCaches } from "./memory/sequence-caches.js";
 import { weightBytes } from "./memory/weight-memory.js";
-import type { ModelAdapter } from "./model/model-adapter.js";
 import type { ModelSpec } from "./model/model-spec.js";
+import { joinRanks } from "./parallel/rank-kernels.js";
 import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill/prefill.js";
 import type { PrefillSequence } from "./prefill/prefill-pass.js";
-
-export interface LoadOptions {
-  readonly backend: Backend;
-  readonly checkpoint: Checkpoint;
-  readonly adapter: ModelAdapter;
-  readonly spec: ModelSpec;
-  /** Type of activations and cache, and of weights without a plan. */
-  readonly dtype: FloatDType;
-  /** What matrices are kept in; default: all in `dtype`. */
-  readonly plan?: WeightPlan;
-  /** What keys and values are kept in; default: `dtype`. */
-  readonly cacheType?: CacheType | undefined;
-  readonly onProgress?: (layersDone: number, layersTotal: number) => void;
-  readonly signal?: AbortSignal;
-}
-
-export interface RandomModelOptions extends RandomWeightsOptions {
-  /** What keys and values are kept in; default: `dtype`. */
-  readonly cacheType?: CacheType | undefined;
-}
-
-export interface PrefillOptions extends PrefillSettings {
-  readonly onProgress?: (layersDone: number, layersTotal: number) => void;
-  readonly signal?: AbortSignal;
-}
+import { runPrefill } from "./prefill/run-prefill.js";
 
 /** A decoder-only language model on a backend. */
 export class DecoderModel implements Disposable {
@@ -69,9 +44,11 @@ export class DecoderModel implements Disposable {
     cacheType: CacheType | undefined,
     weights: DecoderWeights,
     private readonly scope: MemoryScope,
+    ranks?: RankGroup,
   ) {
+    const rankProblem = ranks === undefined ? undefined : joinRanks(backend, ranks);
     const modelRotations = scope.track(new ModelRotations(backend, spec));
-    this.core = { backend, spec, dtype, weights, modelRotations, histories: new SequenceHistories(spec) };
+    this.core = { backend, spec, ranks, rankProblem, dtype, weights, modelRotations, histories: new SequenceHistories(spec) };
     this.caches = scope.track(new SequenceCaches(backend, spec, dtype, cacheType));
     this.#graphs = scope.track(new DecodeGraphs(this.core));
   }
@@ -80,16 +57,16 @@ export class DecoderModel implements Disposable {
   static async load(options: LoadOptions): Promise<DecoderModel> {
     using scope = new MemoryScope();
     const weights = await loadWeights(options, scope);
-    const { backend, spec, dtype, cacheType } = options;
-    return new DecoderModel(backend, spec, dtype, cacheType, weights, scope.move());
+    const { backend, spec, dtype, cacheType, ranks } = options;
+    return new DecoderModel(backend, spec, dtype, cacheType, weights, scope.move(), ranks);
   }
 
   /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
   static random(options: RandomModelOptions): DecoderModel {
     using scope = new MemoryScope();
     const weights = makeRandomWeights(options, scope);
-    const { backend, spec, dtype, cacheType } = options;
-    return new DecoderModel(backend, spec, dtype, cacheType, weights, scope.move());
+    const { backend, spec, dtype, cacheType, ranks } = options;
+    return new DecoderModel(backend, spec, dtype, cacheType, weights, scope.move(), ranks);
   }
 
   /** Bytes that the weights take on the backend. */
@@ -147,21 +124,7 @@ export class DecoderModel implements Disposable {
    */
   async prefill({ onProgress, signal, ...settings }: PrefillOptions): Promise<PrefillResult> {
     using prefill = this.startPrefill(settings);
-    const fences: Fence[] = [];
-    let layersDone = 0;
-    while (prefill.step()) {
-      signal?.throwIfAborted();
-      if (prefill.layersDone === layersDone) continue;
-      layersDone = prefill.layersDone;
-      // On a GPU the calls of a layer return long before its work is done: one layer ahead is enough, and an abort
-      // then ends within one.
-      fences.push(prefill.fence());
-      if (fences.length > 1) await fences.shift()!.wait();
-      onProgress?.(layersDone, prefill.layersTotal);
-      await setImmediate();
-      signal?.throwIfAborted();
-    }
-    return prefill.result;
+    return await runPrefill(prefill, { onProgress, signal });
   }
 
   /**
@@ -206,10 +169,15 @@ export class DecoderModel implements Disposable {
    */
   decodeTokens(tokens: ArrayLike<number>, caches: readonly SequenceCache[], samplers: readonly TokenSampler[]): Int32Array {
     if (samplers.length !== caches.length) throw new ShapeError("decodeTokens: one sampler belongs to each sequence.");
+    return this.readStep(tokens, caches, (logits) => sampleLogits(logits, samplers));
+  }
+
+  /** {@link decode}, for a reader whose logits f32 [sequences, vocabulary] are gone when it returns. */
+  readStep<Result>(tokens: ArrayLike<number>, caches: readonly SequenceCache[], read: (logits: Tensor) => Result): Result {
     const graph = this.#graphs.graphFor(caches);
-    if (graph !== undefined) return sampleLogits(this.#step(graph, tokens, caches), samplers);
+    if (graph !== undefined) return read(this.#step(graph, tokens, caches));
     using logits = this.decode(tokens, caches);
-    return sampleLogits(logits, samplers);
+    return read(logits);
   }
 
   #step(graph: DecodeGraph, tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {

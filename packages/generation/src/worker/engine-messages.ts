@@ -1,5 +1,6 @@
 import type { CacheType } from "@elastic-attention/attention";
 import type { ErrorRecord } from "@elastic-attention/core";
+import type { RankSettings } from "@elastic-attention/tensor";
 import type { WeightChoice } from "@elastic-attention/transformer";
 import type { EngineReport, ModelDescription } from "../engine.js";
 import type { EngineSettings } from "../engine-settings.js";
@@ -18,6 +19,8 @@ export interface WorkerSettings extends EngineSettings {
   readonly cacheType?: CacheType;
   readonly threads?: number;
   readonly instructionSet?: string;
+  /** See `LocalEngineOptions`. */
+  readonly ranks?: RankSettings;
   readonly headList?: string;
   readonly routers?: string;
   /** See `LocalEngineOptions`. */

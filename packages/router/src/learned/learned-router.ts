@@ -4,6 +4,7 @@ import { type DType, fromBFloat16, hostArray, toBFloat16, type Tensor } from "@e
 import { decisionLogits, decisionsOf } from "./decision-logits.js";
 import type { RouterPooling } from "../operations/router-pooling.js";
 import type { PendingScores, RouterInput, ScoringRouter } from "../router.js";
+import type { RouterDescription } from "../router-description.js";
 import type { RouterWeights } from "./router-weights.js";
 
 export interface LearnedRouterOptions {
@@ -44,6 +45,7 @@ export class LearnedRouter implements ScoringRouter {
 
   /** The kernel decides about heads, and attention can take the decision from the device; about a layer the host does. */
   route(input: RouterInput): HeadPlan {
+    if (this.decidesWholeLayers && input.share !== undefined) throw this.#wholeLayersOnly();
     if (this.decidesWholeLayers) return this.#routeLayer(input);
     const { backend, keys, offsets } = input;
     using scope = new MemoryScope();
@@ -76,6 +78,16 @@ export class LearnedRouter implements ScoringRouter {
     const plan = HeadPlan.pending({ modes: this.modes, shape: [sequences, heads], decide, source, logits });
     scope.move();
     return plan;
+  }
+
+  describe(): RouterDescription {
+    if (this.decidesWholeLayers) throw this.#wholeLayersOnly();
+    const { retrievalMode, sparseMode, tieRule = "float32" } = this.options;
+    return { kind: "learned", retrievalMode, sparseMode, tieRule };
+  }
+
+  #wholeLayersOnly(): UnsupportedRouterError {
+    return new UnsupportedRouterError("Routers that decide about whole layers (Flux Attention) average over all heads, which one of several ranks does not have.", "Use one card with them.");
   }
 
   /** Nothing to give back: the weights are their owner's. */

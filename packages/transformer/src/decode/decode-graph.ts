@@ -14,10 +14,11 @@ import { attentionScores, normalizeHeads } from "../layer/attend-heads.js";
 import { type LayerPass, runDecoderLayer } from "../layer/decoder-layer.js";
 import type { LayerWeights } from "../layer/decoder-weights.js";
 import { embedTokens } from "../layer/embed-tokens.js";
-import type { DecoderCore } from "../layer/forward-pass.js";
+import { type DecoderCore, runnerOf } from "../layer/forward-pass.js";
 import { projectLogits } from "../layer/logits.js";
 import { splitHeads } from "../layer/fused-heads.js";
 import { Workspace } from "../memory/workspace.js";
+import { outputRows } from "../parallel/model-shard.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { haveSameTables, type LayerRotations, rotationShapes, StepRotations } from "./step-rotations.js";
 
@@ -35,6 +36,8 @@ export class DecodeGraph implements Disposable {
   readonly #batch: DecodeBatch;
   readonly #workspace: Workspace;
   readonly #logits: Tensor;
+  /** A rank's columns of the logits; the logits themselves where the model is whole. */
+  readonly #share: Tensor;
   readonly #rotations: StepRotations;
   #graph: Graph | undefined;
   /** Of the step that the graph was recorded for, or that was run before there is one. */
@@ -45,13 +48,14 @@ export class DecodeGraph implements Disposable {
     private readonly context: DecodeGraphContext,
     readonly slots: number,
   ) {
-    const { backend, spec, dtype, pool, modelRotations } = context;
+    const { backend, spec, dtype, pool, ranks, modelRotations } = context;
     const { numLayers, numKeyValueHeads, vocabularySize } = spec;
     try {
       const planBytes = backend.kernels.run(decodePlanBytes, { slots, numLayers, numKeyValueHeads });
       this.#batch = this.#scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads, planBytes }));
       this.#workspace = this.#scope.track(new Workspace(backend, spec, dtype, slots, slots));
       this.#logits = this.#scope.track(backend.allocate([slots, vocabularySize], "f32"));
+      this.#share = ranks === undefined ? this.#logits : this.#scope.track(backend.allocate([slots, outputRows(spec)], "f32"));
       this.#rotations = this.#scope.track(new StepRotations(modelRotations, slots));
     } catch (error) {
       this.#scope.dispose();
@@ -99,7 +103,7 @@ export class DecodeGraph implements Disposable {
     embedTokens(kernels, this.context, this.#batch.ids, hidden);
     const pass = this.#pass(rotations);
     for (const [layer, layerWeights] of weights.layers.entries()) runDecoderLayer(pass, layerWeights, layer);
-    projectLogits(kernels, spec, weights, { hidden, normed: this.#workspace.normed(this.slots), logits: this.#logits });
+    projectLogits(pass.runner, spec, weights, { hidden, normed: this.#workspace.normed(this.slots), logits: this.#logits, share: this.#share });
   }
 
   /** Layers whose heads are prepared and attend by two kernels, which read what changes from step to step from the batch. */
@@ -110,6 +114,7 @@ export class DecodeGraph implements Disposable {
     const { kernels } = backend;
     const { hidden, queryKeyValue, attention, chunks } = this.#workspace;
     const [batch, slots, scratch] = [this.#batch, this.slots, this.#workspace];
+    const runner = runnerOf(this.context);
     // A norm over several heads is a kernel of its own; one of each head's vector is part of what prepares it.
     const headNorms = (weights: LayerWeights) => {
       const { queryNorm, keyNorm } = weights;
@@ -121,12 +126,12 @@ export class DecodeGraph implements Disposable {
     };
     return {
       spec,
-      runner: kernels,
+      runner,
       scratch,
       stream: { before: hidden, between: hidden, after: hidden },
       chunks,
       queryKeyValue,
-      part: (_inputs, _output, body) => body(kernels, scratch),
+      part: (_inputs, _output, body) => body(runner, scratch),
       *attend(weights, layer) {
         const norms = headNorms(weights);
         kernels.run(prepareDecode, { batch, layer, queryKeyValue, numQueryHeads, headDim, ...norms, epsilon, rotation: rotations[layer] });

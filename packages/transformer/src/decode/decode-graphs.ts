@@ -15,7 +15,9 @@ export class DecodeGraphs implements Disposable {
    * @throws OutOfMemoryError
    */
   graphFor(caches: readonly SequenceCache[]): DecodeGraph | undefined {
-    const { backend, dtype, spec } = this.core;
+    const { backend, dtype, spec, rankProblem } = this.core;
+    // A sum through the host's memory cannot be recorded.
+    if (rankProblem !== undefined) return undefined;
     const pool = caches[0]?.pool;
     if (pool === undefined || caches.some((cache) => cache.pool !== pool || cache.length === 0)) return undefined;
     let graphs = this.#graphs.get(pool);

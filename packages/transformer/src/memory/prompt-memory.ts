@@ -18,9 +18,12 @@ export interface BatchMemoryOptions {
 }
 
 /** What is asked of a prompt's memory, with what its router says of itself. */
-export function sequenceQuestion({ numLayers, numKeyValueHeads }: ModelSpec, { router, sparsity, ...prompt }: PromptMemoryOptions): SequenceQuestion {
+export function sequenceQuestion({ numLayers, numKeyValueHeads, shard }: ModelSpec, { router, sparsity, ...prompt }: PromptMemoryOptions): SequenceQuestion {
   const [retrievalMode, sparseMode] = router?.modes ?? [];
-  const known = sparsity === undefined ? router?.expectedSparseHeads?.(numLayers, numKeyValueHeads) : undefined;
+  const heads = shard?.numKeyValueHeads ?? numKeyValueHeads;
+  const ofModel = sparsity === undefined ? router?.expectedSparseHeads?.(numLayers, heads) : undefined;
+  // As few of them as may be a rank's.
+  const known = ofModel?.map((count) => Math.max(0, count - (heads - numKeyValueHeads)));
   return {
     ...prompt,
     ...(retrievalMode === undefined ? {} : { retrievalMode }),

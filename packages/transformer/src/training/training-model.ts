@@ -3,7 +3,8 @@ import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/co
 import { attentionModeDefinition } from "@elastic-attention/attention";
 import { countRows, routerParameters, type RouterWeights } from "@elastic-attention/router";
 import { type Backend, cast, downloadFloats, type FloatArray, Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
-import { DecoderModel, type LoadOptions } from "../decoder-model.js";
+import { DecoderModel } from "../decoder-model.js";
+import type { LoadOptions } from "../decoder-options.js";
 import { embedTokens } from "../layer/embed-tokens.js";
 import { BatchRotations } from "../layer/rotation/batch-rotations.js";
 import { type ModelSpec, routedLayers } from "../model/model-spec.js";
