@@ -1,4 +1,4 @@
-import { MemoryScope, ShapeError } from "@elastic-attention/core";
+import { type MemoryScope, ShapeError } from "@elastic-attention/core";
 import { type Backend, defineOperation, expectShape, type FloatDType, type Tensor, writeFloats } from "@elastic-attention/tensor";
 import { retainedRanges, slotOf, rowOf } from "../cache/head-slots.js";
 import type { HeadStore, LayerCache } from "../cache/layer-cache.js";

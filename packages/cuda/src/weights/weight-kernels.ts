@@ -96,9 +96,9 @@ export function registerWeightKernels(backend: NativeBackend, addon: WeightAddon
 
 /** Why a matrix has no place on the device. */
 function formatProblems(matrix: PackBlocksCall["weights"][number]): readonly string[] {
-  const { formats, problems } = cudaBlockWeights;
+  const { formats } = cudaBlockWeights;
   if (!formats.includes(matrix.format)) return [`weights are computed on as ${formats.join(", ")}, not ${matrix.format}`];
-  return problems!(matrix, matrix.columns);
+  return cudaBlockWeights.problems!(matrix, matrix.columns);
 }
 
 /** What a user is told of a scale that is none; other errors stay as they are. */

@@ -55,7 +55,7 @@ export class WeightPlan {
 
   /** @throws InvalidOptionError for what the file, its shapes or the backend cannot be kept as */
   static of(options: WeightPlanOptions): WeightPlan {
-    const { checkpoint, adapter, spec, dtype, backend } = options;
+    const { adapter, spec, dtype, backend } = options;
     const packed = packedTensors(adapter, spec);
     const shapes = new Map(packed.flatMap(({ names, inFeatures }) => names.map((name) => [name, storedShape(options, name, inFeatures)] as const)));
     const blocked = [...new Set([...shapes.values()].map(({ format }) => format))].filter(isStored);
