@@ -71,5 +71,7 @@ void multiply_blocks_plain(const RoundedRows& rows, int64_t count, const char* p
 void multiply_blocks_avx2(const RoundedRows& rows, int64_t count, const char* panel, const BlockLayout& layout, float* sums);
 /** By AVX-512 VNNI's. */
 void multiply_blocks_vnni(const RoundedRows& rows, int64_t count, const char* panel, const BlockLayout& layout, float* sums);
+/** By the dot products of 64-bit ARM. */
+void multiply_blocks_dot(const RoundedRows& rows, int64_t count, const char* panel, const BlockLayout& layout, float* sums);
 
 }  // namespace elastic
