@@ -1,3 +1,4 @@
+import { ShapeError } from "@elastic-attention/core";
 import { type DType, dtypeByteSize, type FloatDType } from "@elastic-attention/tensor";
 
 /**
@@ -22,4 +23,10 @@ export function cacheRow({ headDim, dtype, cacheType }: { readonly headDim: numb
 export function cacheRowBytes(shape: Parameters<typeof cacheRow>[0]): number {
   const { dtype, columns } = cacheRow(shape);
   return columns * dtypeByteSize(dtype);
+}
+
+/** Refuses what reads keys where they lie, and only as floats. @throws ShapeError */
+export function requireFloatKeys(what: string, cacheType: CacheType | undefined): void {
+  if (cacheType === undefined) return;
+  throw new ShapeError(`${what} reads keys in floats, and this cache keeps them in ${cacheType}.`, "Leave the cache's type out, or take modes that choose no pages.");
 }
