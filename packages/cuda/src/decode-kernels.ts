@@ -1,4 +1,4 @@
-import { decodeAttention, type DecodeBatch, decodePlanBytes, type DecodeRotation, planDecode, prepareDecode } from "@elastic-attention/attention";
+import { decodeAttention, type DecodeBatch, decodePlanBytes, type DecodeRotation, pageSizes, planDecode, prepareDecode } from "@elastic-attention/attention";
 import { CallArguments, pushAttentionScores } from "@elastic-attention/addon";
 import { expectShape, turnedHalf } from "@elastic-attention/tensor";
 import type { CudaBackend } from "./cuda-backend.js";
@@ -63,9 +63,21 @@ export function registerDecodeKernels(backend: CudaBackend, capability: number):
         .tensor(output)
         .number(numQueryHeads, headDim);
       pushAttentionScores("decodeAttention", call, scores, numQueryHeads);
+      pushStepPages(call, batch);
       backend.call("decodeAttention", addon.decodeAttention, call);
     },
   });
+}
+
+/** Where the heads of a step choose pages: bounds by page size, memory for the choice. */
+function pushStepPages(call: CallArguments, { pages, options }: DecodeBatch): void {
+  const { boundedPageSizes } = options.pool;
+  for (const size of pageSizes) {
+    if (pages === undefined || !boundedPageSizes.includes(size)) call.missing();
+    else call.tensor(options.pool.bounds(size).rows);
+  }
+  if (pages === undefined) call.missing().missing();
+  else call.tensor(pages.scores).tensor(pages.chosen);
 }
 
 /** Whether there is a rotation, its pairs and rows, then the tables of queries and keys. */

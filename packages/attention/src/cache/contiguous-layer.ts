@@ -3,8 +3,11 @@ import { type Backend, copySpans, type FloatDType, type Tensor } from "@elastic-
 import type { Retention } from "../patterns/block-pattern.js";
 import { slotSpans } from "./head-slots.js";
 import { headStores, numSlots, worthwhileRetention } from "./head-stores.js";
+import type { KeptTokens } from "./keep-chosen.js";
 import type { HeadStore } from "./layer-cache.js";
 import type { LayerStorage } from "./layer-storage.js";
+import type { PageBounds } from "./bounds/page-bounds.js";
+import { RowSpans } from "./row-spans.js";
 import { sharedRanges } from "./shared-ranges.js";
 
 /** Tensors of its own for each layer, head after head; growing and dropping copy to new ones. */
@@ -13,6 +16,8 @@ export class ContiguousLayer implements LayerStorage {
   keys!: Tensor;
   values!: Tensor;
   heads!: readonly HeadStore[];
+  boundedTokens = 0;
+  bounds: PageBounds | undefined;
 
   /**
    * @param tokens room to make at first, for heads that keep everything.
@@ -30,7 +35,14 @@ export class ContiguousLayer implements LayerStorage {
   }
 
   get byteLength(): number {
-    return 2 * this.keys.storage.byteLength;
+    return 2 * this.keys.storage.byteLength + (this.bounds?.rows.storage.byteLength ?? 0);
+  }
+
+  openBounds(pageTokens: number): PageBounds {
+    if (this.bounds?.pageTokens === pageTokens) return this.bounds;
+    this.#dropBounds();
+    const rows = this.backend.allocate([Math.ceil(this.keys.shape[0]! / pageTokens), 2 * this.headDim], this.dtype);
+    return (this.bounds = { pageTokens, rows });
   }
 
   /** Grows what is too small: "all" heads by half, rings just for this append. */
@@ -41,6 +53,24 @@ export class ContiguousLayer implements LayerStorage {
     const heads = this.#stores(retentions, Number.isFinite(grown) ? grown : needed, tokens - 1);
     // Head by head: a ring that may close again must not hide that another head is full.
     if (heads.some((store, head) => store.numSlots > this.heads[head]!.numSlots)) this.#move(heads);
+  }
+
+  keepTokens(kept: readonly (KeptTokens | undefined)[]): void {
+    const [out, back] = [new RowSpans(), new RowSpans()];
+    let rows = 0;
+    for (const [head, { firstSlot }] of this.heads.entries()) {
+      const { first = 0, positions = [] } = kept[head] ?? {};
+      for (const [index, position] of positions.entries()) {
+        // By way of other memory: a row may be moved and overwritten.
+        out.add(firstSlot + position, rows);
+        back.add(rows++, firstSlot + first + index);
+      }
+    }
+    using memory = this.backend.allocate([rows, this.headDim], this.dtype);
+    for (const tensor of [this.keys, this.values]) {
+      out.copy(this.backend, tensor, memory);
+      back.copy(this.backend, memory, tensor);
+    }
   }
 
   settle(retentions: readonly Retention[]): void {
@@ -62,7 +92,17 @@ export class ContiguousLayer implements LayerStorage {
   }
 
   dispose(): void {
-    disposeBoth(this);
+    using scope = new MemoryScope();
+    scope.track({ [Symbol.dispose]: () => this.#dropBounds() });
+    scope.track({ [Symbol.dispose]: () => disposeBoth(this) });
+  }
+
+  /** They lie where the keys lay. */
+  #dropBounds(): void {
+    const { bounds } = this;
+    this.bounds = undefined;
+    this.boundedTokens = 0;
+    bounds?.rows.dispose();
   }
 
   #stores(retentions: readonly Retention[], capacity: number, extraTokens: number): HeadStore[] {
@@ -107,7 +147,9 @@ export class ContiguousLayer implements LayerStorage {
     const { keys, values } = this;
     // First, as freeing may fail.
     Object.assign(this, next);
-    disposeBoth({ keys, values });
+    using scope = new MemoryScope();
+    scope.track({ [Symbol.dispose]: () => this.#dropBounds() });
+    scope.track({ [Symbol.dispose]: () => disposeBoth({ keys, values }) });
   }
 }
 

@@ -42,6 +42,11 @@ export interface OpenModelOptions {
    */
   readonly ranks?: RankGroup | undefined;
   /**
+   * How likely a router makes each head full, [layer][kvHead], 0 to 1: ranks get heads so that each has about as many full ones.
+   * The same on all ranks. Default: heads one after another.
+   */
+  readonly fullShares?: readonly (readonly number[])[] | undefined;
+  /**
    * Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. Default:
    * routers.safetensors in the model's folder, where there is one.
    */
@@ -118,9 +123,9 @@ export class PretrainedModel implements Disposable {
     using scope = new MemoryScope();
     // What can be refused is refused before the weights are read: they take long.
     const file = routerFileOf(directory, options.routers);
-    const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend);
+    const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend, checkpoint);
     for (const layer of layers) scope.track(layer);
-    const share = shareOfModel({ checkpoint, adapter, spec }, options.ranks);
+    const share = shareOfModel({ checkpoint, adapter, spec }, options.ranks, options.fullShares);
     const plan = WeightPlan.of({ ...share, dtype, backend, weights: chosenWeights(options.weights ?? "unpacked", options.dtype), quantisation: files.quantisation });
     checkMemory(backend, plan, path);
     const decoder = scope.track(await DecoderModel.load({ ...options, ...share, dtype, plan }));

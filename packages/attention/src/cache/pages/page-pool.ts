@@ -2,6 +2,7 @@ import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/co
 import { type Backend, dtypeByteSize, type FloatDType, type GrowableTensor, growableTensor, type Tensor } from "@elastic-attention/tensor";
 import { FreePages } from "./free-pages.js";
 import type { PageTable } from "../layer-cache.js";
+import type { PageBounds } from "../bounds/page-bounds.js";
 import { PageReferences } from "./page-references.js";
 import { PageSpans } from "./page-spans.js";
 
@@ -37,6 +38,8 @@ export class PagePool implements PageTable, Disposable {
   readonly #spans = new PageSpans();
   readonly #free = new FreePages();
   readonly #references = new PageReferences();
+  /** By tokens of the pages that are bounded. */
+  readonly #bounds = new Map<number, GrowableTensor>();
   #pagesInUse = 0;
   #pagesAllocated = 0;
   #memory: { readonly keys: GrowableTensor; readonly values: GrowableTensor; readonly entries: GrowableTensor } | undefined;
@@ -72,6 +75,24 @@ export class PagePool implements PageTable, Disposable {
 
   get host(): Int32Array {
     return this.#spans.entries;
+  }
+
+  /** Bounds of the keys of pages of so many tokens, beside the pool's pages; memory is taken the first time. @throws OutOfMemoryError */
+  bounds(pageTokens: number): PageBounds {
+    const { backend, headDim, dtype } = this.options;
+    const perPage = this.pageTokens / pageTokens;
+    let tensor = this.#bounds.get(pageTokens);
+    if (tensor === undefined) {
+      tensor = growableTensor(backend, this.#maximumPages * perPage, 2 * headDim, dtype);
+      this.#bounds.set(pageTokens, tensor);
+    }
+    tensor.grow(this.#pagesAllocated * perPage);
+    return { pageTokens, rows: tensor.tensor.rows(0, this.#pagesAllocated * perPage) };
+  }
+
+  /** Sizes of pages that bounds have been asked for. */
+  get boundedPageSizes(): readonly number[] {
+    return [...this.#bounds.keys()];
   }
 
   report(): PagePoolReport {
@@ -154,6 +175,8 @@ export class PagePool implements PageTable, Disposable {
     this.#pagesInUse = this.#pagesAllocated = 0;
     const scope = new MemoryScope();
     if (memory !== undefined) for (const tensor of Object.values(memory)) scope.track(tensor);
+    for (const tensor of this.#bounds.values()) scope.track(tensor);
+    this.#bounds.clear();
     scope.dispose();
   }
 
@@ -224,7 +247,7 @@ export class PagePool implements PageTable, Disposable {
     this.#free.clear();
     this.#pagesAllocated = 0;
     const scope = new MemoryScope();
-    for (const tensor of Object.values(this.#memory ?? {})) scope.track({ [Symbol.dispose]: () => tensor.clear() });
+    for (const tensor of [...Object.values(this.#memory ?? {}), ...this.#bounds.values()]) scope.track({ [Symbol.dispose]: () => tensor.clear() });
     scope.dispose();
   }
 }

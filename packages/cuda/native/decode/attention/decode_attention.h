@@ -33,7 +33,10 @@ struct DecodeAttention {
   float* partial;
   /** One for each item, zero between launches. */
   int32_t* arrived;
-  /** Whether the kernel before writes nothing but queries and the newest token of each sequence: this one then begins early. */
+  /** Pages that each item has chosen, in ascending order: I32 [items, most_pages], written by the kernel before; or null. */
+  const int32_t* chosen_pages;
+  int32_t most_pages;
+  /** Whether the kernel before writes nothing but queries and the newest token of each sequence, and chosen pages: this one then begins early. */
   bool early;
 };
 
