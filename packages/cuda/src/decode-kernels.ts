@@ -46,11 +46,12 @@ export function registerDecodeKernels(backend: CudaBackend, capability: number):
     supports({ query, output, batch }) {
       const [numQueryHeads, headDim] = [query.shape[1] ?? 0, query.shape[2] ?? 0];
       const group = numQueryHeads / batch.options.numKeyValueHeads;
-      const { dtype } = batch.options.pool.options;
+      const { dtype, cacheType } = batch.options.pool.options;
       const same = query.dtype === dtype && output.dtype === dtype && (dtype === "bf16" || dtype === "f16");
       return [
         ...hopper,
         ...(same ? [] : ["query, output and cache must all be bf16, or all f16"]),
+        ...(cacheType === undefined || dtype === "bf16" ? [] : [`a cache in ${cacheType} is read with queries in bf16, not ${dtype}`]),
         ...([64, 96, 128].includes(headDim) ? [] : [`head dimension ${headDim}: the kernel has 64, 96 and 128`]),
         ...(group <= 16 ? [] : [`${group} query heads share a key-value head, the kernel takes 16`]),
       ];

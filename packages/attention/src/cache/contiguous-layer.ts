@@ -8,6 +8,7 @@ import type { HeadStore } from "./layer-cache.js";
 import type { LayerStorage } from "./layer-storage.js";
 import type { PageBounds } from "./bounds/page-bounds.js";
 import { RowSpans } from "./row-spans.js";
+import { cacheRow, type CacheType, requireFloatKeys } from "./rounded/cache-type.js";
 import { sharedRanges } from "./shared-ranges.js";
 
 /** Tensors of its own for each layer, head after head; growing and dropping copy to new ones. */
@@ -27,8 +28,9 @@ export class ContiguousLayer implements LayerStorage {
     private readonly backend: Backend,
     readonly numKeyValueHeads: number,
     readonly headDim: number,
-    private readonly dtype: FloatDType,
+    readonly dtype: FloatDType,
     tokens: number,
+    readonly cacheType?: CacheType,
   ) {
     const everything = Array.from({ length: numKeyValueHeads }, () => ({ type: "all" }) as const);
     Object.assign(this, this.#allocate(headStores(everything, tokens, 0)));
@@ -39,6 +41,7 @@ export class ContiguousLayer implements LayerStorage {
   }
 
   openBounds(pageTokens: number): PageBounds {
+    requireFloatKeys("A head that chooses pages", this.cacheType);
     if (this.bounds?.pageTokens === pageTokens) return this.bounds;
     this.#dropBounds();
     const rows = this.backend.allocate([Math.ceil(this.keys.shape[0]! / pageTokens), 2 * this.headDim], this.dtype);
@@ -80,7 +83,7 @@ export class ContiguousLayer implements LayerStorage {
   }
 
   fork(): ContiguousLayer {
-    const copy = new ContiguousLayer(this.backend, this.numKeyValueHeads, this.headDim, this.dtype, 0);
+    const copy = new ContiguousLayer(this.backend, this.numKeyValueHeads, this.headDim, this.dtype, 0, this.cacheType);
     try {
       copy.#move(this.heads, this);
     } catch (error) {
@@ -112,10 +115,11 @@ export class ContiguousLayer implements LayerStorage {
   }
 
   #allocate(heads: readonly HeadStore[]): { keys: Tensor; values: Tensor; heads: readonly HeadStore[] } {
-    const shape = [numSlots(heads), this.headDim];
-    const keys = this.backend.allocate(shape, this.dtype);
+    const { dtype, columns } = cacheRow(this);
+    const shape = [numSlots(heads), columns];
+    const keys = this.backend.allocate(shape, dtype);
     try {
-      return { keys, values: this.backend.allocate(shape, this.dtype), heads };
+      return { keys, values: this.backend.allocate(shape, dtype), heads };
     } catch (error) {
       keys.dispose();
       throw error;

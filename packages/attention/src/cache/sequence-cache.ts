@@ -293,8 +293,8 @@ export class SequenceCache implements Disposable {
   }
 
   #newStorage(tokens: number): LayerStorage {
-    const { backend, numKeyValueHeads, headDim, dtype, pool, reserveTokens = 0 } = this.options;
+    const { backend, numKeyValueHeads, headDim, dtype, cacheType, pool, reserveTokens = 0 } = this.options;
     if (pool !== undefined) return new PagedLayer(pool, numKeyValueHeads, headDim);
-    return new ContiguousLayer(backend, numKeyValueHeads, headDim, dtype, tokens + reserveTokens);
+    return new ContiguousLayer(backend, numKeyValueHeads, headDim, dtype, tokens + reserveTokens, cacheType);
   }
 }

@@ -93,8 +93,8 @@ export interface DecodeAttentionCall extends AttentionScores {
 export const decodeAttention = defineOperation<DecodeAttentionCall>("decodeAttention", ({ batch, layer, query, output, ...scores }, backend) => {
   using scope = new MemoryScope();
   const sequences = batch.caches.map((cache, start) => {
-    const { numKeyValueHeads, headDim, length, keys, values, heads, pages } = cache.layer(layer);
-    const grown: LayerCache = { numKeyValueHeads, headDim, length: length + 1, keys, values, heads, pages };
+    const { numKeyValueHeads, headDim, length, keys, values, heads, pages, cacheType } = cache.layer(layer);
+    const grown: LayerCache = { numKeyValueHeads, headDim, length: length + 1, keys, values, heads, pages, cacheType };
     const step = scope.track(stepPatterns(cache, layer, grown, query.rows(start, start + 1), scores));
     return { start, length: 1, cache: step.cache, routing: step.routing };
   });

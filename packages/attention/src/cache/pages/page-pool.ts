@@ -1,7 +1,9 @@
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
-import { type Backend, dtypeByteSize, type FloatDType, type GrowableTensor, growableTensor, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, type FloatDType, type GrowableTensor, growableTensor, type Tensor } from "@elastic-attention/tensor";
 import { FreePages } from "./free-pages.js";
+import { slotBytes } from "../key-value-bytes.js";
 import type { PageTable } from "../layer-cache.js";
+import { cacheRow, type CacheType } from "../rounded/cache-type.js";
 import type { PageBounds } from "../bounds/page-bounds.js";
 import { PageReferences } from "./page-references.js";
 import { PageSpans } from "./page-spans.js";
@@ -13,6 +15,8 @@ export interface PagePoolOptions {
   readonly backend: Backend;
   readonly headDim: number;
   readonly dtype: FloatDType;
+  /** What rows are kept in; undefined: `dtype`. */
+  readonly cacheType?: CacheType | undefined;
   /** Tokens of one head that a page holds: 128 times a power of two. Default 128. */
   readonly pageTokens?: number;
   /** Pages there can be at most; default what fills the device's memory. */
@@ -57,10 +61,10 @@ export class PagePool implements PageTable, Disposable {
 
   /** Bytes of a page, keys and values. */
   get pageBytes(): number {
-    return 2 * this.pageTokens * this.options.headDim * dtypeByteSize(this.options.dtype);
+    return this.pageTokens * slotBytes(this.options);
   }
 
-  /** [rows, headDim]: page p is rows p · pageTokens to (p + 1) · pageTokens. Changes when the pool grows. */
+  /** [rows, headDim], or bytes as `cacheRow` says: page p is rows p · pageTokens to (p + 1) · pageTokens. Changes when the pool grows. */
   get keys(): Tensor {
     return this.#rows(this.#open().keys);
   }
@@ -187,7 +191,8 @@ export class PagePool implements PageTable, Disposable {
 
   #open() {
     if (this.#memory !== undefined) return this.#memory;
-    const { backend, headDim, dtype } = this.options;
+    const { backend } = this.options;
+    const { dtype, columns } = cacheRow(this.options);
     const made: GrowableTensor[] = [];
     const make = (...shape: Parameters<typeof growableTensor> extends [Backend, ...infer Rest] ? Rest : never) => {
       const tensor = growableTensor(backend, ...shape);
@@ -197,8 +202,8 @@ export class PagePool implements PageTable, Disposable {
     try {
       const rows = this.#maximumPages * this.pageTokens;
       this.#memory = {
-        keys: make(rows, headDim, dtype),
-        values: make(rows, headDim, dtype),
+        keys: make(rows, columns, dtype),
+        values: make(rows, columns, dtype),
         entries: make(Math.floor(2 ** 31 / this.pageTokens), 1, "i32"),
       };
       return this.#memory;

@@ -4,6 +4,7 @@ import { RowSpans } from "../row-spans.js";
 import type { Retention } from "../../patterns/block-pattern.js";
 import type { HeadStore, PageTable } from "../layer-cache.js";
 import type { LayerStorage } from "../layer-storage.js";
+import { type CacheType, requireFloatKeys } from "../rounded/cache-type.js";
 import type { PageBounds } from "../bounds/page-bounds.js";
 import type { PagePool } from "./page-pool.js";
 import { headAt, type HeadSnapshot, headSnapshot, noPage, rowsBeforeWrite } from "./head-snapshot.js";
@@ -93,11 +94,16 @@ export class PagedLayer implements LayerStorage {
     return this.pool;
   }
 
+  get cacheType(): CacheType | undefined {
+    return this.pool.options.cacheType;
+  }
+
   get bounds(): PageBounds | undefined {
     return this.#boundPageTokens === undefined ? undefined : this.pool.bounds(this.#boundPageTokens);
   }
 
   openBounds(pageTokens: number): PageBounds {
+    requireFloatKeys("A head that chooses pages", this.cacheType);
     if (this.#boundPageTokens !== pageTokens) this.boundedTokens = 0;
     const bounds = this.pool.bounds(pageTokens);
     this.#boundPageTokens = pageTokens;

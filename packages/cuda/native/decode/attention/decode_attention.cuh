@@ -90,7 +90,7 @@ __device__ void stream_units(const DecodeAttention& call, const DecodeShared<Tra
         }
         const bool is_pages = first_key == kPagesStart;
         const bool first = base + i == 0, last = base + i + 1 == count;
-        const uint32_t query_bytes = first ? group * Traits::row_bytes : 0;
+        const uint32_t query_bytes = first ? group * Traits::query_bytes : 0;
         // All stages are in use, or this unit holds the newest token.
         if (phase == 0 || first_key + kUnitKeys >= sequence.key_length) queries.wait();
         if (lane == 0) {
@@ -109,8 +109,10 @@ __device__ void stream_units(const DecodeAttention& call, const DecodeShared<Tra
           info.shared = shares;
           shared.free[stage].wait(phase);
           shared.infos[stage] = info;
-          shared.full[stage].arrive_and_expect(2 * keys_there * Traits::row_bytes + query_bytes);
-          const int piece = is_pages ? head.block_size : keys_there;
+          // Copies are of whole lines of 16 bytes, which four rounded rows are: a page has those behind the last one, too.
+          const int copied = Traits::rounded ? (keys_there + 3) / 4 * 4 : keys_there;
+          shared.full[stage].arrive_and_expect(2 * copied * Traits::row_bytes + query_bytes);
+          const int piece = is_pages ? head.block_size : copied;
           const uint32_t bytes = piece * Traits::row_bytes;
 #pragma unroll
           for (int page = 0; page < kMostPagesInUnit; ++page) {
@@ -167,9 +169,7 @@ __device__ void multiply_units(const DecodeAttention& call, const DecodeShared<T
         // Values that no query sees may be NaN, and 0 · NaN is NaN.
         for (int row = 0; row < Traits::warp_keys; ++row) {
           if (sees(start + row)) continue;
-          for (int i = lane; i < Traits::row_bytes / 16; i += 32) {
-            reinterpret_cast<uint4*>(values + row * Traits::row_bytes)[i] = uint4{0, 0, 0, 0};
-          }
+          for (int i = lane; i < Traits::row_bytes / 4; i += 32) reinterpret_cast<uint32_t*>(values + row * Traits::row_bytes)[i] = 0;
         }
         ptx::fence_shared_for_async();
         __syncwarp();
@@ -218,9 +218,9 @@ __global__ void __launch_bounds__(Traits::threads, 2)
 #endif
 }
 
-template <typename Element, int head_dim>
+template <typename Element, int head_dim, bool rounded = false>
 cudaError_t launch_decode(const DecodeAttention& call, int multiprocessors, cudaStream_t stream) {
-  using Traits = DecodeTraits<Element, head_dim>;
+  using Traits = DecodeTraits<Element, head_dim, rounded>;
   const int group = call.num_query_heads / call.num_key_value_heads, stages = Traits::stages(group);
   const int bytes = stages * Traits::stage_bytes(group) + Traits::fixed_bytes(group);
   const auto kernel = decode_attention<Traits>;

@@ -38,6 +38,8 @@ struct DecodeAttention {
   int32_t most_pages;
   /** Whether the kernel before writes nothing but queries and the newest token of each sequence, and chosen pages: this one then begins early. */
   bool early;
+  /** Whether keys and values are rounded rows (`rounded_rows.h`); query and output are bf16 then. */
+  bool rounded;
 };
 
 /** Memory that all launches of a device share, one after another: parts of items, and counters. */
@@ -48,6 +50,7 @@ struct DecodeMemory {
   static const DecodeMemory& instance();
 };
 
+cudaError_t launch_rounded_decode_attention(const DecodeAttention& call, int head_dim, int multiprocessors, cudaStream_t stream);
 cudaError_t launch_decode_attention(const DecodeAttention& call, int head_dim, HalfType type, int multiprocessors,
                                     cudaStream_t stream);
 

@@ -9,6 +9,8 @@
 #include "core/device/device.h"
 #include "decode/step/decode_step.h"
 #include "pages/step_pages.h"
+#include "rounded_cache/rounded_cache.h"
+#include "rounded_cache/rounded_rows.h"
 
 namespace elastic {
 namespace {
@@ -26,7 +28,8 @@ DecodeBatch read_batch(Call& call) {
   call.require_dtype(lengths, DType::I32, "lengths");
   call.require_dtype(heads, DType::I32, "head table");
   call.require_dtype(plan, DType::U8, "plan");
-  call.require_float(keys, "keys");
+  const bool rounded = keys.dtype == DType::U8;
+  if (!rounded) call.require_float(keys, "keys");
   call.require_dtype(values, keys.dtype, "values");
   const int64_t slots = lengths.columns;
   constexpr int64_t most = 1 << 16;
@@ -44,7 +47,8 @@ DecodeBatch read_batch(Call& call) {
                "the plan has no room");
   return DecodeBatch{lengths.integers(0), reinterpret_cast<const HeadEntry*>(heads.data), keys.data, values.data,
                      static_cast<int32_t>(keys.rows), pages.shift, pages.entries, static_cast<int32_t>(slots),
-                     static_cast<int32_t>(layers), static_cast<int32_t>(key_value_heads), plan.data};
+                     static_cast<int32_t>(layers), static_cast<int32_t>(key_value_heads),
+                     rounded ? static_cast<int32_t>(keys.columns) - rounded_row_bytes(0) : 0, plan.data};
 }
 
 int read_layer(Call& call, const DecodeBatch& batch) {
@@ -124,7 +128,9 @@ void prepare_decode(Call& call) {
   }
   preparation.query_heads = static_cast<int32_t>(query_heads);
   preparation.head_dim = static_cast<int32_t>(head_dim);
+  call.require(batch.rounded_head_dim == 0 || batch.rounded_head_dim == head_dim, "the pool has other heads");
   launch_decode_preparation(batch, layer, preparation, stream());
+  if (batch.rounded_head_dim != 0) append_rounded_step(batch, layer, preparation, stream());
 }
 
 void attend_decode(Call& call) {
@@ -166,6 +172,8 @@ void attend_decode(Call& call) {
   decode.scores = score_terms(scale, soft_cap, reinterpret_cast<const float*>(sink_logits.data));
   decode.partial = DecodeMemory::instance().partial;
   decode.arrived = DecodeMemory::instance().arrived;
+  decode.rounded = batch.rounded_head_dim != 0;
+  call.require(!decode.rounded || (batch.rounded_head_dim == head_dim && query.dtype == DType::BF16), "the pool has other heads, or queries are not bf16");
   decode.early = true;
   const StepPages pages = read_step_pages(call, batch, query, head_dim);
   if (pages.scores != nullptr) {
