@@ -31,7 +31,9 @@ export function blockLayoutOf(formats: readonly string[]): number {
 }
 
 /** Panels of 32 outputs, of which each block of 32 inputs has integers, then float scales and minimums. */
-function packedBytes(formats: readonly string[], outFeatures: number, inFeatures: number): number {
+function packedBytes(matrices: readonly { readonly format: string; readonly rows: number }[], inFeatures: number): number {
+  const formats = matrices.map(({ format }) => format);
+  const outFeatures = matrices.reduce((sum, { rows }) => sum + rows, 0);
   const { bytes, minimums, halves } = partsOf(formats);
   const record = (32 * 32) / (bytes ? 1 : 2) + (halves ? 2 : 1) * (minimums ? 2 : 1) * 32 * 4;
   return Math.ceil(outFeatures / 32) * (inFeatures / 32) * record;

@@ -2,6 +2,7 @@ import { MemoryScope, OutOfMemoryError } from "@elastic-attention/core";
 import { type BackendUnderTest, randomTensor, relativeError } from "@elastic-attention/conformance";
 import {
   type AttentionMode,
+  type CacheType,
   decodeAttention,
   DecodeBatch,
   decodePlanBytes,
@@ -63,15 +64,15 @@ const lengths = [1, 63, 64, 520, 900];
 const numLayers = 2;
 
 /** Steps of batches whose sequences change places; every output row. */
-function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured: boolean): Float32Array {
+function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured: boolean, cacheType?: CacheType): Float32Array {
   const { headDim, queryHeads, kvHeads, softCap, sinkLogits, normed = true } = shape;
   using scope = new MemoryScope();
-  const pool = scope.track(new PagePool({ backend, headDim, dtype }));
+  const pool = scope.track(new PagePool({ backend, headDim, dtype, cacheType }));
   const slots = 6;
   const planBytes = backend.kernels.run(decodePlanBytes, { slots, numLayers, numKeyValueHeads: kvHeads });
   const batch = scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads: kvHeads, planBytes }));
   const caches = lengths.map((length, index) => {
-    const cache = scope.track(new SequenceCache({ backend, numLayers, numKeyValueHeads: kvHeads, headDim, dtype, pool }));
+    const cache = scope.track(new SequenceCache({ backend, numLayers, numKeyValueHeads: kvHeads, headDim, dtype, cacheType, pool }));
     for (let layer = 0; layer < numLayers; layer++) {
       using keys = randomTensor(backend, [length, kvHeads, headDim], dtype, 10 + index);
       using values = randomTensor(backend, [length, kvHeads, headDim], dtype, 20 + index);
@@ -139,6 +140,15 @@ export function describeDecode(subject: BackendUnderTest): void {
           expect(relativeError(decodeSteps(backend, shape, dtype, captured), expected)).toBeLessThan(dtype === "bf16" ? 2 ** -7 : 2 ** -10);
           expect(backend.memory().liveAllocations).toBe(0);
         }
+      }
+    });
+
+    test.each(shapes)("over a cache in fp8, head_dim $headDim, $queryHeads/$kvHeads heads", (shape) => {
+      const expected = decodeSteps(new ReferenceBackend(), shape, "bf16", false, "fp8");
+      for (const captured of [false, true]) {
+        using backend = subject.create();
+        expect(relativeError(decodeSteps(backend, shape, "bf16", captured, "fp8"), expected)).toBeLessThan(2 ** -7);
+        expect(backend.memory().liveAllocations).toBe(0);
       }
     });
 

@@ -30,6 +30,9 @@ interface Model {
   readonly path: string;
   readonly router?: string;
   readonly weights?: string;
+  /** Bytes that the last rank has besides its weights. */
+  readonly limit?: number;
+  readonly fullShares?: readonly (readonly number[])[];
 }
 
 interface Run {
@@ -83,7 +86,10 @@ const families: readonly (readonly [string, Readonly<Record<string, unknown>>])[
 describe.skipIf(!built)(`models that several ranks have together${built ? "" : " (skipped: build first)"}`, () => {
   test("of every kind compute what one rank does, on 2 and 4", { timeout: 120_000 }, async () => {
     using folders = new MemoryScope();
-    const models = families.map(([architecture, config]) => ({ path: folders.track(randomCheckpoint(architecture, config)).path, router: "static" }));
+    // Every other model with heads that are not placed one after another.
+    const fullShares = [[0, 1, 1, 0], [1, 0, 0.5, 0.5]];
+    const placed = (index: number, config: Readonly<Record<string, unknown>>) => (index % 2 === 0 && !("num_key_value_heads" in config) ? { fullShares } : {});
+    const models = families.map(([architecture, config], index) => ({ path: folders.track(randomCheckpoint(architecture, config)).path, router: "static", ...placed(index, config) }));
     const run = { backend: "cpu", dtype: "f32", models };
     const alone = await compute({ ...run, size: 1 });
     expect(alone.map(({ error }) => error)).toEqual(families.map(() => undefined));
@@ -110,6 +116,16 @@ describe.skipIf(!built)(`models that several ranks have together${built ? "" : "
     const [alone, together] = [await compute({ size: 1, backend: "cpu", dtype: "bf16", models }), await compute({ size: 2, backend: "cpu", dtype: "bf16", models })];
     // A sum is rounded to bf16 (2^-9) before it joins the residual stream.
     for (const [index, computed] of together.entries()) expect(difference(computed, alone[index]!)).toBeLessThan(0.03);
+  });
+
+  test("are computed or refused whatever memory one of the ranks has, and nothing of them stays", { timeout: 120_000 }, async () => {
+    // From hardly any to enough: it fails before the prompt, in the middle of a layer, or in a step.
+    const limits = [2e5, 2e6, 3.5e6, 4e7];
+    const models = limits.map((limit) => ({ path: demoModel, router: "learned", limit }));
+    const together = await compute({ size: 2, backend: "cpu", dtype: "f32", models });
+    for (const { error } of together) expect(error ?? "OutOfMemoryError").toMatch(/^OutOfMemoryError/);
+    expect(together.map(({ error }) => error === undefined)).toEqual(expect.arrayContaining([true, false]));
+    expect([together[0]!.error === undefined, together.at(-1)!.error]).toEqual([false, undefined]);
   });
 
   test("are refused on all ranks where they cannot be divided, and the ranks go on", { timeout: 120_000 }, async () => {
