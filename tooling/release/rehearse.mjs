@@ -78,8 +78,8 @@ process.exit(failed ? 1 : 0);
 function installVerdaccio() {
   const place = join(folder, "registry");
   mkdirSync(place);
-  // One of its packages names node-fetch by a tag, which mirrors of the registry need not have.
-  writeFileSync(join(place, "package.json"), JSON.stringify({ private: true, dependencies: { verdaccio: "6.10.4" }, overrides: { "node-fetch": "2.7.0" } }));
+  // This line of versions runs on Node.js 20. One of its packages may name node-fetch by a tag, which mirrors need not have.
+  writeFileSync(join(place, "package.json"), JSON.stringify({ private: true, dependencies: { verdaccio: "6.2.9" }, overrides: { "node-fetch": "2.7.0" } }));
   run(place, "npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
   return join(place, "node_modules", "verdaccio", "bin", "verdaccio");
 }
