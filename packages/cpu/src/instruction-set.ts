@@ -1,16 +1,17 @@
 import { InvalidOptionError } from "@elastic-attention/core";
 import type { CpuAddon } from "./cpu-addon.js";
 
-/** What kernels may use; each includes the ones before it. */
-export type InstructionSet = "plain" | "avx2" | "avx512" | "avx512-bf16" | "amx";
+/** What kernels may use; each includes the ones before it, but for AVX-VNNI, which few processors with AVX-512 have. */
+export type InstructionSet = "plain" | "avx2" | "avx-vnni" | "avx512" | "avx512-bf16" | "amx";
 
 /** All levels, lowest first. */
-export const instructionSets: readonly InstructionSet[] = ["plain", "avx2", "avx512", "avx512-bf16", "amx"];
+export const instructionSets: readonly InstructionSet[] = ["plain", "avx2", "avx-vnni", "avx512", "avx512-bf16", "amx"];
 
 const names: Record<InstructionSet, string> = {
   // Every 64-bit ARM processor has NEON, and the plain kernels are compiled to it.
   plain: process.arch === "arm64" ? "NEON" : "plain",
   avx2: "AVX2",
+  "avx-vnni": "AVX-VNNI",
   avx512: "AVX-512",
   "avx512-bf16": "AVX-512 BF16",
   amx: "AMX",
@@ -23,12 +24,13 @@ export function instructionSetName(level: InstructionSet): string {
 
 /** The best level of this machine. */
 export function detectedInstructionSet(addon: CpuAddon): InstructionSet {
-  return instructionSets[addon.detectedInstructionSet()]!;
+  return availableInstructionSets(addon).at(-1)!;
 }
 
 /** The levels that this machine can run, lowest first. */
 export function availableInstructionSets(addon: CpuAddon): readonly InstructionSet[] {
-  return instructionSets.slice(0, addon.detectedInstructionSet() + 1);
+  const levels = addon.availableInstructionSets();
+  return instructionSets.filter((_, code) => (levels >> code) & 1);
 }
 
 /** Limits the level of backends that are started without one. */
@@ -42,9 +44,8 @@ export const levelVariable = "ELASTIC_ATTENTION_CPU_LEVEL";
 export function usableLevel(addon: CpuAddon, wanted?: string): { readonly level: InstructionSet; readonly code: number } {
   const named = wanted ?? (process.env[levelVariable] || undefined);
   const available = availableInstructionSets(addon);
-  if (named === undefined) return { level: available.at(-1)!, code: available.length - 1 };
-  const code = available.findIndex((level) => level === named);
-  if (code >= 0) return { level: available[code]!, code };
+  const level = named === undefined ? available.at(-1)! : available.find((each) => each === named);
+  if (level !== undefined) return { level, code: instructionSets.indexOf(level) };
   const option = wanted === undefined ? levelVariable : "instructionSet";
   const problem = instructionSets.some((level) => level === named) ? `This processor does not have the level ${named}` : `There is no level ${JSON.stringify(named)}`;
   const source = wanted === undefined ? `, which ${levelVariable} asks for` : "";

@@ -1,7 +1,13 @@
+/** Format and rows of a matrix in blocks. */
+export interface BlockMatrixShape {
+  readonly format: string;
+  readonly rows: number;
+}
+
 /** What a backend computes on as files have it: weights in blocks. */
 export interface BlockWeights {
   /** Formats with kernels, as GGUF names them: Q8_0, Q4_K, … */
   readonly formats: readonly string[];
-  /** Bytes of one packed weight of matrices in these formats, joined along their outputs. */
-  packedBytes(formats: readonly string[], outFeatures: number, inFeatures: number): number;
+  /** Bytes of one packed weight of these matrices, joined along their rows, which are outputs. */
+  packedBytes(matrices: readonly BlockMatrixShape[], inFeatures: number): number;
 }

@@ -1,7 +1,7 @@
 import { OutOfMemoryError } from "@elastic-attention/core";
 import { type AttentionMode, type PagePool, SequenceCache } from "@elastic-attention/attention";
 import { ConstantRouter, type Router } from "@elastic-attention/router";
-import { CopiedTensor, type DType, type Graph, type GrowableTensor, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { CopiedTensor, type DType, type Graph, type GrowableTensor, hostWorkSizes, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
 import { elasticModeSettings, PretrainedModel, registerModelAdapter } from "../src/index.js";
 import { tinyAdapter, tinyCheckpoint } from "./tiny-checkpoint.js";
@@ -10,6 +10,7 @@ registerModelAdapter(tinyAdapter);
 
 /** Says that memory grows in place and that steps are captured, and counts: what a GPU does, on the reference kernels. */
 class CapturingBackend extends ReferenceBackend {
+  override readonly device = { ...new ReferenceBackend().device, workSizes: { ...hostWorkSizes, emptyDecodeRows: true } };
   captured = 0;
   replayed = 0;
   failAt = Infinity;

@@ -7,7 +7,7 @@ import { classAdapter, tinyGguf, type TinyGgufOptions } from "./gguf/tiny-gguf.j
 /** One byte a weight and one for each format that is joined: figures that a test can follow. */
 const blockWeights: BlockWeights = {
   formats: ["Q8_0", "Q4_0"],
-  packedBytes: (formats, outFeatures, inFeatures) => outFeatures * inFeatures + formats.length,
+  packedBytes: (matrices, inFeatures) => matrices.reduce((sum, { rows }) => sum + rows * inFeatures + 1, 0),
 };
 const cpu = { name: "cpu", blockWeights };
 

@@ -12,45 +12,58 @@ struct PlainLanes {
 #else
   static constexpr int kRows = 1;
 #endif
-  static constexpr int kVectors = 1;
-  static constexpr bool kSignedBytes = false;
+  static constexpr int vectors(int) { return 1; }
+  static constexpr int kBias = 0;
   typedef int32_t Integers __attribute__((vector_size(16)));
   typedef float Floats __attribute__((vector_size(16)));
   typedef float UnalignedFloats __attribute__((vector_size(16), aligned(4), may_alias));
   typedef uint32_t Words __attribute__((vector_size(16)));
   typedef uint32_t UnalignedWords __attribute__((vector_size(16), aligned(4), may_alias));
+  typedef uint16_t Halves __attribute__((vector_size(8)));
+  typedef uint8_t Bytes __attribute__((vector_size(4)));
+  typedef int8_t SignedBytes __attribute__((vector_size(4)));
 
-  static Floats floats(float value) { return Floats{} + value; }
-  static Integers zero() { return Integers{}; }
+  static Integers integers(int32_t value) { return Integers{} + value; }
   static const int8_t* four(const int8_t* values) { return values; }
-  static Words bytes(const char* at) { return *reinterpret_cast<const UnalignedWords*>(at); }
-  static Words low_nibbles(const char* at) { return bytes(at) & 0x0f0f0f0fu; }
-  static Words high_nibbles(const char* at) { return bytes(at) >> 4 & 0x0f0f0f0fu; }
+  static Words words(const char* at) { return *reinterpret_cast<const UnalignedWords*>(at); }
+  static Words biased(Words words) { return words; }
+  static constexpr bool sums_whole(int) { return true; }
 
-  template <bool>
+  template <int>
   static Integers add(Integers sums, Words weights, const int8_t* values) {
     for (int j = 0; j < 4; ++j) sums += reinterpret_cast<Integers>((weights >> (8 * j)) & 255) * static_cast<int32_t>(values[j]);
     return sums;
   }
-  template <bool>
+  template <int>
   static Integers whole(Integers sums) {
     return sums;
   }
-  static Integers minus(Integers sums, int32_t value) { return sums - value; }
-  static Floats scaled(const float* scales, float scale) { return *reinterpret_cast<const UnalignedFloats*>(scales) * scale; }
-  static Floats add_scaled(Floats total, Floats scales, Integers products) {
-    return total + scales * __builtin_convertvector(products, Floats);
+  static Floats as_floats(Integers integers) { return __builtin_convertvector(integers, Floats); }
+  /** Scales are finite: exponents are 112 apart, and multiplying by 2^112 also normalises subnormal halves. */
+  static Floats halves(const char* at) {
+    Halves halves;
+    __builtin_memcpy(&halves, at, 8);
+    const Words bits = __builtin_convertvector(halves, Words);
+    const Floats magnitude = reinterpret_cast<Floats>((bits & 0x7fffu) << 13) * 0x1p112f;
+    return reinterpret_cast<Floats>(reinterpret_cast<Words>(magnitude) | (bits & 0x8000u) << 16);
   }
-  static Floats subtract(Floats total, const float* lowest, float factor) {
-    return total - *reinterpret_cast<const UnalignedFloats*>(lowest) * factor;
+  static Floats unsigned_bytes(const char* at) {
+    Bytes bytes;
+    __builtin_memcpy(&bytes, at, 4);
+    return __builtin_convertvector(bytes, Floats);
+  }
+  static Floats signed_bytes(const char* at) {
+    SignedBytes bytes;
+    __builtin_memcpy(&bytes, at, 4);
+    return __builtin_convertvector(bytes, Floats);
   }
   static void store(float* out, Floats value) { *reinterpret_cast<UnalignedFloats*>(out) = value; }
 };
 
 }  // namespace
 
-void multiply_blocks_plain(const RoundedRows& rows, int64_t count, const char* panel, const BlockLayout& layout, float* sums) {
-  multiply_panel_blocks<PlainLanes>(rows, count, panel, layout, sums);
+void multiply_blocks_plain(const RoundedRows& rows, int64_t count, const char* panel, BlockFormat format, float* sums) {
+  multiply_panel_blocks<PlainLanes>(rows, count, panel, format, sums);
 }
 
 }  // namespace elastic

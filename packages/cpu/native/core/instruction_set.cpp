@@ -18,16 +18,23 @@ bool amx_granted() {
   return present && syscall(SYS_arch_prctl, 0x1023, 18) == 0;
 }
 
+bool avx_vnni() {
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0;
+}
+
 InstructionSet detect() {
   __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return InstructionSet::Plain;
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  if (!avx2) return InstructionSet::Plain;
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (!avx512) return InstructionSet::Avx2;
+  if (!avx512) return avx_vnni() ? InstructionSet::AvxVnni : InstructionSet::Avx2;
   if (!__builtin_cpu_supports("avx512bf16")) return InstructionSet::Avx512;
   return amx_granted() ? InstructionSet::Amx : InstructionSet::Avx512Bf16;
 }
 #else
+bool avx_vnni() { return false; }
 InstructionSet detect() { return InstructionSet::Plain; }
 #endif
 
@@ -36,6 +43,10 @@ InstructionSet detect() { return InstructionSet::Plain; }
 InstructionSet detected_instruction_set() {
   static const InstructionSet level = detect();
   return level;
+}
+
+bool has_instruction_set(InstructionSet level) {
+  return level <= detected_instruction_set() && (level != InstructionSet::AvxVnni || avx_vnni());
 }
 
 }  // namespace elastic

@@ -153,8 +153,9 @@ function preparationProblems({ layers, headDim, queryKeyNorm, queryScaling }: Mo
 }
 
 /** What a user should know where a device could capture decode steps and does not for this model; undefined elsewhere. */
-export function decodeGraphNote({ capture }: Pick<Backend, "capture">, spec: ModelSpec): string | undefined {
-  const problems = capture === undefined ? [] : preparationProblems(spec);
+export function decodeGraphNote({ capture, device }: Pick<Backend, "capture" | "device">, spec: ModelSpec): string | undefined {
+  // On the host only some batches are captured anyway, and little is lost without.
+  const problems = capture === undefined || device.workSizes.emptyDecodeRows === false ? [] : preparationProblems(spec);
   return problems.length === 0 ? undefined : `Decode steps run kernel by kernel and not as captured graphs, which is slower: ${problems.join("; ")}.`;
 }
 

@@ -18,12 +18,13 @@ export class DecodeGraphs implements Disposable {
     const { backend, dtype, spec } = this.core;
     const pool = caches[0]?.pool;
     if (pool === undefined || caches.some((cache) => cache.pool !== pool || cache.length === 0)) return undefined;
+    const slots = slotsFor(caches.length);
+    if (slots !== caches.length && backend.device.workSizes.emptyDecodeRows === false) return undefined;
     let graphs = this.#graphs.get(pool);
     if (graphs === undefined) {
       if (decodeGraphProblems(backend, pool, spec, dtype).length > 0) return undefined;
       this.#graphs.set(pool, (graphs = new Map<number, DecodeGraph>()));
     }
-    const slots = slotsFor(caches.length);
     const known = graphs.get(slots);
     if (known !== undefined) return known;
     const graph = this.#scope.track(new DecodeGraph({ ...this.core, pool }, slots));

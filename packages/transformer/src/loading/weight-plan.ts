@@ -81,7 +81,8 @@ export class WeightPlan {
       const of = formatsOf(weight, types, choice);
       const elements = weight.outFeatures * weight.inFeatures;
       if (of !== undefined) formats.set(weight.names[0]!, of);
-      const bytes = of === undefined ? elements * dtypeByteSize(floatDType) : backend.blockWeights!.packedBytes(of, weight.outFeatures, weight.inFeatures);
+      const matrices = of?.map((format, index) => ({ format, rows: checkpoint.entry(weight.names[index]!).shape[0]! }));
+      const bytes = matrices === undefined ? elements * dtypeByteSize(floatDType) : backend.blockWeights!.packedBytes(matrices, weight.inFeatures);
       byteLength += bytes - elements * dtypeByteSize(dtype);
     }
     return new WeightPlan(floatDType, quantisation, note, formats, byteLength);
