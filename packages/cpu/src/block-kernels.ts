@@ -1,6 +1,6 @@
 import { CallArguments, type NativeBackend, type NativeKernel, requireFloats } from "@elastic-attention/addon";
 import { ModelConfigError } from "@elastic-attention/core";
-import { expectShape, joinedShape, linear, LinearWeight, packBlocks } from "@elastic-attention/tensor";
+import { embedBlocks, expectShape, joinedShape, linear, LinearWeight, packBlocks } from "@elastic-attention/tensor";
 import { blockFormats } from "./block-layout.js";
 
 /** What the addon exports for weights in blocks. */
@@ -9,10 +9,12 @@ export interface BlockAddon {
   blockWeightBytes(values: Float64Array): number;
   packBlocks: NativeKernel;
   linearBlocks: NativeKernel;
+  embedBlocks: NativeKernel;
 }
 
 /** Products with weights in blocks, which are packed once and read as they are. */
 export function registerBlockKernels(backend: NativeBackend, addon: BlockAddon): void {
+  registerEmbedding(backend, addon);
   backend.kernels.register(packBlocks, {
     name: "blocks",
     supports: ({ weights }) =>
@@ -60,6 +62,20 @@ export function registerBlockKernels(backend: NativeBackend, addon: BlockAddon):
       if (bias === undefined) call.missing();
       else call.vector(bias);
       backend.call("linear", addon.linearBlocks, call.tensor(output).flag(accumulate));
+    },
+  });
+}
+
+/** A table in blocks, as the head of a model has it. */
+function registerEmbedding(backend: NativeBackend, addon: BlockAddon): void {
+  backend.kernels.register(embedBlocks, {
+    name: "blocks",
+    supports: ({ table, output }) => (table.blockLayout === undefined ? notInBlocks : requireFloats({ output })),
+    run({ ids, table, scale = 1, output }) {
+      expectShape("embedBlocks", "ids", ids, [-1]);
+      expectShape("embedBlocks", "output", output, [ids.numRows, table.inFeatures]);
+      const call = bufferOf(table).number(table.outFeatures, table.inFeatures).vector(ids).tensor(output).number(scale);
+      backend.call("embedBlocks", addon.embedBlocks, call);
     },
   });
 }

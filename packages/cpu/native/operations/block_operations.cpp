@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "addon/exports.h"
+#include "blocks/embed_blocks.h"
 #include "blocks/multiply_blocks.h"
 #include "blocks/pack_blocks.h"
 #include "core/row_tasks.h"
@@ -89,12 +90,23 @@ void multiply(Call& call) {
   multiply_blocks(input, weight, bias.data == nullptr ? nullptr : biases.data(), output, accumulate);
 }
 
+void embed(Call& call) {
+  const BlockWeight weight = read_weight(call);
+  const Matrix ids = call.tensor("ids"), output = call.tensor("output");
+  const auto factor = static_cast<float>(call.number("factor"));
+  call.require_dtype(ids, DType::I32, "ids");
+  call.require_float(output, "output");
+  call.require(ids.rows == 1 && output.rows == ids.columns && output.columns == weight.inputs, "ids, table and output do not fit together");
+  embed_blocks(weight, ids, output, factor);
+}
+
 }  // namespace
 
 void export_block_operations(Napi::Env env, Napi::Object exports, const CallContext* context) {
   export_function<block_weight_bytes>(env, exports, "blockWeightBytes", context);
   export_operation<pack>(env, exports, "packBlocks", context);
   export_operation<multiply>(env, exports, "linearBlocks", context);
+  export_operation<embed>(env, exports, "embedBlocks", context);
 }
 
 }  // namespace elastic

@@ -49,6 +49,8 @@ export class WeightPlan {
     readonly note: string | undefined,
     /** Formats of a weight, by the name of its first tensor; absent for weights of floats. */
     private readonly formats: ReadonlyMap<string, readonly string[]>,
+    /** Whether tokens are embedded from the table in the blocks of the file; a head that is tied to it is the same weight then. */
+    readonly embedsBlocks: boolean,
     /** Bytes that all weights will take. */
     readonly byteLength: number,
   ) {}
@@ -85,7 +87,15 @@ export class WeightPlan {
       const bytes = matrices === undefined ? elements * dtypeByteSize(floatDType) : backend.blockWeights!.packedBytes(matrices, weight.inFeatures);
       byteLength += bytes - elements * dtypeByteSize(dtype);
     }
-    return new WeightPlan(floatDType, quantisation, note, formats, byteLength);
+    const embedding = adapter.weightName("embedding", 0);
+    const { type } = checkpoint.entry(embedding);
+    const embedsBlocks = choice === "stored" && isBlocked(type) && backend.blockWeights?.embeds === true && backend.blockWeights.formats.includes(type);
+    if (embedsBlocks) {
+      formats.set(embedding, [type]);
+      byteLength -= spec.vocabularySize * spec.hiddenSize * dtypeByteSize(dtype);
+      if (!spec.tiedEmbeddings) byteLength += backend.blockWeights!.packedBytes([{ format: type, rows: spec.vocabularySize }], spec.hiddenSize);
+    }
+    return new WeightPlan(floatDType, quantisation, note, formats, embedsBlocks, byteLength);
   }
 
   /** Formats of the tensors of a weight that is computed on in blocks; undefined for one of floats. */

@@ -1,5 +1,5 @@
 // The llama.cpp side of the prefill and decode benchmarks. Reads one JSON request a line and answers each with one line:
-//   {"load": FILE, "contextSize": N, "threads": N}  -> {}
+//   {"load": FILE, "contextSize": N, "threads": N}  -> {"seconds": s}
 //   {"prefill": [ids]}                              -> {"seconds": s}           forgets what it held first
 //   {"decode": count, "start": id}                  -> {"seconds": s, "tokens": [ids]}   greedy, goes on from what it holds
 // node-llama-cpp is resolved from ELASTIC_ATTENTION_LLAMA_CPP (a folder with node_modules) or from this folder.
@@ -22,10 +22,12 @@ async function load({ load: modelPath, contextSize, threads }) {
     maxThreads: threads,
     logLevel: LlamaLogLevel.error,
   });
+  const start = performance.now();
   const model = await llama.loadModel({ modelPath });
+  const seconds = (performance.now() - start) / 1000;
   const context = await model.createContext({ contextSize, threads, batchSize: 512, flashAttention: true, sequences: 1 });
   sequence = context.getSequence();
-  return {};
+  return { seconds };
 }
 
 async function prefill({ prefill: tokens }) {

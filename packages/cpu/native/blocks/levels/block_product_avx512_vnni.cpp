@@ -2,7 +2,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include "blocks/block_product.h"
+#include "blocks/levels/block_product.h"
 
 namespace elastic {
 namespace {

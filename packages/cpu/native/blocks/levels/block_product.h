@@ -109,6 +109,8 @@ ELASTIC_BLOCK_INLINE void add_group(const char* header, const char* record, int 
   add_steps<Lanes, kLayout, kGroup * 4, kSteps>(record + first * 4, rows.values, stride, products);
 #pragma GCC unroll 8
   for (int v = 0; v < kVectors; ++v) {
+    // As above: the scales of one vector of outputs at a time.
+    asm volatile("" ::: "memory");
     const VectorScales<Lanes> scales = scales_of<Lanes, kLayout>(header, record, kGroup, first + v * static_cast<int>(Lanes::kCount));
 #pragma GCC unroll 8
     for (int row = 0; row < kRows; ++row) {

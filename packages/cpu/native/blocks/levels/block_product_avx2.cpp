@@ -4,8 +4,8 @@
 // GCC would reorder the sums of a block into more vectors than there are registers.
 #pragma GCC optimize("no-tree-reassoc", "no-tree-ter")
 #endif
-#include "blocks/block_product.h"
-#include "blocks/vectors_of_8.h"
+#include "blocks/levels/block_product.h"
+#include "blocks/levels/vectors_of_8.h"
 
 namespace elastic {
 namespace {

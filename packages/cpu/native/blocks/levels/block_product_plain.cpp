@@ -1,5 +1,5 @@
 // Weights in blocks by rounded rows on any processor.
-#include "blocks/block_product.h"
+#include "blocks/levels/block_product.h"
 
 namespace elastic {
 namespace {

@@ -4,16 +4,16 @@
 // GCC would reorder the sums of a block into more vectors than there are registers.
 #pragma GCC optimize("no-tree-reassoc", "no-tree-ter")
 #endif
-#include "blocks/block_product.h"
-#include "blocks/vectors_of_8.h"
+#include "blocks/levels/block_product.h"
+#include "blocks/levels/vectors_of_8.h"
 
 namespace elastic {
 namespace {
 
 /** Unsigned weights, signed activations, sums of four products in 32 bits. */
 struct AvxVnniLanes : VectorsOf8 {
-  static constexpr int kRows = 3;
-  static constexpr int vectors(int rows) { return rows == 1 ? 4 : 2; }
+  static constexpr int kRows = 4;
+  static constexpr int vectors(int rows) { return 4 / rows; }
   static constexpr int kBias = 0;
   static Words biased(Words words) { return words; }
   static constexpr bool sums_whole(int) { return true; }
