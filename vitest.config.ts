@@ -14,6 +14,7 @@ export default defineConfig({
     // The default leaves a core for the main process, which has little to do: half of a machine with two.
     maxWorkers: availableParallelism() > 2 ? availableParallelism() - 1 : availableParallelism(),
     testTimeout: 60_000,
+    setupFiles: ["tooling/fixtures/src/typed-array-equality.ts"],
     // .ci/run counts the tests from this report.
     reporters: process.env["CI"] === undefined ? ["default"] : ["default", ["json", { outputFile: "build/vitest-report.json" }]],
     coverage: {

@@ -1,23 +1,21 @@
-import { signedRandom } from "@elastic-attention/fixtures";
-import { type Backend, type FloatDType, toBFloat16, toFloat16, type Tensor } from "@elastic-attention/tensor";
+import { randomFloats } from "@elastic-attention/fixtures";
+import { type Backend, type FloatDType, type Tensor, tensorFromFloats } from "@elastic-attention/tensor";
 
 /** Random values that are the same on every backend. */
 export function randomTensor(backend: Backend, shape: readonly number[], dtype: FloatDType, seed: number, scale = 1): Tensor {
-  const random = signedRandom(seed);
-  const length = shape.reduce((product, size) => product * size, 1);
-  const values = Float32Array.from({ length }, () => random() * scale);
-  return uploadFloats(backend, values, shape, dtype);
+  return tensorFromFloats(backend, randomFloats(seed, elementCount(shape), scale), shape, dtype);
 }
 
-export function uploadFloats(backend: Backend, values: Float32Array, shape: readonly number[], dtype: FloatDType): Tensor {
-  if (dtype === "f32") return backend.upload(values, shape, dtype);
-  return backend.upload(Uint16Array.from(values, dtype === "bf16" ? toBFloat16 : toFloat16), shape, dtype);
-}
+export { tensorFromFloats as uploadFloats };
 
 /** A tensor full of NaN: what a kernel forgets to write shows. */
 export function poisoned(backend: Backend, shape: readonly number[], dtype: FloatDType): Tensor {
-  const length = shape.reduce((product, size) => product * size, 1);
-  return uploadFloats(backend, new Float32Array(length).fill(NaN), shape, dtype);
+  const length = elementCount(shape);
+  return backend.upload(dtype === "f32" ? new Float32Array(length).fill(NaN) : new Uint16Array(length).fill(0x7fff), shape, dtype);
+}
+
+function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
 }
 
 /** max |a - b| / max |b|; Infinity where one of them is NaN and the other is not. */

@@ -32,9 +32,9 @@ async function allRows(path: string): Promise<unknown[]> {
 
 const rows = [{ text: "eins", length: 1 }, { text: "zwölf 世界", length: 12 }, { text: "", length: 0 }];
 const lines = rows.map((row) => JSON.stringify(row)).join("\n");
-// One frame of Zstandard with the lines stored as they are: a header, the size, one raw block.
-const plain = Buffer.from(lines);
-const zstandard = Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, plain.length, (plain.length << 3) & 0xff | 1, plain.length >> 5, 0]), plain]);
+/** One frame of Zstandard with up to 255 bytes stored as they are: a header, the size, one raw block. */
+const zstdStored = (bytes: Uint8Array) => Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, bytes.length, (bytes.length << 3) & 0xff | 1, bytes.length >> 5, 0]), bytes]);
+const zstandard = zstdStored(Buffer.from(lines));
 
 describe("JSON lines", () => {
   test.each<[string, string, string | Uint8Array]>([
@@ -69,10 +69,12 @@ describe("JSON lines", () => {
 
 describe("Parquet", () => {
   const whole = join(folder, "rows.parquet");
-  const write = (filename: string, codec: "UNCOMPRESSED" | "SNAPPY") =>
+  const compressors = { GZIP: (bytes: Uint8Array) => gzipSync(bytes), BROTLI: (bytes: Uint8Array) => brotliCompressSync(bytes), ZSTD: zstdStored };
+  const write = (filename: string, codec: "SNAPPY" | keyof typeof compressors) =>
     parquetWriteFile({
       filename,
       codec,
+      ...(codec === "SNAPPY" ? {} : { compressors }),
       rowGroupSize: 2,
       columnData: [
         { name: "text", data: rows.map(({ text }) => text), type: "STRING" },
@@ -85,6 +87,12 @@ describe("Parquet", () => {
     expect(await allRows(whole)).toEqual(rows);
     using source = await openRows([whole, file("more.jsonl", "{}")], makeError);
     expect([source.numRows, source.parts, source.where(2), source.where(3)]).toEqual([4, [0, 2, 3], "rows.parquet row 3", "more.jsonl line 1"]);
+  });
+
+  test.each(["GZIP", "BROTLI", "ZSTD"] as const)("compressed as %s gives the same rows", async (codec) => {
+    const path = join(folder, `${codec}.parquet`);
+    write(path, codec);
+    expect(await allRows(path)).toEqual(rows);
   });
 
   test("gives nested columns as objects, whole numbers in them as numbers", async () => {

@@ -37,6 +37,10 @@ export function tensorFromFloats(backend: Backend, values: FloatArray, shape: re
 }
 
 function elements(values: FloatArray, dtype: FloatDType): Float32Array | Uint16Array {
-  if (dtype === "f32") return values instanceof Float32Array ? values : Float32Array.from(values);
-  return Uint16Array.from(values, dtype === "bf16" ? toBFloat16 : toFloat16);
+  if (dtype === "f32") return values instanceof Float32Array ? values : new Float32Array(values);
+  const round = dtype === "bf16" ? toBFloat16 : toFloat16;
+  const patterns = new Uint16Array(values.length);
+  // `from` with a function is many times slower.
+  for (let index = 0; index < values.length; index++) patterns[index] = round(values[index]!);
+  return patterns;
 }

@@ -45,7 +45,7 @@ const commands: [name: string, args: string[], says: RegExp][] = [
   ["--version", ["--version"], /^\d+\.\d+\.\d+\n$/],
   ["--help", ["--help"], /Commands:[\s\S]*doctor/],
   ["run", ["run", "Hello", "-n", "3"], /Decode: +3 tokens/],
-  ["demo", ["demo", "--tokens", "1500"], /^Model: +elastic-attention-demo/m],
+  ["demo", ["demo", "--tokens", "600"], /^Model: +elastic-attention-demo/m],
   ["tokens", ["tokens", "Hello, sea"], /0 +0 \*<\|bos\|>[\s\S]*special; /],
   ["inspect", ["inspect", "A prompt"], /of heads sparse \(MSR\)/],
   ["inspect without a prompt", ["inspect"], /Qwen3ForCausalLM/],

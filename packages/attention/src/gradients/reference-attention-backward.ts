@@ -28,22 +28,24 @@ function backwardSequence(call: AttentionBackwardCall, sequence: AttentionSequen
   const [q, o, lse, dO] = [call.query, call.output, call.logSumExp, call.outputGradient].map((t) => readFloats(rowsOf(t)));
   const [keys, values] = [readFloats(cache.keys), readFloats(cache.values)];
   const [dQ, dK, dV] = [new Float64Array(q!.length), new Float64Array(keys.length), new Float64Array(values.length)];
-  const dot = (a: ArrayLike<number>, at: number, b: ArrayLike<number>, bt: number): number => {
-    let sum = 0;
-    for (let i = 0; i < headDim; i++) sum += a[at + i]! * b[bt + i]!;
-    return sum;
-  };
   for (const { queryHead, row, slots } of attentionRows("attentionBackward", call.query, sequence)) {
     const index = row * numQueryHeads + queryHead;
     const at = index * headDim;
     if (slots.length === 0) continue;
-    const delta = dot(dO!, at, o!, at);
+    let delta = 0;
+    for (let i = at; i < at + headDim; i++) delta += dO![i]! * o![i]!;
     for (const slot of slots) {
       const kt = slot * headDim;
-      const score = cappedScore(dot(q!, at, keys, kt) * scale, softCap);
+      // Two sums side by side: neither waits for the other's additions.
+      let [product, projected] = [0, 0];
+      for (let i = 0; i < headDim; i++) {
+        product += q![at + i]! * keys[kt + i]!;
+        projected += dO![at + i]! * values[kt + i]!;
+      }
+      const score = cappedScore(product * scale, softCap);
       const slope = softCap === undefined ? 1 : 1 - (score / softCap) ** 2;
       const probability = Math.exp(score - lse![index]!);
-      const scoreGradient = probability * (dot(dO!, at, values, kt) - delta) * slope * scale;
+      const scoreGradient = probability * (projected - delta) * slope * scale;
       for (let i = 0; i < headDim; i++) {
         dV[kt + i]! += probability * dO![at + i]!;
         dQ[at + i]! += scoreGradient * keys[kt + i]!;

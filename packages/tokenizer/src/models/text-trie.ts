@@ -1,80 +1,94 @@
-/** Texts by their beginnings: a hash table of steps from node to node over typed arrays. */
+/** Numbers of one slot: the node that a step leads away from, its character, the node that it leads to, and what a text that ends there stands for. */
+const slotSize = 4;
+const fewestSlots = 64;
+
+/** Texts by their beginnings: a hash table of steps from node to node over one typed array. */
 export class TextTrie {
-  #parents = new Int32Array(64).fill(-1);
-  #codes = new Int32Array(64);
-  #children = new Int32Array(64);
-  /** What a text that ends at a node stands for, or -1. */
-  #values = new Int32Array(32).fill(-1);
+  /** A step costs one look into the memory: what belongs to it lies together. The parent is -1 in a free slot, the value where no text ends. */
+  #slots: Int32Array;
+  #mask: number;
+  /** The root is 0. */
   #nodes = 1;
 
-  /** A text that is there already gets the new value. */
+  /** @param texts about how many texts there will be: a table that need not grow is made faster. */
+  constructor(texts = 0) {
+    let slots = fewestSlots;
+    while (slots < 6 * texts) slots *= 2;
+    this.#slots = new Int32Array(slotSize * slots).fill(-1);
+    this.#mask = slots - 1;
+  }
+
+  /** A text that is there already gets the new value; an empty one is never found. */
   add(text: string, value: number): void {
     let node = 0;
-    for (let index = 0; index < text.length; index++) node = this.#childOrNew(node, text.charCodeAt(index));
-    this.#values[node] = value;
+    let place = -1;
+    for (let index = 0; index < text.length; index++) {
+      place = this.#stepOrNew(node, text.charCodeAt(index));
+      node = this.#slots[place + 2]!;
+    }
+    if (place >= 0) this.#slots[place + 3] = value;
   }
 
   get(text: string): number | undefined {
     let node = 0;
-    for (let index = 0; index < text.length && node >= 0; index++) node = this.#child(node, text.charCodeAt(index));
-    return node < 0 || this.#values[node]! < 0 ? undefined : this.#values[node];
+    let place = -1;
+    for (let index = 0; index < text.length; index++) {
+      place = this.#step(node, text.charCodeAt(index));
+      if (this.#slots[place] === -1) return undefined;
+      node = this.#slots[place + 2]!;
+    }
+    const value = place < 0 ? -1 : this.#slots[place + 3]!;
+    return value < 0 ? undefined : value;
   }
 
   /** Every text that stands at this place, the shortest first. Returns how many characters were looked at. */
   beginnings(text: string, start: number, found: (end: number, value: number) => void): number {
+    const slots = this.#slots;
     let node = 0;
     let index = start;
     while (index < text.length) {
-      node = this.#child(node, text.charCodeAt(index++));
-      if (node < 0) break;
-      const value = this.#values[node]!;
+      const place = this.#step(node, text.charCodeAt(index++));
+      if (slots[place] === -1) break;
+      node = slots[place + 2]!;
+      const value = slots[place + 3]!;
       if (value >= 0) found(index, value);
     }
     return index - start;
   }
 
-  #child(parent: number, code: number): number {
-    const slot = this.#slot(parent, code);
-    return this.#parents[slot] === -1 ? -1 : this.#children[slot]!;
-  }
-
-  #childOrNew(parent: number, code: number): number {
-    let slot = this.#slot(parent, code);
-    if (this.#parents[slot] !== -1) return this.#children[slot]!;
-    if (2 * this.#nodes >= this.#parents.length) {
+  #stepOrNew(parent: number, code: number): number {
+    let place = this.#step(parent, code);
+    if (this.#slots[place] !== -1) return place;
+    // Two of three slots are taken at most.
+    if (3 * this.#nodes > 2 * this.#mask) {
       this.#grow();
-      slot = this.#slot(parent, code);
+      place = this.#step(parent, code);
     }
-    this.#parents[slot] = parent;
-    this.#codes[slot] = code;
-    this.#children[slot] = this.#nodes;
-    return this.#nodes++;
+    this.#slots[place] = parent;
+    this.#slots[place + 1] = code;
+    this.#slots[place + 2] = this.#nodes++;
+    return place;
   }
 
-  #slot(parent: number, code: number): number {
-    const mask = this.#parents.length - 1;
+  /** Where a step stands, or the free slot where it would. */
+  #step(parent: number, code: number): number {
+    const slots = this.#slots;
     let hash = Math.imul(parent, 0x9e37_79b1) ^ Math.imul(code, 0x85eb_ca6b);
     hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b_3c6d);
-    let slot = (hash ^ (hash >>> 13)) & mask;
-    while (this.#parents[slot] !== -1 && !(this.#parents[slot] === parent && this.#codes[slot] === code)) slot = (slot + 1) & mask;
-    return slot;
+    for (let slot = hash ^ (hash >>> 13); ; slot++) {
+      const place = slotSize * (slot & this.#mask);
+      if (slots[place] === -1 || (slots[place] === parent && slots[place + 1] === code)) return place;
+    }
   }
 
   #grow(): void {
-    const [parents, codes, children] = [this.#parents, this.#codes, this.#children];
-    const slots = 2 * parents.length;
-    this.#parents = new Int32Array(slots).fill(-1);
-    this.#codes = new Int32Array(slots);
-    this.#children = new Int32Array(slots);
-    const values = new Int32Array(slots / 2 + 1).fill(-1);
-    values.set(this.#values.subarray(0, this.#nodes));
-    this.#values = values;
-    for (let index = 0; index < parents.length; index++) {
-      if (parents[index] === -1) continue;
-      const slot = this.#slot(parents[index]!, codes[index]!);
-      this.#parents[slot] = parents[index]!;
-      this.#codes[slot] = codes[index]!;
-      this.#children[slot] = children[index]!;
+    const before = this.#slots;
+    this.#slots = new Int32Array(2 * before.length).fill(-1);
+    this.#mask = 2 * this.#mask + 1;
+    for (let from = 0; from < before.length; from += slotSize) {
+      if (before[from] === -1) continue;
+      const place = this.#step(before[from]!, before[from + 1]!);
+      for (let part = 0; part < slotSize; part++) this.#slots[place + part] = before[from + part]!;
     }
   }
 }

@@ -18,20 +18,21 @@ export interface UnigramOptions {
 /** Unigram: of all ways to cut a piece into tokens the one with the best sum of scores. */
 export class UnigramModel implements TokenModel {
   readonly vocabulary: Vocabulary;
-  readonly #trie = new TextTrie();
+  readonly #trie: TextTrie;
   readonly #bytes: ByteTokens | undefined;
   readonly #unknownScore: number;
-  readonly #ids = new Map<string, number>();
 
   constructor(private readonly options: UnigramOptions) {
     const { tokens, scores } = options;
-    tokens.forEach((token, id) => {
-      this.#ids.set(token, id);
-      if (token !== "") this.#trie.add(token, id);
-    });
-    this.#unknownScore = scores.reduce((worst, score) => Math.min(worst, score), Infinity) - unknownPenalty;
-    this.vocabulary = { size: tokens.length, id: (token) => this.#ids.get(token), token: (id) => tokens[id] };
-    this.#bytes = options.byteFallback ? byteTokens((token) => this.#ids.get(token)) : undefined;
+    this.#trie = new TextTrie(tokens.length);
+    for (let id = 0; id < tokens.length; id++) this.#trie.add(tokens[id]!, id);
+    let worst = Infinity;
+    for (const score of scores) if (score < worst) worst = score;
+    this.#unknownScore = worst - unknownPenalty;
+    const empty = tokens.lastIndexOf("");
+    const idOf = (token: string): number | undefined => (token === "" && empty >= 0 ? empty : this.#trie.get(token));
+    this.vocabulary = { size: tokens.length, id: idOf, token: (id) => tokens[id] };
+    this.#bytes = options.byteFallback ? byteTokens(idOf) : undefined;
   }
 
   mostUnitsPerToken(): number {
@@ -42,7 +43,7 @@ export class UnigramModel implements TokenModel {
   encode(piece: string, ids: TokenBuffer): void {
     for (const [start, end] of this.#bestCut(piece)) {
       const text = piece.slice(start, end);
-      const id = this.#ids.get(text);
+      const id = this.#trie.get(text);
       const bytes = id === undefined && this.#bytes !== undefined ? asByteTokens(text, this.#bytes) : undefined;
       if (bytes !== undefined) ids.pushAll(bytes);
       else ids.push(id ?? this.#unknownId());

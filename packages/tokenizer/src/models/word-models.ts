@@ -33,15 +33,21 @@ export interface WordPieceOptions {
 /** The longest token that a piece begins with, then the longest of the rest; unknown as a whole when it does not come out. */
 export class WordPieceModel implements TokenModel {
   /** Tokens that can begin a piece. */
-  readonly #first = new TextTrie();
+  readonly #first: TextTrie;
   /** Tokens that can stand further inside, without their prefix. */
-  readonly #continuing = new TextTrie();
+  readonly #continuing: TextTrie;
 
   constructor(
     readonly vocabulary: MapVocabulary,
     private readonly options: WordPieceOptions,
   ) {
     const prefix = options.continuingSubwordPrefix;
+    let insides = 0;
+    vocabulary.forEach((token) => {
+      if (token.startsWith(prefix)) insides++;
+    });
+    this.#first = new TextTrie(vocabulary.size);
+    this.#continuing = new TextTrie(insides);
     vocabulary.forEach((token, id) => {
       this.#first.add(token, id);
       if (token.startsWith(prefix)) this.#continuing.add(token.slice(prefix.length), id);

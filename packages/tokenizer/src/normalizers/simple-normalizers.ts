@@ -2,6 +2,7 @@ import type { Pattern } from "../pattern/pattern.js";
 import { whiteSpace } from "../pattern/class-source.js";
 import { bytesToCharacters } from "../unicode/byte-characters.js";
 import { lowerCase } from "../unicode/lower-case.js";
+import { UnitReplacer } from "../unicode/replace-unit.js";
 import { CharacterFilter, type Normalizer, type Origin } from "./normalizer.js";
 
 export class LowercaseNormalizer implements Normalizer {
@@ -69,13 +70,14 @@ export class ByteLevelNormalizer implements Normalizer {
 
 const nmtControls = "\\x01-\\x08\\x0b\\x0e-\\x1f\\x7f\\x8f\\x9f";
 const nmtRemoved = new RegExp(`[${nmtControls}]`, "gu");
-const nmtSpaces = /[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/gu;
+const nmtSpaces = "\t\n\f\r\u1680\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2581\ufeff\ufffd";
 
 /** The rules for white space and control characters of sentencepiece's nmt_nfkc. */
 export class NmtNormalizer implements Normalizer {
   readonly #removed = new CharacterFilter(nmtRemoved);
+  readonly #spaces = new UnitReplacer(nmtSpaces, " ");
 
   normalize(text: string, origin: Origin): string {
-    return this.#removed.normalize(text, origin).replace(nmtSpaces, " ");
+    return this.#spaces.replace(this.#removed.normalize(text, origin));
   }
 }

@@ -6,7 +6,7 @@ import { ByteLevelNormalizer, LowercaseNormalizer, NmtNormalizer } from "../../s
 import { UnicodeFormNormalizer } from "../../src/normalizers/unicode-form.js";
 import { combiningMarks } from "../../src/unicode/bert-characters.js";
 import { separates } from "../../src/unicode/plain-characters.js";
-import { replaceUnit } from "../../src/unicode/replace-unit.js";
+import { replaceUnit, UnitReplacer } from "../../src/unicode/replace-unit.js";
 
 /** What composes, reorders, joins graphemes or changes its length, among plain characters. */
 const units = [
@@ -58,5 +58,7 @@ describe("a long text that is normalized in chunks", () => {
     for (const [sought, content] of [[" ", "▁"], ["a", "$"], ["中", "a"], ["?", "!"]] as const) {
       expect(replaceUnit(text, sought, content)).toBe(text.replaceAll(sought, () => content));
     }
+    const replacer = new UnitReplacer("a \u2581中\n", "$");
+    for (const part of [text, "", "bcd", "b\n"]) expect(replacer.replace(part)).toBe(part.replaceAll(/[a \u2581中\n]/g, "$$"));
   });
 });

@@ -42,6 +42,18 @@ describe("a text that is far too long for the limit", () => {
     expect(timeTaken(() => expect(() => tokenizer.encode(long, { limit: 8192 })).toThrow(/more than 8192 tokens/))).toBeLessThan(1000);
   });
 
+  it("is refused within a second where it must be normalized first: short lines under BERT's rules", () => {
+    const bert = {
+      normalizer: { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true },
+      pre_tokenizer: { type: "BertPreTokenizer" },
+      model: { type: "WordPiece", vocab: { "?": 0, x: 1, "##y": 2 }, unk_token: "?", continuing_subword_prefix: "##", max_input_chars_per_word: 100 },
+    };
+    const tokenizer = new TokenizerPipeline(description(bert));
+    expect(Array.from(tokenizer.encode("XY\n\tx\u00a0é"))).toEqual([1, 2, 1, 0]);
+    const lines = "x = 1;\n\n".repeat(1_250_000);
+    expect(timeTaken(() => expect(() => tokenizer.encode(lines, { limit: 8192 })).toThrow(/more than 8192 tokens/))).toBeLessThan(1000);
+  });
+
   it("counts what joins many characters as one token, or drops them", () => {
     const fused = new TokenizerPipeline(description({ model: { type: "BPE", vocab: { a: 0, "?": 1 }, merges: [], unk_token: "?", fuse_unk: true } }));
     expect(Array.from(fused.encode("x".repeat(1000), { limit: 1 }))).toEqual([1]);
