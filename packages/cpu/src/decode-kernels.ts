@@ -26,16 +26,17 @@ export function registerDecodeKernels(backend: NativeBackend, addon: DecodeAddon
         if (norm === undefined) call.missing();
         else call.vector(norm);
       }
-      call.number(epsilon).tensor(cosine).tensor(sine).number(numQueryHeads);
+      call.number(epsilon).tensor(cosine).tensor(sine).tensor(cosine).tensor(sine).flag(false).flag(false).number(numQueryHeads);
       backend.call("prepareDecode", addon.prepareDecode, call);
     },
   });
 
   kernels.register(decodeAttention, {
     name: "pieces",
-    supports({ query, output, batch }) {
+    supports({ query, output, batch, ...call }) {
       const headDim = query.shape[2] ?? 0;
       return [
+        ...((call as { readonly choosesPages?: boolean }).choosesPages === true ? ["heads choose pages by their queries, the kernel reads patterns that are known"] : []),
         ...floats({ query: query.dtype, output: output.dtype, "the cache": batch.options.pool.options.dtype }),
         ...(headDim % 32 === 0 ? [] : [`head dimension ${headDim} is no multiple of 32`]),
       ];

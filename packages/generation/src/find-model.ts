@@ -72,6 +72,6 @@ function checkMemory({ name, format, weightBytes }: ModelPlan, spec: ModelSpec, 
   const memory = limit > 0 && limit < totalmem() ? limit : totalmem();
   // Weights that are computed on as they are stored, or quantised, take about what the file does, or less.
   const unpacked = predictWeightBytes(spec, dtype);
-  const needed = weights === "q8_0" || weights === "q4_k" ? unpacked / 4 : weights === "stored" || (chosenWeights(weights ?? "unpacked", askedDType) === "automatic" && format === "gguf") ? Math.min(weightBytes, unpacked) : unpacked;
+  const needed = weights === "q8_0" || weights === "q4_k" ? unpacked / 4 : weights === "stored" || (chosenWeights(weights, askedDType) === "automatic" && format === "gguf") ? Math.min(weightBytes, unpacked) : unpacked;
   if (needed > memory) throw new OutOfMemoryError(backend, needed, 0, memory, `the weights of ${name} in ${dtype}`, "Take a smaller model, or a machine with more memory.");
 }

@@ -40,7 +40,7 @@ export interface LocalEngineOptions extends EngineSettings {
   readonly backend: Backend | string;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
   readonly dtype?: FloatDType;
-  /** What matrices are kept in; default "unpacked". See `OpenModelOptions.weights`. */
+  /** What matrices are kept in; default "automatic". See `OpenModelOptions.weights`. */
   readonly weights?: WeightChoice | "automatic";
   /** Threads of a backend started by name; default: all cores. */
   readonly threads?: number;

@@ -17,7 +17,7 @@ export const modelOptions = optionSchema({
     type: choice<WeightChoice>("stored", "unpacked", "f32", "bf16", "q8_0", "q4_k"),
     placeholder: "format",
     description: "what matrices are kept in: stored (as a quantised file has them), unpacked, f32, bf16, or quantised while they are loaded",
-    otherwise: "unpacked",
+    otherwise: "stored where the backend has kernels for it and f32 is not asked for, else unpacked",
   },
   threads: { type: wholeNumber({ minimum: 1 }), placeholder: "n", description: "threads of the cpu backend", otherwise: "all cores" },
   cpuLevel: {

@@ -4,25 +4,14 @@
 
 namespace elastic {
 
-/** A head of a sequence in the table; mirrors `headEntry` of TypeScript. */
-struct HeadEntry {
-  int32_t pattern;
-  int32_t sink_blocks;
-  int32_t local_blocks;
-  int32_t block_size;
-  int32_t first_slot;
-  int32_t num_slots;
-  int32_t sink_tokens;
-  int32_t ring_tokens;
-};
-
 /** The tables of a `DecodeBatch`, and the pages that they speak of. */
 struct DecodeTables {
   /** [slots]: tokens of each sequence, the one of this step included; 0 for an empty slot. */
   const int32_t* lengths;
   int64_t slots;
-  /** [slots][layers][heads]. */
-  const HeadEntry* entries;
+  /** [slots][layers][heads][entry_numbers]: the four numbers of a pattern first, those of a store last; see `headEntry` of TypeScript. */
+  const int32_t* entries;
+  int64_t entry_numbers;
   /** [rows, headDim]; how many rows there are changes between calls. */
   Matrix keys;
   Matrix values;
@@ -31,11 +20,12 @@ struct DecodeTables {
   int64_t num_heads;
 
   static DecodeTables read(Call& call);
+  /** @throws std::range_error for a head that chooses what it reads by its queries */
   HeadPattern pattern(int64_t slot, int64_t layer, int64_t head) const;
   HeadStore store(int64_t slot, int64_t layer, int64_t head) const;
 
  private:
-  const HeadEntry& entry(int64_t slot, int64_t layer, int64_t head) const { return entries[(slot * num_layers + layer) * num_heads + head]; }
+  const int32_t* entry(int64_t slot, int64_t layer, int64_t head) const { return entries + ((slot * num_layers + layer) * num_heads + head) * entry_numbers; }
 };
 
 }  // namespace elastic

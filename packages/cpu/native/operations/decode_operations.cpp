@@ -8,6 +8,7 @@
 #include "attention/decode.h"
 #include "attention/decode_tables.h"
 #include "core/row_tasks.h"
+#include "floats/elements/element_table.h"
 
 namespace elastic {
 namespace {
@@ -27,6 +28,23 @@ std::vector<float> read_norm(Call& call, const char* name, int64_t head_dim) {
   return widened(weight);
 }
 
+/** Cosines and sines [rows, turned / 2], without data in a layer without positions. Their width says how much of a head is turned. */
+struct Angles {
+  Matrix cosine;
+  Matrix sine;
+};
+
+Angles read_angles(Call& call, const char* name, int64_t head_dim) {
+  const Angles angles{call.optional_tensor(name), call.optional_tensor(name)};
+  if (angles.cosine.data == nullptr) return angles;
+  call.require_dtype(angles.cosine, DType::F32, name);
+  call.require_dtype(angles.sine, DType::F32, name);
+  call.require(angles.sine.data != nullptr && angles.cosine.columns > 0 && 2 * angles.cosine.columns <= head_dim &&
+                   angles.sine.columns == angles.cosine.columns && angles.sine.rows == angles.cosine.rows,
+               "the rotary tables have another head dimension");
+  return angles;
+}
+
 struct HeadPreparation {
   DecodeTables tables;
   int64_t layer;
@@ -34,11 +52,28 @@ struct HeadPreparation {
   std::vector<float> query_norm;
   std::vector<float> key_norm;
   float epsilon;
-  Matrix cosine;
-  Matrix sine;
+  Angles query_angles;
+  Angles key_angles;
+  /** Neighbours are rotated together, not halves. */
+  bool neighbours;
+  /** Sequences turn by the row of their slot, not by that of their position. */
+  bool row_of_slot;
   int64_t num_query_heads;
   int64_t head_dim;
 };
+
+void rotate(const HeadPreparation& step, const Angles& angles, int64_t row, char* head) {
+  if (angles.cosine.data == nullptr) return;
+  const float *cosine = angles.cosine.floats(row), *sine = angles.sine.floats(row);
+  const int64_t half = angles.cosine.columns;
+  if (step.neighbours) {
+    element_kernels().rotate_neighbours(head, step.projected.dtype, cosine, sine, 1.0f, 2 * half);
+  } else {
+    float_kernels().rotate(head, step.projected.dtype, cosine, sine, 1.0f, half);
+  }
+}
+
+int64_t angle_row(const HeadPreparation& step, int64_t slot) { return step.row_of_slot ? slot : step.tables.lengths[slot] - 1; }
 
 void prepare_slot(const HeadPreparation& step, int64_t slot) {
   const FloatKernels& kernels = float_kernels();
@@ -46,10 +81,11 @@ void prepare_slot(const HeadPreparation& step, int64_t slot) {
   const int64_t position = tables.lengths[slot] - 1, bytes = step.head_dim * byte_size(step.projected.dtype);
   char* head = step.projected.row(slot);
   for (int64_t i = 0; i < step.num_query_heads + tables.num_heads; ++i, head += bytes) {
-    const std::vector<float>& norm = i < step.num_query_heads ? step.query_norm : step.key_norm;
+    const bool query = i < step.num_query_heads;
+    const std::vector<float>& norm = query ? step.query_norm : step.key_norm;
     const DType dtype = step.projected.dtype;
     if (!norm.empty()) kernels.rms_norm(head, dtype, norm.data(), step.epsilon, head, dtype, step.head_dim);
-    kernels.rotate(head, dtype, step.cosine.floats(position), step.sine.floats(position), 1.0f, step.head_dim / 2);
+    rotate(step, query ? step.query_angles : step.key_angles, angle_row(step, slot), head);
   }
   const char* key = step.projected.row(slot) + step.num_query_heads * bytes;
   for (int64_t i = 0; i < tables.num_heads; ++i, key += bytes) {
@@ -60,7 +96,7 @@ void prepare_slot(const HeadPreparation& step, int64_t slot) {
 }
 
 void prepare_decode(Call& call) {
-  HeadPreparation step{DecodeTables::read(call), 0, {}, {}, {}, 0, {}, {}, 0, 0};
+  HeadPreparation step{DecodeTables::read(call), 0, {}, {}, {}, 0, {}, {}, false, false, 0, 0};
   const DecodeTables& tables = step.tables;
   step.layer = read_layer(call, tables);
   step.projected = call.tensor("queryKeyValue");
@@ -68,21 +104,21 @@ void prepare_decode(Call& call) {
   step.query_norm = read_norm(call, "queryNorm", step.head_dim);
   step.key_norm = read_norm(call, "keyNorm", step.head_dim);
   step.epsilon = static_cast<float>(call.number("epsilon"));
-  step.cosine = call.tensor("cosine");
-  step.sine = call.tensor("sine");
+  step.query_angles = read_angles(call, "angles of queries", step.head_dim);
+  step.key_angles = read_angles(call, "angles of keys", step.head_dim);
+  step.neighbours = call.flag("neighbours");
+  step.row_of_slot = call.flag("row of the slot");
   step.num_query_heads = call.integer("query heads");
   call.require_float(step.projected, "queryKeyValue");
-  call.require_dtype(step.cosine, DType::F32, "cosine");
-  call.require_dtype(step.sine, DType::F32, "sine");
-  call.require(step.head_dim % 2 == 0 && step.cosine.columns == step.head_dim / 2 && step.sine.columns == step.head_dim / 2 &&
-                   step.sine.rows == step.cosine.rows,
-               "the rotary tables have another head dimension");
   call.require(step.num_query_heads > 0 && step.projected.rows == tables.slots &&
                    step.projected.columns == (step.num_query_heads + 2 * tables.num_heads) * step.head_dim,
                "queryKeyValue does not fit the heads");
-  for (int64_t slot = 0; slot < tables.slots; ++slot) call.require(tables.lengths[slot] <= step.cosine.rows, "a position is outside the rotary tables");
   for (int64_t slot = 0; slot < tables.slots; ++slot) {
-    if (tables.lengths[slot] > 0) prepare_slot(step, slot);
+    if (tables.lengths[slot] <= 0) continue;
+    for (const Angles* angles : {&step.query_angles, &step.key_angles}) {
+      call.require(angles->cosine.data == nullptr || angle_row(step, slot) < angles->cosine.rows, "a position is outside the rotary tables");
+    }
+    prepare_slot(step, slot);
   }
 }
 

@@ -25,7 +25,7 @@ export interface OpenModelOptions {
    * What matrices are kept in. "stored": those in blocks (Q8_0, Q4_K, …) are computed on as the file has them, which takes a
    * half or a quarter of the memory; a format without a kernel on the backend is refused by name, and routers cannot be trained
    * through them. "q8_0", "q4_k": quantised while they are loaded. "automatic": stored where the backend computes on every
-   * format of the file and `dtype` does not ask for f32, else unpacked. Default: "unpacked", to `dtype`.
+   * format of the file and `dtype` does not ask for f32, else unpacked to `dtype`. Default: "automatic".
    */
   readonly weights?: WeightChoice | "automatic";
   readonly adapter?: ModelAdapter;
@@ -81,7 +81,7 @@ export class PretrainedModel implements Disposable {
     const file = routerFileOf(directory, options.routers);
     const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend);
     for (const layer of layers) scope.track(layer);
-    const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: chosenWeights(options.weights ?? "unpacked", options.dtype), quantisation: files.quantisation });
+    const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: chosenWeights(options.weights, options.dtype), quantisation: files.quantisation });
     checkMemory(backend, plan, path);
     const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype, plan }));
     const { spec: modes, ...settings } = elastic ?? own;

@@ -12,8 +12,8 @@ import { packedTensors, type PackedTensors } from "./expected-tensors.js";
 export const weightChoices = ["stored", "unpacked", "f32", "bf16", "q8_0", "q4_k"] as const;
 export type WeightChoice = (typeof weightChoices)[number];
 
-/** The choice that stands behind "automatic": who asks for f32 wants no rounding of activations, which products with blocks do. */
-export function chosenWeights(weights: WeightChoice | "automatic", askedDType: FloatDType | undefined): WeightChoice | "automatic" {
+/** What is chosen where nothing is asked for, and what stands behind "automatic": who asks for f32 wants no rounding of activations, which products with blocks do. */
+export function chosenWeights(weights: WeightChoice | "automatic" = "automatic", askedDType: FloatDType | undefined): WeightChoice | "automatic" {
   return weights === "automatic" && askedDType === "f32" ? "unpacked" : weights;
 }
 
