@@ -24,6 +24,7 @@ const guides: DefaultTheme.SidebarItem[] = [
     text: "Understand",
     items: [
       { text: "How it works", link: "/guides/how-it-works" },
+      { text: "Several cards", link: "/guides/several-cards" },
       { text: "Architecture", link: "/guides/architecture" },
     ],
   },
@@ -34,6 +35,7 @@ const guides: DefaultTheme.SidebarItem[] = [
       { text: "The sparsity dial", link: "/guides/sparsity-dial" },
       { text: "Prompts and answers", link: "/guides/prompts-and-answers" },
       { text: "Memory and long prompts", link: "/guides/large-models" },
+      { text: "Several cards", link: "/guides/several-cards" },
       { text: "Serving over HTTP", link: "/guides/serving" },
       { text: "Training a router", link: "/guides/training-a-router" },
       { text: "Evaluation", link: "/guides/evaluation" },

@@ -7,6 +7,7 @@ export * from "./kernels/block-kernels.js";
 export * from "./kernels/attention-terms.js";
 export * from "./backend-under-test.js";
 export * from "./models/batch-invariance.js";
+export * from "./models/family-decode.js";
 export * from "./models/resumed-prefill.js";
 export * from "./kernels/decode-kernels.js";
 export * from "./kernels/downloads.js";

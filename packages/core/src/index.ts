@@ -10,6 +10,7 @@ export * from "./errors/backend/tape-error.js";
 export * from "./errors/backend/unsupported-operation-error.js";
 export * from "./errors/distributed/communicator-error.js";
 export * from "./errors/distributed/communicator-unavailable-error.js";
+export * from "./errors/distributed/rank-failed-error.js";
 export * from "./errors/elastic-attention-error.js";
 export * from "./errors/error-record.js";
 export * from "./errors/evaluation/dataset-error.js";

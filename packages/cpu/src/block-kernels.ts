@@ -1,6 +1,6 @@
 import { CallArguments, type NativeBackend, type NativeKernel, requireFloats } from "@elastic-attention/addon";
 import { ModelConfigError } from "@elastic-attention/core";
-import { embedBlocks, expectShape, joinedShape, linear, LinearWeight, packBlocks } from "@elastic-attention/tensor";
+import { embedBlocks, expectBlocks, expectShape, joinedShape, linear, LinearWeight, packBlocks, unpackBlocks } from "@elastic-attention/tensor";
 import { blockFormats } from "./block-layout.js";
 
 /** What the addon exports for weights in blocks. */
@@ -10,6 +10,7 @@ export interface BlockAddon {
   packBlocks: NativeKernel;
   linearBlocks: NativeKernel;
   embedBlocks: NativeKernel;
+  unpackBlocks: NativeKernel;
 }
 
 /** Products with weights in blocks, which are packed once and read as they are. */
@@ -44,6 +45,19 @@ export function registerBlockKernels(backend: NativeBackend, addon: BlockAddon):
       } finally {
         for (const source of sources) source.dispose();
       }
+    },
+  });
+
+  backend.kernels.register(unpackBlocks, {
+    name: "rows",
+    supports: ({ format, output }) => [
+      ...(blockFormats.includes(format) ? [] : [`weights are unpacked from ${blockFormats.join(", ")}, not from ${format}`]),
+      ...(output.dtype === "f32" || output.dtype === "bf16" ? [] : [`weights are unpacked to f32 or bf16, not to ${output.dtype}`]),
+    ],
+    run(unpack) {
+      expectBlocks(unpack);
+      const { blocks, format, output } = unpack;
+      backend.call("unpackBlocks", addon.unpackBlocks, new CallArguments().tensor(blocks).number(blockFormats.indexOf(format)).tensor(output));
     },
   });
 

@@ -24,7 +24,7 @@ function addonFile(): AddonFile {
 export function findAddon(): LoadedAddon<CpuAddon> {
   return loadAddonFile<CpuAddon>({
     ...addonFile(),
-    exports: [...requiredExports, "availableInstructionSets", "createContext", "blockWeightBytes", "packBlocks", "linearBlocks", "embedBlocks", "prepareDecode", "decodeAttention"],
+    exports: [...requiredExports, "availableInstructionSets", "createContext", "blockWeightBytes", "packBlocks", "unpackBlocks", "linearBlocks", "embedBlocks", "prepareDecode", "decodeAttention"],
   });
 }
 

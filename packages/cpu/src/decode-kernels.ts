@@ -18,7 +18,7 @@ export function registerDecodeKernels(backend: NativeBackend, addon: DecodeAddon
   kernels.register(prepareDecode, {
     name: "heads",
     supports: ({ queryKeyValue, batch }) => floats({ queryKeyValue: queryKeyValue.dtype, "the cache": batch.options.pool.options.dtype }),
-    run({ batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, cosine, sine }) {
+    run({ batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, rotation }) {
       const { slots, numKeyValueHeads } = batch.options;
       expectShape("prepareDecode", "queryKeyValue", queryKeyValue, [slots, (numQueryHeads + 2 * numKeyValueHeads) * headDim]);
       const call = tables(batch).number(layer).tensor(queryKeyValue);
@@ -26,7 +26,9 @@ export function registerDecodeKernels(backend: NativeBackend, addon: DecodeAddon
         if (norm === undefined) call.missing();
         else call.vector(norm);
       }
-      call.number(epsilon).tensor(cosine).tensor(sine).tensor(cosine).tensor(sine).flag(false).flag(false).number(numQueryHeads);
+      call.number(epsilon);
+      for (const angles of [rotation?.query, rotation?.key]) call.optional(angles?.cosine).optional(angles?.sine);
+      call.flag(rotation?.pairs === "neighbours").flag(rotation?.rowOf === "slot").number(numQueryHeads);
       backend.call("prepareDecode", addon.prepareDecode, call);
     },
   });

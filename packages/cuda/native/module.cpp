@@ -10,6 +10,7 @@
 #include "decode/step/decode_exports.h"
 #include "gemm/cublas_lt.h"
 #include "operations/pending_read_exports.h"
+#include "ranks/peer_exports.h"
 #include "training/training_attention.h"
 #include "training/training_operations.h"
 
@@ -52,6 +53,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_reserved_buffers(env, exports);
   export_decode(env, exports);
   export_pending_reads(env, exports);
+  export_peers(env, exports);
   exports.Set("deviceInformation", Napi::Function::New(env, device_information));
   exports.Set("synchronize", Napi::Function::New(env, synchronize));
   exports.Set("recordFence", Napi::Function::New(env, record_fence_value));

@@ -37,6 +37,12 @@ export interface CudaAddon extends NativeAddon {
   abandonCapture: NativeKernel;
   replayGraph: NativeKernel;
   releaseGraph: NativeKernel;
+  /** (rank, size) -> what the other ranks need to write into this GPU's memory. */
+  openPeers(values: Float64Array): Uint8Array;
+  /** The same of all ranks, one after another -> why that cannot be; empty when it can. */
+  connectPeers(handles: Uint8Array): string;
+  peerAllReduce: NativeKernel;
+  peerGatherColumns: NativeKernel;
 }
 
 /** Where the addon is: `ELASTIC_ATTENTION_CUDA_ADDON`, a clone's own build, or this platform's package; undefined when nowhere. */
@@ -70,6 +76,10 @@ const cudaExports = [
   "abandonCapture",
   "replayGraph",
   "releaseGraph",
+  "openPeers",
+  "connectPeers",
+  "peerAllReduce",
+  "peerGatherColumns",
 ] as const satisfies readonly (keyof CudaAddon)[];
 
 /** Loads the addon once. @throws BackendUnavailableError that says why it cannot be used */

@@ -1,7 +1,8 @@
 import { guardCall, NativeBackend } from "@elastic-attention/addon";
-import type { Graph, WorkSizes } from "@elastic-attention/tensor";
+import type { Graph, RankGroup, WorkSizes } from "@elastic-attention/tensor";
 import type { CudaAddon } from "./cuda-addon.js";
 import { registerDecodeKernels } from "./decode-kernels.js";
+import { connectRanks, registerRankKernels } from "./rank-kernels.js";
 
 /** Largest vocabulary that the sampling kernel holds in shared memory. */
 const mostSampledTokens = 8 * 28 * 1024;
@@ -32,6 +33,11 @@ export class CudaBackend extends NativeBackend<CudaAddon> {
       ],
     });
     registerDecodeKernels(this, capability);
+    registerRankKernels(this);
+  }
+
+  joinRanks(ranks: RankGroup): string | undefined {
+    return connectRanks(this, ranks);
   }
 
   /** @throws whatever the step throws, and nothing is recorded then */

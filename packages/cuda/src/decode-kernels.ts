@@ -1,6 +1,6 @@
-import { decodeAttention, type DecodeBatch, decodePlanBytes, planDecode, prepareDecode } from "@elastic-attention/attention";
+import { decodeAttention, type DecodeBatch, decodePlanBytes, type DecodeRotation, planDecode, prepareDecode } from "@elastic-attention/attention";
 import { CallArguments, pushAttentionScores } from "@elastic-attention/addon";
-import { expectShape } from "@elastic-attention/tensor";
+import { expectShape, turnedHalf } from "@elastic-attention/tensor";
 import type { CudaBackend } from "./cuda-backend.js";
 
 /** A captured decode step: its plan, its heads, its attention. */
@@ -26,7 +26,7 @@ export function registerDecodeKernels(backend: CudaBackend, capability: number):
     name: "heads",
     supports: ({ queryKeyValue, batch }) =>
       queryKeyValue.dtype === batch.options.pool.options.dtype ? [] : ["the projection and the cache differ in dtype"],
-    run({ batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, cosine, sine }) {
+    run({ batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, rotation }) {
       const { slots, numKeyValueHeads } = batch.options;
       expectShape("prepareDecode", "queryKeyValue", queryKeyValue, [slots, (numQueryHeads + 2 * numKeyValueHeads) * headDim]);
       const call = batchArguments(batch).number(layer).tensor(queryKeyValue);
@@ -34,7 +34,9 @@ export function registerDecodeKernels(backend: CudaBackend, capability: number):
         if (norm === undefined) call.missing();
         else call.vector(norm);
       }
-      call.number(epsilon).tensor(cosine).tensor(sine).number(numQueryHeads, headDim);
+      call.number(epsilon).number(numQueryHeads, headDim);
+      if (rotation === undefined) call.flag(false);
+      else pushRotation(call, rotation, headDim);
       backend.call("prepareDecode", addon.prepareDecode, call);
     },
   });
@@ -64,6 +66,16 @@ export function registerDecodeKernels(backend: CudaBackend, capability: number):
       backend.call("decodeAttention", addon.decodeAttention, call);
     },
   });
+}
+
+/** Whether there is a rotation, its pairs and rows, then the tables of queries and keys. */
+function pushRotation(call: CallArguments, { pairs, rowOf, query, key }: DecodeRotation, headDim: number): void {
+  turnedHalf(headDim, key.cosine);
+  for (const [name, table] of Object.entries({ "the keys' sine": key.sine, "the queries' cosine": query.cosine, "the queries' sine": query.sine })) {
+    expectShape("prepareDecode", name, table, key.cosine.shape);
+  }
+  call.flag(true).flag(pairs === "neighbours").flag(rowOf === "slot");
+  for (const { cosine, sine } of [query, key]) call.tensor(cosine).tensor(sine);
 }
 
 /** The tables of a batch, in the order in which the addon reads them. */

@@ -1,4 +1,4 @@
-import { describeBatchInvariance, describeResumedPrefill } from "@elastic-attention/conformance";
+import { describeBatchInvariance, describeFamilyDecode, describeResumedPrefill } from "@elastic-attention/conformance";
 import { test } from "vitest";
 import { createCudaBackend, cudaProblems } from "../src/index.js";
 
@@ -9,4 +9,5 @@ if (problems.length > 0) {
   const subject = { name: "cuda", dtypes: ["f32", "bf16", "f16"], create: createCudaBackend } as const;
   describeBatchInvariance(subject, "rounding");
   describeResumedPrefill(subject, "rounding");
+  describeFamilyDecode(subject);
 }

@@ -3,5 +3,8 @@ export * from "./communicator.js";
 export * from "./launcher.js";
 export * from "./mpi/mpi-communicator.js";
 export * from "./nccl/nccl-communicator.js";
+export * from "./ranks/mpi-ranks.js";
+export * from "./ranks/register-rank-groups.js";
+export * from "./ranks/shared-memory-ranks.js";
 export * from "./run-ranks.js";
 export * from "./single-process.js";

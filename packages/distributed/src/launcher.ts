@@ -5,6 +5,11 @@ export function launchedRanks(environment: NodeJS.ProcessEnv = process.env): num
   return told(environment, ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE"], 1);
 }
 
+/** Which of all the ranks that the launcher started this one is; 0 without a launcher. */
+export function launchedRank(environment: NodeJS.ProcessEnv = process.env): number {
+  return told(environment, ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"], 0);
+}
+
 /** Which of the ranks that the launcher started on this machine this one is; 0 without a launcher. */
 export function launchedLocalRank(environment: NodeJS.ProcessEnv = process.env): number {
   return told(environment, ["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"], 0);

@@ -1,6 +1,7 @@
 export { EngineWorkerError, InvalidRequestError, TokenConstraintError, TokenizerError } from "@elastic-attention/core";
 export * from "./defaults/generation-defaults.js";
 export * from "./engine.js";
+export * from "./follow-engine.js";
 export * from "./engine-settings.js";
 export * from "./find-model.js";
 export * from "./local-engine.js";

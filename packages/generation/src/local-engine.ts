@@ -1,29 +1,29 @@
 import { DisposedError, InvalidRequestError, MemoryScope } from "@elastic-attention/core";
-import { type Backend, backendProvider, createBackend, type FloatDType } from "@elastic-attention/tensor";
+import type { Backend, FloatDType, RankSettings } from "@elastic-attention/tensor";
 import type { ModelProgress } from "@elastic-attention/hub";
 import type { HeadList } from "@elastic-attention/router";
-import { checkModel, type CheckedModel, hasOwnRouters, openModelFiles, PretrainedModel, routerFileOf, type WeightChoice } from "@elastic-attention/transformer";
+import type { PretrainedModel, WeightChoice } from "@elastic-attention/transformer";
 import { readGenerationConfig } from "./defaults/generation-config.js";
 import { type GenerationDefaults, noDefaults } from "./defaults/generation-defaults.js";
 import type { Engine, EngineReport, ModelDescription } from "./engine.js";
 import type { EngineContext } from "./engine-context.js";
 import { checkSettings, type CheckedSettings, type EngineSettings } from "./engine-settings.js";
-import { findModel, type FindModelOptions } from "./find-model.js";
 import { describeModel } from "./model-description.js";
+import { limitMemory, openModel, rankNotes } from "./open-model.js";
 import { PrefixCache } from "./prefix/prefix-cache.js";
 import { AnswerGroup } from "./request/answer-group.js";
 import { ExpectedSparsity } from "./request/expected-sparsity.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
 import { readPrompt } from "./request/read-prompt.js";
-import { missingRouter, needsRouter, type RoutingWish } from "./request/request-routing.js";
-import { checkRouterFiles, chooseRouter, findHeadList, type RouterChoice } from "./request/router-choice.js";
+import type { RoutingWish } from "./request/request-routing.js";
+import { chooseRouter, type RouterChoice } from "./request/router-choice.js";
 import { prepareRequest } from "./request/prepared-request.js";
 import { abortedEvents } from "./request/routing-report.js";
 import { tokenTexts } from "./recording/token-texts.js";
 import { Scheduler } from "./schedule/scheduler.js";
 import { restoreSession, saveSession } from "./session/saved/keep-session.js";
 import { SessionStore } from "./session/session-store.js";
-import { Tokenizer } from "./tokenizer/tokenizer.js";
+import type { Tokenizer } from "./tokenizer/tokenizer.js";
 import { tokenizing } from "./tokenizer/tokenizing.js";
 
 /** What is loaded, and where it computes. */
@@ -56,6 +56,11 @@ export interface LocalEngineOptions extends EngineSettings {
    * model's folder, where there is one.
    */
   readonly routers?: string;
+  /**
+   * Loads a share of the model, and computes with the ranks that load the others (`followEngine`). What several ranks do not do
+   * is refused: sessions on disk, routers of the caller's own. Sequences reuse no cached prefixes.
+   */
+  readonly ranks?: RankSettings;
   /** What requests will ask of its routers; a model that cannot do it is refused before its weights are read. */
   readonly routing?: RoutingWish;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
@@ -72,7 +77,8 @@ interface EngineParts {
   readonly defaults: GenerationDefaults;
   readonly endOfText: ReadonlySet<number>;
   readonly model: ModelDescription;
-  readonly ownsBackend: boolean;
+  /** What it stands on and gives back last. */
+  readonly base: Disposable;
 }
 
 /**
@@ -86,13 +92,11 @@ export class LocalEngine implements Engine {
   readonly #owned = new MemoryScope();
   #disposed: Promise<void> | undefined;
 
-  private constructor({ choice, tokenizer, defaults, endOfText, model, ownsBackend }: EngineParts, settings: CheckedSettings) {
+  private constructor({ choice, tokenizer, defaults, endOfText, model, base }: EngineParts, settings: CheckedSettings) {
     this.model = model;
-    const { backend } = choice.model.decoder;
     const owned = this.#owned;
     // Last of all, as the others live on it.
-    if (ownsBackend) owned.track(backend);
-    else if (settings.memoryLimitBytes !== undefined) owned.track({ [Symbol.dispose]: () => backend.setMemoryLimit(undefined) });
+    owned.track(base);
     owned.track(choice.model);
     const sessions = owned.track(new SessionStore(settings.maximumSessions));
     const prefixes = owned.track(new PrefixCache(choice.model.decoder, settings.prefixCache));
@@ -108,39 +112,24 @@ export class LocalEngine implements Engine {
    *   reason; nothing stays allocated
    */
   static async load(options: LocalEngineOptions): Promise<LocalEngine> {
-    const { signal } = options;
     const begun = performance.now();
     const settings = checkSettings(options);
-    signal?.throwIfAborted();
-    // Before a model is looked for, which may fetch it.
-    checkRouterFiles(options);
-    if (typeof options.backend === "string") backendProvider(options.backend);
-    const found = await findModel(options.path, findOptions(options));
-    // Before the weights are read, which may take long.
-    using files = openModelFiles(found.path);
-    const checked = checkModel(files);
-    const tokenizer = Tokenizer.ofModel(files);
-    requireRouter(checked, options);
-    const ownsBackend = typeof options.backend === "string";
-    const backend = await startBackend(options);
-    let model: PretrainedModel | undefined;
+    const opened = await openModel(options, settings);
+    const { model, tokenizer, found } = opened;
     try {
-      // Before anything is loaded: the weights count too.
-      if (settings.memoryLimitBytes !== undefined) backend.setMemoryLimit(settings.memoryLimitBytes);
-      model = await PretrainedModel.open({ ...options, path: found.path, checked, backend });
       // It may have come with the last layer.
-      signal?.throwIfAborted();
+      options.signal?.throwIfAborted();
       const choice = chooseRouter(model, options.headList);
       // A GGUF file is a model by itself, whatever lies beside it.
       const { defaults, endOfTextIds } = model.ggufPath === undefined ? readGenerationConfig(model.directory) : { defaults: noDefaults, endOfTextIds: [] };
       const endOfText = new Set([...model.spec.endOfTextIds, ...endOfTextIds, ...tokenizer.endOfText, ...tokenizer.endOfTurn]);
       const loadSeconds = (performance.now() - begun) / 1000;
-      const description = describeModel(choice, tokenizer, defaults, options.name ?? found.name, loadSeconds, found.notes);
-      return new LocalEngine({ choice, tokenizer, defaults, endOfText, model: description, ownsBackend }, settings);
+      const notes = [...found.notes, ...rankNotes(opened)];
+      const description = describeModel(choice, tokenizer, defaults, options.name ?? found.name, loadSeconds, notes);
+      return new LocalEngine({ choice, tokenizer, defaults, endOfText, model: description, base: opened.base }, settings);
     } catch (error) {
-      model?.[Symbol.dispose]();
-      if (ownsBackend) backend[Symbol.dispose]();
-      else if (settings.memoryLimitBytes !== undefined) backend.setMemoryLimit(undefined);
+      model[Symbol.dispose]();
+      opened.base[Symbol.dispose]();
       throw error;
     }
   }
@@ -150,9 +139,9 @@ export class LocalEngine implements Engine {
     const settings = checkSettings(options);
     const choice = chooseRouter(model);
     const endOfText = new Set([...model.spec.endOfTextIds, ...tokenizer.endOfTurn]);
-    if (settings.memoryLimitBytes !== undefined) model.decoder.backend.setMemoryLimit(settings.memoryLimitBytes);
+    const base = limitMemory(model.decoder.backend, settings.memoryLimitBytes, false);
     const description = describeModel(choice, tokenizer, noDefaults, options.name, 0);
-    return new LocalEngine({ choice, tokenizer, defaults: noDefaults, endOfText, model: description, ownsBackend: false }, settings);
+    return new LocalEngine({ choice, tokenizer, defaults: noDefaults, endOfText, model: description, base }, settings);
   }
 
   async *generate(request: GenerationRequest): AsyncGenerator<GenerationEvent, void, undefined> {
@@ -193,11 +182,13 @@ export class LocalEngine implements Engine {
 
   async saveSession(name: string, folder: string): Promise<void> {
     this.#requireAlive();
+    this.#requireOneRank();
     saveSession(this.#context, name, folder);
   }
 
   async restoreSession(name: string, folder: string): Promise<void> {
     this.#requireAlive();
+    this.#requireOneRank();
     restoreSession(this.#context, name, folder);
   }
 
@@ -253,34 +244,12 @@ export class LocalEngine implements Engine {
     return this.#disposed;
   }
 
+  #requireOneRank(): void {
+    if (this.pretrained.decoder.spec.shard === undefined) return;
+    throw new InvalidRequestError("Sessions of a model that several ranks have together cannot be saved or restored.", "Use one card for sessions on disk.");
+  }
+
   #requireAlive(): void {
     if (this.#disposed !== undefined) throw new DisposedError("The engine");
   }
-}
-
-/** @throws InvalidRequestError for settings of a backend that is running already */
-async function startBackend({ backend, threads, instructionSet }: LocalEngineOptions): Promise<Backend> {
-  const settings = { ...(threads === undefined ? {} : { threads }), ...(instructionSet === undefined ? {} : { instructionSet }) };
-  if (typeof backend === "string") return createBackend(backend, settings);
-  if (instructionSet === undefined) return backend;
-  throw new InvalidRequestError("instructionSet belongs to a backend that the engine starts by name.", "Give it to createCpuBackend.");
-}
-
-function findOptions({ backend, dtype, weights, routing, routers, headList, onFetch, signal }: LocalEngineOptions): FindModelOptions {
-  return {
-    hasRouter: routers !== undefined || headList !== undefined,
-    ...(typeof backend === "string" ? { backend } : {}),
-    ...(dtype === undefined ? {} : { dtype }),
-    ...(weights === undefined ? {} : { weights }),
-    ...(routing === undefined ? {} : { routing }),
-    ...(onFetch === undefined ? {} : { onFetch }),
-    ...(signal === undefined ? {} : { signal }),
-  };
-}
-
-/** @throws HeadListError for a list of another shape; InvalidRequestError for a router that is wanted and missing */
-function requireRouter({ files, adapter, spec }: CheckedModel, { headList, routers, routing = {} }: LocalEngineOptions): void {
-  const list = findHeadList(files.directory, spec, headList);
-  const hasRouter = list !== undefined || routerFileOf(files.directory, routers) !== undefined || hasOwnRouters(files, adapter, spec);
-  if (!hasRouter && needsRouter(routing)) throw missingRouter(routing.mode, routing.sparsity);
 }

@@ -1,5 +1,7 @@
 export { HeadListError, UnsupportedRouterError } from "@elastic-attention/core";
+export { decisionLogits, decisionsOf, type DecisionLogitsCall } from "./learned/decision-logits.js";
 export * from "./learned/learned-router.js";
+export type { PoolingRunner } from "./learned/pooled-queries.js";
 export * from "./learned/router-weights.js";
 export * from "./learned/sparsity-dial.js";
 export * from "./observers/attention-observer.js";
@@ -9,6 +11,7 @@ export { applyLinear, type HostLinear } from "./operations/reference-router-mlp.
 export * from "./operations/router-logits.js";
 export * from "./operations/router-pooling.js";
 export * from "./router.js";
+export * from "./router-description.js";
 export * from "./router-registry.js";
 export * from "./static/constant-router.js";
 export * from "./static/head-list.js";

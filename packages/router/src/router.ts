@@ -1,5 +1,6 @@
 import type { AttentionMode, HeadPlan } from "@elastic-attention/attention";
 import type { Backend, Tensor } from "@elastic-attention/tensor";
+import type { RouterDescription } from "./router-description.js";
 
 /** What a router sees of one layer at prefill. */
 export interface RouterInput {
@@ -12,6 +13,21 @@ export interface RouterInput {
   readonly queries?: Tensor;
   /** Row ranges of the sequences in `keys`: sequence i is rows offsets[i] to offsets[i + 1]. */
   readonly offsets: readonly number[];
+  /** Where several ranks have the layer's heads together: which of them the input's are. */
+  readonly share?: HeadShare;
+}
+
+/** The heads of one of several ranks, each of which asks its own copy of a router about its own heads. */
+export interface HeadShare {
+  /** Key-value heads of the layer on all ranks. */
+  readonly numHeads: number;
+  /** The layer's number of each of the input's heads. */
+  readonly heads: readonly number[];
+  /**
+   * The numbers of all heads, f32 [sequences, numHeads], from those of the input's [sequences, heads]. All ranks call it, in the
+   * same order of their other common calls.
+   */
+  gather(values: Float32Array): Float32Array;
 }
 
 /** Decides, layer by layer at prefill, the mode of every key-value head of every sequence. */
@@ -30,6 +46,11 @@ export interface Router extends Disposable {
    * there (`HeadPlan.onDevice`, `HeadPlan.pending`), so that the device gets other work in the meantime.
    */
   route(input: RouterInput): HeadPlan;
+  /**
+   * What makes the same router on another rank, which is then asked about that rank's heads ({@link RouterInput.share}). Missing
+   * for a router that knows nothing of shares: it decides on one rank only.
+   */
+  describe?(): RouterDescription;
 }
 
 /** A router whose decision is a threshold on a score, so that the sparsity dial can move the threshold. */

@@ -3,6 +3,7 @@ import type { DType, FloatDType } from "./dtype.js";
 import type { GrowableTensor } from "./growable-tensor.js";
 import type { KernelRegistry } from "./kernel-registry.js";
 import type { LinearWeight } from "./operations/linear/linear-weight.js";
+import type { RankGroup } from "./operations/ranks/rank-group.js";
 import type { PendingDownload } from "./pending-download.js";
 import type { Tensor } from "./tensor.js";
 import type { WorkSizes } from "./work-sizes.js";
@@ -63,6 +64,13 @@ export interface Backend extends Disposable {
    * or download, and its tensors must outlive the graph.
    */
   capture?(step: () => void): Graph;
+  /**
+   * Lets the devices of several ranks reach each other; all ranks call it at once, before they compute together. Missing where
+   * sums go through the host's memory anyway.
+   *
+   * @returns why the devices cannot, the same on every rank; undefined when they can
+   */
+  joinRanks?(ranks: RankGroup): string | undefined;
   /** Overwrites a tensor or view with dense host bytes. @throws ShapeError */
   write(tensor: Tensor, data: ArrayBufferView): void;
   /**

@@ -181,6 +181,44 @@ describe("a training run", () => {
     expect(apart!.languageModelLoss).toBeGreaterThan(0);
   });
 
+  test.each([[1, 0], [0, 1]] as const)("trains routers of whole layers to a target of %d, which load, decide and can be analyzed", async (target, fullHead) => {
+    const config = configure(`layers-${target}`, {
+      save: "both",
+      router: { decides: "layer", width: 1 },
+      tasks: ["Single QA", "Code"].map((name) => ({ name, kind: "robust", target, initial: [4, 4] })),
+      optimizer: { steps: 12, packsPerStep: 1, routerLearningRate: 0.05 },
+    });
+    const last = await train(config);
+    // Two layers of two heads: a decision is about both.
+    expect([0, 0.5, 1]).toContain(last!.tasks[0]!.sparsity ?? last!.tasks[1]!.sparsity);
+    const files = trainingFiles(config.output);
+    const backend = new ReferenceBackend();
+    const logits: Float32Array[] = [];
+    for (const options of [{ path: model.path, routers: files.routers }, { path: files.paw }]) {
+      using opened = await PretrainedModel.open({ ...options, backend });
+      const { retrievalMode, sparseMode } = opened.spec.elastic!;
+      const router = opened.learnedRouter(retrievalMode, sparseMode)!;
+      expect(router.decidesWholeLayers).toBe(true);
+      const result = await forward(opened.decoder, [5, 6, 7, 8], 1, router);
+      expect([...result.fullHeads]).toEqual([fullHead, fullHead, fullHead, fullHead]);
+      logits.push(result.routerLogits!);
+    }
+    expect(logits[0]).toHaveLength(4);
+    expect(logits[0]).toEqual(logits[1]);
+    {
+      using opened = await PretrainedModel.open({ path: model.path, routers: files.routers, backend });
+      const { layers } = loadRouterFile(files.routers, findModelAdapter(opened.config), opened.spec, backend);
+      const parameters = RouterParameters.fromWeights(layers);
+      for (const layer of layers) layer[Symbol.dispose]();
+      const examples = await readExamples(config, { directory: model.path, spec: opened.spec }, 2);
+      const tasks = config.tasks.map(({ name }) => name);
+      const analysis = await analyzeRouters({ model: opened, parameters, pooling: { kind: "boundary", tokens: 8 }, tasks, examples });
+      expect(analysis.before[0]![0]).toBeCloseTo(1, 9);
+      expect(analysis.sparse[0]!.flat().every((share) => share === target)).toBe(true);
+    }
+    expect(backend.memory().liveAllocations).toBe(0);
+  });
+
   test("trains the sigmoid relaxation", async () => {
     const config = configure("sigmoid", { router: { relaxation: "sigmoid", width: 1 }, optimizer: { steps: 1, packsPerStep: 1 } });
     expect(Number.isFinite((await train(config))!.loss)).toBe(true);

@@ -25,7 +25,7 @@ describe("the configuration", () => {
     expect(config.loss).toBe("next-token");
     expect(config.temperature).toEqual({ kind: "cosine", start: 1.5, end: 1, share: 0.6 });
     expect(config.data).toMatchObject({ packTokens: 65_536, minimumTokens: 1000, lossTokens: "all", pooling: 100, pooledTurn: "user" });
-    expect(config.router).toEqual({ relaxation: "softmax", width: 4, initializerRange: 0.02 });
+    expect(config.router).toEqual({ decides: "heads", relaxation: "softmax", width: 4, initializerRange: 0.02 });
   });
 
   test.each<[value: object, message: RegExp]>([

@@ -1,8 +1,7 @@
-import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
-import type { Router } from "@elastic-attention/router";
-import { type Backend, cast, type Checkpoint, type Fence, type FloatDType, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, cast, type FloatDType, type RankGroup, type Tensor } from "@elastic-attention/tensor";
+import type { LoadOptions, PrefillOptions, RandomModelOptions } from "./decoder-options.js";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
 import type { DecodeGraph } from "./decode/decode-graph.js";
 import { DecodeGraphs } from "./decode/decode-graphs.js";
@@ -19,55 +18,15 @@ import { ModelRotations } from "./layer/rotation/model-rotations.js";
 import { SequenceHistories } from "./layer/rotation/sequence-histories.js";
 import { loadWeights } from "./loading/load-weights.js";
 import { makeRandomWeights } from "./loading/random-weights.js";
-import type { WeightPlan } from "./loading/weight-plan.js";
-import { type MemoryPrediction, predictMemory, type SequenceQuestion } from "./memory/memory-prediction.js";
+import { type MemoryPrediction, predictMemory } from "./memory/memory-prediction.js";
+import { type BatchMemoryOptions, sequenceQuestion } from "./memory/prompt-memory.js";
 import { type CacheOptions, SequenceCaches } from "./memory/sequence-caches.js";
 import { weightBytes } from "./memory/weight-memory.js";
-import type { ModelAdapter } from "./model/model-adapter.js";
 import type { ModelSpec } from "./model/model-spec.js";
+import { joinRanks } from "./parallel/rank-kernels.js";
 import { Prefill, type PrefillResult, type PrefillSettings } from "./prefill/prefill.js";
 import type { PrefillSequence } from "./prefill/prefill-pass.js";
-
-export interface LoadOptions {
-  readonly backend: Backend;
-  readonly checkpoint: Checkpoint;
-  readonly adapter: ModelAdapter;
-  readonly spec: ModelSpec;
-  /** Type of activations and cache, and of weights without a plan. */
-  readonly dtype: FloatDType;
-  /** What matrices are kept in; default: all in `dtype`. */
-  readonly plan?: WeightPlan;
-  readonly onProgress?: (layersDone: number, layersTotal: number) => void;
-  readonly signal?: AbortSignal;
-}
-
-export interface RandomModelOptions {
-  readonly backend: Backend;
-  readonly spec: ModelSpec;
-  readonly dtype: FloatDType;
-  /** Default 1. */
-  readonly seed?: number;
-}
-
-/** A prompt whose memory is asked for. */
-export interface PromptMemoryOptions extends Pick<SequenceQuestion, "tokens" | "reserveTokens" | "decode"> {
-  /** Decides the modes; none: every head full. */
-  readonly router?: Router | undefined;
-  /** Share of sparse heads; default: what the router says of itself. */
-  readonly sparsity?: number | undefined;
-}
-
-/** Prompts that are read together, whose memory is asked for. */
-export interface BatchMemoryOptions {
-  readonly sequences: readonly PromptMemoryOptions[];
-  /** Rows of logits for each sequence. Default 1. */
-  readonly logitsRows?: number;
-}
-
-export interface PrefillOptions extends PrefillSettings {
-  readonly onProgress?: (layersDone: number, layersTotal: number) => void;
-  readonly signal?: AbortSignal;
-}
+import { runPrefill } from "./prefill/run-prefill.js";
 
 /** A decoder-only language model on a backend. */
 export class DecoderModel implements Disposable {
@@ -84,9 +43,11 @@ export class DecoderModel implements Disposable {
     readonly dtype: FloatDType,
     weights: DecoderWeights,
     private readonly scope: MemoryScope,
+    ranks?: RankGroup,
   ) {
+    const rankProblem = ranks === undefined ? undefined : joinRanks(backend, ranks);
     const modelRotations = scope.track(new ModelRotations(backend, spec));
-    this.core = { backend, spec, dtype, weights, modelRotations, histories: new SequenceHistories(spec) };
+    this.core = { backend, spec, ranks, rankProblem, dtype, weights, modelRotations, histories: new SequenceHistories(spec) };
     this.caches = scope.track(new SequenceCaches(backend, spec, dtype));
     this.#graphs = scope.track(new DecodeGraphs(this.core));
   }
@@ -95,15 +56,15 @@ export class DecoderModel implements Disposable {
   static async load(options: LoadOptions): Promise<DecoderModel> {
     using scope = new MemoryScope();
     const weights = await loadWeights(options, scope);
-    const { backend, spec, dtype } = options;
-    return new DecoderModel(backend, spec, dtype, weights, scope.move());
+    const { backend, spec, dtype, ranks } = options;
+    return new DecoderModel(backend, spec, dtype, weights, scope.move(), ranks);
   }
 
   /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
-  static random({ backend, spec, dtype, seed = 1 }: RandomModelOptions): DecoderModel {
+  static random({ backend, spec, ranks, dtype, seed = 1 }: RandomModelOptions): DecoderModel {
     using scope = new MemoryScope();
     const weights = makeRandomWeights(backend, spec, dtype, seed, scope);
-    return new DecoderModel(backend, spec, dtype, weights, scope.move());
+    return new DecoderModel(backend, spec, dtype, weights, scope.move(), ranks);
   }
 
   /** Bytes that the weights take on the backend. */
@@ -147,7 +108,7 @@ export class DecoderModel implements Disposable {
       pageTokens: this.pagePool?.pageTokens,
       weightBytes: this.weightBytes,
       logitsRows,
-      sequences: sequences.map((sequence) => this.#question(sequence)),
+      sequences: sequences.map((sequence) => sequenceQuestion(this.spec, sequence)),
     });
   }
 
@@ -160,21 +121,7 @@ export class DecoderModel implements Disposable {
    */
   async prefill({ onProgress, signal, ...settings }: PrefillOptions): Promise<PrefillResult> {
     using prefill = this.startPrefill(settings);
-    const fences: Fence[] = [];
-    let layersDone = 0;
-    while (prefill.step()) {
-      signal?.throwIfAborted();
-      if (prefill.layersDone === layersDone) continue;
-      layersDone = prefill.layersDone;
-      // On a GPU the calls of a layer return long before its work is done: one layer ahead is enough, and an abort
-      // then ends within one.
-      fences.push(prefill.fence());
-      if (fences.length > 1) await fences.shift()!.wait();
-      onProgress?.(layersDone, prefill.layersTotal);
-      await setImmediate();
-      signal?.throwIfAborted();
-    }
-    return prefill.result;
+    return await runPrefill(prefill, { onProgress, signal });
   }
 
   /**
@@ -196,9 +143,7 @@ export class DecoderModel implements Disposable {
   decode(tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
     const graph = this.#graphs.graphFor(caches);
     if (graph !== undefined) return this.#stepAndCopy(graph, tokens, caches);
-    const sequences = caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
-    checkTokens(this.spec, sequences);
-    for (const cache of caches) if (this.core.histories.mustReadAgain(cache, cache.length + 1)) this.#readAgain(cache);
+    const sequences = this.#stepSequences(tokens, caches);
     // A step that cannot have its memory fails before it changes a cache.
     for (const cache of caches) if (cache.length > 0) cache.makeRoom(1);
     using owned = new MemoryScope();
@@ -206,10 +151,8 @@ export class DecoderModel implements Disposable {
     const pass = beginForward(this.core, sequences, scope);
     const layers = cachedPass(pass, (layer) => cachedDecodeAttention(pass, layer));
     for (const [layer, weights] of this.core.weights.layers.entries()) runDecoderLayer(layers, weights, layer);
-    for (const { cache, tokens: added } of sequences) {
-      cache.advance(1);
-      this.core.histories.add(cache, added, cache.length);
-    }
+    for (const { cache } of sequences) cache.advance(1);
+    this.core.histories.addAll(sequences);
     const logits = owned.track(logitsOf(pass, lastRows(pass, 1)));
     scope.dispose();
     owned.move();
@@ -223,15 +166,30 @@ export class DecoderModel implements Disposable {
    */
   decodeTokens(tokens: ArrayLike<number>, caches: readonly SequenceCache[], samplers: readonly TokenSampler[]): Int32Array {
     if (samplers.length !== caches.length) throw new ShapeError("decodeTokens: one sampler belongs to each sequence.");
+    return this.readStep(tokens, caches, (logits) => sampleLogits(logits, samplers));
+  }
+
+  /** {@link decode}, for a reader whose logits f32 [sequences, vocabulary] are gone when it returns. */
+  readStep<Result>(tokens: ArrayLike<number>, caches: readonly SequenceCache[], read: (logits: Tensor) => Result): Result {
     const graph = this.#graphs.graphFor(caches);
-    if (graph !== undefined) return sampleLogits(this.#step(graph, tokens, caches), samplers);
+    if (graph !== undefined) return read(this.#step(graph, tokens, caches));
     using logits = this.decode(tokens, caches);
-    return sampleLogits(logits, samplers);
+    return read(logits);
   }
 
   #step(graph: DecodeGraph, tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
-    checkTokens(this.spec, caches.map((cache, index) => ({ tokens: [tokens[index]!], cache })));
-    return graph.step(tokens, caches);
+    const sequences = this.#stepSequences(tokens, caches);
+    const logits = graph.step(tokens, caches);
+    this.core.histories.addAll(sequences);
+    return logits;
+  }
+
+  /** Refuses what is no token, and reads again what was rotated by angles that the step ends. */
+  #stepSequences(tokens: ArrayLike<number>, caches: readonly SequenceCache[]) {
+    const sequences = caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
+    checkTokens(this.spec, sequences);
+    for (const cache of caches) if (this.core.histories.mustReadAgain(cache, cache.length + 1)) this.#readAgain(cache);
+    return sequences;
   }
 
   /** Logits that the next step does not overwrite; their memory is there before the step begins. */
@@ -248,17 +206,6 @@ export class DecoderModel implements Disposable {
 
   [Symbol.dispose](): void {
     this.scope.dispose();
-  }
-
-  #question({ router, sparsity, ...prompt }: PromptMemoryOptions): SequenceQuestion {
-    const { numLayers, numKeyValueHeads } = this.spec;
-    const [retrievalMode, sparseMode] = router?.modes ?? [];
-    const known = sparsity === undefined ? router?.expectedSparseHeads?.(numLayers, numKeyValueHeads) : undefined;
-    return {
-      ...prompt,
-      ...(retrievalMode === undefined ? {} : { retrievalMode }),
-      ...(sparseMode === undefined ? {} : { sparseMode, sparseHeads: known, sparsity: sparsity ?? 1 }),
-    };
   }
 
   /** A sequence, with the tokens in front that its cache holds where these are to be read again. */

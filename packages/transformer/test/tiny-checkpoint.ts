@@ -2,7 +2,10 @@ import { seededRandom, writeTinyModel } from "@elastic-attention/fixtures";
 import type { TensorSource } from "@elastic-attention/tensor";
 import { type FeedForwardSpec, huggingFaceSpec, huggingFaceWeightName, type ModelAdapter, type ModelConfig } from "../src/index.js";
 
-/** Qwen3-like, so that norms of queries and keys are in; `query_key_norm: false` makes it Llama-like, `num_local_experts` gives it experts. */
+/**
+ * Qwen3-like, so that norms of queries and keys are in; `query_key_norm: false` makes it Llama-like, `num_local_experts` gives it
+ * experts, and other keys of its own what other families have.
+ */
 export const tinyAdapter: ModelAdapter = {
   name: "tiny",
   architectures: ["TinyForCausalLM"],
@@ -10,7 +13,10 @@ export const tinyAdapter: ModelAdapter = {
   spec: (config) =>
     huggingFaceSpec(config, {
       queryKeyValueBias: config.boolean("bias", false),
-      queryKeyNorm: config.boolean("query_key_norm", true) ? "head" : "none",
+      queryKeyNorm: config.boolean("query_key_norm", true) ? config.choice("normed_vectors", ["head", "projection"], "head") : "none",
+      rope: { pairs: config.choice("rope_pairs", ["halves", "neighbours"], "halves"), partialFactor: 1 },
+      hasRope: (layer) => layer >= config.number("layers_without_rope", 0),
+      ...(config.has("query_scaling_beta") ? { queryScaling: { beta: config.number("query_scaling_beta"), originalContextLength: 16 } } : {}),
       ...(config.has("num_local_experts") ? { feedForward: () => experts(config) } : {}),
     }),
   weightName: huggingFaceWeightName,

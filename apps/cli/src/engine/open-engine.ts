@@ -1,12 +1,16 @@
 import { InvalidOptionError, nearestName } from "@elastic-attention/core";
-import { type EngineSettings, WorkerEngine } from "@elastic-attention/generation";
+import { type EngineSettings, WorkerEngine, type WorkerSettings } from "@elastic-attention/generation";
 import { elasticModeNames, findElasticModes, publishedSizes } from "@elastic-attention/transformer";
 import type { ModelOptions } from "../options/model-options.js";
+import type { RankOptions } from "../options/rank-options.js";
 import type { RoutingOptions } from "../options/routing-options.js";
 import { moduleUrls } from "../program/load-modules.js";
 import { layersOf, Progress } from "../terminal/progress.js";
+import { followFirstRank } from "./follow-first-rank.js";
 import { loadSettings } from "./load-settings.js";
 import { namedModel } from "./model-path.js";
+import { RankEnded } from "./rank-ended.js";
+import { chosenRanks, isFollowingRank, RankProcesses } from "./ranks.js";
 import { requestRouting } from "./request-settings.js";
 
 /** Before a model is loaded. @throws InvalidOptionError for a mode that nobody registered */
@@ -22,22 +26,29 @@ function requireMode({ mode }: RoutingOptions): void {
 }
 
 /** Loads the model in a worker thread, with progress on standard error. @throws the errors of `namedModel` and `WorkerEngine.load` */
-export async function openEngine(options: ModelOptions & RoutingOptions, signal: AbortSignal, sharing: EngineSettings = {}, setup: readonly string[] = []): Promise<WorkerEngine> {
+export async function openEngine(options: ModelOptions & RoutingOptions & RankOptions, signal: AbortSignal, sharing: EngineSettings = {}, setup: readonly string[] = []): Promise<WorkerEngine> {
   requireMode(options);
-  const settings = loadSettings(options);
+  const ranks = chosenRanks(options);
   const { path, name } = await namedModel(options, signal);
-  using progress = new Progress("Loading the model", layersOf, "seldom");
-  const engine = await WorkerEngine.load({
+  const settings: WorkerSettings = {
     ...sharing,
     // Beside this program once it is built.
     setup: [new URL("./register-packages.js", import.meta.url).href, ...setup, ...(await moduleUrls(options.load ?? []))],
     path,
     name,
-    ...settings,
-    signal,
+    ...loadSettings(options),
+    ...(ranks === undefined ? {} : { ranks }),
     routing: requestRouting(options),
-    onProgress: (done, total) => progress.update(done, total),
-  });
+  };
+  if (isFollowingRank()) {
+    await followFirstRank(settings);
+    throw new RankEnded();
+  }
+  const processes = ranks === undefined ? undefined : new RankProcesses(settings, ranks);
+  using progress = new Progress("Loading the model", layersOf, "seldom");
+  const loading = WorkerEngine.load({ ...settings, signal, onProgress: (done, total) => progress.update(done, total) });
+  const engine = await (processes === undefined ? loading : Promise.race([loading, processes.failed]));
+  processes?.loaded();
   progress[Symbol.dispose]();
   if (options.json !== true) for (const note of engine.model.notes) console.error(`note: ${note}`);
   return engine;

@@ -1,5 +1,6 @@
 import { cpuProvider } from "@elastic-attention/cpu";
 import { cudaProvider } from "@elastic-attention/cuda";
+import { registerRankGroups } from "@elastic-attention/distributed";
 import { registerModelFamilies } from "@elastic-attention/model-families";
 import { registerLlama } from "@elastic-attention/model-llama";
 import { registerQwen } from "@elastic-attention/model-qwen";
@@ -17,6 +18,7 @@ export default function registerPackages(): void {
   registerBackend(cpuProvider);
   registerBackend(cudaProvider);
   registerBackend(referenceProvider);
+  registerRankGroups();
   registerLlama();
   registerQwen();
   registerModelFamilies();

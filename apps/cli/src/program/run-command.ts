@@ -2,6 +2,7 @@ import { type GivenOptions, readOptions } from "@elastic-attention/core";
 import type { CommandDefinition, CommandFunction } from "./command-definition.js";
 import { exitCodes } from "./exit-codes.js";
 import { loadModules } from "./load-modules.js";
+import { RankEnded } from "../engine/rank-ended.js";
 import { printError } from "./print-error.js";
 
 /**
@@ -23,6 +24,8 @@ export async function runCommand(definition: CommandDefinition, positional: read
     controller.signal.throwIfAborted();
     process.exitCode = await run({ positional, options, signal: controller.signal });
   } catch (error) {
+    // What the command has to say the first rank says.
+    if (error instanceof RankEnded) return;
     process.exitCode = error instanceof Interruption ? exitCodes.interrupted : exitCodes.failed;
     if (!(error instanceof Interruption)) printError(error);
   } finally {

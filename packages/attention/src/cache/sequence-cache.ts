@@ -46,6 +46,8 @@ export class SequenceCache implements Disposable {
   /** Of layers whose tokens were forgotten. */
   readonly #keptModes = new Map<number, readonly AttentionMode[]>();
   #length = 0;
+  /** What {@link layoutVersion} had counted of layers that are gone. */
+  #forgottenVersions = 0;
   #checkpoints: Checkpoints | undefined;
 
   constructor(private readonly options: SequenceCacheOptions) {
@@ -137,7 +139,7 @@ export class SequenceCache implements Disposable {
 
   /** Changes whenever what a kernel must know of the layers, besides their length and page tables, changes. */
   get layoutVersion(): number {
-    return this.#layers.reduce((sum, layer) => sum + (layer?.storage instanceof PagedLayer ? layer.storage.version : 0), 0);
+    return this.#layers.reduce((sum, layer) => sum + (layer?.storage instanceof PagedLayer ? layer.storage.version : 0), this.#forgottenVersions);
   }
 
   /** What kernels read of a layer. @throws ShapeError before the first append. */
@@ -257,6 +259,8 @@ export class SequenceCache implements Disposable {
     using scope = new MemoryScope();
     if (this.#checkpoints !== undefined) scope.track(this.#checkpoints);
     this.#checkpoints = undefined;
+    // Layers that are filled again count from 0, and lie elsewhere.
+    this.#forgottenVersions = this.layoutVersion + 1;
     for (const layer of this.#layers) if (layer !== undefined) scope.track({ [Symbol.dispose]: () => layer.storage.dispose() });
     this.#layers.fill(undefined);
     this.#length = 0;

@@ -1,4 +1,4 @@
-import { defineOperation, headNorm, rotary, type Tensor } from "@elastic-attention/tensor";
+import { defineOperation, headNorm, rotary, type RotaryPairs, type Tensor } from "@elastic-attention/tensor";
 import type { DecodeBatch } from "./decode-batch.js";
 import type { LayerCache } from "../cache/layer-cache.js";
 import { cacheAppend } from "../operations/cache-append.js";
@@ -35,14 +35,28 @@ export interface PrepareDecodeCall {
   readonly queryNorm?: Tensor | undefined;
   readonly keyNorm?: Tensor | undefined;
   readonly epsilon: number;
-  /** f32 [positions, headDim / 2]. */
+  /** Undefined in a layer without positions. */
+  readonly rotation: DecodeRotation | undefined;
+}
+
+/** Tables of angles, f32 [rows, turned / 2] each: their width says how many elements of a head are turned, its first ones. */
+export interface DecodeAngles {
   readonly cosine: Tensor;
   readonly sine: Tensor;
 }
 
+/** How the queries and keys of a layer are rotated in a decode step. */
+export interface DecodeRotation {
+  readonly pairs: RotaryPairs;
+  /** Which row of the tables a sequence turns by: that of its last position, or that of its slot. */
+  readonly rowOf: "position" | "slot";
+  readonly query: DecodeAngles;
+  readonly key: DecodeAngles;
+}
+
 /** Norm and rotation of each sequence's queries and keys at its last position; keys and values go to its cache. */
 export const prepareDecode = defineOperation<PrepareDecodeCall>("prepareDecode", (call, backend) => {
-  const { batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, cosine, sine } = call;
+  const { batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, rotation } = call;
   const { numKeyValueHeads } = batch.options;
   const heads = (slot: number, first: number, count: number) =>
     queryKeyValue.rows(slot, slot + 1).columns(first * headDim, (first + count) * headDim).reshape([1, count, headDim]);
@@ -52,8 +66,12 @@ export const prepareDecode = defineOperation<PrepareDecodeCall>("prepareDecode",
     const values = heads(slot, numQueryHeads + numKeyValueHeads, numKeyValueHeads);
     if (queryNorm !== undefined) backend.kernels.run(headNorm, { heads: query, weight: queryNorm, epsilon });
     if (keyNorm !== undefined) backend.kernels.run(headNorm, { heads: keys, weight: keyNorm, epsilon });
-    using positions = backend.upload(Int32Array.of(cache.length), [1], "i32");
-    for (const rotated of [query, keys]) backend.kernels.run(rotary, { heads: rotated, positions, cosine, sine });
+    if (rotation !== undefined) {
+      using positions = backend.upload(Int32Array.of(rotation.rowOf === "slot" ? slot : cache.length), [1], "i32");
+      const { pairs } = rotation;
+      backend.kernels.run(rotary, { heads: query, positions, ...rotation.query, pairs });
+      backend.kernels.run(rotary, { heads: keys, positions, ...rotation.key, pairs });
+    }
     backend.kernels.run(cacheAppend, { keys, values, cache: cache.layer(layer) });
   }
 });

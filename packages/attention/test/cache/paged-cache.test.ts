@@ -2,7 +2,7 @@ import { OutOfMemoryError } from "@elastic-attention/core";
 import { seededRandom } from "@elastic-attention/fixtures";
 import { type DType, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { type AttentionMode, cacheGather, hybridAttention, PagePool, SequenceCache } from "../../src/index.js";
+import { type AttentionMode, cacheGather, DecodeBatch, hybridAttention, PagePool, SequenceCache } from "../../src/index.js";
 import { floats, poisoned } from "../filled-cache.js";
 
 const [numKeyValueHeads, headDim] = [4, 4];
@@ -66,6 +66,27 @@ describe("a cache in pages", () => {
       expect(pool.report()).toEqual({ pagesInUse: 0, pagesAllocated: 0, bytesInUse: 0 });
     }
     expect(backend.memory().liveAllocations).toBe(0);
+  });
+
+  test("that forgets its tokens and is filled again is told anew to the tables of a decode step", () => {
+    using backend = new ReferenceBackend();
+    using pool = new PagePool({ backend, headDim, dtype: "f32" });
+    using cache = newCache(backend, pool);
+    const newBatch = () => new DecodeBatch({ backend, pool, slots: 1, numLayers: 1, numKeyValueHeads, planBytes: 1 });
+    using batch = newBatch();
+    turn(cache, backend, 200, seededRandom(1));
+    batch.update([0], [cache]);
+    const before = batch.heads.download();
+    cache.forgetTokens();
+    // Another sequence takes the place that the tokens had.
+    using other = newCache(backend, pool);
+    turn(other, backend, 130, seededRandom(2));
+    turn(cache, backend, 200, seededRandom(1));
+    batch.update([0], [cache]);
+    using fresh = newBatch();
+    fresh.update([0], [cache]);
+    expect(fresh.heads.download()).not.toEqual(before);
+    expect(batch.heads.download()).toEqual(fresh.heads.download());
   });
 
   test.each([true, false])("a fork goes on from the same tokens by itself, in pages: %s", (isPaged) => {

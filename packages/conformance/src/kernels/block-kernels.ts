@@ -1,6 +1,19 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { type Backend, type BlockMatrix, embedBlocks, linear, packBlocks, ReferenceBackend, toFloat16, weightByteLength, weightFormat } from "@elastic-attention/tensor";
+import {
+  type Backend,
+  type BlockMatrix,
+  embedBlocks,
+  type FloatDType,
+  linear,
+  packBlocks,
+  ReferenceBackend,
+  toFloat16,
+  unpackBlocks,
+  weightByteLength,
+  weightFormat,
+} from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
+import { sameBits } from "../agreement.js";
 import type { BackendUnderTest } from "../backend-under-test.js";
 import { poisoned, randomTensor, relativeError, tolerances } from "../random-tensors.js";
 
@@ -70,6 +83,20 @@ function blockProduct(backend: Backend, { rows, columns, weights }: BlockCase, v
   return output.toFloat32();
 }
 
+/** Rows of blocks, one of them all zeros, as floats; undefined where the backend has no kernel to unpack them. */
+function unpacked(backend: Backend, format: string, dtype: FloatDType): Uint8Array | undefined {
+  using scope = new MemoryScope();
+  const [rows, columns] = [37, 768];
+  const { bytes } = randomBlocks(format, rows, columns, 7);
+  bytes.fill(0, 0, bytes.length / rows);
+  const blocks = scope.track(backend.upload(bytes, [rows, bytes.length / rows], "u8"));
+  const output = scope.track(poisoned(backend, [rows, columns], dtype));
+  const call = { blocks, format, output };
+  const kernel = backend.kernels.find(unpackBlocks, call);
+  kernel?.run(call, backend);
+  return kernel === undefined ? undefined : output.download();
+}
+
 /**
  * Products with weights in blocks against what their formats stand for.
  * @param widenedError of products of many rows, where weights are widened for them; without it, any number of rows is rounded
@@ -77,6 +104,14 @@ function blockProduct(backend: Backend, { rows, columns, weights }: BlockCase, v
  */
 export function describeBlockKernels(subject: BackendUnderTest, widenedError?: number): void {
   describe(`weights in blocks on ${subject.name}`, () => {
+    test.each(Object.keys(halves))("%s unpacks to the floats that it stands for, bit for bit", (format) => {
+      for (const dtype of subject.dtypes) {
+        using backend = subject.create();
+        const [actual, expected] = [backend, new ReferenceBackend()].map((each) => unpacked(each, format, dtype));
+        expect(actual === undefined || sameBits(actual, expected!)).toBe(true);
+      }
+    });
+
     test.each(cases)("$rows rows, $columns columns, weights $weights", (each) => {
       using backend = subject.create();
       const exact = wholeNumbers(each.rows, each.columns);

@@ -4,12 +4,13 @@ import {
   decodeAttention,
   DecodeBatch,
   decodePlanBytes,
+  type DecodeRotation,
   PagePool,
   planDecode,
   prepareDecode,
   SequenceCache,
 } from "@elastic-attention/attention";
-import { type Backend, type FloatDType, type Graph, ReferenceBackend } from "@elastic-attention/tensor";
+import { type Backend, type FloatDType, type Graph, ReferenceBackend, type RotaryPairs } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "../backend-under-test.js";
 import { randomTensor, relativeError } from "../random-tensors.js";
@@ -21,6 +22,10 @@ interface Shape {
   readonly softCap?: number;
   /** Repeated over the query heads. */
   readonly sinkLogits?: readonly number[];
+  /** Default: whole heads, halves together, by the positions. */
+  readonly rotation?: { readonly turned: number; readonly pairs?: RotaryPairs; readonly rowOf?: DecodeRotation["rowOf"]; readonly scaledQueries?: boolean };
+  /** Whether queries and keys have norms. Default true. */
+  readonly normed?: boolean;
 }
 
 const shapes: readonly Shape[] = [
@@ -30,6 +35,14 @@ const shapes: readonly Shape[] = [
   { headDim: 128, queryHeads: 32, kvHeads: 2 },
   { headDim: 64, queryHeads: 8, kvHeads: 2, sinkLogits: [-2, 0, 3, -Infinity, 300] },
   { headDim: 128, queryHeads: 6, kvHeads: 3, softCap: 2, sinkLogits: [1] },
+  { headDim: 128, queryHeads: 8, kvHeads: 2, rotation: { turned: 128, pairs: "neighbours" } },
+  { headDim: 128, queryHeads: 4, kvHeads: 2, rotation: { turned: 64, pairs: "neighbours" }, normed: false },
+  { headDim: 96, queryHeads: 6, kvHeads: 2, rotation: { turned: 96, rowOf: "slot" }, normed: false },
+  { headDim: 128, queryHeads: 8, kvHeads: 4, rotation: { turned: 50 } },
+  { headDim: 64, queryHeads: 8, kvHeads: 2, rotation: { turned: 64, scaledQueries: true } },
+  { headDim: 64, queryHeads: 4, kvHeads: 1, rotation: { turned: 16, rowOf: "slot", scaledQueries: true } },
+  // A layer without positions.
+  { headDim: 64, queryHeads: 4, kvHeads: 2, rotation: { turned: 0 } },
 ];
 
 const modes: readonly AttentionMode[] = [
@@ -43,7 +56,8 @@ const lengths = [1, 63, 64, 520, 900];
 const numLayers = 2;
 
 /** Steps of batches whose sequences change places; every output row. */
-function decodeSteps(backend: Backend, { headDim, queryHeads, kvHeads, softCap, sinkLogits }: Shape, dtype: FloatDType, captured: boolean): Float32Array {
+function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured: boolean): Float32Array {
+  const { headDim, queryHeads, kvHeads, softCap, sinkLogits, normed = true } = shape;
   using scope = new MemoryScope();
   const pool = scope.track(new PagePool({ backend, headDim, dtype }));
   const slots = 6;
@@ -63,14 +77,14 @@ function decodeSteps(backend: Backend, { headDim, queryHeads, kvHeads, softCap, 
   const width = (queryHeads + 2 * kvHeads) * headDim;
   const fused = scope.track(backend.allocate([slots, width], dtype));
   const output = scope.track(randomTensor(backend, [slots, queryHeads, headDim], dtype, 7));
-  const tables = [0, 1].map((seed) => scope.track(randomTensor(backend, [2048, headDim / 2], "f32", 30 + seed)));
+  const rotation = randomRotation(backend, shape, slots, scope);
   const norms = [0, 1].map((seed) => scope.track(randomTensor(backend, [headDim], "f32", 40 + seed)));
   const sinks = sinkLogits === undefined ? undefined : Float32Array.from({ length: queryHeads }, (_, head) => sinkLogits[head % sinkLogits.length]!);
   const scores = { scale: headDim ** -0.5, softCap, sinkLogits: sinks === undefined ? undefined : scope.track(backend.upload(sinks, [queryHeads], "f32")) };
   const outputs: number[] = [];
   const query = fused.columns(0, queryHeads * headDim).reshape([slots, queryHeads, headDim]);
   const run = (layer: number) => {
-    const heads = { numQueryHeads: queryHeads, headDim, queryNorm: norms[0], keyNorm: norms[1], epsilon: 1e-6, cosine: tables[0]!, sine: tables[1]! };
+    const heads = { numQueryHeads: queryHeads, headDim, ...(normed ? { queryNorm: norms[0], keyNorm: norms[1] } : {}), epsilon: 1e-6, rotation };
     backend.kernels.run(planDecode, { batch });
     backend.kernels.run(prepareDecode, { batch, layer, queryKeyValue: fused, ...heads });
     backend.kernels.run(decodeAttention, { batch, layer, query, output, ...scores });
@@ -95,6 +109,18 @@ function decodeSteps(backend: Backend, { headDim, queryHeads, kvHeads, softCap, 
   return Float32Array.from(outputs);
 }
 
+function randomRotation(backend: Backend, { headDim, rotation: asked = { turned: headDim } }: Shape, slots: number, scope: MemoryScope): DecodeRotation | undefined {
+  const { turned, pairs = "halves", rowOf = "position", scaledQueries = false } = asked;
+  if (turned === 0) return undefined;
+  const rows = rowOf === "slot" ? slots : 2048;
+  const angles = (seed: number) => {
+    const [cosine, sine] = [seed, seed + 1].map((each) => scope.track(randomTensor(backend, [rows, turned / 2], "f32", each)));
+    return { cosine: cosine!, sine: sine! };
+  };
+  const key = angles(30);
+  return { pairs, rowOf, key, query: scaledQueries ? angles(50) : key };
+}
+
 const expected = new Map<string, Float32Array>();
 
 /** By the reference: computed once for all subjects. */
@@ -108,7 +134,7 @@ function expectedSteps(shape: Shape, dtype: FloatDType): Float32Array {
 /** Decode steps that read what changes from the tables of a batch, one call at a time and recorded, against the reference. */
 export function describeDecodeKernels(subject: BackendUnderTest, tolerances: Partial<Record<FloatDType, number>>): void {
   describe(`decode steps on ${subject.name}`, () => {
-    test.each(shapes)("head_dim $headDim, $queryHeads/$kvHeads heads", (shape) => {
+    test.each(shapes)("head_dim $headDim, $queryHeads/$kvHeads heads, rotation $rotation", (shape) => {
       for (const [dtype, tolerance] of Object.entries(tolerances) as [FloatDType, number][]) {
         const steps = expectedSteps(shape, dtype);
         for (const captured of [false, true]) {

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { BackendUnderTest } from "../backend-under-test.js";
 import { poisoned, randomTensor, relativeError } from "../random-tensors.js";
 
-type Size = readonly [headDim: number, width: number];
+type Size = readonly [headDim: number, width: number, decides?: RouterWeights["decides"]];
 
 const pooling = { kind: "boundary", tokens: 100 } as const;
 const heads = 3;
@@ -14,7 +14,7 @@ const heads = 3;
 export function describeRouterKernels(subject: BackendUnderTest): void {
   describe(`the router of ${subject.name}`, () => {
     // Widths that kernels share among thread blocks, and one that they cannot.
-    const sizes: readonly Size[] = [[16, 24], [16, 32], [20, 96], [64, 256], [128, 512]];
+    const sizes: readonly Size[] = [[16, 24], [16, 32], [20, 96], [64, 256], [128, 512], [32, 128, "layer"], [128, 512, "layer"], [20, 8, "layer"]];
     test.each(["float32", "bfloat16"] as const)("with %s rounding", (rounding) => {
       for (const [dtype, size] of subject.dtypes.flatMap((each) => sizes.map((size) => [each, size] as const))) {
         using backend = subject.create();
@@ -36,9 +36,9 @@ export function describeRouterKernels(subject: BackendUnderTest): void {
       for (const [rounding, size] of (["float32", "bfloat16"] as const).flatMap((each) => sizes.map((size) => [each, size] as const))) {
         using backend = subject.create();
         using scope = new MemoryScope();
-        const [headDim, width] = size;
+        const [headDim, width, decides] = size;
         const offsets = Array.from({ length: 21 }, (_, i) => 30 * i + (i % 3));
-        const weights = randomRouterWeights(backend, headDim, width, scope);
+        const weights = randomRouterWeights(backend, headDim, width, scope, 60, decides);
         const keys = randomKeys(backend, offsets.at(-1)!, headDim, "f32", 50, scope);
         const output = scope.track(poisoned(backend, [20, heads, 2], "f32"));
         const assignment = scope.track(backend.upload(new Uint8Array(20 * heads).fill(77), [20, heads], "u8"));
@@ -66,9 +66,9 @@ export function describeRouterKernels(subject: BackendUnderTest): void {
 }
 
 /** Logits of sequences of random keys. */
-function route(backend: Backend, dtype: FloatDType, rounding: "float32" | "bfloat16", [headDim, width]: Size, offsets: readonly number[]): Float32Array {
+function route(backend: Backend, dtype: FloatDType, rounding: "float32" | "bfloat16", [headDim, width, decides]: Size, offsets: readonly number[]): Float32Array {
   using scope = new MemoryScope();
-  const weights = randomRouterWeights(backend, headDim, width, scope);
+  const weights = randomRouterWeights(backend, headDim, width, scope, 60, decides);
   const keys = randomKeys(backend, offsets.at(-1)!, headDim, dtype, 50, scope);
   const output = scope.track(poisoned(backend, [offsets.length - 1, heads, 2], "f32"));
   backend.kernels.run(routerLogits, { keys, offsets, weights, pooling, rounding, output });
@@ -106,9 +106,17 @@ function randomKeys(backend: Backend, tokens: number, headDim: number, dtype: Fl
 }
 
 /** A router of random weights, owned by `scope`. */
-export function randomRouterWeights(backend: Backend, headDim: number, width: number, scope: MemoryScope, firstSeed = 60): RouterWeights {
+export function randomRouterWeights(
+  backend: Backend,
+  headDim: number,
+  width: number,
+  scope: MemoryScope,
+  firstSeed = 60,
+  decides: RouterWeights["decides"] = "heads",
+): RouterWeights {
   let seed = firstSeed;
+  const [taskWidth, features] = decides === "layer" ? [2 * width, 2 * headDim] : [width, headDim];
   const linear = (outputs: number, inputs: number) => [[outputs, inputs], [outputs]].map((shape) => randomTensor(backend, shape, "f32", seed++));
-  const sizes = [[width, headDim], [headDim, width], [width, headDim], [headDim, width], [2, headDim]] as const;
+  const sizes = [[taskWidth, headDim], [features, taskWidth], [width, features], [headDim, width], [2, headDim]] as const;
   return scope.track(routerWeightsOf(sizes.flatMap(([outputs, inputs]) => linear(outputs, inputs))));
 }

@@ -74,8 +74,8 @@ export function describeTrainingGateKernels(subject: BackendUnderTest): void {
     ];
     test.each(poolings)("routerLogitsBackward, pooling $kind", (pooling) => {
       for (const dtype of subject.dtypes) {
-        for (const [headDim, width] of [[16, 24], [64, 256], [20, 7]] as const) {
-          const shape = { pooling, headDim, width };
+        for (const [headDim, width, decides] of [[16, 24, "heads"], [64, 256, "heads"], [20, 7, "heads"], [32, 128, "layer"]] as const) {
+          const shape = { pooling, headDim, width, decides };
           expectAgreement(subject, 2 * gradientTolerances[dtype], (backend, scope) => backward(backend, scope, dtype, shape).slice(0, 1));
           // What stays in float32 whatever the keys are.
           expectAgreement(subject, gradientTolerances.f32, (backend, scope) => backward(backend, scope, dtype, shape).slice(1));
@@ -90,9 +90,9 @@ function backward(
   backend: Backend,
   scope: MemoryScope,
   dtype: "f32" | "bf16" | "f16",
-  { pooling, headDim, width }: { pooling: RouterPooling; headDim: number; width: number },
+  { pooling, headDim, width, decides }: { pooling: RouterPooling; headDim: number; width: number; decides: RouterWeights["decides"] },
 ): Tensor[] {
-  const weights = randomRouterWeights(backend, headDim, width, scope);
+  const weights = randomRouterWeights(backend, headDim, width, scope, 60, decides);
   let seed = 80;
   const like = ({ weight, bias }: RouterLinear): RouterLinear => ({
     weight: scope.track(randomTensor(backend, weight.shape, "f32", seed++, 0.1)),

@@ -7,6 +7,7 @@
 #include "blocks/embed_blocks.h"
 #include "blocks/multiply_blocks.h"
 #include "blocks/pack_blocks.h"
+#include "blocks/unpack_blocks.h"
 #include "core/row_tasks.h"
 
 namespace elastic {
@@ -75,6 +76,20 @@ BlockWeight read_weight(Call& call) {
   return BlockWeight::in(buffer.data, buffer.columns, outputs, inputs);
 }
 
+void unpack(Call& call) {
+  const Matrix bytes = call.tensor("blocks");
+  const int64_t format = call.integer("format");
+  const Matrix output = call.tensor("output");
+  call.require_dtype(bytes, DType::U8, "blocks");
+  call.require(format >= 0 && format < kBlockFormats, "unknown format");
+  call.require_float(output, "output");
+  const BlockSource source{bytes, static_cast<BlockFormat>(format)};
+  const BlockSize size = block_size(source.format);
+  const bool whole = output.columns % size.inputs == 0 && bytes.columns == output.columns / size.inputs * size.bytes;
+  call.require(bytes.rows == output.rows && (bytes.rows == 0 || whole), "blocks and output do not fit together");
+  unpack_blocks(source, output);
+}
+
 void multiply(Call& call) {
   const BlockWeight weight = read_weight(call);
   const Matrix input = call.tensor("input"), bias = call.optional_tensor("bias"), output = call.tensor("output");
@@ -105,6 +120,7 @@ void embed(Call& call) {
 void export_block_operations(Napi::Env env, Napi::Object exports, const CallContext* context) {
   export_function<block_weight_bytes>(env, exports, "blockWeightBytes", context);
   export_operation<pack>(env, exports, "packBlocks", context);
+  export_operation<unpack>(env, exports, "unpackBlocks", context);
   export_operation<multiply>(env, exports, "linearBlocks", context);
   export_operation<embed>(env, exports, "embedBlocks", context);
 }

@@ -1,4 +1,5 @@
-import { describeBatchInvariance } from "@elastic-attention/conformance";
+import { describeBatchInvariance, describeFamilyDecode } from "@elastic-attention/conformance";
 import { subjects } from "../instruction-set-levels.js";
 
 describeBatchInvariance(subjects.at(-1)!, "bits");
+describeFamilyDecode(subjects.at(-1)!);

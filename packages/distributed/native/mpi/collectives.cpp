@@ -106,17 +106,54 @@ void all_reduce_sum(void* values, size_t count, bool is_double) {
   }
 }
 
+bool Announced::agree() const {
+  return std::all_of(calls.begin(), calls.end(), [this](uint64_t call) { return call == calls.front(); });
+}
+
+Announced announce(uint64_t call, uint64_t length) {
+  const auto pairs = gather_pairs(call, length);
+  Announced announced;
+  for (size_t other = 0; other < pairs.size() / 2; other++) {
+    announced.calls.push_back(pairs[2 * other]);
+    announced.lengths.push_back(pairs[2 * other + 1]);
+  }
+  return announced;
+}
+
 std::vector<std::vector<uint8_t>> all_gather(const uint8_t* own, size_t length) {
-  const auto lengths = gather_pairs(length, 0);
+  return all_gather(own, length, announce(0, length).lengths);
+}
+
+std::vector<std::vector<uint8_t>> all_gather(const uint8_t* own, size_t length, const std::vector<uint64_t>& lengths) {
   const auto ranks = static_cast<size_t>(size());
   const auto self = static_cast<size_t>(rank());
   std::vector<std::vector<uint8_t>> all(ranks);
   for (size_t root = 0; root < ranks; root++) {
-    all[root].resize(lengths[2 * root]);
+    all[root].resize(lengths[root]);
     if (root == self) std::copy(own, own + length, all[root].begin());
     broadcast_bytes(all[root].data(), all[root].size(), static_cast<int>(root));
   }
   return all;
+}
+
+void all_reduce_sum_in_order(float* values, size_t count) {
+  // Every rank sums a part over all ranks, in their order, and the parts come back: the same bits everywhere, whatever
+  // algorithm this MPI would take.
+  const auto ranks = static_cast<size_t>(size());
+  const size_t share = (count + ranks - 1) / ranks;
+  std::vector<float> mine(share * ranks, 0.0F);
+  std::copy(values, values + count, mine.begin());
+  std::vector<float> parts(share * ranks);
+  MPI_Request request;
+  const int length = static_cast<int>(share);
+  check(MPI_Ialltoall(mine.data(), length, MPI_FLOAT, parts.data(), length, MPI_FLOAT, MPI_COMM_WORLD, &request), "sum");
+  complete(request, "sum");
+  for (size_t other = 1; other < ranks; other++) {
+    for (size_t i = 0; i < share; i++) parts[i] += parts[other * share + i];
+  }
+  check(MPI_Iallgather(parts.data(), length, MPI_FLOAT, mine.data(), length, MPI_FLOAT, MPI_COMM_WORLD, &request), "sum");
+  complete(request, "sum");
+  std::copy(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(count), values);
 }
 
 }  // namespace elastic::mpi

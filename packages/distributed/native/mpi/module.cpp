@@ -83,6 +83,38 @@ Napi::Value start_gather(const Napi::CallbackInfo& info) {
       });
 }
 
+/** Blocks its thread. (call, bytes) -> bytes of every rank; undefined when they have come for different things. */
+Napi::Value exchange_now(const Napi::CallbackInfo& info) {
+  const auto call = static_cast<uint64_t>(integer_of(info, 0, "call"));
+  const Bytes own = bytes_of(info, 1, "bytes");
+  return guarded(info, [&]() -> Napi::Value {
+    const Announced announced = announce(call, own.length);
+    if (!announced.agree()) return info.Env().Undefined();
+    const auto all = all_gather(own.data, own.length, announced.lengths);
+    auto list = Napi::Array::New(info.Env(), all.size());
+    for (size_t rank = 0; rank < all.size(); rank++) list.Set(static_cast<uint32_t>(rank), bytes_to_array(info.Env(), all[rank]));
+    return list;
+  });
+}
+
+/** Blocks its thread. (call, float32 values) -> whether all ranks have come for a sum. */
+Napi::Value sum_now(const Napi::CallbackInfo& info) {
+  const auto call = static_cast<uint64_t>(integer_of(info, 0, "call"));
+  if (is_double(info, 1, "values")) throw Napi::TypeError::New(info.Env(), "values must be a Float32Array");
+  const Bytes values = bytes_of(info, 1, "values");
+  const size_t count = values.length / sizeof(float);
+  return guarded(info, [&]() -> Napi::Value {
+    const Announced announced = announce(call, count);
+    if (!announced.agree()) return Napi::Boolean::New(info.Env(), false);
+    for (size_t other = 0; other < announced.lengths.size(); other++) {
+      if (announced.lengths[other] == count) continue;
+      throw std::runtime_error("rank " + std::to_string(other) + " sums " + std::to_string(announced.lengths[other]) + " values, rank " + std::to_string(rank()) + " " + std::to_string(count));
+    }
+    all_reduce_sum_in_order(reinterpret_cast<float*>(values.data), count);
+    return Napi::Boolean::New(info.Env(), true);
+  });
+}
+
 void finalize(const Napi::CallbackInfo& info) {
   guarded(info, [] { check(MPI_Finalize(), "end"); });
 }
@@ -97,6 +129,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("broadcast", Napi::Function::New(env, start_broadcast));
   exports.Set("allReduceSum", Napi::Function::New(env, start_sum));
   exports.Set("allGather", Napi::Function::New(env, start_gather));
+  exports.Set("exchangeNow", Napi::Function::New(env, exchange_now));
+  exports.Set("sumNow", Napi::Function::New(env, sum_now));
   exports.Set("finalize", Napi::Function::New(env, finalize));
   exports.Set("abort", Napi::Function::New(env, abort_ranks));
   return exports;

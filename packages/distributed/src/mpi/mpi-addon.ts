@@ -9,11 +9,25 @@ export interface MpiAddon {
   broadcast(bytes: Uint8Array, root: number): Promise<Uint8Array>;
   allReduceSum(values: Float32Array | Float64Array): Promise<void>;
   allGather(bytes: Uint8Array): Promise<Uint8Array[]>;
+  /** Blocks its thread: bytes of every rank; undefined when they have come for different things. */
+  exchangeNow(call: number, bytes: Uint8Array): Uint8Array[] | undefined;
+  /** Blocks its thread: sums in place; false when they have come for different things. */
+  sumNow(call: number, values: Float32Array): boolean;
   finalize(): void;
   abort(code: number): never;
 }
 
-const exports = ["initialize", "barrier", "broadcast", "allReduceSum", "allGather", "finalize", "abort"] as const satisfies readonly (keyof MpiAddon)[];
+const exports = [
+  "initialize",
+  "barrier",
+  "broadcast",
+  "allReduceSum",
+  "allGather",
+  "exchangeNow",
+  "sumNow",
+  "finalize",
+  "abort",
+] as const satisfies readonly (keyof MpiAddon)[];
 
 const installation =
   "Install an MPI with its headers and build again: `apt-get install openmpi-bin libopenmpi-dev`, then `pnpm build`.";

@@ -1,4 +1,5 @@
 import type { ErrorRecord } from "@elastic-attention/core";
+import type { RankSettings } from "@elastic-attention/tensor";
 import type { WeightChoice } from "@elastic-attention/transformer";
 import type { EngineReport, ModelDescription } from "../engine.js";
 import type { EngineSettings } from "../engine-settings.js";
@@ -16,6 +17,8 @@ export interface WorkerSettings extends EngineSettings {
   readonly weights?: WeightChoice | "automatic";
   readonly threads?: number;
   readonly instructionSet?: string;
+  /** See `LocalEngineOptions`. */
+  readonly ranks?: RankSettings;
   readonly headList?: string;
   readonly routers?: string;
   /** See `LocalEngineOptions`. */

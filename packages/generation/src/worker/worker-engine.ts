@@ -139,6 +139,9 @@ export class WorkerEngine implements Engine {
   #open({ onProgress, signal }: LoadOptions = {}): Promise<WorkerThread> {
     this.#requireAlive();
     if (this.#thread !== undefined) return this.#thread;
+    if (this.settings.ranks !== undefined && this.#model !== undefined) {
+      throw new EngineWorkerError("The engine's worker thread has ended, and with it the ranks that shared its model.", { hint: "Start the program again." });
+    }
     const forget = () => {
       if (this.#thread === starting) this.#thread = undefined;
     };

@@ -7,12 +7,14 @@ export const exaone4Adapter: ModelAdapter = {
   matches: (config) => config.architecture === "Exaone4ForCausalLM",
   spec: (config) => {
     const pattern = slidingPattern(config);
-    const slides = config.has("sliding_window");
+    const window = config.numberOrNull("sliding_window", 4096);
+    const slides = window !== undefined;
     return huggingFaceSpec(config, {
       queryKeyNorm: "head",
       normPlaces: "after",
       norm: { epsilon: config.number("rms_norm_eps", 1e-5) },
       isSliding: (layer) => slides && pattern(layer),
+      ...(slides ? { window } : {}),
       hasRope: (_layer, type) => !slides || type === "sliding_attention",
     });
   },

@@ -18,6 +18,7 @@ export const gptOssAdapter: ModelAdapter = {
       window: 128,
       headDim: 64,
       norm: { epsilon: config.number("rms_norm_eps", 1e-5) },
+      rope: { theta: 150_000 },
     });
   },
   weightName: huggingFaceNames({

@@ -1,11 +1,11 @@
 import { huggingFaceSpec, huggingFaceWeightName, type ModelAdapter, type ModelConfig, originalLength } from "@elastic-attention/transformer";
 
-/** Mistral 7B and what followed it: where a window is given, every layer has it. */
+/** Mistral 7B and what followed it: every layer has the window, unless the file says null. */
 export const mistralAdapter: ModelAdapter = {
   name: "mistral",
   architectures: ["MistralForCausalLM"],
   matches: (config) => config.architecture === "MistralForCausalLM",
-  spec: (config) => huggingFaceSpec(config, windows(config)),
+  spec: (config) => huggingFaceSpec(config, windows(config, 4096)),
   weightName: huggingFaceWeightName,
 };
 
@@ -14,7 +14,7 @@ export const ministralAdapter: ModelAdapter = {
   name: "ministral",
   architectures: ["MinistralForCausalLM"],
   matches: (config) => config.architecture === "MinistralForCausalLM",
-  spec: (config) => huggingFaceSpec(config, windows(config)),
+  spec: (config) => huggingFaceSpec(config, windows(config, 4096)),
   weightName: huggingFaceWeightName,
 };
 
@@ -23,12 +23,20 @@ export const ministral3Adapter: ModelAdapter = {
   name: "ministral3",
   architectures: ["Ministral3ForCausalLM"],
   matches: (config) => config.architecture === "Ministral3ForCausalLM",
-  spec: (config) => huggingFaceSpec(config, { ...windows(config), rope: { theta: 1_000_000 }, queryScaling: queryScaling(config) }),
+  spec: (config) =>
+    huggingFaceSpec(config, {
+      ...windows(config, undefined),
+      norm: { epsilon: config.number("rms_norm_eps", 1e-5) },
+      rope: { theta: 1_000_000 },
+      queryScaling: queryScaling(config),
+    }),
   weightName: huggingFaceWeightName,
 };
 
-function windows(config: ModelConfig) {
-  return { isSliding: () => config.has("sliding_window") };
+/** @param usual the window where the file does not say; null is none */
+function windows(config: ModelConfig, usual: number | undefined) {
+  const window = config.numberOrNull("sliding_window", usual);
+  return { isSliding: () => window !== undefined, ...(window === undefined ? {} : { window }) };
 }
 
 /** The factor's keys stand among those of the rotation. */

@@ -5,7 +5,13 @@ export const mixtralAdapter: ModelAdapter = {
   name: "mixtral",
   architectures: ["MixtralForCausalLM"],
   matches: (config) => config.architecture === "MixtralForCausalLM",
-  spec: (config) => huggingFaceSpec(config, { feedForward: () => experts(config), isSliding: () => config.has("sliding_window") }),
+  spec: (config) =>
+    huggingFaceSpec(config, {
+      feedForward: () => experts(config),
+      isSliding: () => config.has("sliding_window"),
+      norm: { epsilon: config.number("rms_norm_eps", 1e-5) },
+      rope: { theta: 1_000_000 },
+    }),
   weightName: huggingFaceNames({
     expertRouter: "block_sparse_moe.gate.weight",
     expertGate: "block_sparse_moe.experts.{expert}.w1.weight",

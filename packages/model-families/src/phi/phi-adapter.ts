@@ -6,6 +6,11 @@ export const phi3Adapter: ModelAdapter = {
   architectures: ["Phi3ForCausalLM"],
   fused: ["queryKeyValue", "gateUp"],
   matches: (config) => config.architecture === "Phi3ForCausalLM",
-  spec: (config) => huggingFaceSpec(config, { isSliding: () => config.has("sliding_window"), rope: { partialFactor: 1 } }),
+  spec: (config) =>
+    huggingFaceSpec(config, {
+      isSliding: () => config.has("sliding_window"),
+      norm: { epsilon: config.number("rms_norm_eps", 1e-5) },
+      rope: { partialFactor: 1 },
+    }),
   weightName: huggingFaceWeightName,
 };

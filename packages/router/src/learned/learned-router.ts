@@ -1,10 +1,10 @@
 import { MemoryScope, UnsupportedRouterError } from "@elastic-attention/core";
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
-import { fromBFloat16, hostArray, toBFloat16, type Tensor } from "@elastic-attention/tensor";
-import { pooledQueries } from "./pooled-queries.js";
-import { routerLogits } from "../operations/router-logits.js";
+import { type DType, fromBFloat16, hostArray, toBFloat16, type Tensor } from "@elastic-attention/tensor";
+import { decisionLogits, decisionsOf } from "./decision-logits.js";
 import type { RouterPooling } from "../operations/router-pooling.js";
 import type { PendingScores, RouterInput, ScoringRouter } from "../router.js";
+import type { RouterDescription } from "../router-description.js";
 import type { RouterWeights } from "./router-weights.js";
 
 export interface LearnedRouterOptions {
@@ -45,6 +45,7 @@ export class LearnedRouter implements ScoringRouter {
 
   /** The kernel decides about heads, and attention can take the decision from the device; about a layer the host does. */
   route(input: RouterInput): HeadPlan {
+    if (this.decidesWholeLayers && input.share !== undefined) throw this.#wholeLayersOnly();
     if (this.decidesWholeLayers) return this.#routeLayer(input);
     const { backend, keys, offsets } = input;
     using scope = new MemoryScope();
@@ -79,6 +80,16 @@ export class LearnedRouter implements ScoringRouter {
     return plan;
   }
 
+  describe(): RouterDescription {
+    if (this.decidesWholeLayers) throw this.#wholeLayersOnly();
+    const { retrievalMode, sparseMode, tieRule = "float32" } = this.options;
+    return { kind: "learned", retrievalMode, sparseMode, tieRule };
+  }
+
+  #wholeLayersOnly(): UnsupportedRouterError {
+    return new UnsupportedRouterError("Routers that decide about whole layers (Flux Attention) average over all heads, which one of several ranks does not have.", "Use one card with them.");
+  }
+
   /** Nothing to give back: the weights are their owner's. */
   [Symbol.dispose](): void {}
 
@@ -86,19 +97,23 @@ export class LearnedRouter implements ScoringRouter {
   #logits({ backend, layer, keys, queries, offsets }: RouterInput, assignment?: Tensor): Tensor {
     const weights = this.options.layers[layer];
     if (weights === undefined) throw new UnsupportedRouterError(`The router has no weights for layer ${layer}.`);
-    const rounding = this.options.tieRule ?? "float32";
-    const pooling = this.options.pooling ?? { kind: "boundary", tokens: 100 };
-    const heads = weights.decides === "layer" ? 1 : keys.shape[1]!;
-    const output = backend.allocate([offsets.length - 1, heads, weights.classes], "f32");
+    using scope = new MemoryScope();
+    const runner = {
+      allocate: (shape: readonly number[], dtype: DType) => scope.track(backend.allocate(shape, dtype)),
+      run: backend.kernels.run.bind(backend.kernels),
+    };
+    const output = backend.allocate([offsets.length - 1, decisionsOf(weights, keys.shape[1]!), weights.classes], "f32");
     try {
-      if (weights.decides === "layer") {
-        if (queries === undefined) throw new UnsupportedRouterError("A router of whole layers decides by the queries; it was given keys alone.");
-        using pooled = pooledQueries(queries, offsets, pooling);
-        backend.kernels.run(routerLogits, { keys: pooled.rows, offsets: pooled.offsets, weights, pooling: { kind: "mean" }, rounding, output });
-        return output;
-      }
-      const decision = assignment === undefined ? {} : { decision: { assignment, threshold: this.#widestTie } };
-      backend.kernels.run(routerLogits, { keys, offsets, weights, pooling, rounding, output, ...decision });
+      decisionLogits(runner, {
+        keys,
+        queries,
+        offsets,
+        weights,
+        pooling: this.options.pooling ?? { kind: "boundary", tokens: 100 },
+        rounding: this.options.tieRule ?? "float32",
+        output,
+        ...(assignment === undefined ? {} : { decision: { assignment, threshold: this.#widestTie } }),
+      });
       return output;
     } catch (error) {
       output.dispose();

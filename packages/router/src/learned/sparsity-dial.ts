@@ -1,6 +1,7 @@
 import { MemoryScope, ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
 import { type Router, type RouterInput, type ScoringRouter, startScore } from "../router.js";
+import type { RouterDescription } from "../router-description.js";
 
 export interface SparsityDialOptions {
   readonly router: ScoringRouter;
@@ -34,14 +35,20 @@ export class SparsityDial implements Router {
   }
 
   route(input: RouterInput): HeadPlan {
-    const { layer, keys, offsets } = input;
+    const { layer, keys, offsets, share } = input;
     const [sequences, heads] = [offsets.length - 1, keys.shape[1]!];
-    const quota = this.expectedSparseHeads(this.options.numLayers, heads)[layer] ?? 0;
+    const all = share?.numHeads ?? heads;
+    const quota = this.expectedSparseHeads(this.options.numLayers, all)[layer] ?? 0;
     using scope = new MemoryScope();
     const source = scope.track(startScore(this.options.router, input));
     const decide = () => {
-      const scores = source.read();
-      return Array.from({ length: sequences }, (_, sequence) => lowestHeads(scores.subarray(sequence * heads, (sequence + 1) * heads), quota));
+      const own = source.read();
+      // The heads of other ranks compete for the same quota.
+      const scores = share === undefined ? own : share.gather(own);
+      return Array.from({ length: sequences }, (_, sequence) => {
+        const row = lowestHeads(scores.subarray(sequence * all, (sequence + 1) * all), quota);
+        return share === undefined ? row : share.heads.map((head) => row[head]!);
+      });
     };
     const plan = HeadPlan.pending({ modes: this.modes, shape: [sequences, heads], decide, source });
     scope.move();
@@ -53,6 +60,13 @@ export class SparsityDial implements Router {
     if (routedLayers === undefined) return layerQuotas(this.options, numKeyValueHeads);
     const quotas = layerQuotas({ target, numLayers: routedLayers.length }, numKeyValueHeads);
     return Array.from({ length: numLayers }, (_, layer) => quotas[routedLayers.indexOf(layer)] ?? 0);
+  }
+
+  describe(): RouterDescription {
+    const { router, ...options } = this.options;
+    const inner = router.describe?.();
+    if (inner === undefined) throw new UnsupportedRouterError(`Router "${router.name}" cannot be asked on several ranks.`, "Use one card with it.");
+    return { kind: "dial", router: inner, ...options };
   }
 
   /** The wrapped router stays its owner's. */

@@ -1,5 +1,6 @@
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
 import type { Router, RouterInput } from "../router.js";
+import type { RouterDescription } from "../router-description.js";
 
 /** Sends every head of every layer to one mode: full attention, or one sparse mode everywhere. */
 export class ConstantRouter implements Router {
@@ -8,7 +9,10 @@ export class ConstantRouter implements Router {
   readonly #index: number;
 
   /** @param retrievalMode when `mode` is a sparse one: the mode it is measured against, so that MSR counts it. */
-  constructor(mode: AttentionMode, retrievalMode?: AttentionMode) {
+  constructor(
+    private readonly mode: AttentionMode,
+    private readonly retrievalMode?: AttentionMode,
+  ) {
     this.modes = retrievalMode === undefined ? [mode] : [retrievalMode, mode];
     this.#index = this.modes.length - 1;
   }
@@ -20,6 +24,11 @@ export class ConstantRouter implements Router {
 
   expectedSparseHeads(numLayers: number, numKeyValueHeads: number): readonly number[] {
     return Array.from({ length: numLayers }, () => (this.#index === 0 ? 0 : numKeyValueHeads));
+  }
+
+  describe(): RouterDescription {
+    const { mode, retrievalMode } = this;
+    return { kind: "constant", mode, ...(retrievalMode === undefined ? {} : { retrievalMode }) };
   }
 
   [Symbol.dispose](): void {}

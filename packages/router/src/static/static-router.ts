@@ -2,6 +2,7 @@ import { HeadListError, ShapeError } from "@elastic-attention/core";
 import { type AttentionMode, HeadPlan } from "@elastic-attention/attention";
 import type { HeadList } from "./head-list.js";
 import type { RouterInput, ScoringRouter } from "../router.js";
+import type { RouterDescription } from "../router-description.js";
 
 export interface StaticRouterOptions {
   readonly list: HeadList;
@@ -26,7 +27,8 @@ export class StaticRouter implements ScoringRouter {
   readonly #scores: readonly Float32Array[];
 
   /** @throws ShapeError for a sparsity outside 0 to 1. */
-  constructor({ list, retrievalMode, sparseMode, sparsity = list.sparsity, routedLayers }: StaticRouterOptions) {
+  constructor(private readonly options: StaticRouterOptions) {
+    const { list, retrievalMode, sparseMode, sparsity = list.sparsity, routedLayers } = options;
     this.modes = [retrievalMode, sparseMode];
     this.assignment = bestHeads(list.scores, sparsity, routedLayers);
     const order = bestFirst(list.scores, routedLayers);
@@ -36,14 +38,15 @@ export class StaticRouter implements ScoringRouter {
     this.#scores = scores;
   }
 
-  route({ layer, keys, offsets }: RouterInput): HeadPlan {
-    const row = this.#row(layer, keys.shape[1]!);
+  route(input: RouterInput): HeadPlan {
+    const { offsets } = input;
+    const row = ownOf(this.#row(this.assignment, input), input);
     return HeadPlan.fromHost(this.modes, Array.from({ length: offsets.length - 1 }, () => row));
   }
 
-  score({ layer, keys, offsets }: RouterInput): Float32Array {
-    this.#row(layer, keys.shape[1]!);
-    const one = this.#scores[layer]!;
+  score(input: RouterInput): Float32Array {
+    const { offsets } = input;
+    const one = ownOf(this.#row(this.#scores, input), input);
     const all = new Float32Array(one.length * (offsets.length - 1));
     for (let start = 0; start < all.length; start += one.length) all.set(one, start);
     return all;
@@ -53,10 +56,16 @@ export class StaticRouter implements ScoringRouter {
     return this.assignment.map((row) => row.reduce((sum, mode) => sum + mode, 0));
   }
 
+  describe(): RouterDescription {
+    return { kind: "static", ...this.options };
+  }
+
   [Symbol.dispose](): void {}
 
-  #row(layer: number, heads: number): Uint8Array {
-    const row = this.assignment[layer];
+  /** What a list has for a layer. */
+  #row<Row extends Uint8Array | Float32Array>(rows: readonly Row[], { layer, keys, share }: RouterInput): Row {
+    const row = rows[layer];
+    const heads = share?.numHeads ?? keys.shape[1]!;
     if (row === undefined || row.length !== heads) {
       throw new HeadListError(
         `The head list has ${this.assignment.length} layers of ${this.assignment[0]!.length} heads; layer ${layer} of the model has ${heads}.`,
@@ -64,6 +73,11 @@ export class StaticRouter implements ScoringRouter {
     }
     return row;
   }
+}
+
+/** Of the numbers of a layer's heads those of the input's. */
+function ownOf(row: Uint8Array | Float32Array, { share }: RouterInput): Uint8Array | Float32Array {
+  return share === undefined ? row : Float32Array.from(share.heads, (head) => row[head]!);
 }
 
 /**

@@ -5,7 +5,7 @@ import type { RouterParameters } from "../routers/router-parameters.js";
 /** What a learned router saw and decided in one layer for one prompt. */
 export interface RoutedLayer {
   readonly layer: number;
-  /** Averaged keys, one vector for each key-value head. */
+  /** What each decision was made from: a key-value head's averaged keys, or the layer's averaged queries. */
   readonly pooled: readonly Float64Array[];
   /** The same after the task MLP. */
   readonly features: readonly Float64Array[];
@@ -13,7 +13,7 @@ export interface RoutedLayer {
   readonly sparse: Uint8Array;
 }
 
-/** A learned router that writes down what its task MLP makes of the keys. */
+/** A learned router that writes down what its task MLP makes of the keys or queries. */
 export class RecordingRouter implements Router {
   readonly name = "recording";
   /** Layers of the prompts routed so far, in order. */
@@ -33,9 +33,9 @@ export class RecordingRouter implements Router {
 
   route(input: RouterInput): HeadPlan {
     const plan = this.router.route(input);
-    const [, heads, headDim] = input.keys.shape as [number, number, number];
+    const heads = input.keys.shape[1]!;
     for (let sequence = 0; sequence + 1 < input.offsets.length; sequence++) {
-      const pooled = this.#pool(input, sequence, heads, headDim);
+      const pooled = this.#pool(input, sequence);
       const features = pooled.map((vector) => this.#taskMlp(input.layer, vector));
       const sparse = plan.waitForAssignment().slice(sequence * heads, (sequence + 1) * heads);
       this.layers.push({ layer: input.layer, pooled, features, sparse });
@@ -46,13 +46,17 @@ export class RecordingRouter implements Router {
   /** The wrapped router stays its owner's. */
   [Symbol.dispose](): void {}
 
-  #pool({ keys, offsets }: RouterInput, sequence: number, heads: number, headDim: number): Float64Array[] {
-    const pooled = Array.from({ length: heads }, () => new Float64Array(headDim));
+  #pool({ keys, queries, offsets }: RouterInput, sequence: number): Float64Array[] {
+    const states = this.router.decidesWholeLayers ? queries! : keys;
+    const [, heads, headDim] = states.shape as [number, number, number];
+    const vectors = this.router.decidesWholeLayers ? 1 : heads;
+    const pooled = Array.from({ length: vectors }, () => new Float64Array(headDim));
     let count = 0;
     for (const [start, end] of pooledRanges(this.pooling, offsets[sequence]!, offsets[sequence + 1]!, sequence)) {
-      const rows = keys.rows(start, end).toFloat32();
-      for (const [index, value] of rows.entries()) pooled[Math.floor(index / headDim) % heads]![index % headDim]! += value;
-      count += end - start;
+      const rows = states.rows(start, end).toFloat32();
+      // Where the layer has one vector, the heads are averaged too.
+      for (const [index, value] of rows.entries()) pooled[Math.floor(index / headDim) % vectors]![index % headDim]! += value;
+      count += ((end - start) * heads) / vectors;
     }
     return pooled.map((vector) => vector.map((value) => value / count));
   }

@@ -35,7 +35,7 @@ export function relaxationClasses(kind: RelaxationKind): 1 | 2 {
  * - softmax: p = softmax((logits + g) / temperature), gate = argmax, class 1 is the retrieval mode;
  * - sigmoid: p = sigmoid((logit + g) / temperature), gate = p > 0.5. One Gumbel term, as published: it leans to retrieval.
  *
- * @param logits [segments * kvHeads * classes]
+ * @param logits [segments * decisions * classes]
  */
 export function relax(logits: FloatArray, { kind, temperature, noise = true, place }: RelaxationOptions): GateDecision {
   const classes = relaxationClasses(kind);

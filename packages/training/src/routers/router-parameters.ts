@@ -8,7 +8,9 @@ export interface RouterShape {
   /** Layers that have one. */
   readonly numLayers: number;
   readonly headDim: number;
-  /** Hidden units of both MLPs; 4 · headDim in the paper. */
+  /** What each decides: the mode of every key-value head, or of the whole layer (Flux Attention). Default "heads". */
+  readonly decides?: RouterWeights["decides"];
+  /** Hidden units of both MLPs, 4 · headDim in the paper; the task MLP of a router of layers has twice as many. */
   readonly width: number;
   /** 2 for the softmax relaxation, 1 for the sigmoid one. */
   readonly classes: 1 | 2;
@@ -47,17 +49,18 @@ export class RouterParameters {
   static fromWeights(layers: readonly RouterWeights[]): RouterParameters {
     const [first] = layers;
     if (first === undefined) throw new ShapeError("There are no routers.");
-    if (first.decides === "layer") {
-      throw new UnsupportedRouterError(
-        "These routers decide about whole layers (Flux Attention): they can be run, but not trained or analysed.",
-        "Train routers of heads for this model: `elastic-attention train` begins with new ones.",
-      );
-    }
-    const shape = { numLayers: layers.length, headDim: first.headDim, width: first.taskMlp[0].weight.numRows, classes: first.classes === 1 ? 1 : 2 } as const;
+    const { decides, headDim, classes, routerMlp } = first;
+    const shape = { numLayers: layers.length, headDim, decides, width: routerMlp[0].weight.numRows, classes: classes === 1 ? 1 : 2 } as const;
     const parameters = new RouterParameters(shape, emptyLayers(shape));
     for (const [layer, weights] of layers.entries()) {
       const tensors = routerParameters(weights);
-      for (const [index, { values }] of parameters.tensors(layer).entries()) values.set(tensors[index]!.toFloat32());
+      for (const [index, { name, shape: expected, values }] of parameters.tensors(layer).entries()) {
+        if (tensors[index]!.shape.join() !== expected.join()) {
+          const found = `[${tensors[index]!.shape.join(", ")}]`;
+          throw new UnsupportedRouterError(`${name} of router ${layer} is ${found}; routers that are trained together have one shape, here [${expected.join(", ")}].`);
+        }
+        values.set(tensors[index]!.toFloat32());
+      }
     }
     return parameters;
   }
@@ -104,8 +107,10 @@ export class RouterParameters {
 }
 
 /** [out, in] of the five linear layers, each followed by its bias. */
-function tensorShapes({ headDim, width, classes }: RouterShape): { name: string; shape: number[] }[] {
-  const sizes = [[width, headDim], [headDim, width], [width, headDim], [headDim, width], [classes, headDim]] as const;
+function tensorShapes({ headDim, width, classes, decides = "heads" }: RouterShape): { name: string; shape: number[] }[] {
+  // A router of layers has twice the features between its MLPs, and the room for them.
+  const [taskWidth, features] = decides === "layer" ? [2 * width, 2 * headDim] : [width, headDim];
+  const sizes = [[taskWidth, headDim], [features, taskWidth], [width, features], [headDim, width], [classes, headDim]] as const;
   return sizes.flatMap(([outputs, inputs], index) => [
     { name: `${routerLinearNames[index]}.weight`, shape: [outputs, inputs] },
     { name: `${routerLinearNames[index]}.bias`, shape: [outputs] },

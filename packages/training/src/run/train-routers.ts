@@ -82,9 +82,10 @@ export async function trainRouters(options: TrainRoutersOptions): Promise<StepRe
   const { config, model } = options;
   if (config.save !== "routers") checkPawBase(model.directory);
   const { headDim } = model.spec;
-  const shape = { numLayers: routedLayers(model.spec).length, headDim, width: config.router.width * headDim, classes: relaxationClasses(config.router.relaxation) };
-  const parameters = RouterParameters.initialize(shape, config.seed, config.router.initializerRange);
-  using policy = new RouterPolicy(model.backend, parameters, config.router.relaxation);
+  const { decides, width, relaxation, initializerRange } = config.router;
+  const shape = { numLayers: routedLayers(model.spec).length, headDim, decides, width: width * headDim, classes: relaxationClasses(relaxation) };
+  const parameters = RouterParameters.initialize(shape, config.seed, initializerRange);
+  using policy = new RouterPolicy(model.backend, parameters, relaxation);
   return await trainPolicy(options, policy, (objective, isLast) => saveResult(options, parameters, objective, isLast));
 }
 

@@ -9,17 +9,18 @@ import {
   prepareDecode,
   type SequenceCache,
 } from "@elastic-attention/attention";
-import type { Backend, FloatDType, Graph, Tensor } from "@elastic-attention/tensor";
-import { attentionScores } from "../layer/attend-heads.js";
+import type { Backend, DType, FloatDType, Graph, KernelRegistry, Operation, Tensor } from "@elastic-attention/tensor";
+import { attentionScores, normalizeHeads } from "../layer/attend-heads.js";
 import { type LayerPass, runDecoderLayer } from "../layer/decoder-layer.js";
+import type { LayerWeights } from "../layer/decoder-weights.js";
 import { embedTokens } from "../layer/embed-tokens.js";
-import type { DecoderCore } from "../layer/forward-pass.js";
+import { type DecoderCore, runnerOf } from "../layer/forward-pass.js";
 import { projectLogits } from "../layer/logits.js";
-import type { RotaryTables } from "../layer/rotation/rotary-table.js";
+import { splitHeads } from "../layer/fused-heads.js";
 import { Workspace } from "../memory/workspace.js";
-import type { LayerSpec } from "../model/layer-spec.js";
+import { outputRows } from "../parallel/model-shard.js";
 import type { ModelSpec } from "../model/model-spec.js";
-import { lengthDependsBeyond } from "../model/rope/rope-spec.js";
+import { haveSameTables, type LayerRotations, rotationShapes, StepRotations } from "./step-rotations.js";
 
 /** What decode steps of one model share. */
 export interface DecodeGraphContext extends DecoderCore {
@@ -35,22 +36,27 @@ export class DecodeGraph implements Disposable {
   readonly #batch: DecodeBatch;
   readonly #workspace: Workspace;
   readonly #logits: Tensor;
+  /** A rank's columns of the logits; the logits themselves where the model is whole. */
+  readonly #share: Tensor;
+  readonly #rotations: StepRotations;
   #graph: Graph | undefined;
-  /** The rotary tables that the graph reads; they are other tensors when they have grown, also where they lie: rows are recorded. */
-  #tables: readonly RotaryTables[] | undefined;
+  /** Of the step that the graph was recorded for, or that was run before there is one. */
+  #recorded: LayerRotations | undefined;
 
   /** @throws OutOfMemoryError */
   constructor(
     private readonly context: DecodeGraphContext,
     readonly slots: number,
   ) {
-    const { backend, spec, dtype, pool } = context;
+    const { backend, spec, dtype, pool, ranks, modelRotations } = context;
     const { numLayers, numKeyValueHeads, vocabularySize } = spec;
     try {
       const planBytes = backend.kernels.run(decodePlanBytes, { slots, numLayers, numKeyValueHeads });
       this.#batch = this.#scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads, planBytes }));
       this.#workspace = this.#scope.track(new Workspace(backend, spec, dtype, slots, slots));
       this.#logits = this.#scope.track(backend.allocate([slots, vocabularySize], "f32"));
+      this.#share = ranks === undefined ? this.#logits : this.#scope.track(backend.allocate([slots, outputRows(spec)], "f32"));
+      this.#rotations = this.#scope.track(new StepRotations(modelRotations, slots));
     } catch (error) {
       this.#scope.dispose();
       throw error;
@@ -64,22 +70,21 @@ export class DecodeGraph implements Disposable {
    */
   step(tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
     const { backend } = this.context;
-    const tables = this.#rotaryTables(caches.reduce((most, { length }) => Math.max(most, length + 1), 1));
+    const rotations = this.#rotations.update(caches.map(({ length }) => length + 1));
     this.#batch.update(tokens, caches);
-    if (this.#tables === undefined) {
+    if (this.#recorded === undefined) {
       // The first step loads kernels and chooses algorithms, which cannot be recorded.
-      this.#run(tables);
+      this.#run(rotations);
     } else {
-      const grown = tables.some(({ cosine, sine }, layer) => cosine !== this.#tables![layer]!.cosine || sine !== this.#tables![layer]!.sine);
-      if (this.#graph === undefined || grown) {
+      if (this.#graph === undefined || !haveSameTables(this.#recorded, rotations)) {
         this.#graph?.[Symbol.dispose]();
         this.#graph = undefined;
-        this.#graph = backend.capture?.(() => this.#run(tables));
+        this.#graph = backend.capture?.(() => this.#run(rotations));
       }
-      if (this.#graph === undefined) this.#run(tables);
+      if (this.#graph === undefined) this.#run(rotations);
       else this.#graph.replay();
     }
-    this.#tables = tables;
+    this.#recorded = rotations;
     for (const cache of caches) cache.countWritten(1);
     return this.#logits.rows(0, caches.length);
   }
@@ -90,42 +95,46 @@ export class DecodeGraph implements Disposable {
     this.#scope.dispose();
   }
 
-  /** Of each layer. */
-  #rotaryTables(longest: number): RotaryTables[] {
-    const { modelRotations, spec } = this.context;
-    return spec.layers.map(({ rope }) => modelRotations.table(rope!, "key").tables(longest));
-  }
-
-  #run(tables: readonly RotaryTables[]): void {
+  #run(rotations: LayerRotations): void {
     const { backend, spec, weights } = this.context;
     const { kernels } = backend;
     const { hidden } = this.#workspace;
     kernels.run(planDecode, { batch: this.#batch });
     embedTokens(kernels, this.context, this.#batch.ids, hidden);
-    const pass = this.#pass(tables);
+    const pass = this.#pass(rotations);
     for (const [layer, layerWeights] of weights.layers.entries()) runDecoderLayer(pass, layerWeights, layer);
-    projectLogits(kernels, spec, weights, { hidden, normed: this.#workspace.normed(this.slots), logits: this.#logits });
+    projectLogits(pass.runner, spec, weights, { hidden, normed: this.#workspace.normed(this.slots), logits: this.#logits, share: this.#share });
   }
 
   /** Layers whose heads are prepared and attend by two kernels, which read what changes from step to step from the batch. */
-  #pass(tables: readonly RotaryTables[]): LayerPass {
+  #pass(rotations: LayerRotations): LayerPass {
     const { backend, spec } = this.context;
     const { numQueryHeads, headDim } = spec;
     const { epsilon } = spec.norm;
     const { kernels } = backend;
     const { hidden, queryKeyValue, attention, chunks } = this.#workspace;
     const [batch, slots, scratch] = [this.#batch, this.slots, this.#workspace];
+    const runner = runnerOf(this.context);
+    // A norm over several heads is a kernel of its own; one of each head's vector is part of what prepares it.
+    const headNorms = (weights: LayerWeights) => {
+      const { queryNorm, keyNorm } = weights;
+      if (spec.queryKeyNorm !== "projection") return { queryNorm, keyNorm };
+      const { query, key } = splitHeads(queryKeyValue, spec);
+      normalizeHeads(kernels, spec, query, queryNorm);
+      normalizeHeads(kernels, spec, key, keyNorm);
+      return {};
+    };
     return {
       spec,
-      runner: kernels,
+      runner,
       scratch,
       stream: { before: hidden, between: hidden, after: hidden },
       chunks,
       queryKeyValue,
-      part: (_inputs, _output, body) => body(kernels, scratch),
+      part: (_inputs, _output, body) => body(runner, scratch),
       *attend(weights, layer) {
-        const { queryNorm, keyNorm } = weights;
-        kernels.run(prepareDecode, { batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, ...tables[layer]! });
+        const norms = headNorms(weights);
+        kernels.run(prepareDecode, { batch, layer, queryKeyValue, numQueryHeads, headDim, ...norms, epsilon, rotation: rotations[layer] });
         const query = queryKeyValue.columns(0, numQueryHeads * headDim).reshape([slots, numQueryHeads, headDim]);
         kernels.run(decodeAttention, { batch, layer, query, output: attention.reshape(query.shape), ...attentionScores(spec, weights) });
         yield "attention";
@@ -142,20 +151,11 @@ export function slotsFor(sequences: number): number {
   return Math.ceil(sequences / unit) * unit;
 }
 
-/** What the kernel that prepares the heads of a step does not know. */
-function preparationProblems({ layers, headDim, queryKeyNorm, queryScaling }: ModelSpec): readonly string[] {
-  const isKnown = ({ rope }: LayerSpec) => rope !== undefined && rope.pairs === "halves" && rope.rotatedDim === headDim && lengthDependsBeyond(rope) === undefined;
-  return [
-    ...(layers.every(isKnown) ? [] : ["a layer does not rotate whole heads, halves together, by angles of the position alone"]),
-    ...(queryKeyNorm === "projection" ? ["the norms of queries and keys span several heads"] : []),
-    ...(queryScaling === undefined ? [] : ["queries are scaled by their position"]),
-  ];
-}
-
 /** What a user should know where a device could capture decode steps and does not for this model; undefined elsewhere. */
-export function decodeGraphNote({ capture, device }: Pick<Backend, "capture" | "device">, spec: ModelSpec): string | undefined {
-  // On the host only some batches are captured anyway, and little is lost without.
-  const problems = capture === undefined || device.workSizes.emptyDecodeRows === false ? [] : preparationProblems(spec);
+export function decodeGraphNote({ capture, kernels, device }: Pick<Backend, "capture" | "kernels" | "device">, spec: ModelSpec, dtype: FloatDType): string | undefined {
+  // Who computes in float32 wants its figures, not its speed. On the host only some batches are captured anyway, and little is lost.
+  const isSlow = capture !== undefined && dtype !== "f32" && device.workSizes.emptyDecodeRows !== false;
+  const problems = isSlow ? stepProblems(kernels, spec, dtype) : [];
   return problems.length === 0 ? undefined : `Decode steps run kernel by kernel and not as captured graphs, which is slower: ${problems.join("; ")}.`;
 }
 
@@ -163,14 +163,29 @@ export function decodeGraphNote({ capture, device }: Pick<Backend, "capture" | "
 export function decodeGraphProblems(backend: Backend, pool: PagePool | undefined, spec: ModelSpec, dtype: FloatDType): readonly string[] {
   if (backend.capture === undefined) return [`the ${backend.name} backend captures no graphs`];
   if (pool === undefined) return ["there is no page pool"];
-  const preparation = preparationProblems(spec);
-  if (preparation.length > 0) return preparation;
+  return stepProblems(backend.kernels, spec, dtype);
+}
+
+/** Why the kernels of a step refuse this model; they ask for shapes and types only. */
+function stepProblems(kernels: KernelRegistry, spec: ModelSpec, dtype: FloatDType): readonly string[] {
   const { numQueryHeads, numKeyValueHeads, headDim } = spec;
-  // Kernels ask for shapes and types only.
-  const shapes = { shape: [1, numQueryHeads, headDim], dtype } as unknown as Tensor;
-  const batch = { options: { pool, numKeyValueHeads } } as unknown as DecodeBatch;
-  const refusals = backend.kernels.explain(decodeAttention, { batch, layer: 0, query: shapes, output: shapes, ...graphScores(spec) });
-  return refusals.some(({ reasons }) => reasons.length === 0) ? [] : refusals.flatMap(({ reasons }) => reasons);
+  const tensor = (shape: readonly number[], of: DType = dtype) => ({ shape, dtype: of, numRows: shape[0], rowLength: shape[1] }) as unknown as Tensor;
+  const batch = { options: { pool: { options: { dtype } }, slots: 1, numKeyValueHeads } } as unknown as DecodeBatch;
+  const query = tensor([1, numQueryHeads, headDim]);
+  const queryKeyValue = tensor([1, (numQueryHeads + 2 * numKeyValueHeads) * headDim]);
+  const norm = spec.queryKeyNorm === "head" ? tensor([headDim], "f32") : undefined;
+  const explain = <Call, Result>(operation: Operation<Call, Result>, call: Call): readonly string[] => {
+    const refusals = kernels.explain(operation, call);
+    if (refusals.length === 0) return [`there is no kernel for ${operation.name}`];
+    return refusals.some(({ reasons }) => reasons.length === 0) ? [] : refusals.flatMap(({ reasons }) => reasons);
+  };
+  const ropes = [...new Set(spec.layers.map(({ rope }) => rope))];
+  const preparations = ropes.map((rope) => {
+    const rotation = rope === undefined ? undefined : rotationShapes(rope, (shape) => tensor(shape, "f32"));
+    return explain(prepareDecode, { batch, layer: 0, queryKeyValue, numQueryHeads, headDim, queryNorm: norm, keyNorm: norm, epsilon: 0, rotation });
+  });
+  const attention = explain(decodeAttention, { batch, layer: 0, query, output: query, ...graphScores(spec) });
+  return [...new Set([attention, ...preparations].flat())];
 }
 
 /** Scores as the layers have them, for kernels that look at shapes and types only. */

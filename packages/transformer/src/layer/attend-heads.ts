@@ -46,8 +46,8 @@ export function attentionScores({ attentionScale, attentionSoftCap }: ModelSpec,
   return { scale: attentionScale, softCap: attentionSoftCap, sinkLogits: sinks };
 }
 
-/** The norm of queries or keys: of each head's vector, or of all heads' as one. */
-function normalizeHeads(runner: Runner, spec: ModelSpec, heads: Tensor, weight: Tensor | undefined): void {
+/** The norm of queries or keys [rows, heads, headDim]: of each head's vector, or of all heads' as one. */
+export function normalizeHeads(runner: Runner, spec: ModelSpec, heads: Tensor, weight: Tensor | undefined): void {
   if (weight === undefined) return;
   const [rows, numHeads, headDim] = heads.shape as [number, number, number];
   const vectors = spec.queryKeyNorm === "head" ? heads : heads.reshape([rows, 1, numHeads * headDim]);

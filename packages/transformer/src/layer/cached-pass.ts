@@ -2,7 +2,7 @@ import type { AttentionScores } from "@elastic-attention/attention";
 import type { Tensor } from "@elastic-attention/tensor";
 import { attendHeads, attentionScores } from "./attend-heads.js";
 import type { LayerPass, LayerSteps } from "./decoder-layer.js";
-import type { ForwardPass } from "./forward-pass.js";
+import { type ForwardPass, runnerOf } from "./forward-pass.js";
 
 /** The attention of one layer over sequences that keep their keys and values in caches. */
 export interface CachedAttention extends Disposable {
@@ -13,21 +13,23 @@ export interface CachedAttention extends Disposable {
 }
 
 /** Prefill and decode: activations in one workspace, the residual stream updated in place, keys and values in the caches. */
-export function cachedPass({ backend, spec, batch, workspace, rotations }: ForwardPass, attentionOf: (layer: number) => CachedAttention): LayerPass {
+export function cachedPass(pass: ForwardPass, attentionOf: (layer: number) => CachedAttention): LayerPass {
+  const { spec, batch, workspace, rotations } = pass;
   const { hidden, queryKeyValue } = workspace;
+  const runner = runnerOf(pass);
   return {
     spec,
-    runner: backend.kernels,
+    runner,
     scratch: workspace,
     stream: { before: hidden, between: hidden, after: hidden },
     chunks: workspace.chunks,
     queryKeyValue,
-    part: (_inputs, _output, body) => body(backend.kernels, workspace),
+    part: (_inputs, _output, body) => body(runner, workspace),
     *attend(weights, layer) {
       using attention = attentionOf(layer);
       const heads = {
         spec,
-        runner: backend.kernels,
+        runner,
         rotation: () => rotations.of(layer),
         beforeRotation(key: Tensor, query: Tensor) {
           attention.beforeRotation?.(key, query);

@@ -1,4 +1,4 @@
-import { linear, type Operation, type Tensor } from "@elastic-attention/tensor";
+import { linear, type Operation, type RankGroup, type Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model/model-spec.js";
 import type { ExpertsFeedForward } from "../model/layer-spec.js";
 import type { LayerWeights, NormWeights } from "./decoder-weights.js";
@@ -10,6 +10,8 @@ import { addPart, projectionOf } from "./residual.js";
 /** Runs the operations of a layer: the kernels of a backend, or a tape that remembers them for the way back. */
 export interface Runner {
   run<Call, Result>(operation: Operation<Call, Result>, call: Call): Result | undefined;
+  /** The ranks that have the layer's heads and features together: what its parts give are summands, one on each. */
+  readonly ranks?: RankGroup | undefined;
 }
 
 /** What was issued last when a layer lets others have their turn. */

@@ -1,4 +1,4 @@
-import { add, cast, linear, type Tensor } from "@elastic-attention/tensor";
+import { add, allReduce, cast, linear, type Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model/model-spec.js";
 import type { Runner, Scratch } from "./decoder-layer.js";
 import type { NormWeights, Projection } from "./decoder-weights.js";
@@ -15,16 +15,18 @@ export interface PartOutput {
   readonly norm: NormWeights | undefined;
 }
 
-/** to = from + residualScale · norm(part), for rows of the residual stream. */
+/** to = from + residualScale · norm(part), for rows of the residual stream; of several ranks' parts it is their sum. */
 export function addPart(runner: Runner, scratch: Scratch, spec: ModelSpec, { from, to, project, norm }: PartOutput): void {
   const { residualScale } = spec;
-  if (norm === undefined && residualScale === 1) {
+  const { ranks } = runner;
+  if (norm === undefined && residualScale === 1 && ranks === undefined) {
     if (to !== from) runner.run(cast, { input: from, output: to });
     project(to, true);
     return;
   }
   const projected = scratch.partOutput(from.numRows);
   project(projected, false);
+  if (ranks !== undefined) runner.run(allReduce, { values: projected, ranks });
   let part = projected;
   if (norm !== undefined) {
     part = scratch.normed(from.numRows);

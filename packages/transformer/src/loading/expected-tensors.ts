@@ -1,6 +1,7 @@
 import type { ModelAdapter, WeightRole } from "../model/model-adapter.js";
 import { innerFeatures } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
+import { outputRows } from "../parallel/model-shard.js";
 
 /** A tensor that a checkpoint of a model has. */
 export interface ExpectedTensor {
@@ -16,9 +17,8 @@ export interface ExpectedTensor {
 /** Every tensor that loading reads, biases beside their weights; but for experts in joined tensors (`JoinedExperts`). */
 export function* expectedTensors(adapter: Pick<ModelAdapter, "fused" | "expertLayout">, spec: ModelSpec): Generator<ExpectedTensor> {
   const { hiddenSize, vocabularySize, norm } = spec;
-  const table = { layer: 0, shape: [vocabularySize, hiddenSize], bias: false };
-  yield { role: "embedding", ...table };
-  if (!spec.tiedEmbeddings) yield { role: "output", ...table };
+  yield { role: "embedding", layer: 0, shape: [vocabularySize, hiddenSize], bias: false };
+  if (!spec.tiedEmbeddings) yield { role: "output", layer: 0, shape: [outputRows(spec), hiddenSize], bias: false };
   yield { role: "finalNorm", layer: 0, shape: [hiddenSize], bias: norm.bias };
   for (let layer = 0; layer < spec.numLayers; layer++) {
     for (const role of layerNorms(spec)) yield { role, layer, shape: [hiddenSize], bias: norm.bias };

@@ -1,13 +1,20 @@
-import { MemoryScope, OutOfMemoryError } from "@elastic-attention/core";
+import { MemoryScope, OutOfMemoryError, UnsupportedRouterError } from "@elastic-attention/core";
 import type { AttentionMode } from "@elastic-attention/attention";
-import { LearnedRouter, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
-import type { Backend, FloatDType } from "@elastic-attention/tensor";
+import { LearnedRouter, type LearnedRouterDescription, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
+import type { Backend, FloatDType, RankGroup } from "@elastic-attention/tensor";
 import { decodeGraphNote } from "../decode/decode-graph.js";
-import { DecoderModel, type RandomModelOptions } from "../decoder-model.js";
+import { DecoderModel } from "../decoder-model.js";
+import type { RandomModelOptions } from "../decoder-options.js";
 import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "../model/elastic-spec.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
 import { computeDType, type ModelSpec, routedLayers } from "../model/model-spec.js";
+import { ledDecoder } from "../parallel/led-decoder.js";
+import { shardModel, shardSpec } from "../parallel/model-shard.js";
+import { shareOfModel } from "../parallel/model-share.js";
+import { RankFollower } from "../parallel/rank-follower.js";
+import { RankLeader } from "../parallel/rank-leader.js";
+import { settleFailure, settleSuccess } from "../parallel/settled.js";
 import { checkModel, type CheckedModel } from "./checked-model.js";
 import { type ModelFiles, openModelFiles } from "./model-files.js";
 import { chosenWeights, type WeightChoice, WeightPlan } from "./weight-plan.js";
@@ -30,6 +37,11 @@ export interface OpenModelOptions {
   readonly weights?: WeightChoice | "automatic";
   readonly adapter?: ModelAdapter;
   /**
+   * The ranks that have the model together, this one with a share of it; each opens it with the same options. The first is used
+   * as if it had all; the others {@link PretrainedModel.follow}.
+   */
+  readonly ranks?: RankGroup | undefined;
+  /**
    * Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. Default:
    * routers.safetensors in the model's folder, where there is one.
    */
@@ -46,6 +58,8 @@ interface RouterSettings {
 
 /** A model folder: its config, its decoder on a backend, and the router tensors it may hold. */
 export class PretrainedModel implements Disposable {
+  #decoder: DecoderModel;
+
   private constructor(
     /** Its folder; empty for a model that was not loaded from one. */
     readonly directory: string,
@@ -54,8 +68,9 @@ export class PretrainedModel implements Disposable {
     readonly config: ModelConfig,
     /** What reads its layout. */
     readonly adapter: ModelAdapter | undefined,
+    /** Of the whole model. */
     readonly spec: ModelSpec,
-    readonly decoder: DecoderModel,
+    decoder: DecoderModel,
     /** Formats that its matrices are kept in: "bf16", "Q4_1, Q8_0". */
     readonly weights: string,
     private readonly settings: RouterSettings,
@@ -66,10 +81,34 @@ export class PretrainedModel implements Disposable {
     readonly notes: readonly string[],
     /** Owns decoder and routers. */
     private readonly scope: MemoryScope,
-  ) {}
+  ) {
+    this.#decoder = decoder;
+  }
 
-  /** @throws the errors of `openModelFiles` and `checkModel`, OutOfMemoryError */
+  /**
+   * Where several ranks open it, it is open on all of them or on none.
+   * @throws the errors of `openModelFiles` and `checkModel`, OutOfMemoryError; InvalidOptionError for a number of ranks that does
+   *   not divide the model
+   */
   static async open(options: OpenModelOptions): Promise<PretrainedModel> {
+    const { ranks } = options;
+    if (ranks === undefined) return PretrainedModel.#open(options);
+    let model: PretrainedModel;
+    try {
+      model = await PretrainedModel.#open(options);
+    } catch (error) {
+      throw settleFailure(ranks, error);
+    }
+    const failure = settleSuccess(ranks);
+    if (failure !== undefined) {
+      model[Symbol.dispose]();
+      throw failure;
+    }
+    model.#lead(ranks);
+    return model;
+  }
+
+  static async #open(options: OpenModelOptions): Promise<PretrainedModel> {
     const { path, backend } = options;
     using opened = options.checked === undefined ? openModelFiles(path) : undefined;
     const { files, adapter, spec, notes } = options.checked ?? checkModel(opened!, options.adapter);
@@ -81,22 +120,52 @@ export class PretrainedModel implements Disposable {
     const file = routerFileOf(directory, options.routers);
     const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend);
     for (const layer of layers) scope.track(layer);
-    const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: chosenWeights(options.weights, options.dtype), quantisation: files.quantisation });
+    const share = shareOfModel({ checkpoint, adapter, spec }, options.ranks);
+    // What ranks divide need not be whole blocks: their shares are unpacked unless asked for otherwise.
+    const weights = options.weights ?? (options.ranks === undefined ? "automatic" : "unpacked");
+    const plan = WeightPlan.of({ ...share, dtype, backend, weights: chosenWeights(weights, options.dtype), quantisation: files.quantisation });
     checkMemory(backend, plan, path);
-    const decoder = scope.track(await DecoderModel.load({ ...options, checkpoint, adapter, spec, dtype, plan }));
+    const decoder = scope.track(await DecoderModel.load({ ...options, ...share, dtype, plan }));
     const { spec: modes, ...settings } = elastic ?? own;
-    const told = [...notes, plan.note, decodeGraphNote(backend, spec)].filter((note) => note !== undefined);
+    const told = [...notes, plan.note, decodeGraphNote(backend, spec, dtype), rankNote(decoder)].filter((note) => note !== undefined);
     return new PretrainedModel(directory, ggufPath, config, adapter, { ...spec, elastic: modes }, decoder, plan.text, settings, layers, file, told, scope.move());
   }
 
-  /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
+  /**
+   * A model of some shape with random weights, made where it computes: for measurements. The shares of several ranks are random
+   * each by itself. @throws OutOfMemoryError, InvalidOptionError as {@link PretrainedModel.open}
+   */
   static random({ sizes = publishedSizes, ...options }: RandomModelOptions & { readonly sizes?: ElasticSizes }): PretrainedModel {
-    const { spec } = options;
+    const { spec, ranks } = options;
     const config = new ModelConfig({ architectures: [spec.architecture] }, "random weights");
     const settings = { sizes, pooling: { kind: "boundary", tokens: 100 } } as const;
     using scope = new MemoryScope();
-    const decoder = scope.track(DecoderModel.random(options));
-    return new PretrainedModel("", undefined, config, undefined, spec, decoder, options.dtype, settings, [], undefined, [], scope.move());
+    const share = ranks === undefined ? spec : shardSpec(spec, shardModel(spec, ranks.size)[ranks.rank]!);
+    const decoder = scope.track(DecoderModel.random({ ...options, spec: share }));
+    const notes = [rankNote(decoder)].filter((note) => note !== undefined);
+    const model = new PretrainedModel("", undefined, config, undefined, spec, decoder, options.dtype, settings, [], undefined, notes, scope.move());
+    model.#lead(ranks);
+    return model;
+  }
+
+  /** Over the backend; its figures are those of a rank's share where several ranks have the model. */
+  get decoder(): DecoderModel {
+    return this.#decoder;
+  }
+
+  /** The first rank is used as if it had all of the model. */
+  #lead(ranks: RankGroup | undefined): void {
+    if (ranks?.rank === 0) this.#decoder = ledDecoder(this.#decoder, this.scope.track(new RankLeader(ranks)));
+  }
+
+  /** Does what the first rank asks for, with this rank's share of the model, until that one gives its model back; blocks the thread. */
+  follow(ranks: RankGroup): void {
+    const learned = ({ retrievalMode, sparseMode, tieRule }: LearnedRouterDescription) => {
+      const router = this.learnedRouter(retrievalMode, sparseMode, tieRule);
+      if (router === undefined) throw new UnsupportedRouterError("The first rank's model has routers, this one's has none.", "Give all ranks the same files.");
+      return router;
+    };
+    new RankFollower(ranks, this.#decoder, learned).follow();
   }
 
   /** Sizes of the sparse modes that its routers were trained for. */
@@ -119,6 +188,11 @@ export class PretrainedModel implements Disposable {
   [Symbol.dispose](): void {
     this.scope.dispose();
   }
+}
+
+/** What a user should know of GPUs that do not reach each other. */
+function rankNote({ core: { rankProblem } }: DecoderModel): string | undefined {
+  return rankProblem === undefined ? undefined : `Sums over the ranks go through the host's memory, which is slow, and steps are not captured as graphs: ${rankProblem}.`;
 }
 
 /** Routers of the checkpoint itself; none when it has none. */

@@ -3,6 +3,7 @@ import { allocateExperts, type Backend, fillNormal, type FloatDType, packExpert,
 import type { DecoderWeights, ExpertProjection, FeedForwardWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
 import { type FeedForwardSpec, innerFeatures, type LayerSpec } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
+import { outputRows } from "../parallel/model-shard.js";
 import { layerNorms } from "./expected-tensors.js";
 
 /** Standard deviation of the matrices, that of a freshly initialised Llama. */
@@ -75,6 +76,6 @@ export function makeRandomWeights(backend: Backend, spec: ModelSpec, dtype: Floa
     embedding: scope.track(normal(vocabularySize, hiddenSize)),
     layers: spec.layers.map(layer),
     finalNorm: norm(),
-    output: projection(vocabularySize, hiddenSize, false),
+    output: projection(outputRows(spec), hiddenSize, false),
   };
 }

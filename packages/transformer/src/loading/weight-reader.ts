@@ -23,7 +23,8 @@ import { biasName } from "./check-weights.js";
 import { findNotFinite, hostFloats } from "./host-floats.js";
 import { joinedExperts } from "./joined-experts.js";
 import { quantiseRows } from "./rows/quantise-rows.js";
-import { notFinite, SliceBuffers, unpackRows } from "./rows/unpack-rows.js";
+import { RowUnpacker } from "./rows/row-unpacker.js";
+import { notFinite } from "./rows/unpack-rows.js";
 import { isBlocked, type WeightPlan } from "./weight-plan.js";
 
 export interface ReadWeightsOptions {
@@ -39,7 +40,9 @@ export interface ReadWeightsOptions {
 
 /** Reads weights by role from a checkpoint onto a backend. */
 export class WeightReader {
-  readonly #buffers = new SliceBuffers();
+  readonly #unpacker: RowUnpacker;
+  /** Rows of matrices on their way into a weight, kept from one to the next: fresh memory for each costs more than the copy. */
+  #rows: Tensor | undefined;
   /** Matrices whose values are checked where they are, and the numbers of the first broken elements. */
   readonly #checked: { readonly name: string; readonly found: Tensor }[] = [];
 
@@ -48,7 +51,9 @@ export class WeightReader {
     private readonly scope: MemoryScope,
     /** Lives as long as the loading. */
     private readonly loading: MemoryScope,
-  ) {}
+  ) {
+    this.#unpacker = new RowUnpacker(options.checkpoint, loading);
+  }
 
   /** The table of embeddings: in the blocks of the file where the plan has it so, else in the compute dtype. */
   embedding(shape: readonly number[]): Tensor | LinearWeight {
@@ -122,7 +127,7 @@ export class WeightReader {
       using matrices = new MemoryScope();
       const weights =
         source === undefined
-          ? names(expert).map((name) => this.#matrix(name, matrices))
+          ? this.#matrices(names(expert), matrices)
           : [matrices.track(backend.upload(source.matrix(expert), source.size, "f32"))];
       backend.kernels.run(packExpert, { experts: weight, expert, weights });
     }
@@ -167,8 +172,7 @@ export class WeightReader {
     const empty = backend.emptyWeight?.(outFeatures, shapes[0]![1]!, dtype);
     if (empty === undefined) {
       using matrices = new MemoryScope();
-      const weights = names.map((name) => this.#matrix(name, matrices));
-      return this.scope.track(backend.kernels.run(packLinear, { weights, dtype }));
+      return this.scope.track(backend.kernels.run(packLinear, { weights: this.#matrices(names, matrices), dtype }));
     }
     this.scope.track(empty.weight);
     let row = 0;
@@ -185,7 +189,7 @@ export class WeightReader {
     const { backend, checkpoint } = this.options;
     const { type } = checkpoint.entry(name);
     if (isBlocked(type)) {
-      unpackRows(target, checkpoint, name, this.#buffers);
+      this.#unpack(target, name);
       return;
     }
     if (elementDType(type) === target.dtype) {
@@ -196,6 +200,35 @@ export class WeightReader {
     backend.kernels.run(cast, { input: this.#matrix(name, scope), output: target });
   }
 
+  /** Matrices of as many columns, that are packed next. */
+  #matrices(names: readonly string[], scope: MemoryScope): Tensor[] {
+    const entries = names.map((name) => this.options.checkpoint.entry(name));
+    if (!entries.every(({ type }) => isBlocked(type))) return names.map((name) => this.#matrix(name, scope));
+    const columns = entries[0]!.shape[1]!;
+    const outFeatures = entries.reduce((sum, { shape }) => sum + shape[0]!, 0);
+    const all = this.#keptRows(outFeatures * columns).reshape([outFeatures, columns]);
+    let row = 0;
+    return entries.map(({ name, shape }) => {
+      const matrix = all.rows(row, (row += shape[0]!));
+      this.#unpack(matrix, name);
+      return matrix;
+    });
+  }
+
+  /** So many elements in the compute dtype, which the next call may give again. */
+  #keptRows(elements: number): Tensor {
+    if (this.#rows === undefined || this.#rows.numElements < elements) {
+      this.#rows?.dispose();
+      this.#rows = undefined;
+      this.#rows = this.loading.track(this.options.backend.allocate([elements], this.options.dtype));
+    }
+    return this.#rows.rows(0, elements);
+  }
+
+  #unpack(target: Tensor, name: string): void {
+    if (!this.#unpacker.unpack(target, name)) this.#check(name, target);
+  }
+
   /** A matrix in the float type of its file; in the compute dtype where it is kept in blocks, in f32 where its type is none of ours. */
   #matrix(name: string, scope: MemoryScope): Tensor {
     const { backend, checkpoint } = this.options;
@@ -203,7 +236,7 @@ export class WeightReader {
     const dtype = isBlocked(type) ? this.options.dtype : elementDType(type);
     if (dtype !== "f32" && dtype !== "bf16" && dtype !== "f16") return scope.track(backend.upload(this.#floats(name), shape, "f32"));
     const matrix = scope.track(backend.allocate(shape, dtype));
-    if (isBlocked(type)) unpackRows(matrix, checkpoint, name, this.#buffers);
+    if (isBlocked(type)) this.#unpack(matrix, name);
     else this.#read(matrix, name);
     return matrix;
   }
@@ -226,8 +259,14 @@ export class WeightReader {
         "The checkpoint is damaged or was changed while it was read; download it again.",
       );
     }
+    this.#check(name, target);
+  }
+
+  /** Asks whether all elements are finite numbers; {@link finish} waits for the answer. */
+  #check(name: string, matrix: Tensor): void {
+    const { backend } = this.options;
     const found = this.loading.track(backend.allocate([1], "i32"));
-    backend.kernels.run(firstNotFinite, { input: target, output: found });
+    backend.kernels.run(firstNotFinite, { input: matrix, output: found });
     this.#checked.push({ name, found });
   }
 

@@ -15,6 +15,7 @@ import { tablePositions } from "../layer/rotation/rotary-table.js";
 import { widestFeedForward } from "../model/layer-spec.js";
 import { type ModelSpec, routedLayers } from "../model/model-spec.js";
 import { slidingModes } from "../model/sliding-modes.js";
+import { outputRows } from "../parallel/model-shard.js";
 import { expertWorkspaceBytes } from "./expert-memory.js";
 import { predictWeightBytes } from "./weight-memory.js";
 
@@ -84,7 +85,7 @@ export function predictMemory(spec: ModelSpec, question: MemoryQuestion): Memory
   const activationBytes = size * (rows * perRow + chunk * (hiddenSize + widestFeedForward(spec.layers))) + expertWorkspaceBytes(spec.layers, chunk, hiddenSize, dtype) + positionBytes + ownTableBytes(spec, sequences);
   const { keyValueBytes, mostBytes } = predictKeyValues(spec, question);
   const numLogitsRows = sum(sequences, ({ tokens }) => Math.min(logitsRows, tokens));
-  const logitsBytes = numLogitsRows * (size * hiddenSize + 4 * vocabularySize);
+  const logitsBytes = numLogitsRows * (size * hiddenSize + 4 * (vocabularySize + (spec.shard === undefined ? 0 : outputRows(spec))));
   const requestBytes = activationBytes + Math.max(mostBytes, keyValueBytes + logitsBytes);
   return {
     weightBytes,

@@ -7,6 +7,13 @@ import { lossChunkRows } from "../training/language-model-loss.js";
 /** Rows that norms, projections and the MLP take at a time in training. */
 export const defaultTrainingChunkRows = 4096;
 
+export interface TrainingMemoryOptions {
+  /** Default {@link defaultTrainingChunkRows}. */
+  readonly chunkRows?: number | undefined;
+  /** Rows whose queries routers of whole layers pool. Default 0. */
+  readonly pooledRows?: number;
+}
+
 /**
  * Bytes that a training step with checkpoints needs besides the weights: the input of every layer, one layer's values
  * and gradients, and one chunk of the MLP's or of the loss's.
@@ -15,7 +22,7 @@ export function predictTrainingMemory(
   spec: ModelSpec,
   dtype: FloatDType,
   rows: number,
-  chunkRows: number = defaultTrainingChunkRows,
+  { chunkRows = defaultTrainingChunkRows, pooledRows = 0 }: TrainingMemoryOptions = {},
 ): number {
   const { hiddenSize, headDim, numQueryHeads, numKeyValueHeads, numLayers, vocabularySize } = spec;
   const size = dtypeByteSize(dtype);
@@ -32,7 +39,9 @@ export function predictTrainingMemory(
   const expertChunk = expertWorkspaceBytes(spec.layers, chunk, hiddenSize, dtype) + chunk * size * widestExpertOutput(spec);
   const mlpChunk = chunk * size * 2 * (hiddenSize + partOutput + widestFeedForward(spec.layers) + widestActivation(spec.layers)) + 2 * expertChunk;
   const lossChunk = Math.min(lossChunkRows, rows) * (vocabularySize * (4 * (spec.logitsSoftCap === undefined ? 1 : 2) + (dtype === "f32" ? 0 : size)) + 2 * hiddenSize * size);
-  return rows * (size * (checkpoints + values + gradients) + logSumExp) + Math.max(mlpChunk, lossChunk);
+  // The pooled queries and their gradient.
+  const pooled = 2 * pooledRows * queries * size;
+  return rows * (size * (checkpoints + values + gradients) + logSumExp) + pooled + Math.max(mlpChunk, lossChunk);
 }
 
 /** Bytes of one layer's outputs of the attention that can be kept rather than computed again. */

@@ -1,11 +1,12 @@
 import { dtypeByteSize, type FloatDType, LinearWeight, type Tensor } from "@elastic-attention/tensor";
 import type { DecoderWeights, ExpertProjection, FeedForwardWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
+import { outputRows } from "../parallel/model-shard.js";
 import { layerParameters, type ModelSpec, normVectors } from "../model/model-spec.js";
 
 /** Bytes of a model's weights as they are loaded: matrices in `dtype`, norms and biases in f32. */
 export function predictWeightBytes(spec: ModelSpec, dtype: FloatDType): number {
   // Embedding and output are two tables also where a checkpoint ties them: one is looked up in, one is packed.
-  let matrices = 2 * spec.vocabularySize * spec.hiddenSize;
+  let matrices = (spec.vocabularySize + outputRows(spec)) * spec.hiddenSize;
   let vectors = normVectors(spec.norm) * spec.hiddenSize;
   for (const layer of spec.layers.keys()) {
     const parameters = layerParameters(spec, layer);

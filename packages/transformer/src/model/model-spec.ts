@@ -1,5 +1,6 @@
 import type { FloatDType } from "@elastic-attention/tensor";
 import type { ElasticSpec } from "./elastic-spec.js";
+import type { ModelShard } from "../parallel/model-shard.js";
 import { feedForwardParameters, type LayerSpec, type NormPlaces, type NormSpec, type QueryKeyNorm } from "./layer-spec.js";
 
 /**
@@ -50,6 +51,8 @@ export interface ModelSpec {
   readonly checkpointDType: FloatDType;
   /** Present for checkpoints in a published elastic layout, and for any config that carries its keys. */
   readonly elastic: ElasticSpec | undefined;
+  /** A rank's share of a model that several hold together: counts of heads and features are then the rank's. */
+  readonly shard?: ModelShard;
 }
 
 /** What a model is computed in where nobody says: bf16 for 16-bit checkpoints, else f32. */

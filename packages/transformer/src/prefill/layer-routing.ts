@@ -9,6 +9,7 @@ import {
   patternOf,
 } from "@elastic-attention/attention";
 import type { Tensor } from "@elastic-attention/tensor";
+import { headShare } from "../parallel/head-share.js";
 import type { PrefillPass } from "./prefill-pass.js";
 import { wholeKeys } from "./whole-keys.js";
 
@@ -36,11 +37,12 @@ export function startRouting(pass: PrefillPass, key: Tensor, query: Tensor, laye
   const { caches, offsets } = batch;
   using scope = new MemoryScope();
   const plans: SharedPlan[] = [];
+  const share = headShare(pass, layer);
   const isNew = caches.map((cache) => cache.modes(layer) === undefined);
   for (let first = 0, end = 1; first < caches.length; first = end, end = first + 1) {
     const router = routers[first];
     if (!isNew[first] || router === undefined) continue;
-    const input = { backend, layer };
+    const input = { backend, layer, ...(share === undefined ? {} : { share }) };
     let plan: HeadPlan;
     if (caches[first]!.length > 0) {
       // Its beginning was read without a plan: the router is asked about all of it.

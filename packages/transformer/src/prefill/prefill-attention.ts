@@ -2,6 +2,7 @@ import { type AttentionScores, hybridAttention } from "@elastic-attention/attent
 import type { Tensor } from "@elastic-attention/tensor";
 import type { CachedAttention } from "../layer/cached-pass.js";
 import type { LayerSteps } from "../layer/decoder-layer.js";
+import { gatherHeads } from "../parallel/gather-routing.js";
 import { attentionSlices, pairsAtMost } from "./attention-slices.js";
 import { type LayerRouting, startRouting } from "./layer-routing.js";
 import type { PrefillPass } from "./prefill-pass.js";
@@ -44,7 +45,7 @@ export class PrefillAttention implements CachedAttention {
       observer?.afterAttention?.({ layer, sequence, query: query.rows(start, start + length), cache, scale });
     }
     const heads = routing.waitForHeads();
-    this.record.add(heads, routing.waitForSequences(sequences));
+    this.record.add(gatherHeads(pass, layer, heads), routing.waitForSequences(sequences));
     // Chosen blocks are gone before caches move what they keep.
     this[Symbol.dispose]();
     for (const [index, cache] of batch.caches.entries()) cache.settle(layer, heads[index]!.modes);

@@ -7,6 +7,7 @@ import { beginForward, type DecoderCore, type ForwardPass } from "../layer/forwa
 import { rotaryLengthOf } from "../layer/sequence-batch.js";
 import { logitsOf } from "../layer/logits.js";
 import { rowChunks } from "../memory/workspace.js";
+import { gatherCounts } from "../parallel/gather-routing.js";
 import { PrefillAttention } from "./prefill-attention.js";
 import type { PrefillSequence } from "./prefill-pass.js";
 import { RoutingRecord, type SequenceRouting } from "./routing-record.js";
@@ -67,7 +68,7 @@ export class Prefill implements Disposable {
     private readonly settings: PrefillSettings,
   ) {
     this.layersTotal = core.weights.layers.length;
-    this.#record = this.#scope.track(new RoutingRecord(core.spec.numQueryHeads));
+    this.#record = this.#scope.track(new RoutingRecord(core.spec.numQueryHeads, (counts) => gatherCounts(core, counts)));
     this.#slices = this.#run();
   }
 

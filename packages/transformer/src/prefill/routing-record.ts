@@ -1,6 +1,6 @@
-import type { AttentionMode, AttentionSequence, BlockCount } from "@elastic-attention/attention";
+import { type AttentionMode, type AttentionSequence, type BlockCount, patternOf } from "@elastic-attention/attention";
 import type { RoutedHeads } from "./layer-routing.js";
-import { VisitedBlockCount } from "./visited-block-count.js";
+import { blockSizeOf, VisitedBlockCount } from "./visited-block-count.js";
 
 /** Routing of one sequence over all layers. */
 export interface SequenceRouting {
@@ -18,13 +18,21 @@ const noBlocks: BlockCount = { visited: 0, causal: 0 };
 export class RoutingRecord implements Disposable {
   readonly #layers: { readonly heads: readonly RoutedHeads[]; readonly blocks: readonly VisitedBlockCount[] }[] = [];
 
-  constructor(private readonly numQueryHeads: number) {}
+  /** @param gatherCounts makes the blocks of all ranks' heads of those of this rank's, [sequence][layer] */
+  constructor(
+    private readonly numQueryHeads: number,
+    private readonly gatherCounts: (counts: readonly (readonly BlockCount[])[]) => readonly (readonly BlockCount[])[] = (counts) => counts,
+  ) {}
 
   /** Adds a layer when its attention has been issued and what it chose is still there. One entry for each sequence. */
   add(heads: readonly RoutedHeads[], sequences: readonly AttentionSequence[]): void {
     const blocks: VisitedBlockCount[] = [];
     this.#layers.push({ heads, blocks });
-    for (const { cache, routing } of sequences) blocks.push(new VisitedBlockCount(routing, cache.length, this.numQueryHeads));
+    for (const [index, { cache, routing }] of sequences.entries()) {
+      // Of all heads, also of those that other ranks have.
+      const unit = blockSizeOf(heads[index]!.modes.map(patternOf));
+      blocks.push(new VisitedBlockCount(routing, cache.length, this.numQueryHeads, unit));
+    }
   }
 
   /** What a sequence's heads were routed to in a layer that has been added, as {@link SequenceRouting.assignment} has it. */
@@ -35,10 +43,12 @@ export class RoutingRecord implements Disposable {
   /** One for each sequence; waits for the device where blocks were chosen. */
   waitForRouting(): SequenceRouting[] {
     const first = this.#layers[0]?.heads ?? [];
+    const blocks = first.map((_, sequence) => this.#layers.map((layer) => (layer.heads[sequence]!.assignment.length === 0 ? noBlocks : layer.blocks[sequence]!.wait())));
+    const ofAll = this.gatherCounts(blocks);
     return first.map((_, sequence) => ({
       modes: this.#layers.map(({ heads }) => heads[sequence]!.modes),
       assignment: this.#layers.map(({ heads }) => heads[sequence]!.assignment),
-      blocks: this.#layers.map(({ heads, blocks }) => (heads[sequence]!.assignment.length === 0 ? noBlocks : blocks[sequence]!.wait())),
+      blocks: ofAll[sequence]!,
     }));
   }
 

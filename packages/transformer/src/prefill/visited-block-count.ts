@@ -13,6 +13,8 @@ export class VisitedBlockCount implements Disposable {
     routing: HeadPatterns,
     private readonly tokens: number,
     private readonly numQueryHeads: number,
+    /** The unit that blocks are counted in: {@link blockSizeOf} all of the layer's heads. */
+    private readonly blockSize: number,
   ) {
     this.#known = waitForPatterns(routing);
     const { mask } = this.#known;
@@ -30,10 +32,9 @@ export class VisitedBlockCount implements Disposable {
 
   /** Waits for the device where blocks were chosen. */
   wait(): BlockCount {
-    const { tokens, numQueryHeads } = this;
+    const { tokens, numQueryHeads, blockSize } = this;
     const { patterns } = this.#known;
     const byQueryHead = this.#counts === undefined ? undefined : hostArray(this.#counts.download(), "i32");
-    const blockSize = blockSizeOf(patterns);
     const group = numQueryHeads / patterns.length;
     let [visited, causal] = [0, 0];
     for (const [head, pattern] of patterns.entries()) {
@@ -51,8 +52,8 @@ export class VisitedBlockCount implements Disposable {
   }
 }
 
-/** The unit that blocks are counted in: the plan's block size, 128 where nothing has blocks. */
-function blockSizeOf(patterns: readonly BlockPattern[]): number {
+/** The plan's block size, 128 where nothing has blocks. */
+export function blockSizeOf(patterns: readonly BlockPattern[]): number {
   for (const pattern of patterns) if ("blockSize" in pattern) return pattern.blockSize;
   return 128;
 }

@@ -8,6 +8,7 @@ import {
   type LayerCache,
   patternOf,
 } from "@elastic-attention/attention";
+import { decisionsOf, type RouterWeights } from "@elastic-attention/router";
 import type { FloatArray, Tensor } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model/model-spec.js";
 import type { TrainingBatch } from "./training-batch.js";
@@ -36,7 +37,8 @@ export class LayerGates implements Disposable {
   gateLossGradient: FloatArray | undefined;
   /** Outputs of the attention, once computed; only where `keepsAttention`. */
   keptAttention: AttentionSides | undefined;
-  #gates: GateDecision | undefined;
+  #decision: GateDecision | undefined;
+  #gates: FloatArray | undefined;
   #routing: readonly { readonly retrieval: KnownPatterns; readonly routing: KnownPatterns }[] | undefined;
   readonly #scope = new MemoryScope();
 
@@ -50,28 +52,29 @@ export class LayerGates implements Disposable {
     readonly keepsAttention: boolean,
   ) {}
 
+  /** [segments · kvHeads]; heads that share a decision have the same gate. */
   get gates(): FloatArray {
-    return this.#gates!.gates;
+    return this.#gates!;
   }
 
   /** The gates; `logits` is asked for the first time only. @throws ShapeError when the relaxation gives another number of them */
   decide(logits: () => FloatArray): FloatArray {
     if (this.#gates === undefined) {
-      const decision = this.options.decide(this.place.index, logits());
-      this.#expectCount(decision.gates, 1, "gates");
-      this.#gates = decision;
+      this.#decision = this.options.decide(this.place.index, logits());
+      this.#expectCount(this.#decision.gates, this.#decisions, "gates");
+      this.#gates = repeated(this.#decision.gates, this.#headsOfDecision);
     }
-    return this.#gates.gates;
+    return this.#gates;
   }
 
   /** Gradient of the router's logits from that of the gates, the gates' own term added. */
   backward(gateGradients: FloatArray): FloatArray {
     if (this.gateLossGradient !== undefined) {
-      this.#expectCount(this.gateLossGradient, 1, "gradients of gates");
+      this.#expectCount(this.gateLossGradient, this.spec.numKeyValueHeads, "gradients of gates");
       for (let i = 0; i < gateGradients.length; i++) gateGradients[i]! += this.gateLossGradient[i]!;
     }
-    const gradient = this.#gates!.backward(gateGradients);
-    this.#expectCount(gradient, this.options.routers[this.place.index]!.classes, "gradients of router logits");
+    const gradient = this.#decision!.backward(sums(gateGradients, this.#headsOfDecision));
+    this.#expectCount(gradient, this.#decisions * this.#router.classes, "gradients of router logits");
     return gradient;
   }
 
@@ -120,8 +123,41 @@ export class LayerGates implements Disposable {
     return knownPatterns(modes.map(patternOf), mask === undefined ? undefined : this.#scope.track(mask));
   }
 
-  #expectCount(values: FloatArray, perGate: number, what: string): void {
-    const expected = this.batch.numSegments * this.spec.numKeyValueHeads * perGate;
+  get #router(): RouterWeights {
+    return this.options.routers[this.place.index]!;
+  }
+
+  /** Decisions about each segment. */
+  get #decisions(): number {
+    return decisionsOf(this.#router, this.spec.numKeyValueHeads);
+  }
+
+  get #headsOfDecision(): number {
+    return this.spec.numKeyValueHeads / this.#decisions;
+  }
+
+  #expectCount(values: FloatArray, perSegment: number, what: string): void {
+    const expected = this.batch.numSegments * perSegment;
     if (values.length !== expected) throw new ShapeError(`Layer ${this.place.layer}: ${expected} ${what} expected, found ${values.length}.`);
   }
+}
+
+/** Every value `times` times. */
+function repeated(values: FloatArray, times: number): FloatArray {
+  if (times === 1) return values;
+  const result = zerosLike(values, values.length * times);
+  for (let i = 0; i < result.length; i++) result[i] = values[Math.floor(i / times)]!;
+  return result;
+}
+
+/** Sums of every `count` neighbours: the gradient of {@link repeated}. */
+function sums(values: FloatArray, count: number): FloatArray {
+  if (count === 1) return values;
+  const result = zerosLike(values, values.length / count);
+  for (const [i, value] of values.entries()) result[Math.floor(i / count)]! += value;
+  return result;
+}
+
+function zerosLike(values: FloatArray, length: number): FloatArray {
+  return values instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
 }

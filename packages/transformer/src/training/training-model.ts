@@ -1,9 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import { attentionModeDefinition } from "@elastic-attention/attention";
-import { routerParameters, type RouterWeights } from "@elastic-attention/router";
+import { countRows, routerParameters, type RouterWeights } from "@elastic-attention/router";
 import { type Backend, cast, downloadFloats, type FloatArray, Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
-import { DecoderModel, type LoadOptions } from "../decoder-model.js";
+import { DecoderModel } from "../decoder-model.js";
+import type { LoadOptions } from "../decoder-options.js";
 import { embedTokens } from "../layer/embed-tokens.js";
 import { BatchRotations } from "../layer/rotation/batch-rotations.js";
 import { type ModelSpec, routedLayers } from "../model/model-spec.js";
@@ -126,8 +127,8 @@ export class TrainingModel implements Disposable {
   /** Final hidden states with every head in the retrieval mode, which distillation compares with. */
   async #teacher(options: TrainingStepOptions, batch: TrainingBatch, scope: MemoryScope): Promise<Tensor> {
     using tape = new Tape(this.backend);
-    const decide = (_layer: number, logits: FloatArray): GateDecision => {
-      const gates = new Float32Array(batch.numSegments * this.spec.numKeyValueHeads).fill(1);
+    const decide = (router: number, logits: FloatArray): GateDecision => {
+      const gates = new Float32Array(logits.length / options.routers[router]!.classes).fill(1);
       return { gates, backward: () => new Float32Array(logits.length) };
     };
     const { hidden } = await this.#forward(tape, { ...options, decide }, batch, scope, () => yieldTo(options.signal), 0);
@@ -151,7 +152,8 @@ export class TrainingModel implements Disposable {
     if (foreign !== undefined) throw new ShapeError(`A router for heads of ${foreign.headDim}; the model's have ${spec.headDim}.`);
     checkPack(pack, spec);
     if (!checkpointing) return 0;
-    const needed = predictTrainingMemory(spec, this.decoder.dtype, pack.tokens.length, this.options.chunkRows);
+    const pooledRows = routers.some(({ decides }) => decides === "layer") ? pack.pooledRanges.reduce((sum, ranges) => sum + countRows(ranges), 0) : 0;
+    const needed = predictTrainingMemory(spec, this.decoder.dtype, pack.tokens.length, { chunkRows: this.options.chunkRows, pooledRows });
     const { liveBytes, limitBytes } = backend.memory();
     const left = limitBytes - liveBytes - needed;
     if (left < 0) throw new OutOfMemoryError(backend.name, needed, liveBytes, limitBytes, "a training step");

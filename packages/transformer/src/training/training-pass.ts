@@ -1,5 +1,5 @@
 import { cacheAppend, hybridAttention, knownPatterns, type LayerCache, patternOf } from "@elastic-attention/attention";
-import { routerLogits, routerParameters, type RouterWeights } from "@elastic-attention/router";
+import { decisionLogits, decisionsOf, routerParameters, type RouterWeights } from "@elastic-attention/router";
 import { cast, downloadFloats, type Tape, type Tensor, uploadFloats } from "@elastic-attention/tensor";
 import { attendHeads, attentionScores, type HeadPass } from "../layer/attend-heads.js";
 import { type LayerPass, type LayerSteps, runDecoderLayer } from "../layer/decoder-layer.js";
@@ -96,7 +96,7 @@ function slidingHeads(tape: Tape, layer: TrainingLayer): HeadPass {
   };
 }
 
-/** Heads of one layer: gates from the keys before RoPE, both modes mixed by the gates. */
+/** Heads of one layer: gates from keys or queries before RoPE, both modes mixed by the gates. */
 function gatedHeads(tape: Tape, layer: TrainingLayer, routed: RoutedLayer): HeadPass {
   const { spec, batch, deterministic } = layer;
   const { layerGates } = routed;
@@ -105,8 +105,10 @@ function gatedHeads(tape: Tape, layer: TrainingLayer, routed: RoutedLayer): Head
   const { stored, ...heads } = storedHeads(tape, layer);
   return {
     ...heads,
-    beforeRotation(key) {
-      gates = decideGates(tape, layer, routed, key);
+    beforeRotation(key, query) {
+      gates = decideGates(tape, layer, routed, key, query);
+      // A router of layers has read a copy of the queries.
+      if (routed.router.decides === "layer") return key;
       // The router's gradient reads the keys as they are now, so the rotation needs a copy of them.
       const copy = tape.allocate(key.shape, key.dtype);
       tape.run(cast, { input: key, output: copy });
@@ -123,12 +125,12 @@ function gatedHeads(tape: Tape, layer: TrainingLayer, routed: RoutedLayer): Head
   };
 }
 
-/** Router logits from the keys before RoPE, and the gates that the relaxation makes of them: f32 [segments, kvHeads]. */
-function decideGates(tape: Tape, { spec, batch }: TrainingLayer, { router, layerGates }: RoutedLayer, keys: Tensor): Tensor {
+/** Logits of the router's decisions, and the gates that the relaxation makes of them: f32 [segments, kvHeads]. */
+function decideGates(tape: Tape, { spec, batch }: TrainingLayer, { router, layerGates }: RoutedLayer, keys: Tensor, queries: Tensor): Tensor {
   const { offsets, pack, numSegments } = batch;
-  const logits = tape.allocate([numSegments, spec.numKeyValueHeads, router.classes], "f32");
+  const logits = tape.allocate([numSegments, decisionsOf(router, spec.numKeyValueHeads), router.classes], "f32");
   const pooling = { kind: "ranges", ranges: pack.pooledRanges } as const;
-  tape.run(routerLogits, { keys, offsets, weights: router, pooling, rounding: "float32", output: logits });
+  decisionLogits(tape, { keys, queries, offsets, weights: router, pooling, rounding: "float32", output: logits });
   const gates = tape.allocate([numSegments, spec.numKeyValueHeads], "f32");
   tape.apply({
     name: "gates",

@@ -14,12 +14,15 @@ export interface TrainingPack {
   readonly pooledRanges: readonly (readonly (readonly [start: number, end: number])[])[];
 }
 
-/** The gates that a relaxation chose from one layer's router logits, and the way back through it. */
+/**
+ * The gates that a relaxation chose from one layer's router logits, and the way back through it. A router decides about every
+ * key-value head of a segment, or once about all of them.
+ */
 export interface GateDecision {
-  /** [segments · kvHeads]: 1 = retrieval mode, 0 = sparse mode; the value that the forward pass uses. */
+  /** [segments · decisions]: 1 = retrieval mode, 0 = sparse mode; the value that the forward pass uses. */
   readonly gates: FloatArray;
   /**
-   * From the gradient of the gates [segments · kvHeads] to the gradient of the router's logits [segments · kvHeads ·
+   * From the gradient of the gates [segments · decisions] to the gradient of the router's logits [segments · decisions ·
    * classes]. Called once, after the forward pass.
    */
   backward(gateGradients: FloatArray): FloatArray;
@@ -41,7 +44,7 @@ export interface TrainingStepOptions {
   /** Mode of heads whose gate is 0. */
   readonly sparseMode: AttentionMode;
   /**
-   * The relaxation: gates from router logits [segments · kvHeads · classes]. Asked once for each router, by its number, in
+   * The relaxation: gates from router logits [segments · decisions · classes]. Asked once for each router, by its number, in
    * order; a layer that is computed again uses the decision of its first forward pass.
    */
   decide(router: number, logits: FloatArray): GateDecision;

@@ -3,7 +3,7 @@ import { type Backend, type FloatArray, uploadFloats } from "@elastic-attention/
 import type { GateDecision, GateLoss, TrainingPack, TrainingStepOptions } from "../../src/index.js";
 
 /** Routers with random weights, wide enough to have every gradient and small enough to check each. */
-export function randomRouters(backend: Backend, layers: number, headDim: number, width = 4, scale = 1): RouterWeights[] {
+export function randomRouters(backend: Backend, layers: number, headDim: number, width = 4, scale = 1, decides: RouterWeights["decides"] = "heads"): RouterWeights[] {
   let state = 7;
   const random = () => ((state = (state * 48271) % 2147483647) / 2147483647) * 2 - 1;
   const tensor = (shape: readonly number[]) => {
@@ -12,11 +12,12 @@ export function randomRouters(backend: Backend, layers: number, headDim: number,
     return created;
   };
   const linear = (outFeatures: number, inFeatures: number) => [tensor([outFeatures, inFeatures]), tensor([outFeatures])];
+  const features = decides === "layer" ? 2 * headDim : headDim;
   return Array.from({ length: layers }, () =>
     routerWeightsOf([
       ...linear(width, headDim),
-      ...linear(headDim, width),
-      ...linear(width, headDim),
+      ...linear(features, width),
+      ...linear(width, features),
       ...linear(headDim, width),
       ...linear(2, headDim),
     ]),

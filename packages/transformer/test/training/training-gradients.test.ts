@@ -2,7 +2,7 @@ import { routerParameters } from "@elastic-attention/router";
 import { type FloatArray, readFloats, writeFloats } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import type { TrainingModel, TrainingStepOptions } from "../../src/index.js";
-import { RelaxationDouble } from "./training-doubles.js";
+import { randomRouters, RelaxationDouble } from "./training-doubles.js";
 import { modes, pairs, withModel } from "./training-setup.js";
 
 /** The figure to meet, relative. */
@@ -65,6 +65,20 @@ describe("gradients of the routers by finite differences in float64", () => {
   test.each([true, false])("layers of experts, whose weights depend on what the routers decide (normalized: %s)", async (normalized) => {
     const config = { num_local_experts: 4, num_experts_per_tok: 2, norm_topk_prob: normalized };
     await withModel(async ({ model, options }) => expect(await wrongGradients(model, options)).toEqual([]), { config });
+  });
+
+  test.each(["with", "without"])("routers of whole layers, which read the queries of all heads, %s checkpoints", async (checkpoints) => {
+    await withModel(async ({ backend, model, options }) => {
+      const routers = randomRouters(backend, 2, 8, 4, 1, "layer");
+      // A row in two ranges counts twice.
+      const pack = { ...options.pack, pooledRanges: [[[0, 4], [2, 7]], [[8, 10]]] as const };
+      const layerOptions = { ...options, pack, routers, checkpointing: checkpoints === "with" };
+      expect(await wrongGradients(model, layerOptions)).toEqual([]);
+      const { gates } = await model.step(layerOptions);
+      // Two key-value heads follow each decision.
+      for (const [first, second, third, fourth] of gates) expect([first, third]).toEqual([second, fourth]);
+      for (const router of routers) router[Symbol.dispose]();
+    });
   });
 
   test("gates between 0 and 1 give both branches their share", async () => {

@@ -59,7 +59,7 @@ describe("a training step", () => {
       await model.step({ ...options, attentionMemoryBytes: layers * kept });
       expect(calls).toBe(4 - layers);
       // Layers that keep their outputs have them beside what the prediction counts for the layer at work.
-      const predicted = predictTrainingMemory(model.spec, "f32", 120, 8) + layers * kept;
+      const predicted = predictTrainingMemory(model.spec, "f32", 120, { chunkRows: 8 }) + layers * kept;
       const used = backend.memory().peakBytes - before;
       expect(used).toBeLessThan(1.02 * predicted);
       expect(used).toBeGreaterThan(0.6 * predicted);

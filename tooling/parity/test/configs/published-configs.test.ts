@@ -36,6 +36,21 @@ describe.each(publishedConfigs)("the config of $name", ({ config, millions, cont
   });
 });
 
+test.each<[name: string, window: number | undefined]>([
+  ["Mistral 7B v0.1", 4096],
+  ["EXAONE 4.0 32B", 4096],
+  ["Gemma 2 9B it", 4096],
+  ["gpt-oss 20B", 128],
+  ["Command R7B 12-2024", 4096],
+  ["Mixtral 8x7B Instruct v0.1", undefined],
+  ["Phi-3 mini 4k instruct", undefined],
+])("a window that the file of %s leaves out is the class's, one that it says is null is none", (name, usual) => {
+  const { config } = publishedConfigs.find((each) => each.name === name)!;
+  const windows = (changes: Readonly<Record<string, unknown>>) => interpretConfig(new ModelConfig({ ...config, layer_types: undefined, sliding_window_size: undefined, ...changes })).spec.layers.map(({ window }) => window);
+  expect(windows({ sliding_window: undefined })[0]).toBe(usual);
+  if (["MistralForCausalLM", "Exaone4ForCausalLM"].includes((config["architectures"] as string[])[0]!)) expect(new Set(windows({ sliding_window: null }))).toEqual(new Set([undefined]));
+});
+
 describe("what such files could say otherwise is refused by name:", () => {
   const changed: readonly (readonly [name: string, changes: Readonly<Record<string, unknown>>, key: RegExp])[] = [
     ["Gemma 2 9B it", { sliding_window_size: 100 }, /sliding_window_size/],

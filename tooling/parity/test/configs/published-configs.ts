@@ -36,6 +36,20 @@ export const publishedConfigs: readonly PublishedConfig[] = [
     },
   },
   {
+    name: "Llama 2 7B", millions: 6738, contextLength: 4096,
+    config: {
+      ...model("Llama", 32, 4096, 11_008, 32, 32, 32_000, 4096), _name_or_path: "meta-llama/Llama-2-7b-hf", bos_token_id: 1, eos_token_id: 2, model_type: "llama", pretraining_tp: 1, rms_norm_eps: 1e-5,
+      rope_scaling: null, tie_word_embeddings: false, torch_dtype: "float16",
+    },
+  },
+  {
+    name: "TinyLlama 1.1B Chat v1.0", millions: 1100, contextLength: 2048,
+    config: {
+      ...model("Llama", 22, 2048, 5632, 32, 4, 32_000, 2048), attention_bias: false, bos_token_id: 1, eos_token_id: 2, model_type: "llama", pretraining_tp: 1, rms_norm_eps: 1e-5, rope_scaling: null,
+      rope_theta: 10_000, tie_word_embeddings: false,
+    },
+  },
+  {
     name: "Qwen2.5 7B Instruct", millions: 7615, contextLength: 32_768,
     config: {
       ...model("Qwen2", 28, 3584, 18_944, 28, 4, 152_064, 32_768), bos_token_id: 151_643, eos_token_id: 151_645, max_window_layers: 28, model_type: "qwen2", rms_norm_eps: 1e-6, rope_theta: 1_000_000,
@@ -50,11 +64,30 @@ export const publishedConfigs: readonly PublishedConfig[] = [
     },
   },
   {
+    name: "Qwen3 8B with the scaling that its card describes", millions: 8190, contextLength: 131_072,
+    config: {
+      ...model("Qwen3", 36, 4096, 12_288, 32, 8, 151_936, 40_960), attention_bias: false, bos_token_id: 151_643, eos_token_id: 151_645, head_dim: 128, max_window_layers: 36, model_type: "qwen3",
+      rms_norm_eps: 1e-6, rope_scaling: { rope_type: "yarn", factor: 4, original_max_position_embeddings: 32_768 }, rope_theta: 1_000_000, sliding_window: null, tie_word_embeddings: false,
+      use_sliding_window: false,
+    },
+  },
+  {
     name: "Qwen3 30B-A3B", millions: 30_532, contextLength: 40_960,
     config: {
       ...model("Qwen3Moe", 48, 2048, 6144, 32, 4, 151_936, 40_960), attention_bias: false, bos_token_id: 151_643, eos_token_id: 151_645, decoder_sparse_step: 1, head_dim: 128, max_window_layers: 48,
       mlp_only_layers: [], model_type: "qwen3_moe", moe_intermediate_size: 768, norm_topk_prob: true, num_experts: 128, num_experts_per_tok: 8, output_router_logits: false, rms_norm_eps: 1e-6,
       rope_scaling: null, rope_theta: 1_000_000, router_aux_loss_coef: 0.001, sliding_window: null, tie_word_embeddings: false, use_sliding_window: false,
+    },
+  },
+  {
+    name: "Mistral 7B v0.1", millions: 7241, contextLength: 32_768, routed: 0,
+    config: { ...model("Mistral", 32, 4096, 14_336, 32, 8, 32_000, 32_768), bos_token_id: 1, eos_token_id: 2, model_type: "mistral", rms_norm_eps: 1e-5, rope_theta: 10_000, sliding_window: 4096, tie_word_embeddings: false },
+  },
+  {
+    name: "Mistral Nemo Instruct 2407", millions: 12_247, contextLength: 131_072,
+    config: {
+      ...model("Mistral", 40, 5120, 14_336, 32, 8, 131_072, 131_072), bos_token_id: 1, eos_token_id: 2, head_dim: 128, model_type: "mistral", rms_norm_eps: 1e-5, rope_theta: 1_000_000,
+      sliding_window: null, tie_word_embeddings: false,
     },
   },
   {
@@ -73,6 +106,14 @@ export const publishedConfigs: readonly PublishedConfig[] = [
     config: {
       ...model("Mixtral", 32, 4096, 14_336, 32, 8, 32_000, 32_768), bos_token_id: 1, eos_token_id: 2, model_type: "mixtral", num_experts_per_tok: 2, num_local_experts: 8, output_router_logits: false,
       rms_norm_eps: 1e-5, rope_theta: 1_000_000, router_aux_loss_coef: 0.02, sliding_window: null, tie_word_embeddings: false,
+    },
+  },
+  {
+    name: "Phi-3 mini 4k instruct", millions: 3821, contextLength: 4096, routed: 0,
+    config: {
+      ...model("Phi3", 32, 3072, 8192, 32, 32, 32_064, 4096), _name_or_path: "Phi-3-mini-4k-instruct", attention_bias: false, auto_map: { AutoConfig: "configuration_phi3.Phi3Config" }, bos_token_id: 1,
+      embd_pdrop: 0, eos_token_id: 32_000, model_type: "phi3", original_max_position_embeddings: 4096, pad_token_id: 32_000, resid_pdrop: 0, rms_norm_eps: 1e-5, rope_scaling: null, rope_theta: 10_000,
+      sliding_window: 2047, tie_word_embeddings: false,
     },
   },
   {
@@ -158,6 +199,13 @@ export const publishedConfigs: readonly PublishedConfig[] = [
     config: {
       ...model("Glm4", 40, 4096, 13_696, 32, 2, 151_552, 32_768), attention_bias: true, eos_token_id: [151_329, 151_336, 151_338], head_dim: 128, model_type: "glm4", pad_token_id: 151_329,
       partial_rotary_factor: 0.5, rms_norm_eps: 1e-5, rope_theta: 10_000, tie_word_embeddings: false,
+    },
+  },
+  {
+    name: "GLM-4 9B chat of 2024", millions: 9399, contextLength: 131_072,
+    config: {
+      ...model("Glm", 40, 4096, 13_696, 32, 2, 151_552, 131_072), attention_bias: true, eos_token_id: [151_329, 151_336, 151_338], head_dim: 128, model_type: "glm", pad_token_id: 151_329,
+      partial_rotary_factor: 0.5, rms_norm_eps: 1.5625e-7, rope_theta: 10_000, tie_word_embeddings: false,
     },
   },
   {

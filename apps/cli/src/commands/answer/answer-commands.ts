@@ -2,10 +2,11 @@ import { flag, optionSchema, type OptionValues, text, wholeNumber } from "@elast
 import { generationOptions } from "../../options/generation-options.js";
 import { modelOptions } from "../../options/model-options.js";
 import { promptOptions, templateOptions } from "../../options/prompt-options.js";
+import { rankOptions } from "../../options/rank-options.js";
 import { routingOptions } from "../../options/routing-options.js";
 import { defineCommand } from "../../program/command-definition.js";
 
-const answerOptions = optionSchema({ ...modelOptions, ...routingOptions, ...generationOptions });
+const answerOptions = optionSchema({ ...modelOptions, ...rankOptions, ...routingOptions, ...generationOptions });
 
 const runOptions = optionSchema({
   ...promptOptions,

@@ -1,17 +1,19 @@
 import { openEngine } from "../../engine/open-engine.js";
+import { isFollowingRank } from "../../engine/ranks.js";
 import { chosenRouter, requestSettings } from "../../engine/request-settings.js";
 import type { CommandFunction } from "../../program/command-definition.js";
 import { exitCodes } from "../../program/exit-codes.js";
 import { routingReportText } from "../../report/routing-report-text.js";
 import { unsupportedText } from "../../report/sampling-text.js";
 import type { RunOptions } from "./answer-commands.js";
-import { promptInput, readPromptParts } from "../../prompt/prompt-input.js";
+import { plainPrompt, promptInput, readPromptParts } from "../../prompt/prompt-input.js";
 import { openRecord } from "./run-record.js";
 import { streamAnswer } from "./stream-answer.js";
 
 /** `run`: the answer on standard output as it comes, the report on standard error; with --json one document. */
 export const run: CommandFunction<RunOptions> = async ({ positional, options, signal }) => {
-  const prompt = await readPromptParts(positional[0], options);
+  // A rank behind the first has no standard input, and goes no further than to its engine.
+  const prompt = isFollowingRank() ? plainPrompt("") : await readPromptParts(positional[0], options);
   await using engine = await openEngine(options, signal);
   const unsupported = unsupportedText(engine.model.defaults);
   if (unsupported !== undefined && !options.json) console.error(unsupported);

@@ -1,6 +1,7 @@
 import { choice, flag, optionSchema, type OptionValues, several, share, text, wholeNumber } from "@elastic-attention/core";
 import { modelOptions } from "../../options/model-options.js";
 import { promptOptions } from "../../options/prompt-options.js";
+import { rankOptions } from "../../options/rank-options.js";
 import { routingOptions } from "../../options/routing-options.js";
 import { defineCommand } from "../../program/command-definition.js";
 
@@ -37,6 +38,7 @@ const benchOptions = optionSchema({
   newTokens: { type: count, placeholder: "n", description: "decode steps", default: 32 },
   rounds: { type: count, placeholder: "n", description: "repetitions; the best counts", default: 3 },
   ...modelOptions,
+  ...rankOptions,
   ...routingOptions,
 });
 

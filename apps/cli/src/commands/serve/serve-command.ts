@@ -1,6 +1,7 @@
 import { byteSize, flag, optionSchema, type OptionValues, realNumber, repeated, text, wholeNumber } from "@elastic-attention/core";
 import { decodeOption } from "../../options/generation-options.js";
 import { modelOptions } from "../../options/model-options.js";
+import { rankOptions } from "../../options/rank-options.js";
 import { routingOptions } from "../../options/routing-options.js";
 import { defineCommand } from "../../program/command-definition.js";
 
@@ -10,6 +11,7 @@ const seconds = { type: realNumber({ above: 0 }), placeholder: "seconds" } as co
 
 const serveOptions = optionSchema({
   ...modelOptions,
+  ...rankOptions,
   ...routingOptions,
   decode: decodeOption,
   host: { type: text("an address"), placeholder: "address", description: "address to listen on; 0.0.0.0 is every network", default: "127.0.0.1" },

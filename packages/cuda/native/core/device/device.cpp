@@ -15,9 +15,9 @@
 namespace elastic {
 namespace {
 
-/** Which of the processes that a launcher (Open MPI, MPICH, Slurm) started on this machine this one is; 0 without one. */
+/** Which of the processes that share this machine this one is: those of --gpus, or of a launcher (Open MPI, MPICH, Slurm); 0 without. */
 int local_rank() {
-  for (const char* name : {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"}) {
+  for (const char* name : {"ELASTIC_ATTENTION_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"}) {
     if (const char* value = std::getenv(name)) return std::max(0, std::atoi(value));
   }
   return 0;
@@ -37,6 +37,9 @@ Device start() {
                                  : std::string("no CUDA device can be used: ") + cudaGetErrorString(status));
   }
   Device device{};
+  if (std::getenv("ELASTIC_ATTENTION_RANK") != nullptr && local_rank() >= count) {
+    throw std::runtime_error("rank " + std::to_string(local_rank()) + " has no GPU of its own: this process sees " + std::to_string(count));
+  }
   // NCCL's sums of `distributed` choose in the same way.
   device.id = local_rank() % count;
   check(cudaSetDevice(device.id), "cudaSetDevice");

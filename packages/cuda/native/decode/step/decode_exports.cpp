@@ -54,6 +54,29 @@ int read_layer(Call& call, const DecodeBatch& batch) {
 
 void plan_decode(Call& call) { launch_decode_plan(read_batch(call), multiprocessors(), stream()); }
 
+DecodeAngles read_angles(Call& call) {
+  const DecodeAngles angles{call.tensor("cosine"), call.tensor("sine")};
+  call.require_dtype(angles.cosine, DType::F32, "cosine");
+  call.require_dtype(angles.sine, DType::F32, "sine");
+  call.require(angles.cosine.rows == angles.sine.rows && angles.cosine.columns == angles.sine.columns, "cosine and sine differ in shape");
+  return angles;
+}
+
+/** Whether there is a rotation, its pairs and rows, then the tables of queries and keys. */
+DecodeRotation read_rotation(Call& call, int64_t slots, int64_t head_dim) {
+  DecodeRotation rotation{};
+  if (!call.flag("rotated")) return rotation;
+  rotation.neighbours = call.flag("neighbours");
+  rotation.by_slot = call.flag("by slot");
+  rotation.query = read_angles(call);
+  rotation.key = read_angles(call);
+  const Matrix &query = rotation.query.cosine, &key = rotation.key.cosine;
+  call.require(key.columns >= 1 && 2 * key.columns <= head_dim && query.columns == key.columns, "the tables do not fit the heads");
+  call.require(!rotation.by_slot || (query.rows >= slots && key.rows >= slots), "a slot has no row in the tables");
+  rotation.turned_pairs = static_cast<int32_t>(key.columns);
+  return rotation;
+}
+
 void prepare_decode(Call& call) {
   const DecodeBatch batch = read_batch(call);
   const int layer = read_layer(call, batch);
@@ -62,19 +85,13 @@ void prepare_decode(Call& call) {
   preparation.query_norm = call.optional_tensor("queryNorm");
   preparation.key_norm = call.optional_tensor("keyNorm");
   preparation.epsilon = static_cast<float>(call.number("epsilon"));
-  preparation.cosine = call.tensor("cosine");
-  preparation.sine = call.tensor("sine");
   const int64_t query_heads = call.integer("query heads"), head_dim = call.integer("head dimension");
   call.require_float(preparation.query_key_value, "queryKeyValue");
-  call.require_dtype(preparation.cosine, DType::F32, "cosine");
-  call.require_dtype(preparation.sine, DType::F32, "sine");
   call.require(query_heads > 0 && query_heads <= 65536 && head_dim > 0 && head_dim <= 65536, "the heads have impossible sizes");
   call.require(preparation.query_key_value.rows == batch.slots &&
                    preparation.query_key_value.columns == (query_heads + 2 * batch.key_value_heads) * head_dim,
                "queryKeyValue does not fit the batch");
-  call.require(preparation.cosine.columns * 2 == head_dim && preparation.sine.columns * 2 == head_dim &&
-                   preparation.cosine.rows == preparation.sine.rows,
-               "the tables do not fit the heads");
+  preparation.rotation = read_rotation(call, batch.slots, head_dim);
   for (const Matrix& norm : {preparation.query_norm, preparation.key_norm}) {
     const bool fits = norm.data == nullptr || (norm.dtype == DType::F32 && norm.rows == 1 && norm.columns == head_dim);
     call.require(fits, "a norm does not fit the heads");

@@ -9,6 +9,17 @@ namespace {
 constexpr int kWarps = 4;
 constexpr int kMostPairs = 4;
 
+/** The two elements of a head that a lane holds together: a pair that turns, or neighbours behind those. */
+struct PairPlace {
+  int first;
+  int second;
+};
+
+__device__ inline PairPlace pair_place(const DecodeRotation& rotation, int pair) {
+  if (pair < rotation.turned_pairs && !rotation.neighbours) return {pair, pair + rotation.turned_pairs};
+  return {2 * pair, 2 * pair + 1};
+}
+
 /** One warp for a head of a sequence: its query, its key (which goes to the cache), or its value (which is copied there). */
 template <typename T>
 __global__ void __launch_bounds__(32 * kWarps)
@@ -30,8 +41,9 @@ __global__ void __launch_bounds__(32 * kWarps)
 #pragma unroll
   for (int i = 0; i < kMostPairs; ++i) {
     const int pair = lane + 32 * i;
-    low[i] = pair < half ? to_float(row[pair]) : 0.0f;
-    high[i] = pair < half ? to_float(row[half + pair]) : 0.0f;
+    const PairPlace place = pair_place(call.rotation, pair);
+    low[i] = pair < half ? to_float(row[place.first]) : 0.0f;
+    high[i] = pair < half ? to_float(row[place.second]) : 0.0f;
   }
   if (head < values_begin) {
     const Matrix& norm = head < keys_begin ? call.query_norm : call.key_norm;
@@ -45,20 +57,23 @@ __global__ void __launch_bounds__(32 * kWarps)
       for (int i = 0; i < kMostPairs; ++i) {
         const int pair = lane + 32 * i;
         if (pair >= half) continue;
+        const PairPlace place = pair_place(call.rotation, pair);
         // Rounded as the norm by itself rounds.
-        low[i] = to_float(from_float<T>(low[i] * scale * weight[pair]));
-        high[i] = to_float(from_float<T>(high[i] * scale * weight[half + pair]));
+        low[i] = to_float(from_float<T>(low[i] * scale * weight[place.first]));
+        high[i] = to_float(from_float<T>(high[i] * scale * weight[place.second]));
       }
     }
-    const bool known = position < call.cosine.rows;
-    const auto* cosine = reinterpret_cast<const float*>(call.cosine.data);
-    const auto* sine = reinterpret_cast<const float*>(call.sine.data);
+    const DecodeAngles& angles = head < keys_begin ? call.rotation.query : call.rotation.key;
+    const int angle_row = call.rotation.by_slot ? slot : position;
+    const bool known = angle_row < angles.cosine.rows;
+    const auto* cosine = reinterpret_cast<const float*>(angles.cosine.data) + angle_row * angles.cosine.row_stride;
+    const auto* sine = reinterpret_cast<const float*>(angles.sine.data) + angle_row * angles.sine.row_stride;
 #pragma unroll
     for (int i = 0; i < kMostPairs; ++i) {
       const int pair = lane + 32 * i;
-      if (pair >= half) continue;
-      const float c = known ? cosine[position * call.cosine.row_stride + pair] : NAN;
-      const float s = known ? sine[position * call.sine.row_stride + pair] : NAN;
+      if (pair >= call.rotation.turned_pairs) continue;
+      const float c = known ? cosine[pair] : NAN;
+      const float s = known ? sine[pair] : NAN;
       const float a = low[i], b = high[i];
       low[i] = a * c - b * s;
       high[i] = b * c + a * s;
@@ -68,8 +83,9 @@ __global__ void __launch_bounds__(32 * kWarps)
   for (int i = 0; i < kMostPairs; ++i) {
     const int pair = lane + 32 * i;
     if (pair >= half) continue;
-    target[pair] = from_float<T>(low[i]);
-    target[half + pair] = from_float<T>(high[i]);
+    const PairPlace place = pair_place(call.rotation, pair);
+    target[place.first] = from_float<T>(low[i]);
+    target[place.second] = from_float<T>(high[i]);
   }
 }
 

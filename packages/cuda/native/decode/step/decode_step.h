@@ -34,6 +34,24 @@ int64_t decode_plan_bytes(int64_t slots, int64_t layers, int64_t key_value_heads
 /** Shares the keys of every layer out, from the lengths as they are when the kernel runs. */
 void launch_decode_plan(const DecodeBatch& batch, int multiprocessors, cudaStream_t stream);
 
+/** Angles of rotation: F32 [rows, turned / 2] each. */
+struct DecodeAngles {
+  Matrix cosine;
+  Matrix sine;
+};
+
+/** How queries and keys turn: the first elements of a head, as many as the tables have angles for. */
+struct DecodeRotation {
+  /** Elements that turn together: i with i + turned / 2, or neighbours. */
+  bool neighbours;
+  /** A sequence turns by the row of its slot, not by that of its last position. */
+  bool by_slot;
+  DecodeAngles query;
+  DecodeAngles key;
+  /** Half of the elements that turn; 0 in a layer without positions. */
+  int32_t turned_pairs;
+};
+
 /** Norm and rotation of queries and keys, and the new row of each cache. */
 struct DecodePreparation {
   /** [slots, (query heads + 2 · key-value heads) · head_dim]: queries are changed in place. */
@@ -42,9 +60,7 @@ struct DecodePreparation {
   Matrix query_norm;
   Matrix key_norm;
   float epsilon;
-  /** F32 [positions, head_dim / 2]. */
-  Matrix cosine;
-  Matrix sine;
+  DecodeRotation rotation;
   int32_t query_heads;
   int32_t head_dim;
 };

@@ -48,6 +48,11 @@ export class SequenceHistories {
     this.#sequences.set(cache, { tokens: keeps ? known : [], rotaryLength });
   }
 
+  /** Remembers the last tokens of caches that were filled for no more than them. */
+  addAll(sequences: readonly { readonly cache: SequenceCache; readonly tokens: ArrayLike<number> }[]): void {
+    for (const { cache, tokens } of sequences) this.add(cache, tokens, cache.length);
+  }
+
   /** A copy of a cache holds the same tokens. */
   fork(from: SequenceCache, copy: SequenceCache): void {
     const history = this.#sequences.get(from);

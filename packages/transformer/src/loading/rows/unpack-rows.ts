@@ -53,7 +53,7 @@ export function unpackRows(target: Tensor, checkpoint: Checkpoint, name: string,
 }
 
 /** A part of a tensor's bytes; straight from the file where they lie there in this order. */
-function readSlice(checkpoint: Checkpoint, name: string, start: number, end: number, buffers: SliceBuffers): Uint8Array {
+export function readSlice(checkpoint: Checkpoint, name: string, start: number, end: number, buffers: SliceBuffers): Uint8Array {
   const place = checkpoint.locate(name);
   if (place === undefined) return checkpoint.read(name, { start, end });
   const bytes = buffers.bytes(end - start);

@@ -1,53 +1,31 @@
 import { OutOfMemoryError } from "@elastic-attention/core";
-import { type AttentionMode, type PagePool, SequenceCache } from "@elastic-attention/attention";
+import { type AttentionMode, decodeAttention, type PagePool, prepareDecode, SequenceCache } from "@elastic-attention/attention";
 import { ConstantRouter, type Router } from "@elastic-attention/router";
-import { CopiedTensor, type DType, type Graph, type GrowableTensor, hostWorkSizes, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { KernelRegistry } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
-import { elasticModeSettings, PretrainedModel, registerModelAdapter } from "../src/index.js";
-import { tinyAdapter, tinyCheckpoint } from "./tiny-checkpoint.js";
+import { decodeGraphNote } from "../../src/decode/decode-graph.js";
+import { elasticModeSettings, PretrainedModel, registerModelAdapter } from "../../src/index.js";
+import { tinyAdapter, tinyCheckpoint } from "../tiny-checkpoint.js";
+import { CapturingBackend, StillBackend } from "./capturing-backend.js";
 
 registerModelAdapter(tinyAdapter);
 
-/** Says that memory grows in place and that steps are captured, and counts: what a GPU does, on the reference kernels. */
-class CapturingBackend extends ReferenceBackend {
-  override readonly device = { ...new ReferenceBackend().device, workSizes: { ...hostWorkSizes, emptyDecodeRows: true } };
-  captured = 0;
-  replayed = 0;
-  failAt = Infinity;
-  allocations = 0;
-
-  override allocate(shape: readonly number[], dtype: DType): Tensor {
-    if (++this.allocations === this.failAt) throw new OutOfMemoryError("failing", 1, 0, 0);
-    return super.allocate(shape, dtype);
-  }
-
-  reserve(maximumRows: number, rowLength: number, dtype: DType): GrowableTensor {
-    return new CopiedTensor(this, maximumRows, rowLength, dtype);
-  }
-
-  capture(step: () => void): Graph {
-    this.captured += 1;
-    return {
-      replay: () => {
-        this.replayed += 1;
-        step();
-      },
-      [Symbol.dispose]: () => {},
-    };
-  }
-}
-
 test("a model whose steps cannot be captured is told where a device could", async () => {
-  const config = { max_position_embeddings: 64, rope_scaling: { rope_type: "dynamic", factor: 2 } };
-  const notes = async (given: ReferenceBackend, more: object = {}) => {
-    using folder = tinyCheckpoint({ config: { ...config, ...more } });
-    using backend = given;
+  using folder = tinyCheckpoint();
+  using backend = new CapturingBackend();
+  {
     using model = await PretrainedModel.open({ path: folder.path, backend });
-    return model.notes;
-  };
-  expect(await notes(new CapturingBackend())).toEqual([expect.stringMatching(/^Decode steps run kernel by kernel .*by angles of the position alone\.$/)]);
-  expect(await notes(new CapturingBackend(), { rope_scaling: null })).toEqual([]);
-  expect(await notes(new ReferenceBackend())).toEqual([]);
+    expect(model.notes).toEqual([]);
+    const kernels = new KernelRegistry(backend);
+    kernels.register(prepareDecode, { name: "any", supports: () => [], run: () => {} });
+    kernels.register(decodeAttention, { name: "narrow", supports: () => ["head dimension 256: the kernel has 64"], run: () => {} });
+    const capture = (step: () => void) => backend.capture(step);
+    const { device } = backend;
+    const note = "Decode steps run kernel by kernel and not as captured graphs, which is slower: head dimension 256: the kernel has 64.";
+    expect(decodeGraphNote({ capture, kernels, device }, model.spec, "bf16")).toBe(note);
+    expect(decodeGraphNote({ capture, kernels, device }, model.spec, "f32")).toBeUndefined();
+    expect(decodeGraphNote({ kernels, device }, model.spec, "bf16")).toBeUndefined();
+  }
 });
 
 const modes = elasticModeSettings({ sinkTokens: 4, localTokens: 8, blockSize: 4, stride: 2, threshold: 0.9 });
@@ -103,23 +81,6 @@ test("sequences that join and leave decode by graphs as they do one call at a ti
     expect(model.decoder.pagePool!.report().pagesInUse).toBe(0);
   });
 });
-
-/** Memory that lies still while it grows; a step that was recorded keeps the shapes it was recorded with. */
-class StillBackend extends CapturingBackend {
-  override reserve(maximumRows: number, rowLength: number, dtype: DType): GrowableTensor {
-    const all = this.allocate([Math.min(maximumRows, 1 << 17), rowLength], dtype);
-    let tensor = all.rows(0, 0);
-    return {
-      keepsAddress: true,
-      get tensor() {
-        return tensor;
-      },
-      grow: (rows) => void (rows > tensor.numRows && (tensor = all.rows(0, rows))),
-      clear: () => void (tensor = all.rows(0, 0)),
-      [Symbol.dispose]: () => all.dispose(),
-    };
-  }
-}
 
 test("a graph that was recorded for short prompts also serves longer ones", async () => {
   await withModel(async (model, backend) => {

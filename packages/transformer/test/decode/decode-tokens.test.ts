@@ -2,8 +2,8 @@ import { NoFiniteLogitError } from "@elastic-attention/core";
 import { SequenceCache } from "@elastic-attention/attention";
 import { ReferenceBackend } from "@elastic-attention/tensor";
 import { expect, test } from "vitest";
-import { PretrainedModel, registerModelAdapter, sampleLogits, TokenSampler, type TokenSamplerParameters } from "../src/index.js";
-import { tinyAdapter, tinyCheckpoint } from "./tiny-checkpoint.js";
+import { PretrainedModel, registerModelAdapter, sampleLogits, TokenSampler, type TokenSamplerParameters } from "../../src/index.js";
+import { tinyAdapter, tinyCheckpoint } from "../tiny-checkpoint.js";
 
 registerModelAdapter(tinyAdapter);
 
