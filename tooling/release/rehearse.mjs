@@ -2,9 +2,9 @@
 // with every package manager that is named, in empty folders, without install scripts and without a compiler.
 //   node tooling/release/rehearse.mjs tarballs [npm pnpm yarn bun]
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 const [tarballs, ...managers] = process.argv.slice(2);
@@ -20,7 +20,8 @@ const upstream = spawnSync("npm", ["config", "get", "registry"], { encoding: "ut
 /** Each installs the command line into the folder where it runs. */
 const installs = {
   npm: ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "@elastic-attention/cli"],
-  pnpm: ["npx", "--yes", "pnpm@12.21.0", "add", "--ignore-scripts", "@elastic-attention/cli"],
+  // pnpm waits a day before it trusts what is new, and these packages are seconds old.
+  pnpm: ["npx", "--yes", "pnpm@12.21.0", "add", "--ignore-scripts", "--config.minimumReleaseAge=0", "@elastic-attention/cli"],
   yarn: ["npx", "--yes", "yarn@1.22.22", "add", "--ignore-scripts", "--no-lockfile", "@elastic-attention/cli"],
   bun: ["npx", "--yes", "bun@1", "add", "--ignore-scripts", "@elastic-attention/cli"],
 };
@@ -34,10 +35,11 @@ uplinks:
 packages:
   "@elastic-attention/*": { access: $all, publish: $all }
   "**": { access: $all, proxy: upstream }
+max_body_size: 100mb
 log: { type: file, path: ${join(folder, "verdaccio.log")}, level: warn }
 `,
 );
-const server = spawn("npx", ["--yes", "verdaccio@6", "--config", join(folder, "verdaccio.yaml"), "--listen", `127.0.0.1:${port}`], {
+const server = spawn("npx", ["--yes", "verdaccio@6.10.4", "--config", join(folder, "verdaccio.yaml"), "--listen", `127.0.0.1:${port}`], {
   stdio: "ignore",
   detached: true,
 });
@@ -45,19 +47,19 @@ let failed = false;
 try {
   await answers();
   const token = ["--registry", registry, `--//127.0.0.1:${port}/:_authToken=nobody`];
-  run(process.cwd(), process.execPath, [join(import.meta.dirname, "publish.mjs"), join(process.cwd(), tarballs), ...token]);
+  publishStandIns(token);
+  run(process.cwd(), process.execPath, [join(import.meta.dirname, "publish.mjs"), resolve(tarballs), ...token]);
   for (const manager of managers.length > 0 ? managers : ["npm"]) {
     const [command, ...args] = installs[manager];
     const place = join(folder, manager);
     mkdirSync(place);
     writeFileSync(join(place, "package.json"), JSON.stringify({ name: "rehearsal", private: true }));
-    const environment = { ...process.env, npm_config_registry: registry, BUN_CONFIG_REGISTRY: registry, YARN_REGISTRY: registry };
+    // All four read it.
+    writeFileSync(join(place, ".npmrc"), `registry=${registry}\n`);
     const begun = performance.now();
-    run(place, command, args, environment);
-    const { stdout } = run(place, join(place, "node_modules", ".bin", "elastic-attention"), ["demo", "--tokens", "600", "--json"], {
-      PATH: dirname(process.execPath),
-      HOME: place,
-    });
+    run(place, command, args);
+    const program = join(place, "node_modules", "@elastic-attention", "cli", "dist", "main.js");
+    const { stdout } = run(place, process.execPath, [program, "demo", "--tokens", "600", "--json"], { PATH: dirname(process.execPath), HOME: place });
     const { found } = JSON.parse(stdout);
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
     console.log(`${manager}: installed and ${found ? "answered" : "ANSWERED WRONGLY"} after ${seconds} s`);
@@ -68,6 +70,23 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 process.exit(failed ? 1 : 0);
+
+/** A release has the binaries of every platform: packages without one stand for those that are not built here. */
+function publishStandIns(token) {
+  const names = readdirSync(tarballs).filter((name) => name.endsWith(".tgz"));
+  const owners = names.map((name) => JSON.parse(run(tarballs, "tar", ["-xzOf", name, "package/package.json"]).stdout)).filter(({ optionalDependencies }) => optionalDependencies !== undefined);
+  for (const { optionalDependencies } of owners) {
+    for (const [name, version] of Object.entries(optionalDependencies)) {
+      if (names.includes(`${name.replace("@", "").replace("/", "-")}-${version}.tgz`)) continue;
+      const place = join(folder, "stand-ins", name);
+      const [, , os, cpu, libc] = /\/(cpu|cuda)-([a-z0-9]+)-([a-z0-9]+)(?:-([a-z]+))?$/.exec(name) ?? [];
+      mkdirSync(place, { recursive: true });
+      const manifest = { name, version, license: "Apache-2.0", os: [os], cpu: [cpu], ...(libc && { libc: [libc === "gnu" ? "glibc" : libc] }) };
+      writeFileSync(join(place, "package.json"), JSON.stringify(manifest));
+      run(place, "npm", ["publish", "--access", "public", ...token]);
+    }
+  }
+}
 
 async function answers() {
   for (let tries = 0; tries < 600; tries++) {

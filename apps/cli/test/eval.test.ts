@@ -30,8 +30,8 @@ describe("an evaluation", () => {
   test("writes records, summary and report, and sums up on the terminal", () => {
     const { status, stdout, stderr } = cli(...small);
     expect([status, stderr.includes("error")]).toEqual([0, false]);
-    expect(stdout).toMatch(/ruler: 1 prompt\n {2}full +100\.00 {2}MSR 0\.00.*\n {2}fa-ssa +100\.00 {2}MSR 0\.[6-9]/);
-    expect(stdout).toContain("fa-ssa at MSR 0.50 keeps 100.0%");
+    expect(stdout).toMatch(/ruler: 1 prompt\n {2}full +100\.00 {2}0% of heads sparse \(MSR\), 0% of blocks skipped \(ESR\).*\n {2}fa-ssa +100\.00 {2}[6-9]\d% of heads sparse/);
+    expect(stdout).toContain("fa-ssa with 50% of heads sparse (MSR) keeps 100.0%");
     expect(stdout).toContain(`Report: ${join(folder, "first", "report.html")}`);
     expect(lines(join(folder, "first", "records.jsonl"))).toBe(3);
     expect(readFileSync(join(folder, "first", "report.html"), "utf8")).toMatch(/^<!doctype html>[\s\S]*elastic-attention eval ruler/);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { defineConfig, type UserConfig } from "vitepress";
+import { ratioCharts } from "./ratio-charts.js";
 import { repositoryLinks } from "./repository-links.js";
 import { navigation, sidebar } from "./sidebar.js";
 import { repositoryRoot, sitePages } from "./site-pages.js";
@@ -42,6 +43,7 @@ export default defineConfig({
       // The comments of sources begin with shapes, "[rows, features]: …", which are no definitions of links.
       markdown.disable("reference");
       repositoryLinks(markdown, pages, codeHost);
+      ratioCharts(markdown);
     },
   },
   themeConfig: {

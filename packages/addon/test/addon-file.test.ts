@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { findAddonFile, loadAddon, platformName, publishedPlatforms } from "@elastic-attention/addon";
@@ -29,6 +29,12 @@ const installed = () => {
   const from = pathToFileURL(write("node_modules", "@elastic-attention", "cpu", "dist", "index.js")).href;
   return findAddonFile({ name: "cpu", from, build });
 };
+/** Installs a platform's package with an empty file; returns the file. */
+function installPlatform(name: string): string {
+  const file = write("node_modules", ...name.split("/"), "elastic_attention_cpu.node");
+  writeFileSync(join(dirname(file), "package.json"), JSON.stringify({ name, version: "1.0.0" }));
+  return file;
+}
 const ownPackage = `@elastic-attention/cpu-${platformName()}`;
 
 describe("the file of an addon", () => {
@@ -47,11 +53,23 @@ describe("the file of an addon", () => {
   });
 
   test("is the file of this platform's package beside the package", () => {
-    const file = write("node_modules", ...ownPackage.split("/"), "elastic_attention_cpu.node");
-    write("node_modules", ...ownPackage.split("/"), "package.json");
-    writeFileSync(join(file, "..", "package.json"), JSON.stringify({ name: ownPackage, version: "1.0.0" }));
+    const file = installPlatform(ownPackage);
     expect(installed().path).toBe(file);
-    expect(installed().build).toBe(`install it again: npm install ${ownPackage}`);
+  });
+
+  test("that a broken download left half-written is named with the folder to remove: npm would leave it as it is", () => {
+    const file = installPlatform(ownPackage);
+    const { problem } = loadAddon({ ...installed(), exports: [] });
+    expect(problem).toContain(`does not load (${file})`);
+    expect(problem).toContain(`install it again: remove ${dirname(file)}, then \`npm install ${ownPackage}\``);
+  });
+
+  test("that was installed for another libc or processor is told apart from one that is missing", () => {
+    const other = publishedPlatforms.cpu.find((platform) => platform !== platformName())!;
+    installPlatform(`@elastic-attention/cpu-${other}`);
+    expect(loadAddon({ ...installed(), exports: [] }).problem).toMatch(
+      new RegExp(`the package ${ownPackage} is not installed \\(there is one for ${other}: node_modules was installed on another machine\\); \`npm install ${ownPackage}\` brings it`),
+    );
   });
 
   test("that is nowhere is named with the package to install", () => {

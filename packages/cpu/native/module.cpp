@@ -38,7 +38,8 @@ Napi::Value create_context(const Napi::CallbackInfo& info) {
   return guarded_value(info, [&](Call& call) {
     const int64_t threads = call.integer("threads"), level = call.integer("level");
     call.require(threads >= 1 && threads <= 4096, "threads must be between 1 and 4096");
-    call.require(level >= 0 && level <= static_cast<int>(InstructionSet::Amx), "unknown instruction set");
+    call.require(level >= 0 && level <= static_cast<int>(InstructionSet::Amx) && has_instruction_set(static_cast<InstructionSet>(level)),
+                 "this processor does not have that instruction set");
     ThreadPool::instance().grow(static_cast<int>(threads));
     Napi::Object functions = Napi::Object::New(info.Env());
     export_all(info.Env(), functions, execution_of(static_cast<int>(threads), static_cast<InstructionSet>(level)));

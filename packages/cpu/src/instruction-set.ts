@@ -1,20 +1,22 @@
 import { InvalidOptionError } from "@elastic-attention/core";
 import type { CpuAddon } from "./cpu-addon.js";
 
-/** What kernels may use; each includes the ones before it, but for AVX-VNNI, which few processors with AVX-512 have. */
-export type InstructionSet = "plain" | "avx2" | "avx-vnni" | "avx512" | "avx512-bf16" | "amx";
+/** What kernels may use: levels of x86-64, and of 64-bit ARM, where every processor has NEON and plain kernels are compiled to it. */
+export type InstructionSet = "plain" | "avx2" | "avx-vnni" | "avx512" | "avx512-bf16" | "amx" | "neon-dot" | "neon-bf16";
 
-/** All levels, lowest first. */
-export const instructionSets: readonly InstructionSet[] = ["plain", "avx2", "avx-vnni", "avx512", "avx512-bf16", "amx"];
+/** All levels of this family of processors, lowest first; each includes the ones before it, but for AVX-VNNI, which few with AVX-512 have. */
+export const instructionSets: readonly InstructionSet[] =
+  process.arch === "arm64" ? ["plain", "neon-dot", "neon-bf16"] : ["plain", "avx2", "avx-vnni", "avx512", "avx512-bf16", "amx"];
 
 const names: Record<InstructionSet, string> = {
-  // Every 64-bit ARM processor has NEON, and the plain kernels are compiled to it.
   plain: process.arch === "arm64" ? "NEON" : "plain",
   avx2: "AVX2",
   "avx-vnni": "AVX-VNNI",
   avx512: "AVX-512",
   "avx512-bf16": "AVX-512 BF16",
   amx: "AMX",
+  "neon-dot": "NEON dot product",
+  "neon-bf16": "NEON bf16",
 };
 
 /** The level as people write it. */

@@ -27,12 +27,17 @@ export interface PrefixCacheSettings {
   readonly enabled?: boolean;
   /** Bytes of keys and values that are kept at most. Default: half of what the weights leave of the memory. */
   readonly maxBytes?: number;
+  /**
+   * Keeps answers too, so that a second turn reads what is new alone. Decoding and reading agree to the rounding of the type, not
+   * to the bit. Default: true, but not on cpu, where whatever is reused gives the same logits as reading it again.
+   */
+  readonly answers?: boolean;
 }
 
 /** Settings with every default filled in. */
 export interface CheckedSettings extends Required<Omit<EngineSettings, "memoryLimitBytes" | "prefixCache">> {
   readonly memoryLimitBytes: number | undefined;
-  readonly prefixCache: { readonly enabled: boolean; readonly maxBytes: number | undefined };
+  readonly prefixCache: { readonly enabled: boolean; readonly maxBytes: number | undefined; readonly answers: boolean | undefined };
 }
 
 /** @throws InvalidRequestError for settings out of range, naming the setting */
@@ -48,13 +53,14 @@ export function checkSettings(settings: EngineSettings): CheckedSettings {
 }
 
 function checkPrefixCache(settings: PrefixCacheSettings): CheckedSettings["prefixCache"] {
-  if (typeof settings !== "object" || settings === null) throw new InvalidRequestError(`prefixCache must be { enabled, maxBytes }, found ${JSON.stringify(settings)}.`);
-  const { enabled = true, maxBytes } = settings;
+  if (typeof settings !== "object" || settings === null) throw new InvalidRequestError(`prefixCache must be { enabled, maxBytes, answers }, found ${JSON.stringify(settings)}.`);
+  const { enabled = true, maxBytes, answers } = settings;
   if (typeof enabled !== "boolean") throw new InvalidRequestError(`prefixCache.enabled must be true or false, found ${String(enabled)}.`);
   if (maxBytes !== undefined && !(Number.isSafeInteger(maxBytes) && maxBytes >= 0)) {
     throw new InvalidRequestError(`prefixCache.maxBytes must be a whole number, 0 or more, found ${String(maxBytes)}.`);
   }
-  return { enabled, maxBytes };
+  if (answers !== undefined && typeof answers !== "boolean") throw new InvalidRequestError(`prefixCache.answers must be true or false, found ${String(answers)}.`);
+  return { enabled, maxBytes, answers };
 }
 
 function requireSetting(name: keyof EngineSettings, value: number, isValid: boolean, expected: string): void {

@@ -43,6 +43,8 @@ export interface EngineReport extends SchedulerReport {
   /** Sessions between two turns, and the bytes of their keys and values. */
   readonly idleSessions: number;
   readonly idleSessionBytes: number;
+  /** Share of the memory that the weights leave which holds keys and values of requests and sessions, 0 to 1; cached prefixes that nobody uses do not count. */
+  readonly keyValueUsage: number;
   /** Prefixes that new prompts can go on from. */
   readonly prefixCache: PrefixCacheReport;
 }

@@ -11,7 +11,7 @@ import { checkSettings, type CheckedSettings, type EngineSettings } from "./engi
 import { describeModel } from "./model-description.js";
 import { limitMemory, openModel, rankNotes } from "./open-model.js";
 import { PrefixCache } from "./prefix/prefix-cache.js";
-import { AnswerGroup } from "./request/answer-group.js";
+import { AnswerGroup } from "./answer/answer-group.js";
 import { ExpectedSparsity } from "./request/expected-sparsity.js";
 import type { GenerationEvent, GenerationRequest } from "./request/generation-request.js";
 import { readPrompt } from "./request/read-prompt.js";
@@ -177,7 +177,15 @@ export class LocalEngine implements Engine {
   async report(): Promise<EngineReport> {
     this.#requireAlive();
     const { idleCount: idleSessions, idleBytes: idleSessionBytes } = this.#context.sessions;
-    return { ...this.#scheduler.report, idleSessions, idleSessionBytes, prefixCache: this.#context.prefixes.report };
+    return { ...this.#scheduler.report, idleSessions, idleSessionBytes, keyValueUsage: this.#keyValueUsage, prefixCache: this.#context.prefixes.report };
+  }
+
+  get #keyValueUsage(): number {
+    const { decoder } = this.pretrained;
+    const { liveBytes, limitBytes } = decoder.backend.memory();
+    const room = limitBytes - decoder.weightBytes;
+    const used = decoder.pagePool === undefined ? liveBytes - decoder.weightBytes : decoder.pagePool.report().bytesInUse - this.#context.prefixes.evictableBytes;
+    return room <= 0 ? 1 : Math.min(1, Math.max(0, used / room));
   }
 
   async saveSession(name: string, folder: string): Promise<void> {

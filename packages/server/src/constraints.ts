@@ -1,10 +1,10 @@
 import { registerTokenConstraint } from "@elastic-attention/generation";
-import { jsonConstraint, jsonConstraintName } from "./structure/json-constraint.js";
+import { answerConstraint, answerConstraintName } from "./structure/answer-constraint.js";
 
 /**
- * Makes the constraint known that `response_format` asks for, in the thread that computes: a `setup` module of a
+ * Makes the constraint known that `response_format` and `tools` ask for, in the thread that computes: a `setup` module of a
  * `WorkerEngine`; beside a `LocalEngine`, call it.
  */
 export default function registerFormats(): void {
-  registerTokenConstraint(jsonConstraintName, jsonConstraint);
+  registerTokenConstraint(answerConstraintName, answerConstraint);
 }

@@ -4,3 +4,5 @@ export const formatConstraints = new URL("./constraints.js", import.meta.url).hr
 export type { ServerOptions } from "./server-options.js";
 export { ElasticServer, startServer } from "./start-server.js";
 export { createLogger } from "./operation/logger.js";
+export { type ReplicaOptions, ReplicaServer } from "./replicas/replica-server.js";
+export type { ReplicaProgram } from "./replicas/replica-process.js";

@@ -13,16 +13,22 @@ export interface ServerOptions {
   /** Keys of which every request but those for health has to bring one; none: everybody is let in. */
   readonly apiKeys?: readonly string[];
   /**
-   * Whether the engine's thread has loaded `@elastic-attention/server/constraints`, so that `response_format` is enforced;
-   * default false: it is refused.
+   * Whether the engine's thread has loaded `@elastic-attention/server/constraints`, so that `response_format`, strict tools and
+   * forced calls are enforced; default false: they are refused.
    */
   readonly enforcesFormats?: boolean;
+  /** Folder in which `/v1/elastic/sessions/NAME/save` keeps conversations; default: none are kept on disk. */
+  readonly sessionFolder?: string;
   /** Folder of a page that is served at `/`, such as the inspector's; it and its files need no key. */
   readonly page?: string;
   /** Origins whose pages may ask; default none. `*` is all of them. */
   readonly corsOrigins?: readonly string[];
   /** Key and certificate in PEM. */
-  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer };
+  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer } | undefined;
+  /** Whether a proxy on this machine stands in front, which says in `x-forwarded-for` who its clients are; default false. */
+  readonly isBehindProxy?: boolean;
+  /** Called when the device is lost to this process, or the engine does not start again in it: only another process can compute. */
+  readonly onDeviceLost?: (error: Error) => void;
   /** How the heads of requests that say nothing of it are routed; default: as the engine does. */
   readonly routing?: Pick<GenerationRequest, "mode" | "sparsity" | "router" | "decode">;
   /** Requests that the engine computes together; default 64. What is beyond waits. */
@@ -31,7 +37,7 @@ export interface ServerOptions {
   readonly maximumQueue?: number;
   /** Longest prompt in tokens; default: what the model's context holds. */
   readonly maximumPromptTokens?: number;
-  /** Longest answer in tokens; default: what the model's context holds. */
+  /** Longest answer in tokens, also where a request names no limit; default: up to the end of the model's context. */
   readonly maximumAnswerTokens?: number;
   /** Largest body in bytes; default 32 MiB. */
   readonly bodyLimitBytes?: number;
@@ -53,8 +59,8 @@ export interface ServerOptions {
   readonly logsPrompts?: boolean;
 }
 
-export type CheckedServerOptions = Required<Omit<ServerOptions, "modelId" | "page" | "tls" | "logger" | "maximumPromptTokens" | "maximumAnswerTokens">> &
-  Pick<ServerOptions, "modelId" | "page" | "tls" | "logger" | "maximumPromptTokens" | "maximumAnswerTokens">;
+export type CheckedServerOptions = Required<Omit<ServerOptions, "modelId" | "sessionFolder" | "page" | "tls" | "onDeviceLost" | "logger" | "maximumPromptTokens" | "maximumAnswerTokens">> &
+  Pick<ServerOptions, "modelId" | "sessionFolder" | "page" | "tls" | "onDeviceLost" | "logger" | "maximumPromptTokens" | "maximumAnswerTokens">;
 
 const defaults = {
   host: "127.0.0.1",
@@ -73,6 +79,7 @@ const defaults = {
   drainMilliseconds: 30_000,
   logsPrompts: false,
   enforcesFormats: false,
+  isBehindProxy: false,
 } as const;
 
 const lowest: Partial<Record<keyof ServerOptions, number>> = {

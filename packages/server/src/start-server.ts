@@ -1,6 +1,5 @@
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
-import { ElasticAttentionError } from "@elastic-attention/core";
 import type { Engine } from "@elastic-attention/generation";
 import { messagesRoutes } from "./anthropic/messages-route.js";
 import { AnswerMarkers } from "./answer/answer-markers.js";
@@ -8,6 +7,7 @@ import type { App } from "./http/app.js";
 import { ApiKeys } from "./http/api-keys.js";
 import { createApplication } from "./http/application.js";
 import { describeRoutes } from "./http/openapi.js";
+import { listen } from "./http/listen.js";
 import { pageRoutes } from "./http/page-routes.js";
 import { systemRoutes } from "./http/system-routes.js";
 import { tokenizerRoutes } from "./http/tokenizer-routes.js";
@@ -21,7 +21,8 @@ import { EngineHealth } from "./operation/engine-health.js";
 import { ServerMetrics } from "./operation/metrics.js";
 import { RequestGate } from "./operation/request-gate.js";
 import type { ServerContext } from "./server-context.js";
-import { checkServerOptions, type CheckedServerOptions, type ServerOptions } from "./server-options.js";
+import { sessionRoutes } from "./sessions/session-routes.js";
+import { checkServerOptions, type ServerOptions } from "./server-options.js";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
@@ -98,7 +99,7 @@ export async function startServer(engine: Engine, options: ServerOptions = {}): 
     created: Math.floor(Date.now() / 1000),
     keys: new ApiKeys(checked.apiKeys),
     gate: new RequestGate(checked.maximumRunning, checked.maximumQueue),
-    health: new EngineHealth(engine),
+    health: new EngineHealth(engine, checked.onDeviceLost),
     metrics: new ServerMetrics(engine, modelId),
     markers: new AnswerMarkers(engine),
     live: new LiveRequests(engine),
@@ -106,33 +107,8 @@ export async function startServer(engine: Engine, options: ServerOptions = {}): 
   };
   const app = await createApplication(context);
   await describeRoutes(app, version);
-  for (const routes of [systemRoutes, modelsRoute, chatRoute, completionRoute, responsesRoute, messagesRoutes, tokenizerRoutes, liveRoutes]) routes(app, context);
+  for (const routes of [systemRoutes, modelsRoute, chatRoute, completionRoute, responsesRoute, messagesRoutes, tokenizerRoutes, liveRoutes, sessionRoutes]) routes(app, context);
   if (checked.page !== undefined) await pageRoutes(app, checked.page);
   await listen(app, checked);
   return new ElasticServer(app, context);
-}
-
-/** Without the framework's own line, so that a line of the log is a request or an error. */
-async function listen(app: App, { host, port, logger }: CheckedServerOptions): Promise<void> {
-  const level = logger?.level ?? "silent";
-  app.log.level = "silent";
-  try {
-    await app.listen({ host, port });
-  } catch (error) {
-    throw listenError(error as NodeJS.ErrnoException, `${host}:${port}`);
-  } finally {
-    app.log.level = level;
-  }
-}
-
-function listenError(cause: NodeJS.ErrnoException, address: string): ElasticAttentionError {
-  const [why, hint] = (
-    {
-      EADDRINUSE: ["it is in use", "Take another port (0 is a free one), or stop the program that listens there."],
-      EACCES: ["this user may not", "Take a port of 1024 or above."],
-      EADDRNOTAVAIL: ["this machine does not have it", "127.0.0.1 is this machine alone, 0.0.0.0 every network."],
-      ENOTFOUND: ["nobody knows that name", "127.0.0.1 is this machine alone, 0.0.0.0 every network."],
-    } as Readonly<Record<string, readonly [string, string]>>
-  )[cause.code ?? ""] ?? [cause.message, undefined];
-  return new ElasticAttentionError("ADDRESS_UNAVAILABLE", `Cannot listen on ${address}: ${why}.`, { cause, ...(hint === undefined ? {} : { hint }) });
 }

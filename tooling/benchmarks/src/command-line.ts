@@ -26,6 +26,8 @@ export interface BenchmarkOptions {
   readonly batches?: readonly number[] | undefined;
   /** Milliseconds that a prefill may take between two tokens of running answers; infinite: none; undefined: each benchmark's own. */
   readonly budgets?: readonly number[] | undefined;
+  /** How long a soak takes; undefined: the benchmark's own. */
+  readonly minutes?: number | undefined;
   /** Layers of the shape that are built, for ratios in less time; undefined: all. */
   readonly layers?: number | undefined;
   /** JSON that a peer program of `peers/` wrote; undefined: no peer. */
@@ -68,6 +70,7 @@ export const usage = `Usage: pnpm bench NAME|all [options]
   --level LEVEL      for cpu: level of the processor that both sides are held to
   --detail           products and phases of a prefill by themselves too
   --threshold T      of XAttention, 0 to 1
+  --minutes N        for server-soak: how long it takes
   --types A,B        weight types of the llama.cpp peer: bf16, f16, q8_0, q4_k
   --no-peers         ours alone
   --tiny             seconds instead of minutes, to try the harness; the figures mean nothing
@@ -95,6 +98,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       model: { type: "string" },
       level: { type: "string" },
       threshold: { type: "string" },
+      minutes: { type: "string" },
       detail: { type: "boolean", default: false },
       "no-peers": { type: "boolean", default: false },
       tiny: { type: "boolean", default: false },
@@ -126,6 +130,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       model: values.model,
       level: values.level,
       threshold: values.threshold === undefined ? undefined : Number(values.threshold),
+      minutes: values.minutes === undefined ? undefined : count("--minutes", values.minutes),
     },
   };
 }

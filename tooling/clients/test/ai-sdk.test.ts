@@ -1,18 +1,25 @@
-import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { clientProgram } from "./client-program.js";
 import { model, question, serveDemo } from "./served-demo.js";
 
-const program = fileURLToPath(new URL("../programs/ai-sdk.mjs", import.meta.url));
+interface Printed {
+  readonly text: string;
+  readonly streamed: string;
+  readonly usage: { readonly inputTokens: number };
+  readonly streamedUsage: { readonly inputTokens: number };
+  readonly called: readonly object[];
+  readonly streamedCalls: readonly object[];
+  readonly pieces: readonly string[];
+}
 
-// In a process of its own: a package that it needs publishes sources of TypeScript under the condition that tests here resolve by.
-test("ai with @ai-sdk/openai-compatible: text, streamed and not", async () => {
+// The provider of the Responses API tells of a call's arguments when they are whole.
+test.each([["openai-compatible", 2], ["open-responses", 0]] as const)("ai with @ai-sdk/%s: text and a forced call of a tool, streamed and not", async (provider, leastPieces) => {
   await using demo = await serveDemo();
-  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== "NODE_OPTIONS"));
-  const { stdout } = await promisify(execFile)(process.execPath, [program, demo.baseUrl, model, question], { env: { ...environment, API_KEY: demo.apiKey } });
-  const { text, usage, streamed, streamedUsage } = JSON.parse(stdout) as { text: string; usage: object; streamed: string; streamedUsage: object };
+  const { text, streamed, usage, streamedUsage, called, streamedCalls, pieces } = await clientProgram<Printed>("ai-sdk.mjs", demo, provider, demo.baseUrl, model, question);
   expect(text.length).toBeGreaterThan(0);
   expect(streamed).toBe(text);
-  expect(usage).toMatchObject({ inputTokens: (streamedUsage as { inputTokens: number }).inputTokens });
+  expect(usage.inputTokens).toBe(streamedUsage.inputTokens);
+  expect(called).toEqual([{ toolName: "look", input: { place: expect.stringMatching(/^(sea|land)$/) as string } }]);
+  expect(streamedCalls).toEqual(called);
+  expect(pieces.length).toBeGreaterThanOrEqual(leastPieces);
 });

@@ -17,6 +17,8 @@ export function installPackages(packages: readonly PackedPackage[], folder: stri
 /** Loads every library from outside the workspace and starts every program; returns what failed. */
 export function loadProblems(packages: readonly PackedPackage[], folder: string): string[] {
   return packages.flatMap(({ manifest }) => {
+    // A package of files alone, as a page is, has nothing to import.
+    if (manifest.bin === undefined && !Object.hasOwn(manifest.exports ?? {}, ".")) return [];
     const commands =
       manifest.bin === undefined
         ? [[process.execPath, "--input-type=module", "--eval", `await import("${manifest.name}");`]]

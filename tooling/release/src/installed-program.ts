@@ -1,6 +1,21 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { PackedPackage } from "./packed-package.js";
+
+/** A package and those of this repository that an installation of it brings: what it depends on, and binaries that are there. */
+export function withDependencies(packages: readonly PackedPackage[], name: string): PackedPackage[] {
+  const all = new Map(packages.map((packed) => [packed.manifest.name, packed]));
+  const needed = new Map<string, PackedPackage>();
+  const visit = (wanted: string): void => {
+    const packed = all.get(wanted);
+    if (packed === undefined || needed.has(wanted)) return;
+    needed.set(wanted, packed);
+    for (const dependency of Object.keys({ ...packed.manifest.dependencies, ...packed.manifest.optionalDependencies })) visit(dependency);
+  };
+  visit(name);
+  return [...needed.values()];
+}
 
 /** What an installed command line takes. */
 export interface InstalledSize {
@@ -34,10 +49,14 @@ export function sizeProblems({ bytes, foreignPackages }: InstalledSize): string[
   ];
 }
 
-/** Runs the demo as somebody who installed the command line, with nothing on the path but Node.js; returns what failed. */
-export function demoProblems(folder: string): string[] {
+/**
+ * Runs the demo as somebody who installed the command line, with nothing on the path but Node.js; returns what failed.
+ *
+ * @param started when the installation began, of `performance.now()`
+ */
+export function demoProblems(folder: string, started: number): string[] {
   const program = join(folder, "node_modules", "@elastic-attention", "cli", "dist", "main.js");
-  const started = performance.now();
+  const installed = performance.now();
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, "demo", "--tokens", "600", "--json"], {
     cwd: folder,
     env: { PATH: dirname(process.execPath), HOME: folder },
@@ -46,6 +65,7 @@ export function demoProblems(folder: string): string[] {
   });
   if (status !== 0) return [`The installed demo ended with ${status}: ${stderr.trim().split("\n").slice(-5).join(" ")}`];
   const { found, model } = JSON.parse(stdout) as { found: boolean; model: { backend: string } };
-  console.log(`The installed demo answered on ${model.backend} after ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  const seconds = (from: number, to: number): string => `${((to - from) / 1000).toFixed(1)} s`;
+  console.log(`Installed in ${seconds(started, installed)}; the demo answered on ${model.backend} ${seconds(installed, performance.now())} later`);
   return found ? [] : ["The installed demo gave a wrong answer."];
 }

@@ -38,7 +38,7 @@ export function suiteProblems(packages: readonly PackedPackage[], suites: readon
   installPackages(packages, folder, { vitest: version });
   writeFileSync(join(folder, "own-kernel.test.js"), test);
   try {
-    execFileSync(join(folder, "node_modules", ".bin", "vitest"), ["run", "--root", folder, "--maxWorkers=1"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
+    execFileSync(join(folder, "node_modules", ".bin", "vitest"), ["run", "--root", folder, "--maxWorkers=1", "--testTimeout=120000"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
     return [];
   } catch (error) {
     const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };

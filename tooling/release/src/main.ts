@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { platformName } from "@elastic-attention/addon";
 import { installPackages, loadProblems } from "./install-packages.js";
-import { demoProblems, installedSize, sizeProblems } from "./installed-program.js";
+import { demoProblems, installedSize, sizeProblems, withDependencies } from "./installed-program.js";
+import { binaryProblems } from "./binary-problems.js";
 import { packageProblems } from "./package-problems.js";
 import { isTestSuite, suiteProblems } from "./installed-suite.js";
 import { type PackedPackage, packPackage } from "./packed-package.js";
-import { platformBinary, readNativePackage, writePlatformPackage } from "./platform-package.js";
+import { ownBinary, platformBinary, readNativePackage, writePlatformPackage } from "./platform-package.js";
 
 const root = process.cwd();
 const notice = join(root, "NOTICE");
@@ -24,19 +25,41 @@ function packageFolders(): string[] {
     });
 }
 
+interface PackedPlatform {
+  readonly platform: string;
+  /** The binary, where it is made for every machine; undefined for one that this machine has made for itself. */
+  readonly published: string | undefined;
+  readonly packed: PackedPackage;
+}
+
 /** The packages of all binaries that are built here: this machine's own, and what was built for other platforms. */
-function packPlatforms(folders: readonly string[], temporary: string): { platform: string; packed: PackedPackage }[] {
+function packPlatforms(folders: readonly string[], temporary: string): PackedPlatform[] {
   return folders.flatMap((folder) => {
     const owner = readNativePackage(folder);
     if (owner === undefined) return [];
     return owner.platforms.flatMap((platform) => {
-      const binary = platformBinary(owner, platform, platformName());
-      if (!existsSync(binary)) return [];
+      const published = platformBinary(owner, platform);
+      const binary = published ?? (platform === platformName() ? ownBinary(owner) : undefined);
+      if (binary === undefined) return [];
       const made = join(temporary, "platforms", `${basename(folder)}-${platform}`);
       writePlatformPackage(owner, platform, binary, made, join(root, "LICENSE"));
-      return [{ platform, packed: packPackage(made, temporary, notice) }];
+      return [{ platform, published, packed: packPackage(made, temporary, notice) }];
     });
   });
+}
+
+/** Installs the command line alone and asks it, as somebody does who has just heard of it. */
+function programProblems(packages: readonly PackedPackage[]): string[] {
+  const folder = emptyFolder("program");
+  const started = performance.now();
+  installPackages(packages, folder);
+  return [...demoProblems(folder, started), ...sizeProblems(installedSize(folder))];
+}
+
+function emptyFolder(name: string): string {
+  const folder = join(temporary, name);
+  mkdirSync(folder);
+  return folder;
 }
 
 /** Where the tarballs stay when they are to be published: `release:check OUT`. */
@@ -48,23 +71,27 @@ try {
   const folders = packageFolders();
   const packages = folders.map((folder) => packPackage(folder, tarballs, notice));
   const platforms = packPlatforms(folders, tarballs);
-  const problems = packages.flatMap((packed) =>
-    packageProblems(packed).map((problem) => `${packed.manifest.name} ${problem}`),
-  );
+  const problems = [
+    ...packages.flatMap((packed) => packageProblems(packed).map((problem) => `${packed.manifest.name} ${problem}`)),
+    ...platforms.flatMap(({ platform, published, packed }) =>
+      published === undefined ? [] : binaryProblems(published, platform).map((problem) => `${packed.manifest.name} ${problem}`),
+    ),
+  ];
   if (problems.length === 0) {
-    const consumer = join(temporary, "consumer");
-    mkdirSync(consumer);
     const [suites, libraries] = [packages.filter(isTestSuite), packages.filter((packed) => !isTestSuite(packed))];
     const own = platforms.filter(({ platform }) => platform === platformName()).map(({ packed }) => packed);
+    problems.push(...programProblems(withDependencies([...libraries, ...own], "@elastic-attention/cli")));
+    const consumer = emptyFolder("consumer");
     installPackages([...libraries, ...own], consumer);
-    problems.push(...loadProblems(libraries, consumer), ...sizeProblems(installedSize(consumer)), ...demoProblems(consumer));
+    problems.push(...loadProblems(libraries, consumer));
     problems.push(...suiteProblems([...packages, ...own], suites, consumer));
   }
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;
   else {
     console.log(`${packages.length} packages pack, install and load; the demo answers from them without a compiler.`);
-    console.log(`Binaries: ${platforms.map(({ packed }) => packed.manifest.name).join(", ")}`);
+    const name = ({ packed: { manifest }, published }: PackedPlatform) => `${manifest.name}${published === undefined ? " (made for this machine, not to be published)" : ""}`;
+    console.log(`Binaries: ${platforms.map(name).join(", ")}`);
   }
 } finally {
   rmSync(temporary, { recursive: true, force: true });

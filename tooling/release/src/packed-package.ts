@@ -10,6 +10,7 @@ export interface PackedManifest {
   readonly bin?: Readonly<Record<string, string>>;
   readonly exports?: unknown;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
   readonly repository?: unknown;
 }

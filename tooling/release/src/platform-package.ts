@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** A native package whose binaries are packages of their own. */
@@ -18,10 +18,16 @@ export function readNativePackage(folder: string): NativePackage | undefined {
   return platforms === undefined ? undefined : { name, version, license, platforms, folder };
 }
 
-/** Where the binary of a platform is built: by the workspace's own build for this machine, by `build-platform.mjs` for others. */
-export function platformBinary({ name, folder }: NativePackage, platform: string, ownPlatform: string): string {
-  const file = binaryName(name);
-  return platform === ownPlatform ? join(folder, "build", "Release", file) : join(folder, "build", "platforms", platform, file);
+/** The binary of a platform, as `build-platform.mjs` builds it for every machine; undefined where it is not built. */
+export function platformBinary({ name, folder }: NativePackage, platform: string): string | undefined {
+  const file = join(folder, "build", "platforms", platform, binaryName(name));
+  return existsSync(file) ? file : undefined;
+}
+
+/** What the workspace's own build has made, for this machine and those that are as new. */
+export function ownBinary({ name, folder }: NativePackage): string | undefined {
+  const file = join(folder, "build", "Release", binaryName(name));
+  return existsSync(file) ? file : undefined;
 }
 
 function binaryName(name: string): string {

@@ -1,10 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { publishedPlatforms } from "@elastic-attention/addon";
 import { expect, test } from "vitest";
-import { platformBinary, readNativePackage, writePlatformPackage } from "../src/platform-package.js";
+import { ownBinary, platformBinary, readNativePackage, writePlatformPackage } from "../src/platform-package.js";
 
 const workspace = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -16,10 +16,22 @@ test("a package without binaries is none of these", () => {
   expect(readNativePackage(join(workspace, "packages", "core"))).toBeUndefined();
 });
 
-test("the binary of this machine is what the workspace builds, that of another what was built for it", () => {
-  const owner = readNativePackage(join(workspace, "packages", "cpu"))!;
-  expect(platformBinary(owner, "linux-x64-gnu", "linux-x64-gnu")).toBe(join(owner.folder, "build/Release/elastic_attention_cpu.node"));
-  expect(platformBinary(owner, "darwin-arm64", "linux-x64-gnu")).toBe(join(owner.folder, "build/platforms/darwin-arm64/elastic_attention_cpu.node"));
+test("what is built for every machine is published, what the workspace has built for this one is told apart", () => {
+  const folder = mkdtempSync(join(tmpdir(), "elastic-attention-binaries-"));
+  try {
+    const owner = { ...readNativePackage(join(workspace, "packages", "cpu"))!, folder };
+    expect([platformBinary(owner, "linux-x64-gnu"), ownBinary(owner)]).toEqual([undefined, undefined]);
+    const files = ["build/platforms/linux-x64-gnu", "build/Release"].map((place) => {
+      mkdirSync(join(folder, place), { recursive: true });
+      const file = join(folder, place, "elastic_attention_cpu.node");
+      writeFileSync(file, "");
+      return file;
+    });
+    expect([platformBinary(owner, "linux-x64-gnu"), ownBinary(owner)]).toEqual(files);
+    expect(platformBinary(owner, "darwin-arm64")).toBeUndefined();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test.each([

@@ -35,6 +35,25 @@ test.each(pages.filter((page) => examples(page).length > 0))("the examples of %s
   expect(outputs).not.toContain("");
 });
 
+/** Names that the TypeScript blocks of a page import from our packages: fragments, which need a model or a server to run. */
+function importedNames(page: string): { readonly name: string; readonly from: string }[] {
+  const text = existsSync(join(workspace, page)) && page.endsWith(".md") ? readFileSync(join(workspace, page), "utf8") : "";
+  const blocks = Array.from(text.matchAll(/```ts\n([\s\S]*?)```/g), (block) => block[1]!);
+  const imports = blocks.flatMap((block) => Array.from(block.matchAll(/^import \{([^}]*)\} from "(@elastic-attention\/[\w-]+)";$/gm)));
+  return imports.flatMap(([, names = "", from = ""]) => names.split(",").map((name) => ({ name: name.trim(), from }))).filter(({ name }) => name !== "" && !name.startsWith("type "));
+}
+
+const applications = readdirSync(join(workspace, "apps")).map((name) => `apps/${name}/README.md`);
+const fragments = ["README.md", "CONTRIBUTING.md", ...readmes, ...pages, ...applications].filter((page) => importedNames(page).length > 0);
+
+test.each(fragments)("what the fragments of %s import is exported", async (page) => {
+  for (const { name, from } of importedNames(page)) {
+    const folder = join(workspace, from.replace("@elastic-attention/example-", "apps/example-").replace("@elastic-attention/", "packages/"));
+    const exported = (await import(join(folder, "src", "index.ts"))) as object;
+    expect(Object.keys(exported)).toContain(name);
+  }
+});
+
 /** Runs a program and returns what it wrote. */
 async function run(page: string, source: string): Promise<string> {
   const path = join(workspace, folderOf(page), "node_modules", `.example-${page.replace(/\W/g, "-")}.mjs`);

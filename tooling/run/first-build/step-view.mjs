@@ -5,15 +5,17 @@ export class StepView {
   #begun = 0;
   #timer;
 
-  constructor(stream = process.stderr) {
+  /** A terminal that calls itself dumb shows control sequences as they are: it gets lines, as a file does. */
+  constructor(stream = process.stderr, redraws = stream.isTTY && process.env.TERM !== "dumb") {
     this.stream = stream;
+    this.redraws = redraws;
   }
 
   begin(title) {
     this.#title = title;
     this.#detail = "";
     this.#begun = performance.now();
-    if (!this.stream.isTTY) return;
+    if (!this.redraws) return;
     this.#draw();
     this.#timer = setInterval(() => this.#draw(), 500);
     this.#timer.unref();
@@ -26,8 +28,8 @@ export class StepView {
   end(word) {
     clearInterval(this.#timer);
     this.#detail = word;
-    if (this.stream.isTTY) this.#draw();
-    this.stream.write(this.stream.isTTY ? "\n" : `${this.#line()}\n`);
+    if (this.redraws) this.#draw();
+    this.stream.write(this.redraws ? "\n" : `${this.#line()}\n`);
   }
 
   #draw() {

@@ -1,22 +1,25 @@
 import { type ModelProgress, sizeText } from "@elastic-attention/hub";
+import { canRedraw } from "../terminal/can-redraw.js";
+import { TerminalBar } from "../terminal/terminal-bar.js";
 
 /** Lines that one model prints where there is no terminal. */
 const plainLines = 10;
-/** Between two states of the line on a terminal, in milliseconds. */
-const refresh = 100;
 
-/** How far the fetching of a model is, on standard error: one line on a terminal, a few plain ones elsewhere. */
+/** How far the fetching of a model is, on standard error: a bar on a terminal, a few plain lines elsewhere. */
 export class FetchView implements Disposable {
+  #bar: TerminalBar | undefined;
   #part = 0;
   #path = "";
-  #drawn = 0;
-  #open = false;
 
   constructor(private readonly name: string) {}
 
   update(progress: ModelProgress): void {
     const { done, total, path, wait } = progress;
-    if (process.stderr.isTTY) return this.#draw(progress);
+    if (canRedraw(process.stderr)) {
+      this.#bar ??= new TerminalBar("Fetching {name} {bar} {state}", { size: 16 });
+      this.#bar.update(done, total, { name: this.name, state: stateText(progress) });
+      return;
+    }
     const part = total === 0 ? plainLines : Math.floor((plainLines * done) / total);
     if (wait === undefined && part === this.#part && path === this.#path) return;
     // Small files come all at once.
@@ -25,20 +28,10 @@ export class FetchView implements Disposable {
     if (!silent || wait !== undefined) console.error(`Fetching ${this.name}: ${stateText(progress)}`);
   }
 
-  #draw(progress: ModelProgress): void {
-    const now = performance.now();
-    const last = progress.filesDone === progress.filesTotal;
-    if (!last && progress.wait === undefined && now - this.#drawn < refresh) return;
-    this.#drawn = now;
-    this.#open = true;
-    const line = `Fetching ${this.name}: ${stateText(progress)}`;
-    process.stderr.write(`\r${line.slice(0, (process.stderr.columns || 80) - 1)}\u001B[K`);
-  }
-
-  /** Takes the line away again. */
+  /** Takes the bar away again. */
   [Symbol.dispose](): void {
-    if (this.#open) process.stderr.write("\r\u001B[K");
-    this.#open = false;
+    this.#bar?.[Symbol.dispose]();
+    this.#bar = undefined;
   }
 }
 

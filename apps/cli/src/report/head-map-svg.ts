@@ -1,4 +1,5 @@
 import type { RoutingReport } from "@elastic-attention/generation";
+import { percent } from "./routing-report-text.js";
 
 const colours = ["#1f4e8c", "#f2c14e", "#7fb069", "#b8b8b8"];
 const cell = 18;
@@ -26,7 +27,7 @@ export function headMapSvg({ headMap, modes, windows, modelSparsity, promptToken
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="12">`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     `<text x="16" y="22" font-size="14" font-weight="bold">${escapeXml(title)}</text>`,
-    `<text x="16" y="40">layers × key-value heads, ${promptTokens} tokens, MSR ${modelSparsity.toFixed(3)}</text>`,
+    `<text x="16" y="40">layers × key-value heads, ${promptTokens} tokens, ${percent(modelSparsity)} of heads sparse (MSR)</text>`,
     ...squares,
     ...legend,
     "</svg>",

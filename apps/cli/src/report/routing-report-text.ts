@@ -45,6 +45,13 @@ export function percent(share: number): string {
   return `${(100 * share).toFixed(0)}%`;
 }
 
+/** How a speed compares with another one: "1.79x faster than full", "1.20x slower", or "as fast" where the clock cannot tell. */
+export function speedText(ratio: number, other?: string): string {
+  if (!Number.isFinite(ratio) || ratio <= 0) return "not measured";
+  const [words, link] = ratio >= 1.02 ? [`${ratio.toFixed(2)}x faster`, "than"] : ratio <= 1 / 1.02 ? [`${(1 / ratio).toFixed(2)}x slower`, "than"] : ["as fast", "as"];
+  return other === undefined ? words : `${words} ${link} ${other}`;
+}
+
 /** The sparsity of a prefill in words. */
 export function sparsityText({ modelSparsity, effectiveSparsity }: Pick<RoutingReport, "modelSparsity" | "effectiveSparsity">): string {
   return `${percent(modelSparsity)} of heads sparse (MSR), ${percent(effectiveSparsity)} of blocks skipped (ESR)`;

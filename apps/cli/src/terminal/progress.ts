@@ -1,3 +1,4 @@
+import { canRedraw } from "./can-redraw.js";
 import { TerminalBar } from "./terminal-bar.js";
 
 /** Between two plain lines at least; work that is done sooner says nothing. */
@@ -20,7 +21,7 @@ export class Progress implements Disposable {
   ) {}
 
   update(done: number, total: number): void {
-    if (!process.stderr.isTTY) {
+    if (!canRedraw(process.stderr)) {
       if (this.#isDue(Math.floor((4 * done) / total))) console.error(`${this.label}: ${this.state(done, total)}`);
       return;
     }

@@ -30,6 +30,7 @@ export class TerminalBar implements Disposable {
       active.add(this);
       this.#bar.start(total, done, values);
     }
+    if (this.#bar.getTotal() !== total) this.#bar.setTotal(total);
     this.#bar.update(done, values);
   }
 

@@ -1,13 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
+import { temporaryFolder } from "@elastic-attention/fixtures";
 import { expect, test } from "vitest";
 import { program } from "../terminal/terminal-session.js";
 
 interface Serving extends AsyncDisposable {
   readonly url: string;
+  readonly processId: number;
   /** What it printed on standard output since it was ready: a line of JSON a request. */
   readonly lines: readonly string[];
   /** SIGTERM, then its exit code. */
@@ -28,6 +31,7 @@ async function serve(...options: string[]): Promise<Serving> {
   const ended = once(child, "exit") as Promise<[number | null]>;
   return {
     url,
+    processId: child.pid!,
     lines,
     async stop() {
       child.kill("SIGTERM");
@@ -96,3 +100,40 @@ test("serve says in words that its port is taken", async () => {
   expect(errors).toMatch(new RegExp(`${port}.*(in use|taken)`));
   expect(errors).not.toMatch(/\n\s+at /);
 });
+
+test.skipIf(process.platform !== "linux")("serve --replicas answers through processes of its own, and starts one again that was killed", async () => {
+  await using serving = await serve("--replicas", "2", "--threads", "1");
+  const answer = await ask(serving.url, question);
+  expect(answer.status).toBe(200);
+  const health = async () => (await (await fetch(`${serving.url}/health`)).json()) as { status: string; replicas: string[] };
+  expect(await health()).toEqual({ status: "ok", replicas: ["ok", "ok"] });
+  const [first] = childrenOf(serving.processId);
+  process.kill(first!, "SIGKILL");
+  await expect.poll(async () => (await health()).replicas.includes("starting"), { timeout: 10_000 }).toBe(true);
+  expect((await ask(serving.url, question)).status).toBe(200);
+  await expect.poll(health, { timeout: 30_000 }).toEqual({ status: "ok", replicas: ["ok", "ok"] });
+  expect(await (await fetch(`${serving.url}/metrics`)).text()).toMatch(/^vllm:prompt_tokens_total\{.*\} [1-9]/m);
+  const children = childrenOf(serving.processId);
+  expect(await serving.stop()).toBe(0);
+  for (const child of children) expect(() => process.kill(child, 0)).toThrow("ESRCH");
+});
+
+test("a session is saved and restored over HTTP under the folder of the server", async () => {
+  using folder = temporaryFolder("serve-sessions");
+  const turn = { ...question, elastic: { session: "talk", mode: "full" } };
+  {
+    await using serving = await serve("--session-folder", folder.path);
+    await ask(serving.url, turn);
+    expect((await fetch(`${serving.url}/v1/elastic/sessions/talk/save`, { method: "POST" })).status).toBe(200);
+    expect(await serving.stop()).toBe(0);
+  }
+  await using serving = await serve("--session-folder", folder.path);
+  expect((await fetch(`${serving.url}/v1/elastic/sessions/other/restore`, { method: "POST" })).status).toBe(404);
+  expect((await fetch(`${serving.url}/v1/elastic/sessions/talk/restore`, { method: "POST" })).status).toBe(200);
+  expect(await serving.stop()).toBe(0);
+});
+
+/** Processes that a process has started; Linux alone tells. */
+function childrenOf(processId: number): number[] {
+  return readFileSync(`/proc/${processId}/task/${processId}/children`, "utf8").trim().split(" ").filter((id) => id !== "").map(Number);
+}

@@ -61,7 +61,8 @@ const commands: [name: string, args: string[], says: RegExp][] = [
   ["doctor", ["doctor"], /backend reference/],
 ];
 
-describe.each([60, 200])("on a terminal of %i columns", (columns) => {
+// The narrowest that people have and the widest; between them, answers on errors and on Ctrl-C.
+describe.each([20, 200])("on a terminal of %i columns", (columns) => {
   test.each(commands)("%s says its answer, ends at once with code 0 and leaves the terminal as it was", async (name, args, says) => {
     const trained = join(folder, "trained");
     if (name === "train") rmSync(trained, { recursive: true, force: true });
@@ -107,6 +108,16 @@ describe("on a terminal that can do little", () => {
     expect(plainText(output)).not.toMatch(/\n\s+at .*:\d+:\d+/);
     expect(exitCode).toBe(0);
     expect(plainText(output)).toMatch(says);
+    // A dumb terminal would show them.
+    // oxlint-disable-next-line no-control-regex
+    expect(output).not.toMatch(/\u001b/);
+  });
+
+  test("chat answers there, one line after the other", async () => {
+    const environment = { TERM: "dumb", HOME: undefined, XDG_STATE_HOME: "/proc/none" };
+    const { exitCode, output } = await onTerminal(["chat", "-n", "4"], { columns: 20, cwd: folder, environment, type: [[/> /, "Hello\n"], [/tokens\/s\]/, "/exit\n"]], deadline: 60_000 * load });
+    // oxlint-disable-next-line no-control-regex
+    expect([exitCode, output]).toEqual([0, expect.not.stringMatching(/\u001b/) as string]);
   });
 });
 

@@ -41,7 +41,7 @@ void first_not_finite(Call& call) {
   backend::first_not_finite(input, output);
 }
 
-void read_file(Call& call) {
+[[maybe_unused]] void read_file(Call& call) {
   const Matrix target = call.tensor("tensor");
   const int64_t descriptor = call.integer("descriptor"), position = call.integer("position");
   call.require(descriptor >= 0 && descriptor <= INT32_MAX && position >= 0, "that is no open file");
@@ -56,7 +56,10 @@ void export_preparation(Napi::Env env, Napi::Object exports, const CallContext* 
   export_operation<rotary_tables>(env, exports, "rotaryTables", context);
   export_operation<fill_normal>(env, exports, "fillNormal", context);
   export_operation<first_not_finite>(env, exports, "firstNotFinite", context);
+#ifndef _WIN32
+  // On Windows a file's number belongs to the runtime library that opened it, and Node.js has one of its own.
   export_operation<read_file>(env, exports, "readFile", context);
+#endif
   export_operation<count_visited_blocks>(env, exports, "countVisitedBlocks", context);
 }
 

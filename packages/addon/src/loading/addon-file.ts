@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { platformName, publishedPlatforms } from "./platform.js";
 
@@ -34,17 +35,32 @@ export function findAddonFile({ name, from, build }: AddonPlaces): AddonFile {
   // Sources of the addon lie beside the package in a clone only.
   if (existsSync(built) || existsSync(fileURLToPath(new URL("../CMakeLists.txt", from)))) return { path: built, build };
   const platformPackage = `@elastic-attention/${name}-${platformName()}`;
+  const path = installedFile(from, platformPackage, file);
+  if (path === undefined) return { path, build: missingPackage({ name, from, platformPackage, file }) };
+  // npm leaves a package alone whose version is right, whatever its file holds.
+  return { path, build: `install it again: remove ${dirname(path)}, then \`npm install ${platformPackage}\`` };
+}
+
+function installedFile(from: string, platformPackage: string, file: string): string | undefined {
   try {
-    return { path: createRequire(from).resolve(`${platformPackage}/${file}`), build: `install it again: npm install ${platformPackage}` };
+    return createRequire(from).resolve(`${platformPackage}/${file}`);
   } catch {
-    return { path: undefined, build: missingPackage(name, platformPackage) };
+    return undefined;
   }
 }
 
-function missingPackage(name: AddonPlaces["name"], platformPackage: string): string {
+interface MissingPackage extends Pick<AddonPlaces, "name" | "from"> {
+  readonly platformPackage: string;
+  readonly file: string;
+}
+
+/** What was looked for, what is there instead, and the command that brings it. */
+function missingPackage({ name, from, platformPackage, file }: MissingPackage): string {
   const published = publishedPlatforms[name];
-  if (published.includes(platformName())) {
-    return `the package ${platformPackage} is not installed; \`npm install ${platformPackage}\` brings it (installs with --omit=optional leave it out)`;
+  if (!published.includes(platformName())) {
+    return `no binary is published for ${platformName()}, only for ${published.join(", ")}; build it in a clone of the repository, or use the reference backend`;
   }
-  return `no binary is published for ${platformName()}, only for ${published.join(", ")}; build it in a clone of the repository, or use the reference backend`;
+  const others = published.filter((platform) => installedFile(from, `@elastic-attention/${name}-${platform}`, file) !== undefined);
+  const found = others.length === 0 ? "" : ` (there is one for ${others.join(", ")}: node_modules was installed on another machine)`;
+  return `the package ${platformPackage} is not installed${found}; \`npm install ${platformPackage}\` brings it (installs with --omit=optional leave it out)`;
 }

@@ -68,6 +68,24 @@ describe("a cache in pages", () => {
     expect(backend.memory().liveAllocations).toBe(0);
   });
 
+  test("has all places that a head's store speaks of in the page table, also of windows that are not full yet", () => {
+    using backend = new ReferenceBackend();
+    using pool = new PagePool({ backend, headDim, dtype: "f32" });
+    const window: AttentionMode = { kind: "streaming", sinkTokens: 128, localTokens: 512, blockSize: 128 };
+    const [tokens, count] = [10, 70];
+    using keys = floats(backend, new Float32Array(tokens * numKeyValueHeads * headDim), [tokens, numKeyValueHeads, headDim]);
+    // As many as fill a table with what they have pages for.
+    const caches = Array.from({ length: count }, () => newCache(backend, pool));
+    for (const cache of caches) {
+      cache.append(0, keys, keys);
+      cache.settle(0, Array.from({ length: numKeyValueHeads }, () => window));
+      cache.advance(tokens);
+      cache.makeRoom(1);
+      for (const { firstSlot, numSlots } of cache.layer(0).heads) expect(firstSlot + numSlots).toBeLessThanOrEqual(pool.entries.shape[0]! * pool.pageTokens);
+    }
+    for (const cache of caches) cache.dispose();
+  });
+
   test("that forgets its tokens and is filled again is told anew to the tables of a decode step", () => {
     using backend = new ReferenceBackend();
     using pool = new PagePool({ backend, headDim, dtype: "f32" });

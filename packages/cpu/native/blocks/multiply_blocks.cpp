@@ -24,13 +24,19 @@ BlockProduct product_of([[maybe_unused]] InstructionSet level) {
   if (level >= InstructionSet::Avx512 && vnni) return multiply_blocks_avx512_vnni;
   if (level == InstructionSet::AvxVnni) return multiply_blocks_avx_vnni;
   if (level >= InstructionSet::Avx2) return multiply_blocks_avx2;
+#elif defined(__aarch64__)
+  if (level >= InstructionSet::NeonDot) return multiply_blocks_dot;
 #endif
   return multiply_blocks_plain;
 }
 
 /** Whether any number of rows is multiplied as integers: the same sums for a row alone and among others. */
-bool multiplies_integers(int64_t rows) {
+bool multiplies_integers([[maybe_unused]] int64_t rows) {
+#if defined(__x86_64__)
   return rows <= kFewIntegerRows || instruction_set() != InstructionSet::Amx;
+#else
+  return true;
+#endif
 }
 
 RoundedRows round_rows(const Matrix& input, int64_t start, int64_t count, Scratch& scratch) {

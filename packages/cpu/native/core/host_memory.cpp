@@ -1,12 +1,10 @@
 // Where tensors live on this machine.
-#include <sys/mman.h>
-
-#include <cstdlib>
 #include <cstring>
 
 #include "addon/backend.h"
 #include "addon/buffer_table.h"
 #include "addon/reserved_buffers.h"
+#include "core/system_memory.h"
 
 namespace elastic {
 namespace {
@@ -19,14 +17,14 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 char* allocate_memory(std::size_t bytes) {
   const std::size_t alignment = bytes >= kHugePage ? kHugePage : 64;
   const std::size_t padded = (bytes + alignment - 1) / alignment * alignment;
-  void* data = std::aligned_alloc(alignment, padded == 0 ? alignment : padded);
+  char* data = allocate_aligned(alignment, padded == 0 ? alignment : padded);
   if (data == nullptr) throw OutOfMemory(bytes);
-  if (bytes >= kHugePage) madvise(data, padded, MADV_HUGEPAGE);
-  return static_cast<char*>(data);
+  if (bytes >= kHugePage) advise_huge_pages(data, padded);
+  return data;
 }
 
 void free_memory(char* data) {
-  if (!free_reserved(data)) std::free(data);
+  if (!free_reserved(data)) free_aligned(data);
 }
 void write_memory(char* target, const char* host, std::size_t bytes) { std::memcpy(target, host, bytes); }
 void read_memory(char* host, const char* source, std::size_t bytes) { std::memcpy(host, source, bytes); }

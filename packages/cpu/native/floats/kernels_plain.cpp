@@ -3,7 +3,11 @@
 
 namespace elastic {
 namespace {
+#if defined(__aarch64__)
+constexpr PanelShape kPanelShape = {.rows = 6, .vectors = 4, .bf16_rows = 3, .shares_widened = true};
+#else
 constexpr PanelShape kPanelShape = {.rows = 4, .vectors = 2, .bf16_rows = 3, .shares_widened = true};
+#endif
 }  // namespace
 }  // namespace elastic
 

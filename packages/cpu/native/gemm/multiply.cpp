@@ -146,6 +146,8 @@ void multiply(const Product& product) {
     if (level == InstructionSet::Amx && rows > kFewRows) return multiply_amx(product);
     if (level >= InstructionSet::Avx512Bf16) return multiply_bf16(product);
   }
+#elif defined(__aarch64__)
+  if (product.weight.dtype == DType::BF16 && instruction_set() >= InstructionSet::NeonBf16) return multiply_bf16(product);
 #endif
   if (rows <= kStreamedRows) return multiply_few(product);
   for (int64_t start = 0; start < rows; start += kWidenedRows) {

@@ -23,7 +23,7 @@ void multiply(const Product& product);
 /** Rows up to which the vector kernels, which read the weight once from memory, are as good as the tiles. */
 constexpr int64_t kFewRows = 8;
 
-/** The kernel of AVX512_BF16: bf16 weights, any number of rows. */
+/** The kernel of processors with dot products of bf16 (AVX512_BF16, NEON): bf16 weights, any number of rows. */
 void multiply_bf16(const Product& product);
 
 /** The AMX kernel: bf16 weights, any number of rows. Call only where the instruction set is Amx. */

@@ -1,7 +1,7 @@
 // The blocked product over bf16 dot products: a block of rows stays in the second-level cache.
 #include "gemm/multiply.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
 #include "core/scratch.h"
 #include "core/thread_pool.h"
 #include "floats/finish_row.h"

@@ -10,7 +10,7 @@ namespace elastic {
 using PanelProduct = void (*)(const uint16_t* a, int64_t a_stride, int64_t rows, const uint16_t* panel, int64_t depth,
                               float* c, int64_t c_stride, bool accumulate);
 
-/** By the dot products of AVX512_BF16; touches no more than `rows` rows. */
+/** By the dot products of bf16 that AVX-512 and NEON have; touches no more than `rows` rows. */
 void multiply_panel_dot(const uint16_t* a, int64_t a_stride, int64_t rows, const uint16_t* panel, int64_t depth, float* c,
                         int64_t c_stride, bool accumulate);
 /** By AMX tiles; always computes 32 rows. */

@@ -51,15 +51,18 @@ export class PrefixCache implements Disposable {
 
   /** Bytes that may be kept. */
   readonly #mostBytes: number;
+  /** Whether answers are kept too. */
+  readonly keepsAnswers: boolean;
 
   constructor(
     private readonly decoder: DecoderModel,
-    { enabled, maxBytes }: CheckedSettings["prefixCache"],
+    { enabled, maxBytes, answers }: CheckedSettings["prefixCache"],
   ) {
     const { limitBytes } = decoder.backend.memory();
     // Half of what the weights leave: pages that were taken once stay memory for pages.
     const most = maxBytes ?? Math.max(0, limitBytes - decoder.weightBytes) / 2;
     this.#mostBytes = enabled ? most : 0;
+    this.keepsAnswers = answers ?? decoder.backend.name !== "cpu";
   }
 
   /** Tokens of a block; undefined where nothing is kept: it is off, or the backend's or the model's keys and values cannot be shared. */

@@ -25,6 +25,10 @@ export class RequestPrefix {
   #readsPinnedAgain = false;
   /** Whether it may leave states: not after memory was lacking, as those take some. */
   #leaves = true;
+  /** The last whole block of the answer so far. */
+  #answerState: CacheSnapshot | undefined;
+  /** Whether others can go on from what was read under a plan. */
+  #continues: { readonly modes: HeadModes; readonly value: boolean } | undefined;
 
   /** @param routingKey what the plan is made from; undefined for a router of the caller's own, which is another one every time */
   constructor(
@@ -90,14 +94,39 @@ export class RequestPrefix {
     const isPinned = this.use === "pin";
     const routingKey = isPinned ? pinnedKey : this.routingKey;
     const taken = cache.takeCheckpoints();
-    // A prompt that goes on from a pinned prefix reads its rest under a plan that the prefix was not read by.
-    const mayLeave = routingKey !== undefined && this.#match?.prefix.isPinned !== true && readsAlikeInParts(modes, this.request.decode);
+    const mayLeave = routingKey !== undefined && this.#canBeContinued(modes);
     // All heads that hold everything: the longest state serves every shorter length.
     const longest = taken.at(-1);
     for (const snapshot of taken) {
       if (!mayLeave || (snapshot !== longest && longest!.isWhole)) giveBack(snapshot);
       else this.#leave(snapshot, routingKey, isPinned, assignment);
     }
+  }
+
+  /** The model has read a token of the answer: at the end of a block its state is kept, in the place of the one before. */
+  passToken(cache: SequenceCache, { modes }: Pick<SequenceRouting, "modes">): void {
+    const { blockTokens } = this.prefixes;
+    if (blockTokens === undefined || !this.prefixes.keepsAnswers || cache.length % blockTokens !== 0) return;
+    if (!this.#leaves || this.use !== "reuse" || this.routingKey === undefined || !this.#canBeContinued(modes)) return;
+    this.dropAnswer();
+    this.#answerState = cache.snapshot();
+  }
+
+  /** The answer has ended: its last whole block goes to the cache of prefixes. @param read tokens of the answer that the model has read */
+  leaveAnswer(read: readonly number[], { assignment }: Pick<SequenceRouting, "assignment">): void {
+    const snapshot = this.#answerState;
+    if (snapshot === undefined) return;
+    this.#answerState = undefined;
+    const tokens = Int32Array.from([...this.request.tokens, ...read]).slice(0, snapshot.length);
+    this.prefixes.add({ tokens, snapshot, routingKey: this.routingKey!, isPinned: false, assignment, isGone: false });
+  }
+
+  /** Gives the state of the answer back. @returns whether there was one */
+  dropAnswer(): boolean {
+    const state = this.#answerState;
+    this.#answerState = undefined;
+    giveBack(state);
+    return state !== undefined;
   }
 
   /** Memory was lacking: nothing is taken on the way from now on. @returns whether something was before */
@@ -151,6 +180,12 @@ export class RequestPrefix {
       leastTokens: planIsFixed ? 0 : tokens.length / 2,
       takesPinned: routesByKeys(this.routing),
     });
+  }
+
+  /** Not where a prompt has read its rest under a plan that a pinned prefix was not read by. */
+  #canBeContinued(modes: HeadModes): boolean {
+    if (this.#continues?.modes !== modes) this.#continues = { modes, value: this.#match?.prefix.isPinned !== true && readsAlikeInParts(modes, this.request.decode) };
+    return this.#continues.value;
   }
 
   #leave(snapshot: CacheSnapshot, routingKey: string, isPinned: boolean, assignment: CachedPrefix["assignment"]): void {

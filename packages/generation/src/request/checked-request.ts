@@ -13,6 +13,9 @@ import { type PromptInput, readPrompt, type ReadPrompt } from "./read-prompt.js"
 /** Answers of one request at most. */
 const mostAnswers = 128;
 
+/** Tokens by which a session's prompt may be longer than its text is when it is cut at once: answers keep the tokens they were drawn in. */
+const sessionSlack = 64;
+
 /** A request that was checked against its model: what is left is to compute. */
 export interface CheckedRequest {
   readonly tokens: Int32Array;
@@ -39,9 +42,12 @@ export function checkRequest(
   defaults: GenerationDefaults,
 ): CheckedRequest {
   // What needs no tokenizer comes first: it is refused at once, however long the text is.
-  const { stop = [], decode = "routed", maxNewTokens: asked, defaults: which = "model" } = request;
+  const { stop = [], decode = "routed", maxNewTokens: asked, defaultNewTokens, defaults: which = "model" } = request;
   if (asked !== undefined && !(Number.isSafeInteger(asked) && asked >= 0)) {
     throw new InvalidRequestError(`maxNewTokens must be a whole number, 0 or more, found ${String(asked)}.`);
+  }
+  if (defaultNewTokens !== undefined && !(defaultNewTokens === Infinity || (Number.isSafeInteger(defaultNewTokens) && defaultNewTokens >= 0))) {
+    throw new InvalidRequestError(`defaultNewTokens must be a whole number, 0 or more, or Infinity, found ${String(defaultNewTokens)}.`);
   }
   if (!Array.isArray(stop) || stop.some((text) => typeof text !== "string" || text === "")) {
     throw new InvalidRequestError("stop must be a list of texts that are not empty.");
@@ -63,7 +69,7 @@ export function checkRequest(
   if (room < 1) {
     throw promptTooLong(String(tokens.length), tokens.length, contextLength);
   }
-  const maxNewTokens = asked ?? Math.min(answerLength(settings, tokens.length), room);
+  const maxNewTokens = asked ?? Math.min(answerLength(settings, tokens.length), request.session === undefined ? room : Math.max(1, room - sessionSlack));
   if (maxNewTokens > room) {
     throw new ContextLengthError(
       `${tokens.length} prompt tokens and ${maxNewTokens} new ones exceed the model's context of ${contextLength}.`,

@@ -52,8 +52,13 @@ export interface GenerationRequest {
   /** What the messages are rendered with: tools, documents, variables such as `enable_thinking`, or a message to continue. */
   readonly chatTemplate?: ChatTemplateOptions;
   readonly tokens?: ArrayLike<number>;
-  /** Default: as the model's generation_config.json says, else 512, and at most what the context has room for. */
+  /** Default: {@link defaultNewTokens}. */
   readonly maxNewTokens?: number;
+  /**
+   * New tokens where `maxNewTokens` says nothing, and at most what the context has room for; Infinity: all of that. Default: as
+   * the model's generation_config.json says, else 512.
+   */
+  readonly defaultNewTokens?: number;
   readonly sampling?: SamplingParameters;
   /**
    * What counts where `sampling`, `maxNewTokens` and `stop` say nothing: "model" (default) is generation_config.json of the
@@ -178,6 +183,8 @@ export type GenerationEvent =
       readonly type: "finish";
       readonly answer: number;
       readonly reason: "end-of-text" | "length" | "stop" | "aborted";
+      /** Which stop text ended it, where one did. */
+      readonly stopText?: string;
       readonly text: string;
       readonly report: RoutingReport;
     };

@@ -17,7 +17,7 @@ export interface GenerationSettings extends Required<CheckedSampling> {
   readonly origins: Readonly<Record<Exclude<keyof GenerationSettings, "origins" | "maxLength">, SettingOrigin>>;
 }
 
-type SettingRequest = Pick<GenerationRequest, "sampling" | "maxNewTokens" | "stop" | "defaults">;
+type SettingRequest = Pick<GenerationRequest, "sampling" | "maxNewTokens" | "defaultNewTokens" | "stop" | "defaults">;
 
 /**
  * The settings of a request: its own, else the model's, else the engine's. A seed that nobody gave is drawn.
@@ -28,19 +28,20 @@ export function resolveSettings(request: SettingRequest, model: GenerationDefaul
   const defaults = request.defaults === "none" ? noDefaults : model;
   const { sampling = {} } = request;
   const checked = checkSampling(sampling, defaults.sampling);
+  const { maxNewTokens, defaultNewTokens } = request;
   const origin = (own: unknown, ofModel: unknown): SettingOrigin => (own !== undefined ? "request" : ofModel !== undefined ? "model" : "engine");
   const names = Object.keys(engineSampling) as readonly (keyof typeof engineSampling)[];
   const origins = Object.fromEntries(names.map((name) => [name, origin(sampling[name], defaults.sampling[name])])) as Record<keyof typeof engineSampling, SettingOrigin>;
   return {
     ...checked,
     seed: checked.seed ?? Math.floor(Math.random() * 2 ** 32),
-    ...(request.maxNewTokens === undefined && defaults.maxLength !== undefined ? { maxLength: defaults.maxLength } : {}),
-    maxNewTokens: request.maxNewTokens ?? defaults.maxNewTokens ?? defaultMaxNewTokens,
+    ...((maxNewTokens ?? defaultNewTokens) === undefined && defaults.maxLength !== undefined ? { maxLength: defaults.maxLength } : {}),
+    maxNewTokens: maxNewTokens ?? defaultNewTokens ?? defaults.maxNewTokens ?? defaultMaxNewTokens,
     stop: request.stop ?? defaults.stop ?? [],
     origins: {
       ...origins,
       seed: origin(sampling.seed, undefined),
-      maxNewTokens: origin(request.maxNewTokens, defaults.maxNewTokens ?? defaults.maxLength),
+      maxNewTokens: origin(maxNewTokens ?? defaultNewTokens, defaults.maxNewTokens ?? defaults.maxLength),
       stop: origin(request.stop, defaults.stop),
     },
   };

@@ -36,12 +36,12 @@ export class RequestMemory {
     const held = this.heldTokens();
     const { requestBytes } = this.#predict(this.sparsity.mean, tokens.length - held);
     // A router that is asked about all of it reads the keys of one layer.
-    return requestBytes + this.decoder.fullKeyValueBytes(held) / (2 * this.decoder.spec.numLayers);
+    return requestBytes + this.decoder.fullKeyValueBytes(held) / (2 * this.decoder.spec.numLayers) + this.#copiesBytes(this.sparsity.mean);
   }
 
   /** The same if its router makes every head sparse. */
   get leastBytes(): number {
-    return this.#predict(1).requestBytes;
+    return this.#predict(1).requestBytes + this.#copiesBytes(1);
   }
 
   /** Bytes of the keys and values of its cache, and what they would be with every head full. */
@@ -62,6 +62,12 @@ export class RequestMemory {
     const { limitBytes } = backend.memory();
     if (weightBytes + tableBytes + requestBytes <= limitBytes) return;
     throw new OutOfMemoryError(backend.name, requestBytes, weightBytes + tableBytes, limitBytes, "this request");
+  }
+
+  /** What the request's other answers add: their own tokens, and, without pages, copies of the prompt's. */
+  #copiesBytes(sparsity: number): number {
+    const { count, tokens } = this.request;
+    return count === 1 ? 0 : (count - 1) * this.#predict(sparsity, this.decoder.pagePool === undefined ? tokens.length : 1).keyValueBytes;
   }
 
   /** @param sparsity what to reckon with where the router cannot say @param length tokens to read; default: as if nothing were cached */

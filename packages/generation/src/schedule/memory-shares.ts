@@ -25,9 +25,10 @@ export class MemoryShares {
     const evict = sessionsToEvict(sessions.idleSessions, error);
     for (const name of evict) sessions.close(name);
     if (evict.length > 0) return true;
-    // What it takes for others on its way is the first to go.
-    if (request.state === "prefill" && request.prefix.stopLeaving()) return true;
+    // What is taken for others on the way is the first to go.
+    if (request.state === "prefill" && request.source.stopLeaving()) return true;
     const { prefilling, decoding } = this.requests;
+    if (decoding.map(({ source }) => source.forget()).includes(true)) return true;
     const victim = whoGivesWay(request, [...new Set([request, ...prefilling, ...decoding])]);
     if (victim === undefined && request.startedAlone) return false;
     // One that is left alone may begin again where nobody was before.

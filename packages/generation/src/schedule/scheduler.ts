@@ -3,7 +3,7 @@ import type { SequenceRouting } from "@elastic-attention/transformer";
 import type { EngineContext } from "../engine-context.js";
 import type { CheckedSettings } from "../engine-settings.js";
 import type { ActiveRequest } from "../request/active-request.js";
-import type { AnswerGroup } from "../request/answer-group.js";
+import type { AnswerGroup } from "../answer/answer-group.js";
 import type { DecodeStep } from "../request/measurements.js";
 import { decideStep, type Reading, type StepDecision } from "./decide-step.js";
 import { decodeBatch } from "./decode-batch.js";
@@ -45,7 +45,7 @@ export class Scheduler {
   /** Takes a request. @throws OutOfMemoryError when it could not fit even alone, InvalidRequestError for a busy session */
   add({ first, answers }: AnswerGroup): void {
     first.memory.requireThatItCanFit();
-    first.turn.join();
+    first.source.join();
     this.#requests.add(answers);
     this.wake();
   }

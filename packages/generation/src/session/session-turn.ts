@@ -1,6 +1,6 @@
 import type { SequenceCache } from "@elastic-attention/attention";
 import { giveBack } from "../give-back.js";
-import type { Answer } from "../request/answer.js";
+import type { Answer } from "../answer/answer.js";
 import type { GenerationRequest } from "../request/generation-request.js";
 import type { Tokenizer } from "../tokenizer/tokenizer.js";
 import { tokenizing } from "../tokenizer/tokenizing.js";
@@ -26,6 +26,11 @@ export class SessionTurn {
     private readonly text: PromptText,
     private readonly sessions: SessionStore,
   ) {}
+
+  /** Whether it is a turn of a session at all. */
+  get isOfSession(): boolean {
+    return this.settings.session !== undefined;
+  }
 
   /** Enters the session. @throws InvalidRequestError while another turn of it runs */
   join(): void {

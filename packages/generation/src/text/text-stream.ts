@@ -29,6 +29,11 @@ export class TextStream {
     return this.#filter.stopped;
   }
 
+  /** The stop text that was met. */
+  get stopText(): string | undefined {
+    return this.#filter.met;
+  }
+
   /** Text that is safe to show after this token. */
   push(token: number): string {
     return this.#emit(this.#filter.push(this.#decoded(this.detokenizer.push(token))));

@@ -65,4 +65,5 @@ export type FromWorker =
   | { readonly type: "progress"; readonly layersDone: number; readonly layersTotal: number }
   | { readonly type: "loaded"; readonly model: ModelDescription }
   | { readonly type: "failed"; readonly error: ErrorRecord }
-  | CallMessage;
+  /** What there was to say at once, in order. */
+  | { readonly type: "calls"; readonly messages: readonly CallMessage[] };

@@ -9,6 +9,15 @@ const port = parentPort;
 if (port === null) throw new Error("This module runs in a worker thread; use WorkerEngine.");
 
 const send = (message: FromWorker) => port.postMessage(message);
+const outbox: CallMessage[] = [];
+
+/** Messages of calls go together: a step has one for each of its answers, and each by itself would cost as much as all. */
+function answerCall(message: CallMessage): void {
+  outbox.push(message);
+  // When everybody who has something to say of this step has said it, and before the next one.
+  if (outbox.length === 1) process.nextTick(() => send({ type: "calls", messages: outbox.splice(0) }));
+}
+
 const running = new Map<number, { readonly controller: AbortController; readonly credits: EventCredits }>();
 
 async function load({ setup, path, backend, ...options }: WorkerSettings): Promise<LocalEngine> {
@@ -28,12 +37,12 @@ async function generate(engine: LocalEngine, { id, request }: Extract<ToWorker, 
   const controller = new AbortController();
   const credits = new EventCredits(mostSentEvents);
   running.set(id, { controller, credits });
-  const onAccepted = (promptTokens: number) => send({ type: "accepted", id, promptTokens });
+  const onAccepted = (promptTokens: number) => answerCall({ type: "accepted", id, promptTokens });
   try {
     for await (const event of engine.generate({ ...request, signal: controller.signal, onAccepted })) {
       // A reader that does not read is not sent more: the engine then waits for it.
       await credits.take();
-      send({ type: "event", id, event });
+      answerCall({ type: "event", id, event });
     }
     return { type: "end", id };
   } finally {
@@ -85,9 +94,9 @@ async function receive(engine: LocalEngine, message: ToWorker): Promise<void> {
       return;
     default:
       try {
-        send(await (message.type === "generate" ? generate(engine, message) : answer(engine, message)));
+        answerCall(await (message.type === "generate" ? generate(engine, message) : answer(engine, message)));
       } catch (error) {
-        send({ type: "end", id: message.id, error: recordError(error) });
+        answerCall({ type: "end", id: message.id, error: recordError(error) });
       }
   }
 }

@@ -1,6 +1,6 @@
 import { DisposedError, EngineWorkerError, InvalidRequestError } from "@elastic-attention/core";
 import type { Engine, EngineReport, ModelDescription } from "../engine.js";
-import { EventQueue } from "../request/event-queue.js";
+import { EventQueue } from "../answer/event-queue.js";
 import type { GenerationEvent, GenerationRequest } from "../request/generation-request.js";
 import { abortedEvents } from "../request/routing-report.js";
 import { type CallMessage, mostSentEvents, type Question, type WorkerSettings } from "./engine-messages.js";

@@ -34,7 +34,8 @@ export class WorkerThread {
     private readonly onEnd: () => void,
   ) {
     worker.on("message", (message: FromWorker) => {
-      if ("id" in message) this.#calls.get(message.id)?.receive(message);
+      if (message.type !== "calls") return;
+      for (const each of message.messages) this.#calls.get(each.id)?.receive(each);
     });
     this.#exited = new Promise((resolve) => worker.once("exit", () => resolve()));
     worker.once("exit", () => this.#end(new EngineWorkerError("The engine's worker thread has ended.", { hint })));

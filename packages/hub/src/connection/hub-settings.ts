@@ -18,13 +18,14 @@ export interface HubSettings {
  * HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME.
  *
  * @param overrides what does not come from the environment
- * @throws HubRequestError for a token or an address that cannot be one
+ * @throws HubRequestError for a token or an address that cannot be one, and where neither the environment nor a home says where
+ *   the cache is
  */
 export function hubSettings(overrides: Partial<HubSettings> = {}): HubSettings {
   const { HF_ENDPOINT: endpoint, HF_TOKEN: token, HF_HUB_OFFLINE: offline } = process.env;
   const settings: HubSettings = {
     endpoint: endpoint === undefined || endpoint.trim() === "" ? HUB_URL : endpoint.trim(),
-    cacheFolder: getHFHubCachePath(),
+    cacheFolder: overrides.cacheFolder ?? cacheFolder(),
     token: token === undefined || token.trim() === "" ? undefined : token.trim(),
     offline: /^(1|on|yes|true)$/i.test(offline ?? ""),
     ...overrides,
@@ -34,4 +35,13 @@ export function hubSettings(overrides: Partial<HubSettings> = {}): HubSettings {
     throw new HubRequestError("The access token is no token of the hub.", 'Tokens begin with "hf_"; set HF_TOKEN to one, or unset it.');
   }
   return { ...settings, endpoint: settings.endpoint.replace(/\/+$/, "") };
+}
+
+function cacheFolder(): string {
+  try {
+    return getHFHubCachePath();
+  } catch {
+    // The user of a container may have no entry in the system's list of users, and so no home.
+    throw new HubRequestError("There is no home folder, where models would be kept.", "Set HF_HUB_CACHE to a folder that can be written.");
+  }
 }

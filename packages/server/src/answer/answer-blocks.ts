@@ -8,8 +8,11 @@ export function blocksOf(parts: readonly AnswerPart[]): AnswerBlock[] {
   const blocks: AnswerBlock[] = [];
   for (const part of parts) {
     const last = blocks.at(-1);
-    if (part.type !== "tool-call" && last !== undefined && last.type === part.type) blocks[blocks.length - 1] = { type: last.type, text: last.text + part.text };
-    else blocks.push(part);
+    if (part.type === "call") blocks.push({ type: "tool-call", call: { index: part.index, id: part.id, name: part.name, arguments: "" } });
+    else if (part.type !== "call-arguments") {
+      if (last?.type === part.type) blocks[blocks.length - 1] = { type: part.type, text: last.text + part.text };
+      else blocks.push({ type: part.type, text: part.text });
+    } else if (last?.type === "tool-call") blocks[blocks.length - 1] = { type: "tool-call", call: { ...last.call, arguments: last.call.arguments + part.text } };
   }
   return blocks;
 }

@@ -16,7 +16,10 @@ export interface ToolCall {
 /** A part of what a model writes, with its markup taken away. */
 export type AnswerPart =
   | { readonly type: "text" | "reasoning"; readonly text: string }
-  | { readonly type: "tool-call"; readonly call: ToolCall };
+  /** A call begins; its arguments follow. */
+  | { readonly type: "call"; readonly index: number; readonly id: string; readonly name: string }
+  /** A piece of a call's arguments: all of them together are JSON. */
+  | { readonly type: "call-arguments"; readonly index: number; readonly text: string };
 
 /** A token and its log-probability, where the request asks for them. */
 export interface TokenChance extends TokenLogprobs {
@@ -28,8 +31,8 @@ export interface AnswerEnd {
   readonly type: "finish";
   readonly answer: number;
   readonly reason: FinishReason;
-  /** Whether one of the request's stop texts ended it. */
-  readonly atStopText: boolean;
+  /** Which of the request's stop texts ended it, if one did. */
+  readonly stopText: string | undefined;
   readonly report: RoutingReport;
   /** Of the new tokens, those of its thoughts. */
   readonly reasoningTokens: number;

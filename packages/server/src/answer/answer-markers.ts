@@ -1,9 +1,11 @@
 import type { ChatTemplateOptions, Engine } from "@elastic-attention/generation";
 import { structureMarkers } from "./tool-calls/tool-call-formats.js";
+import { readToolTemplate, type ToolTemplate } from "./tool-calls/tool-template.js";
 
 /** What a model's vocabulary and template say of the structure of its answers; asked once and kept. */
 export class AnswerMarkers {
   #tokens: Promise<ReadonlyMap<number, string>> | undefined;
+  #toolTemplate: Promise<ToolTemplate> | undefined;
   readonly #opensThinking = new Map<string, Promise<boolean>>();
 
   constructor(private readonly engine: Engine) {}
@@ -15,6 +17,15 @@ export class AnswerMarkers {
       throw error;
     });
     return this.#tokens;
+  }
+
+  /** What the chat template does with tools. */
+  toolTemplate(): Promise<ToolTemplate> {
+    this.#toolTemplate ??= readToolTemplate(this.engine).catch((error: unknown) => {
+      this.#toolTemplate = undefined;
+      throw error;
+    });
+    return this.#toolTemplate;
   }
 
   /** Whether prompts end within the model's thoughts: some templates open them. */

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { AnswerPart, ToolCall } from "./answer-event.js";
+import type { AnswerPart } from "./answer-event.js";
+import type { CallForm } from "./tool-calls/call-form.js";
+import { StreamedCalls } from "./tool-calls/streamed-calls.js";
 import { bareJson, markedFormats, mayBeBareCall } from "./tool-calls/tool-call-formats.js";
 import type { ToolCallFormat } from "./tool-calls/tool-call-format.js";
 
@@ -9,6 +11,8 @@ const thinkClose = "</think>";
 export interface AnswerTextOptions {
   /** Names of the tools that may be called; none: calls are text like any other. */
   readonly tools: ReadonlySet<string>;
+  /** The form that a grammar holds calls to: they are told as they come. Undefined: any that is known, told when it is whole. */
+  readonly heldForm?: CallForm | undefined;
   /** Whether the prompt ended within the model's thoughts. */
   readonly opensThinking: boolean;
   /** Whether thoughts are told apart at all; false for raw prompts. */
@@ -17,8 +21,9 @@ export interface AnswerTextOptions {
 
 /** Takes the text of an answer as it comes, and gives thoughts, text and calls of tools. Nothing of it is lost. */
 export class AnswerText {
-  #state: "start" | "reasoning" | "text" | "call";
+  #state: "start" | "reasoning" | "text" | "call" | "held-calls";
   #format: ToolCallFormat = bareJson;
+  #streamed: StreamedCalls | undefined;
   #held = "";
   #calls = 0;
   /** White space between a thought or a call and what follows is markup. */
@@ -50,7 +55,10 @@ export class AnswerText {
   end(): readonly AnswerPart[] {
     const parts: AnswerPart[] = [];
     if (this.#state === "call") this.#endCall(parts, this.#held, "");
-    else this.#emit(parts, this.#state === "reasoning" ? "reasoning" : "text", this.#held);
+    else if (this.#state === "held-calls") {
+      const left = this.#streamed!.end();
+      if (left !== "") this.#emit(parts, "text", this.options.heldForm!.opener + left);
+    } else this.#emit(parts, this.#state === "reasoning" ? "reasoning" : "text", this.#held);
     this.#held = "";
     return parts;
   }
@@ -59,6 +67,7 @@ export class AnswerText {
   #step(parts: AnswerPart[]): boolean {
     if (this.#state === "reasoning") return this.#stepReasoning(parts);
     if (this.#state === "call") return this.#stepCall(parts);
+    if (this.#state === "held-calls") return this.#stepHeldCalls(parts);
     return this.#stepText(parts);
   }
 
@@ -69,34 +78,50 @@ export class AnswerText {
       return false;
     }
     this.#emit(parts, "reasoning", this.#held.slice(0, end).trimEnd());
-    this.#enter("text", end + thinkClose.length);
+    this.#enter("start", end + thinkClose.length);
     return true;
   }
 
   #stepText(parts: AnswerPart[]): boolean {
     const atStart = this.#state === "start";
-    const { tools, splitsThoughts } = this.options;
-    const formats = tools.size > 0 ? markedFormats : [];
-    const openers = [...(atStart && splitsThoughts ? [thinkOpen] : []), ...formats.map(({ open }) => open)];
+    const openers = [...(atStart && this.options.splitsThoughts ? [thinkOpen] : []), ...this.#callOpeners];
     const found = openers.map((open) => ({ open, place: this.#held.indexOf(open) })).filter(({ place }) => place >= 0);
     const first = found.toSorted((a, b) => a.place - b.place)[0];
     if (first === undefined || (first.open === thinkOpen && this.#held.slice(0, first.place).trim() !== "")) return this.#withoutMarker(parts, openers);
     const { open, place } = first;
     const before = this.#held.slice(0, place).trimEnd();
     if (before !== "") this.#emit(parts, "text", before);
-    if (open !== thinkOpen) this.#format = formats.find((format) => format.open === open)!;
-    this.#enter(open === thinkOpen ? "reasoning" : "call", place + open.length);
+    if (open === thinkOpen) this.#enter("reasoning", place + open.length);
+    else if (this.options.heldForm !== undefined) this.#enterHeldCalls(place + open.length);
+    else {
+      this.#format = markedFormats.find((format) => format.open === open)!;
+      this.#enter("call", place + open.length);
+    }
     return true;
   }
 
+  get #callOpeners(): readonly string[] {
+    const { tools, heldForm } = this.options;
+    if (tools.size === 0) return [];
+    if (heldForm === undefined) return markedFormats.map(({ open }) => open);
+    return heldForm.opener === "" ? [] : [heldForm.opener];
+  }
+
   #withoutMarker(parts: AnswerPart[], openers: readonly string[]): boolean {
+    const { tools, heldForm } = this.options;
     const text = this.#held.trimStart();
-    if (this.#state === "start" && text !== "" && this.options.tools.size > 0 && mayBeBareCall(text)) {
-      // It may turn out to be text, and is given as such in the end.
-      if (!text.includes(":")) return false;
-      this.#format = bareJson;
-      this.#state = "call";
-      return true;
+    if (this.#state === "start" && text !== "" && tools.size > 0) {
+      if (heldForm?.opener === "" && text.startsWith("{")) {
+        this.#enterHeldCalls(this.#held.length - text.length);
+        return true;
+      }
+      if (heldForm === undefined && mayBeBareCall(text)) {
+        // It may turn out to be text, and is given as such in the end.
+        if (!text.includes(":")) return false;
+        this.#format = bareJson;
+        this.#state = "call";
+        return true;
+      }
     }
     this.#release(parts, "text", openers);
     return false;
@@ -125,9 +150,27 @@ export class AnswerText {
     const isCall = calls !== undefined && (this.#format !== bareJson || calls.every(({ name }) => this.options.tools.has(name)));
     if (!isCall) return this.#emit(parts, "text", open + body + close);
     for (const { name, arguments: settings, id } of calls) {
-      const call: ToolCall = { index: this.#calls++, id: id ?? newCallId(idLength), name, arguments: settings };
-      parts.push({ type: "tool-call", call });
+      const index = this.#calls++;
+      parts.push({ type: "call", index, id: id ?? newCallId(idLength), name }, { type: "call-arguments", index, text: settings });
     }
+  }
+
+  #enterHeldCalls(from: number): void {
+    this.#streamed = new StreamedCalls(this.options.heldForm!, this.#calls, newCallId);
+    this.#held = this.#held.slice(from);
+    this.#state = "held-calls";
+  }
+
+  #stepHeldCalls(parts: AnswerPart[]): boolean {
+    const streamed = this.#streamed!;
+    const before = streamed.count;
+    const { parts: told, rest } = streamed.push(this.#held);
+    parts.push(...told);
+    this.#calls += streamed.count - before;
+    this.#held = rest ?? "";
+    if (rest === undefined) return false;
+    this.#enter("text", 0);
+    return true;
   }
 
   /** Gives what cannot be the beginning of a marker. */
@@ -149,7 +192,7 @@ export class AnswerText {
     parts.push({ type, text: shown });
   }
 
-  #enter(state: "reasoning" | "text" | "call", from: number): void {
+  #enter(state: "start" | "reasoning" | "text" | "call", from: number): void {
     this.#held = this.#held.slice(from);
     this.#state = state;
     this.#skipsSpace = true;

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { GenerationRequest } from "@elastic-attention/generation";
 import { z } from "zod";
 import { ApiError } from "../errors/api-error.js";
+import { ownedSession } from "../sessions/owned-session.js";
 
 /** How a request's heads are routed: the field `elastic` of a body. */
 export const elasticSchema = z
@@ -39,8 +40,15 @@ export function elasticHeaders(headers: IncomingHttpHeaders): ElasticSettings {
   throw ApiError.invalid(`x-elastic-${path.join(".")}`, `The header x-elastic-${path.join(".")}: ${message}`);
 }
 
+/** What of an HTTP request, besides its body, says how heads are routed. */
+export interface RoutingSource {
+  readonly headers: IncomingHttpHeaders;
+  /** Whose key it brought; empty where there are no keys. */
+  readonly keyOwner: string;
+}
+
 /** The part of an engine's request that says how heads are routed. @throws ApiError 400 for what cannot be honoured */
-export function routingOf(body: ElasticSettings | null | undefined, headers: IncomingHttpHeaders, byDefault: RoutingSettings): RoutingSettings {
+export function routingOf(body: ElasticSettings | null | undefined, { headers, keyOwner }: RoutingSource, byDefault: RoutingSettings): RoutingSettings {
   const fromHeaders = elasticHeaders(headers);
   const setting = <Key extends keyof ElasticSettings>(key: Key) => body?.[key] ?? fromHeaders[key] ?? undefined;
   const [mode, sparsity, decode, session, reroute, prefix] = [setting("mode"), setting("sparsity"), setting("decode"), setting("session"), setting("reroute"), setting("prefix")];
@@ -49,7 +57,7 @@ export function routingOf(body: ElasticSettings | null | undefined, headers: Inc
     ...(mode === undefined ? {} : { mode }),
     ...(sparsity === undefined ? {} : { sparsity }),
     ...(decode === undefined ? {} : { decode }),
-    ...(session === undefined ? {} : { session }),
+    ...(session === undefined ? {} : { session: ownedSession(keyOwner, session) }),
     ...(reroute === undefined ? {} : { reroute }),
     ...(prefix === undefined ? {} : { prefix }),
   };

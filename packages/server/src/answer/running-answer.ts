@@ -1,5 +1,4 @@
 import { ContextLengthError } from "@elastic-attention/core";
-import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Engine, GenerationEvent, GenerationRequest, TokenLogprobs } from "@elastic-attention/generation";
 import { ApiError } from "../errors/api-error.js";
 import type { ServerContext } from "../server-context.js";
@@ -49,7 +48,7 @@ export class RunningAnswer {
    */
   static async start(context: ServerContext, order: AnswerOrder, id: string, signal: AbortSignal, log: AnswerLog): Promise<StartedAnswer> {
     if (context.isDraining) throw new ApiError("The server is stopping.", { status: 503, type: "server_error", code: "draining", retryAfterSeconds: 5 });
-    const leave = context.gate.enter();
+    const leave = context.gate.enter(order.generation.count);
     try {
       const markers = await context.markers.tokens();
       const answer = new RunningAnswer(context, order, markers, log);
@@ -104,7 +103,7 @@ export class RunningAnswer {
     for (const part of text.push(isLeftOut ? marker + event.text : event.text)) yield { ...part, answer, chances: this.#takeChances(answer) };
   }
 
-  *#finish({ answer, reason: ended, report }: EngineFinish): Generator<AnswerEvent, void, undefined> {
+  *#finish({ answer, reason: ended, report, stopText }: EngineFinish): Generator<AnswerEvent, void, undefined> {
     const text = this.#textOf(answer);
     for (const part of text.end()) yield { ...part, answer, chances: this.#takeChances(answer) };
     const reason = finishReason(ended, text.hasCalls);
@@ -120,7 +119,7 @@ export class RunningAnswer {
       key_value_bytes: report.keyValueBytes,
       ...(this.#firstToken === undefined ? {} : { first_token_ms: Math.round(this.#firstToken - this.#begun) }),
     };
-    yield { type: "finish", answer, reason, atStopText: ended === "stop", report, reasoningTokens: this.#reasoningTokens.get(answer) ?? 0, chances: this.#takeChances(answer) };
+    yield { type: "finish", answer, reason, stopText, report, reasoningTokens: this.#reasoningTokens.get(answer) ?? 0, chances: this.#takeChances(answer) };
   }
 
   #textOf(answer: number): AnswerText {
@@ -143,17 +142,6 @@ export class RunningAnswer {
 /** What the line of a request says of its answer. */
 export interface AnswerLog {
   answer?: Readonly<Record<string, unknown>>;
-}
-
-/** Aborted when the client closes its connection before the reply has been sent. */
-export function clientGone(request: FastifyRequest, reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  const closed = () => {
-    if (!reply.raw.writableFinished) controller.abort(new Error("The client has gone."));
-  };
-  reply.raw.once("close", closed);
-  if (request.raw.destroyed && reply.raw.destroyed) closed();
-  return controller.signal;
 }
 
 /** The events of a request, as soon as the engine has checked it. @throws what the engine refuses it with */

@@ -1,32 +1,38 @@
 import { type AnswerBlock, collectBlocks } from "../answer/answer-blocks.js";
 import type { AnswerEnd, AnswerEvent } from "../answer/answer-event.js";
 import type { AnswerWriter, StreamedEvent } from "../answer/answer-writer.js";
+import { parsed } from "../answer/tool-calls/tool-call-format.js";
 import { elasticOf, timingsOf, usageOf } from "../answer/usage.js";
 
 export interface MessageHead {
   readonly id: string;
   readonly model: string;
   readonly promptTokens: number;
-  readonly stop: readonly string[];
 }
 
 /** An answer as Anthropic's clients read it, whole. */
 export async function collectMessage(head: MessageHead, events: AsyncIterable<AnswerEvent>): Promise<object> {
   const { blocks, end } = await collectBlocks(events);
-  return { ...envelope(head), content: blocks.map(contentOf), ...endOf(head, end), usage: usageBody(end), ...figures(end) };
+  return { ...envelope(head), content: blocks.flatMap(contentOf), ...endOf(end), usage: usageBody(end), ...figures(end) };
 }
 
 function envelope({ id, model }: MessageHead): object {
   return { id, type: "message", role: "assistant", model };
 }
 
-function contentOf(block: AnswerBlock): object {
-  if (block.type === "tool-call") return { type: "tool_use", id: block.call.id, name: block.call.name, input: JSON.parse(block.call.arguments) as unknown };
-  return block.type === "text" ? { type: "text", text: block.text } : { type: "thinking", thinking: block.text, signature: "" };
+/** A call that the answer's limit has cut has no input that anybody could use: it is left out, and the stop reason says why. */
+function contentOf(block: AnswerBlock): readonly object[] {
+  if (block.type !== "tool-call") return [textBlock(block.type, block.text)];
+  const input = parsed(block.call.arguments);
+  return input === undefined ? [] : [{ type: "tool_use", id: block.call.id, name: block.call.name, input }];
 }
 
-function endOf({ stop }: MessageHead, { reason, atStopText }: AnswerEnd) {
-  if (atStopText && stop.length > 0) return { stop_reason: "stop_sequence", stop_sequence: stop.length === 1 ? stop[0] : null };
+function textBlock(type: "text" | "reasoning", text: string): object {
+  return type === "text" ? { type, text } : { type: "thinking", thinking: text, signature: "" };
+}
+
+function endOf({ reason, stopText }: AnswerEnd) {
+  if (stopText !== undefined) return { stop_reason: "stop_sequence", stop_sequence: stopText };
   return { stop_reason: reason === "length" ? "max_tokens" : reason === "tool_calls" ? "tool_use" : "end_turn", stop_sequence: null };
 }
 
@@ -42,7 +48,7 @@ function figures({ report }: AnswerEnd) {
 /** Writes an answer as Anthropic's events. */
 export class MessageWriter implements AnswerWriter {
   #index = -1;
-  #open: "text" | "reasoning" | undefined;
+  #open: "text" | "reasoning" | "call" | undefined;
   #end: AnswerEnd | undefined;
 
   constructor(private readonly head: MessageHead) {}
@@ -54,29 +60,29 @@ export class MessageWriter implements AnswerWriter {
 
   *take(event: AnswerEvent): Iterable<StreamedEvent> {
     if (event.type === "progress") return;
+    if (event.type === "call-arguments") return yield this.#delta({ type: "input_json_delta", partial_json: event.text });
+    if (event.type === "call" || event.type !== this.#open) yield* this.#closeBlock();
     if (event.type === "finish") this.#end = event;
-    if (event.type !== this.#open) yield* this.#closeBlock();
-    if (event.type === "text" || event.type === "reasoning") {
-      if (this.#open === undefined) yield this.#openBlock(contentOf({ type: event.type, text: "" }), event.type);
-      const delta = event.type === "text" ? { type: "text_delta", text: event.text } : { type: "thinking_delta", thinking: event.text };
-      yield named({ type: "content_block_delta", index: this.#index, delta });
-    } else if (event.type === "tool-call") {
-      const { id, name, arguments: text } = event.call;
-      yield this.#openBlock({ type: "tool_use", id, name, input: {} });
-      yield named({ type: "content_block_delta", index: this.#index, delta: { type: "input_json_delta", partial_json: text } });
-      yield named({ type: "content_block_stop", index: this.#index });
+    else if (event.type === "call") yield this.#openBlock({ type: "tool_use", id: event.id, name: event.name, input: {} }, "call");
+    else {
+      if (this.#open === undefined) yield this.#openBlock(textBlock(event.type, ""), event.type);
+      yield this.#delta(event.type === "text" ? { type: "text_delta", text: event.text } : { type: "thinking_delta", thinking: event.text });
     }
   }
 
   *end(): Iterable<StreamedEvent> {
-    if (this.#end !== undefined) yield named({ type: "message_delta", delta: endOf(this.head, this.#end), usage: usageBody(this.#end), ...figures(this.#end) });
+    if (this.#end !== undefined) yield named({ type: "message_delta", delta: endOf(this.#end), usage: usageBody(this.#end), ...figures(this.#end) });
     yield named({ type: "message_stop" });
   }
 
-  #openBlock(content: object, kind?: "text" | "reasoning"): StreamedEvent {
+  #openBlock(content: object, kind: "text" | "reasoning" | "call"): StreamedEvent {
     this.#index += 1;
     this.#open = kind;
     return named({ type: "content_block_start", index: this.#index, content_block: content });
+  }
+
+  #delta(delta: object): StreamedEvent {
+    return named({ type: "content_block_delta", index: this.#index, delta });
   }
 
   *#closeBlock(): Iterable<StreamedEvent> {

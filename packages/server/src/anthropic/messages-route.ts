@@ -1,6 +1,7 @@
-import { clientGone, RunningAnswer } from "../answer/running-answer.js";
+import { RunningAnswer } from "../answer/running-answer.js";
 import { streamAnswer } from "../answer/answer-writer.js";
 import type { App } from "../http/app.js";
+import { clientGone } from "../http/client-gone.js";
 import { sendDelayedJson } from "../http/delayed-json.js";
 import { chatOrder } from "../openai/chat/chat-order.js";
 import { requireModel } from "../openai/require-model.js";
@@ -16,15 +17,15 @@ export function messagesRoutes(app: App, context: ServerContext): void {
     const { body } = request;
     requireModel(context, body.model);
     const signal = clientGone(request, reply);
-    const order = await chatOrder(context, messagesAsChat(body), request.headers);
+    const order = await chatOrder(context, messagesAsChat(body), request);
     const { events, promptTokens } = await RunningAnswer.start(context, order, request.id, signal, request.answerLog);
-    const head = { id: `msg_${request.id}`, model: context.modelId, promptTokens, stop: body.stop_sequences ?? [] };
+    const head = { id: `msg_${request.id}`, model: context.modelId, promptTokens };
     if (body.stream !== true) return sendDelayedJson(reply, collectMessage(head, events), context.options);
     return streamAnswer(context, reply, events, new MessageWriter(head));
   });
   app.post("/v1/messages/count_tokens", { schema: { body: countTokensSchema, tags, summary: "Count the tokens of a conversation" } }, async (request) => {
     requireModel(context, request.body.model);
-    const { generation } = await chatOrder(context, promptAsChat(request.body), request.headers);
+    const { generation } = await chatOrder(context, promptAsChat(request.body), request);
     const { messages, chatTemplate } = generation;
     return { input_tokens: (await context.engine.tokenize({ messages: messages!, ...(chatTemplate === undefined ? {} : { chatTemplate }) })).length };
   });

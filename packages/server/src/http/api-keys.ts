@@ -10,9 +10,16 @@ export class ApiKeys {
     this.#digests = keys.map(digest);
   }
 
-  /** Where there are keys, a request has to bring one: as bearer token, or in `x-api-key`. @throws ApiError 401 */
-  require(request: FastifyRequest): void {
-    if (this.#digests.length === 0 || this.#has(keyOf(request))) return;
+  /**
+   * Where there are keys, a request has to bring one: as bearer token, or in `x-api-key`.
+   *
+   * @returns a name for whoever has the key, from which the key cannot be told; empty where there are no keys
+   * @throws ApiError 401
+   */
+  require(request: FastifyRequest): string {
+    if (this.#digests.length === 0) return "";
+    const given = digest(keyOf(request));
+    if (this.#has(given)) return given.toString("hex").slice(0, 16);
     throw new ApiError("The API key is missing or wrong. Send it as `Authorization: Bearer KEY` or `x-api-key: KEY`.", {
       status: 401,
       type: "invalid_request_error",
@@ -20,8 +27,7 @@ export class ApiKeys {
     });
   }
 
-  #has(key: string): boolean {
-    const given = digest(key);
+  #has(given: Buffer): boolean {
     let found = false;
     for (const known of this.#digests) found = timingSafeEqual(known, given) || found;
     return found;

@@ -14,6 +14,8 @@ declare module "fastify" {
   }
 
   interface FastifyRequest {
+    /** Whose key the request brought; empty where there are no keys. */
+    keyOwner: string;
     /** Filled by an answer, for the line that is logged of the request. */
     answerLog: AnswerLog;
     /** The body before its schema dropped what it does not know. */

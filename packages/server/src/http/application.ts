@@ -6,6 +6,7 @@ import { ApiError } from "../errors/api-error.js";
 import { apiErrorOf } from "../errors/api-error-of.js";
 import { errorBody } from "../errors/error-body.js";
 import type { ServerContext } from "../server-context.js";
+import { withoutOwner } from "../sessions/owned-session.js";
 import type { App } from "./app.js";
 import { ignoredFields, ignoredHeader } from "./ignored-fields.js";
 import { readJsonBodies } from "./json-body.js";
@@ -19,6 +20,7 @@ export async function createApplication(context: ServerContext): Promise<App> {
   app.setSerializerCompiler(serializerCompiler);
   app.decorateRequest("answerLog");
   app.decorateRequest("givenBody");
+  app.decorateRequest("keyOwner", "");
   readJsonBodies(app);
   if (options.corsOrigins.length > 0) {
     const origin = options.corsOrigins.includes("*") ? "*" : [...options.corsOrigins];
@@ -28,7 +30,7 @@ export async function createApplication(context: ServerContext): Promise<App> {
     request.answerLog = {};
     reply.header("x-request-id", request.id);
     const { isOpen, generates } = request.routeOptions.config;
-    if (isOpen !== true) context.keys.require(request);
+    if (isOpen !== true) request.keyOwner = context.keys.require(request);
     // Before the body is read: whoever is refused is told at once.
     if (generates === true) context.gate.requireRoom();
   });
@@ -53,9 +55,12 @@ export async function createApplication(context: ServerContext): Promise<App> {
 const requestId = /^[\w-]{1,64}$/;
 
 function createFastify({ options, live }: ServerContext) {
-  const { bodyLimitBytes, requestTimeoutMilliseconds, idleTimeoutMilliseconds, logger, tls } = options;
+  const { isBehindProxy, bodyLimitBytes, requestTimeoutMilliseconds, idleTimeoutMilliseconds, logger, tls } = options;
   const settings: FastifyServerOptions = {
+    ...(isBehindProxy ? { trustProxy: "loopback" } : {}),
     bodyLimit: bodyLimitBytes,
+    // Names of sessions, each character of which may be written as nine.
+    routerOptions: { maxParamLength: 2000 },
     requestTimeout: requestTimeoutMilliseconds,
     keepAliveTimeout: idleTimeoutMilliseconds,
     // Running answers end; connections without one are closed.
@@ -71,6 +76,7 @@ function createFastify({ options, live }: ServerContext) {
 
 function sendError(context: ServerContext, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = apiErrorOf(thrown);
+  error.message = withoutOwner(error.message, request.keyOwner);
   const { status, retryAfterSeconds } = error.details;
   context.metrics.rejected(status);
   if (status >= 500) request.log.error({ err: thrown }, "a request failed");

@@ -12,5 +12,8 @@ export function systemRoutes(app: App, context: ServerContext): void {
     const status = context.isDraining ? "draining" : health.isHealthy ? "ready" : "engine is starting again";
     return reply.code(status === "ready" ? 200 : 503).send({ status });
   });
-  app.get("/metrics", { schema: { tags: ["Operation"], summary: "Figures for Prometheus" } }, async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+  app.get("/metrics", { schema: { tags: ["Operation"], summary: "Figures for Prometheus" } }, async (request, reply) => {
+    if (request.headers.accept === "application/json") return reply.send(await metrics.data());
+    return reply.type(metrics.contentType).send(await metrics.text());
+  });
 }

@@ -1,10 +1,11 @@
 import { routingOf } from "../answer/elastic-settings.js";
 import { mergeAnswers } from "../answer/merge-answers.js";
-import { clientGone, RunningAnswer, type StartedAnswer } from "../answer/running-answer.js";
+import { RunningAnswer, type StartedAnswer } from "../answer/running-answer.js";
 import { streamAnswer } from "../answer/answer-writer.js";
 import type { AnswerEvent } from "../answer/answer-event.js";
 import { ApiError } from "../errors/api-error.js";
 import type { App } from "../http/app.js";
+import { clientGone } from "../http/client-gone.js";
 import { sendDelayedJson } from "../http/delayed-json.js";
 import type { ServerContext } from "../server-context.js";
 import { collectCompletion, CompletionWriter, type PromptEvent } from "./completion.js";
@@ -24,11 +25,11 @@ export function completionRoute(app: App, context: ServerContext): void {
       const controller = new AbortController();
       const abort = () => controller.abort();
       const signal = AbortSignal.any([clientGone(request, reply), controller.signal]);
-      const settings = { ...(body.logprobs == null ? {} : { logprobs: body.logprobs }), ...samplingOf(body, context.options), ...routingOf(body.elastic, request.headers, context.options.routing) };
+      const settings = { ...(body.logprobs == null ? {} : { logprobs: body.logprobs }), ...samplingOf(body, context), ...routingOf(body.elastic, request, context.options.routing) };
       const prompts = promptsOf(body.prompt);
       if (prompts.length > 1 && settings.session !== undefined) throw ApiError.invalid("elastic.session", "elastic.session: a session has one prompt at a time.");
       const text = { tools: new Set<string>(), opensThinking: false, splitsThoughts: false };
-      context.gate.requireRoom(prompts.length);
+      context.gate.requireRoom(prompts.length * (body.n ?? 1));
       const echo = body.echo === true ? await textsOf(context, prompts) : undefined;
       const started = await startAll(abort, prompts.map((prompt, index) => () => {
         const order = { generation: { ...settings, ...prompt }, text, recordsPrompt: body.elastic?.record === true };

@@ -25,7 +25,7 @@ export async function collectCompletion({ id, created, model }: AnswerHead, even
   const chances = new Map<number, readonly TokenChance[]>();
   const ends: { readonly index: number; readonly end: AnswerEnd }[] = [];
   for await (const { prompt, event } of events) {
-    if (event.type === "progress" || event.type === "tool-call") continue;
+    if (event.type === "progress" || event.type === "call" || event.type === "call-arguments") continue;
     const index = prompt * answers + event.answer;
     chances.set(index, [...(chances.get(index) ?? []), ...event.chances]);
     if (event.type === "finish") ends.push({ index, end: event });
@@ -61,7 +61,8 @@ export class CompletionWriter implements AnswerWriter {
   }
 
   *take(event: AnswerEvent): Iterable<StreamedEvent> {
-    if (event.type === "tool-call") return;
+    // A raw prompt has no tools.
+    if (event.type === "call" || event.type === "call-arguments") return;
     if (event.type === "progress") {
       if (this.options.returnsProgress) yield { data: { ...this.#body([]), prompt_progress: progressOf(event) } };
       return;

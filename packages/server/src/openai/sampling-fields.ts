@@ -1,7 +1,7 @@
 import type { GenerationRequest, SamplingParameters } from "@elastic-attention/generation";
 import { z } from "zod";
 import { ApiError } from "../errors/api-error.js";
-import type { CheckedServerOptions } from "../server-options.js";
+import type { ServerContext } from "../server-context.js";
 
 const tokens = z.number().int().min(1).nullish();
 
@@ -25,18 +25,22 @@ export const samplingFields = {
 const samplingSchema = z.object(samplingFields);
 type SamplingFields = z.infer<typeof samplingSchema>;
 
-/** The part of an engine's request that says how an answer is drawn. @throws ApiError 400 for what cannot be honoured */
-export function samplingOf(body: SamplingFields, { maximumAnswerTokens }: Pick<CheckedServerOptions, "maximumAnswerTokens">): Pick<GenerationRequest, "sampling" | "stop" | "maxNewTokens" | "count" | "logitBias"> {
+/** The part of an engine's request that says how an answer is drawn. */
+type DrawnBy = Pick<GenerationRequest, "sampling" | "stop" | "maxNewTokens" | "defaultNewTokens" | "count" | "logitBias">;
+
+/** @throws ApiError 400 for what cannot be honoured */
+export function samplingOf(body: SamplingFields, { engine, options: { maximumAnswerTokens = Infinity } }: Pick<ServerContext, "engine" | "options">): DrawnBy {
   const { max_tokens: maxNewTokens, stop, n: count, logit_bias: logitBias } = body;
-  if (maxNewTokens != null && maximumAnswerTokens !== undefined && maxNewTokens > maximumAnswerTokens) {
+  if (maxNewTokens != null && maxNewTokens > maximumAnswerTokens) {
     throw ApiError.invalid("max_tokens", `max_tokens is ${maxNewTokens}; this server answers with at most ${maximumAnswerTokens} tokens.`);
   }
   const texts = typeof stop === "string" ? [stop] : stop;
-  const limit = maxNewTokens ?? maximumAnswerTokens;
+  // Clients that name no limit expect an answer to its end: the context's end is its only one.
+  const byDefault = Math.min(engine.model.defaults.maxNewTokens ?? Infinity, maximumAnswerTokens);
   return {
     sampling: samplingParameters(body),
     ...(texts == null ? {} : { stop: texts }),
-    ...(limit === undefined ? {} : { maxNewTokens: limit }),
+    ...(maxNewTokens == null ? { defaultNewTokens: byDefault } : { maxNewTokens }),
     ...(count == null ? {} : { count }),
     ...(logitBias == null ? {} : { logitBias }),
   };

@@ -14,6 +14,7 @@ export class ServerMetrics {
   readonly #registry = new Registry();
   readonly #running = this.#gauge("vllm:num_requests_running", "Requests whose prompts are read or whose answers are written.");
   readonly #waiting = this.#gauge("vllm:num_requests_waiting", "Requests that wait for their turn.");
+  readonly #cacheUsage = this.#gauge("vllm:kv_cache_usage_perc", "Share of the memory for keys and values that running requests and sessions hold, 0 to 1.", "average");
   readonly #firstToken = this.#histogram("vllm:time_to_first_token_seconds", "From the arrival of a request to its first token.", seconds);
   readonly #perToken = this.#histogram("vllm:time_per_output_token_seconds", "Between the tokens of an answer, mean of a request.", tokenSeconds);
   readonly #latency = this.#histogram("vllm:e2e_request_latency_seconds", "From the arrival of a request to its end.", seconds);
@@ -65,19 +66,31 @@ export class ServerMetrics {
 
   /** In the format of Prometheus. */
   async text(): Promise<string> {
-    await Promise.race([this.#askEngine().catch(() => {}), new Promise((resolve) => setTimeout(resolve, reportMilliseconds).unref())]);
+    await this.#update();
     return this.#registry.metrics();
   }
 
+  /** As data, for who adds up those of several servers. */
+  async data(): Promise<readonly object[]> {
+    await this.#update();
+    return this.#registry.getMetricsAsJSON();
+  }
+
+  async #update(): Promise<void> {
+    await Promise.race([this.#askEngine().catch(() => {}), new Promise((resolve) => setTimeout(resolve, reportMilliseconds).unref())]);
+  }
+
   async #askEngine(): Promise<void> {
-    const { queued, prefilling, decoding, preemptions } = await this.engine.report();
+    const { queued, prefilling, decoding, preemptions, keyValueUsage } = await this.engine.report();
     this.#running.set(prefilling + decoding);
     this.#waiting.set(queued);
+    this.#cacheUsage.set(keyValueUsage);
     this.#preemptions.set(preemptions);
   }
 
-  #gauge(name: string, help: string) {
-    return new Gauge({ name, help, registers: [this.#registry] });
+  /** @param aggregator how those of several servers become one */
+  #gauge(name: string, help: string, aggregator: "sum" | "average" = "sum") {
+    return new Gauge({ name, help, aggregator, registers: [this.#registry] });
   }
 
   #counter<Label extends string = never>(name: string, help: string, labelNames: Label[] = []) {

@@ -24,11 +24,12 @@ export class RequestGate {
     return this.#inside;
   }
 
-  /** Before a body is read. @throws ApiError 429 */
-  requireRoom(requests = 1): void {
-    if (this.#inside + requests <= this.running + this.queue) return;
+  /** Before a body is read. @throws ApiError 429 where so many answers have no room */
+  requireRoom(answers = 1): void {
+    const places = this.running + this.queue;
+    if (this.#inside + answers <= places) return;
     const waiting = (this.#meanSeconds * (this.queue + 1)) / this.running;
-    throw new ApiError(`${this.#inside} requests are running or waiting; more than ${this.running + this.queue} are not taken.`, {
+    throw new ApiError(`${this.#inside} answers are running or waiting; more than ${places} are not taken.`, {
       status: 429,
       type: "rate_limit_error",
       code: "queue_full",
@@ -36,16 +37,20 @@ export class RequestGate {
     });
   }
 
-  /** Takes a place. @returns what gives it back, once @throws ApiError 429 */
-  enter(): () => void {
-    this.requireRoom();
-    this.#inside += 1;
+  /**
+   * Takes a place for each answer of a request.
+   * @returns what gives them back, once
+   * @throws ApiError 429
+   */
+  enter(answers = 1): () => void {
+    this.requireRoom(answers);
+    this.#inside += answers;
     const begun = performance.now();
     let isOut = false;
     return () => {
       if (isOut) return;
       isOut = true;
-      this.#inside -= 1;
+      this.#inside -= answers;
       const seconds = (performance.now() - begun) / 1000;
       this.#meanSeconds += latestWeight * (seconds - this.#meanSeconds);
     };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as fc from "fast-check";
+import { blocksOf } from "../../src/answer/answer-blocks.js";
 import type { AnswerPart } from "../../src/answer/answer-event.js";
 import { AnswerText, type AnswerTextOptions } from "../../src/answer/answer-text.js";
 
@@ -13,7 +14,7 @@ function taken(text: string, cuts: readonly number[] = [], options: Partial<Answ
   for (let index = 1; index < places.length; index++) parts.push(...answer.push(text.slice(places[index - 1], places[index])));
   parts.push(...answer.end());
   const of = (type: "text" | "reasoning") => parts.map((part) => (part.type === type ? part.text : "")).join("");
-  const calls = parts.flatMap((part) => (part.type === "tool-call" ? [part.call] : []));
+  const calls = blocksOf(parts).flatMap((block) => (block.type === "tool-call" ? [block.call] : []));
   return { text: of("text"), reasoning: of("reasoning").trimEnd(), calls };
 }
 

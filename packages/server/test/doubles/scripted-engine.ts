@@ -35,6 +35,12 @@ export interface Script {
   readonly prefill?: () => Promise<void>;
   readonly fail?: Error;
   readonly model?: Partial<ModelDescription>;
+  /** Whether the template shows tools; default true. */
+  readonly showsTools?: boolean;
+  /** How it writes a call; default: as Qwen's does. */
+  readonly writesCalls?: (name: string, settings: object) => string;
+  /** The stop text that ends it. */
+  readonly stopText?: string;
   /** What the template ends with. */
   readonly templateEnd?: string;
   /** Special tokens, whose text is left out of answers, by their ids. */
@@ -74,19 +80,32 @@ export class ScriptedEngine implements Engine {
         yield { type: "token", id: ids?.[index] ?? 500 + index, text, answer: 0, ...(request.logprobs === undefined ? {} : { logprobs: { logprob: -0.5, top: request.logprobs === 0 ? [] : [{ id: 500 + index, text, logprob: -0.5 }, { id: 1, text: "no", logprob: -Infinity }] } }) };
       }
       if (fail !== undefined) throw fail;
-      yield { type: "finish", answer: 0, reason, text: tokens.join(""), report: report(tokens.length) };
+      const { stopText } = this.script;
+      yield { type: "finish", answer: 0, reason, text: tokens.join(""), report: report(tokens.length), ...(stopText === undefined ? {} : { stopText }) };
     } finally {
       this.running -= 1;
     }
   }
 
-  async closeSession(): Promise<void> {}
-  async saveSession(): Promise<void> {}
-  async restoreSession(): Promise<void> {}
+  /** What was asked of sessions: "save name folder". */
+  readonly sessions: string[] = [];
+
+  async closeSession(name: string): Promise<void> {
+    this.sessions.push(`close ${name}`);
+  }
+
+  async saveSession(name: string, folder: string): Promise<void> {
+    this.sessions.push(`save ${name} ${folder}`);
+  }
+
+  async restoreSession(name: string, folder: string): Promise<void> {
+    this.sessions.push(`restore ${name} ${folder}`);
+  }
+
   async clearPrefixCache(): Promise<void> {}
 
   async report(): Promise<EngineReport> {
-    return { queued: 3, prefilling: 0, decoding: this.running, decodeSteps: 0, decodedTokens: 0, prefills: 0, preemptions: 0, longestStallMilliseconds: 0, idleSessions: 0, idleSessionBytes: 0, prefixCache: { states: 0, pinned: 0, bytes: 0, queriedTokens: 70, reusedTokens: 20 } };
+    return { queued: 3, prefilling: 0, decoding: this.running, decodeSteps: 0, decodedTokens: 0, prefills: 0, preemptions: 0, longestStallMilliseconds: 0, idleSessions: 0, idleSessionBytes: 0, keyValueUsage: 0.25, prefixCache: { states: 0, pinned: 0, bytes: 0, queriedTokens: 70, reusedTokens: 20 } };
   }
 
   async tokenize({ prompt = "" }: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array> {
@@ -94,8 +113,13 @@ export class ScriptedEngine implements Engine {
     return special === undefined ? Int32Array.from(prompt, (letter) => letter.charCodeAt(0)) : Int32Array.of(1, Number(special[0]));
   }
 
-  async render({ messages }: Pick<GenerationRequest, "messages">): Promise<string> {
-    return messages!.map(({ role, content }) => `${role}: ${JSON.stringify(content)}`).join("\n") + (this.script.templateEnd ?? "");
+  /** As a template of the script's form would. */
+  async render({ messages, chatTemplate }: Pick<GenerationRequest, "messages" | "chatTemplate">): Promise<string> {
+    const { writesCalls = (name: string, given: object) => `<tool_call>\n${JSON.stringify({ name, arguments: given })}\n</tool_call>` } = this.script;
+    const calls = (message: Readonly<Record<string, unknown>>) =>
+      ((message["tool_calls"] ?? []) as { function: { name: string; arguments: object } }[]).map((call) => writesCalls(call.function.name, call.function.arguments)).join("\n");
+    const tools = this.script.showsTools === false ? "" : JSON.stringify(chatTemplate?.tools ?? []);
+    return tools + messages!.map((message) => `${message.role}: ${JSON.stringify(message.content)}${calls(message)}`).join("\n") + (this.script.templateEnd ?? "");
   }
 
   async pieces(tokens: Int32Array): Promise<readonly string[]> {

@@ -106,3 +106,21 @@ test("a page of another origin may ask only where it was named", async () => {
     expect((await fetch(`${url}/health`, { headers: { origin: "https://b.example" } })).headers.get("access-control-allow-origin")).not.toBe("https://b.example");
   });
 });
+
+test("a thousand idle connections keep nobody from an answer", async () => {
+  await withServer(engine(), {}, async (url) => {
+    const { hostname, port } = new URL(url);
+    const idle = await Promise.all(
+      Array.from({ length: 1000 }, async () => {
+        const socket = connect(Number(port), hostname);
+        socket.on("error", () => {});
+        await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+        return socket;
+      }),
+    );
+    const begun = performance.now();
+    expect((await post(`${url}/v1/chat/completions`, { messages })).status).toBe(200);
+    expect(performance.now() - begun).toBeLessThan(5000);
+    for (const socket of idle) socket.destroy();
+  });
+});

@@ -18,7 +18,10 @@ test("a chat's calls of tools come as a message and as deltas", async () => {
     const deltas = events.filter((event) => event !== "[DONE]").map((event) => event.choices[0].delta);
     expect(deltas.map(({ reasoning_content: thoughts = "" }) => thoughts).join("")).toBe("Hm.");
     expect(deltas.map(({ content = "" }) => content).join("")).toBe("Looking.");
-    expect(deltas.flatMap(({ tool_calls: calls = [] }) => calls)).toMatchObject([{ index: 0, id: expect.stringMatching(/^call_/) as string, function: { name: "weather" } }]);
+    expect(deltas.flatMap(({ tool_calls: calls = [] }) => calls)).toMatchObject([
+      { index: 0, id: expect.stringMatching(/^call_/) as string, function: { name: "weather", arguments: "" } },
+      { index: 0, function: { arguments: '{"city":"Oslo"}' } },
+    ]);
     const none = await (await post(`${url}/v1/chat/completions`, { ...body, tool_choice: "none" })).json();
     expect(none).toMatchObject({ choices: [{ finish_reason: "stop", message: { content: expect.stringContaining("<tool_call>") as string } }] });
   });

@@ -23,6 +23,30 @@ test("beyond the queue a request is refused with 429 and Retry-After at once; la
   });
 });
 
+test("each answer of a request takes a place", async () => {
+  const { opened, open } = gate();
+  const engine = new ScriptedEngine({ tokens: ["a"], prefill: () => opened });
+  await withServer(engine, { maximumRunning: 2, maximumQueue: 2 }, async (url, server) => {
+    const chat = `${url}/v1/chat/completions`;
+    const running = post(chat, { messages, n: 3 });
+    await expect.poll(() => server.running).toBe(3);
+    expect((await post(chat, { messages, n: 2 })).status).toBe(429);
+    open();
+    expect((await running).status).toBe(200);
+    expect(server.running).toBe(0);
+  });
+});
+
+test("an answer without a limit goes on to the end of the context, or as far as the server lets it", async () => {
+  const engine = new ScriptedEngine({ tokens: ["a"] });
+  const lengths = async (options: object) => {
+    await withServer(engine, options, async (url) => void (await post(`${url}/v1/chat/completions`, { messages })));
+    return [engine.requests.at(-1)!.maxNewTokens, engine.requests.at(-1)!.defaultNewTokens];
+  };
+  expect(await lengths({})).toEqual([undefined, Infinity]);
+  expect(await lengths({ maximumAnswerTokens: 100 })).toEqual([undefined, 100]);
+});
+
 test("a prompt longer than the server takes is refused with both counts, and leaves the engine", async () => {
   const engine = new ScriptedEngine({ tokens: ["a"] });
   await withServer(engine, { maximumPromptTokens: 5, maximumAnswerTokens: 8 }, async (url, server) => {
@@ -70,6 +94,7 @@ test("figures have the names that dashboards know", async () => {
     const text = await (await fetch(`${url}/metrics`)).text();
     for (const line of [
       'vllm:num_requests_waiting{model_name="scripted"} 3',
+      'vllm:kv_cache_usage_perc{model_name="scripted"} 0.25',
       'vllm:prompt_tokens_total{model_name="scripted"} 7',
       'vllm:generation_tokens_total{model_name="scripted"} 2',
       'vllm:prefix_cache_queries{model_name="scripted"} 7',

@@ -1,7 +1,8 @@
 // The llama.cpp side of the prefill and decode benchmarks. Reads one JSON request a line and answers each with one line:
-//   {"load": FILE, "contextSize": N, "threads": N}  -> {"seconds": s}
+//   {"load": FILE, "contextSize": N, "threads": N, "sequences": N}  -> {"seconds": s}
 //   {"prefill": [ids]}                              -> {"seconds": s}           forgets what it held first
 //   {"decode": count, "start": id}                  -> {"seconds": s, "tokens": [ids]}   greedy, goes on from what it holds
+//   {"answers": [[ids], ...], "newTokens": N}       -> {"seconds": s}           each in a sequence of its own, batched
 // node-llama-cpp is resolved from ELASTIC_ATTENTION_LLAMA_CPP (a folder with node_modules) or from this folder.
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -13,8 +14,9 @@ const from = folder ? pathToFileURL(join(folder, "package.json")) : import.meta.
 const { getLlama, LlamaLogLevel } = await import(pathToFileURL(createRequire(from).resolve("node-llama-cpp")).href);
 
 let sequence;
+let all;
 
-async function load({ load: modelPath, contextSize, threads }) {
+async function load({ load: modelPath, contextSize, threads, sequences = 1 }) {
   const llama = await getLlama({
     gpu: false,
     build: "never",
@@ -25,8 +27,9 @@ async function load({ load: modelPath, contextSize, threads }) {
   const start = performance.now();
   const model = await llama.loadModel({ modelPath });
   const seconds = (performance.now() - start) / 1000;
-  const context = await model.createContext({ contextSize, threads, batchSize: 512, flashAttention: true, sequences: 1 });
-  sequence = context.getSequence();
+  const context = await model.createContext({ contextSize, threads, batchSize: 512, flashAttention: true, sequences });
+  all = Array.from({ length: sequences }, () => context.getSequence());
+  [sequence] = all;
   return { seconds };
 }
 
@@ -47,10 +50,23 @@ async function decode({ decode: count, start: first }) {
   return { seconds: (performance.now() - start) / 1000, tokens };
 }
 
+async function answers({ answers: prompts, newTokens }) {
+  for (const each of all) await each.clearHistory();
+  const start = performance.now();
+  await Promise.all(
+    prompts.map(async (tokens, index) => {
+      let count = 0;
+      for await (const _token of all[index].evaluate(tokens, { temperature: 0, yieldEogToken: true })) if (++count >= newTokens) break;
+    }),
+  );
+  return { seconds: (performance.now() - start) / 1000 };
+}
+
 async function answer(request) {
   if (request.load !== undefined) return load(request);
   if (request.prefill !== undefined) return prefill(request);
   if (request.decode !== undefined) return decode(request);
+  if (request.answers !== undefined) return answers(request);
   throw new Error(`unknown request: ${JSON.stringify(request)}`);
 }
 

@@ -27,14 +27,18 @@ export interface LlamaCppFile {
   readonly level?: string;
   readonly threads: number;
   readonly contextSize: number;
+  /** Sequences that are batched together; default 1. */
+  readonly sequences?: number;
 }
 
 export interface LlamaCppOptions {
   readonly shape: ModelShape;
   readonly type: GgufTensorType;
   readonly threads: number;
-  /** Tokens that the peer has room for. */
+  /** Tokens that the peer has room for, in each of its sequences. */
   readonly contextSize: number;
+  /** Sequences that are batched together; default 1. */
+  readonly sequences?: number;
   readonly progress: (line: string) => void;
 }
 
@@ -72,12 +76,12 @@ export class LlamaCppPeer implements Disposable {
     readonly loadSeconds: number,
   ) {}
 
-  static async start({ shape, type, threads, contextSize, progress }: LlamaCppOptions): Promise<LlamaCppPeer> {
-    return LlamaCppPeer.open({ path: randomGguf(shape, type, progress), name: `llama.cpp ${type.toUpperCase()}`, threads, contextSize });
+  static async start({ shape, type, threads, contextSize, sequences = 1, progress }: LlamaCppOptions): Promise<LlamaCppPeer> {
+    return LlamaCppPeer.open({ path: randomGguf(shape, type, progress), name: `llama.cpp ${type.toUpperCase()}`, threads, contextSize, sequences });
   }
 
   /** llama.cpp with a file of any kind. */
-  static async open({ path, name, level, threads, contextSize }: LlamaCppFile): Promise<LlamaCppPeer> {
+  static async open({ path, name, level, threads, contextSize, sequences = 1 }: LlamaCppFile): Promise<LlamaCppPeer> {
     const script = join(packageFolder, "peers", "llama-cpp", "peer.mjs");
     // With libuv's usual four threads node-llama-cpp loses about 10 ms a token.
     const peer = new PeerProcess(name, process.execPath, [script], {
@@ -85,7 +89,7 @@ export class LlamaCppPeer implements Disposable {
       ...(level === undefined ? {} : { ELASTIC_ATTENTION_LLAMA_CPP: llamaCppOfLevel(peerFolder(), level) }),
     });
     try {
-      const { seconds } = (await peer.ask(JSON.stringify({ load: path, contextSize, threads }))) as { seconds: number };
+      const { seconds } = (await peer.ask(JSON.stringify({ load: path, contextSize, threads, sequences }))) as { seconds: number };
       return new LlamaCppPeer(name, peer, seconds);
     } catch (error) {
       peer[Symbol.dispose]();
@@ -101,6 +105,11 @@ export class LlamaCppPeer implements Disposable {
   /** Goes on from what the cache holds: feeds `start`, then each token it chooses, `count` steps in all. */
   async decode(start: number, count: number): Promise<DecodeAnswer> {
     return (await this.process.ask(JSON.stringify({ decode: count, start }))) as DecodeAnswer;
+  }
+
+  /** Seconds until every prompt has an answer of so many tokens, each in a sequence of its own. */
+  async answers(prompts: readonly (readonly number[])[], newTokens: number): Promise<number> {
+    return ((await this.process.ask(JSON.stringify({ answers: prompts, newTokens }))) as { seconds: number }).seconds;
   }
 
   [Symbol.dispose](): void {

@@ -5,7 +5,7 @@ import { codePrompt, ownSource } from "../../prompt/own-source.js";
 import { plainPrompt, promptInput } from "../../prompt/prompt-input.js";
 import { openEngine } from "../../engine/open-engine.js";
 import { chosenRouter, requestSettings } from "../../engine/request-settings.js";
-import { formatBytes, percent, routingReportText } from "../../report/routing-report-text.js";
+import { formatBytes, percent, routingReportText, speedText } from "../../report/routing-report-text.js";
 import type { CommandFunction } from "../../program/command-definition.js";
 import { exitCodes } from "../../program/exit-codes.js";
 import type { DemoOptions } from "./answer-commands.js";
@@ -89,8 +89,8 @@ function comparison(sparse: Finish, full: Finish): string {
   const decode = sparse.report.decodeTokensPerSecond / full.report.decodeTokensPerSecond;
   return [
     `Full attention answers: ${full.text.trim()}`,
-    `It took ${full.report.prefillSeconds.toFixed(2)} s to read the prompt (sparse: ${faster.toFixed(2)}x faster), wrote ` +
-      `${full.report.decodeTokensPerSecond.toFixed(1)} tokens/s (sparse: ${decode.toFixed(2)}x), and held ` +
+    `It took ${full.report.prefillSeconds.toFixed(2)} s to read the prompt (sparse: ${speedText(faster)}), wrote ` +
+      `${full.report.decodeTokensPerSecond.toFixed(1)} tokens/s (sparse: ${speedText(decode)}), and held ` +
       `${formatBytes(full.report.keyValueBytes)} of keys and values.`,
   ].join("\n");
 }

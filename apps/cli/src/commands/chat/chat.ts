@@ -7,6 +7,7 @@ import { exitCodes } from "../../program/exit-codes.js";
 import { requireSwitch, templateInput } from "../../prompt/prompt-input.js";
 import { percent } from "../../report/routing-report-text.js";
 import { unsupportedText } from "../../report/sampling-text.js";
+import { canRedraw } from "../../terminal/can-redraw.js";
 import type { ChatOptions } from "../answer/answer-commands.js";
 import { type Finish, streamAnswer } from "../answer/stream-answer.js";
 import { Conversation } from "./conversation.js";
@@ -120,7 +121,7 @@ async function answer(engine: WorkerEngine, state: ChatState, { options, templat
 
 async function writeAnswer(stream: (write: (text: string) => void) => Promise<Finish>): Promise<Finish> {
   const write = (text: string) => void process.stdout.write(text);
-  if (!process.stdout.isTTY) return await stream(write);
+  if (!canRedraw(process.stdout)) return await stream(write);
   const style = new ThoughtStyle(write);
   try {
     return await stream((piece) => style.take(piece));

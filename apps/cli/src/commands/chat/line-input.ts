@@ -1,4 +1,5 @@
 import { createInterface, type Interface } from "node:readline";
+import { canRedraw } from "../../terminal/can-redraw.js";
 import { keepHistory, readHistory } from "./line-history.js";
 import { TerminalInput } from "./terminal-input.js";
 
@@ -18,7 +19,7 @@ export class LineInput implements Disposable {
 
   /** @param onInterrupt Ctrl-C while no answer is written */
   constructor(onInterrupt: () => void) {
-    const onTerminal = process.stdin.isTTY && process.stderr.isTTY;
+    const onTerminal = process.stdin.isTTY && canRedraw(process.stderr);
     this.#terminal = onTerminal ? new TerminalInput(process.stdin) : undefined;
     this.#history = onTerminal ? readHistory() : undefined;
     this.#lines = createInterface({

@@ -1,8 +1,10 @@
 import type { EvaluationProgress } from "@elastic-attention/evaluation";
+import { canRedraw } from "../../terminal/can-redraw.js";
 import { TerminalBar } from "../../terminal/terminal-bar.js";
 
 /** Progress of an evaluation with the time left: a bar on a terminal, a line every twentieth elsewhere. */
 export class EvaluationBar implements Disposable {
+  #planning: TerminalBar | undefined;
   #bar: TerminalBar | undefined;
   #begun: number | undefined;
   #lastPart = -1;
@@ -15,8 +17,11 @@ export class EvaluationBar implements Disposable {
   planning(done: number, total: number): void {
     if (!this.shown || done === this.#plannedTasks) return;
     this.#plannedTasks = done;
-    if (process.stderr.isTTY) process.stderr.write(`\rMaking prompts: ${done} of ${tasks(total)} ${done === total ? "\n" : ""}`);
-    else if (done === total) console.error(`Made the prompts of ${tasks(total)}`);
+    if (canRedraw(process.stderr)) {
+      this.#planning ??= new TerminalBar("Making prompts {bar} {value} of {all}", { kept: true });
+      this.#planning.update(done, total, { all: tasks(total) });
+      if (done === total) this.#endPlanning();
+    } else if (done === total) console.error(`Made the prompts of ${tasks(total)}`);
   }
 
   update({ done, total, samplesDone, samplesTotal, task, variant }: EvaluationProgress): void {
@@ -24,7 +29,7 @@ export class EvaluationBar implements Disposable {
     this.#begun ??= performance.now();
     const seconds = (performance.now() - this.#begun) / 1000;
     const left = done > 0 ? duration((seconds * (total - done)) / done) : "…";
-    if (!process.stderr.isTTY) {
+    if (!canRedraw(process.stderr)) {
       const part = Math.floor((20 * done) / total);
       if (part > this.#lastPart) console.error(`${Math.floor((100 * done) / total)}%, ${samplesDone} of ${samplesTotal} answers, ${left} left`);
       this.#lastPart = part;
@@ -35,8 +40,14 @@ export class EvaluationBar implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#endPlanning();
     this.#bar?.[Symbol.dispose]();
     this.#bar = undefined;
+  }
+
+  #endPlanning(): void {
+    this.#planning?.[Symbol.dispose]();
+    this.#planning = undefined;
   }
 }
 

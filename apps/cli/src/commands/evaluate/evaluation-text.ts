@@ -1,4 +1,5 @@
 import { fullVariantOf, type RunSummary, type SuiteReport, type VariantResult } from "@elastic-attention/evaluation";
+import { percent, sparsityText, speedText } from "../../report/routing-report-text.js";
 
 /** The result of a run for a terminal: a line for each mode of each suite. */
 export function summaryText({ suites }: RunSummary): string {
@@ -7,7 +8,7 @@ export function summaryText({ suites }: RunSummary): string {
 
 /** The same for suites of any document. */
 export function suitesText(suites: readonly SuiteReport[]): string {
-  return [...suites.map(suiteText), "MSR: share of heads that are sparse. ESR: share of blocks that were skipped."].join("\n\n");
+  return suites.map(suiteText).join("\n\n");
 }
 
 function suiteText(suite: SuiteReport): string {
@@ -18,13 +19,13 @@ function suiteText(suite: SuiteReport): string {
     return [
       `  ${variant.padEnd(width)}`,
       scoreText(suite, score.average).padStart(8),
-      `MSR ${modelSparsity.average.toFixed(2)}  ESR ${effectiveSparsity.average.toFixed(2)}`,
-      faster === undefined ? "" : `prefill ${faster.toFixed(2)}x of full's speed`,
+      sparsityText({ modelSparsity: modelSparsity.average, effectiveSparsity: effectiveSparsity.average }),
+      faster === undefined ? "" : `prefill ${speedText(faster, "full")}`,
       lengthsText(suite, result),
     ].join("  ").trimEnd();
   });
   const sweep = suite.retained.map(
-    ({ mode, modelSparsity, retained }) => `  ${mode} at MSR ${modelSparsity.toFixed(2)} keeps ${(100 * retained).toFixed(1)}% of full attention's score`,
+    ({ mode, modelSparsity, retained }) => `  ${mode} with ${percent(modelSparsity)} of heads sparse (MSR) keeps ${(100 * retained).toFixed(1)}% of full attention's score`,
   );
   const unit = suite.scoreUnit === "nats" ? ", nats per token" : "";
   return [`${suite.name}: ${suite.samples} ${suite.samples === 1 ? "prompt" : "prompts"}${unit}`, ...lines, ...sweep].join("\n");

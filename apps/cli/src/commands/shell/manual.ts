@@ -40,7 +40,8 @@ function commandSection({ words, positional, description, flags, notes }: ShellC
   ];
 }
 
-/** Text that troff takes as it is: hyphens that can be copied, and no line that begins as a request does. */
+/** Text that every troff takes as it is: hyphens that can be copied, no line that begins as a request does, and ASCII alone. */
 function escape(text: string): string {
-  return text.replace(/\\/g, "\\e").replace(/-/g, "\\-").replace(/^([.'])/, "\\&$1");
+  const named = (character: string) => `\\[u${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}]`;
+  return text.replace(/\\/g, "\\e").replace(/-/g, "\\-").replace(/^([.'])/, "\\&$1").replace(/[^ -~]/gu, named);
 }

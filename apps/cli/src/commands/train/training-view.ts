@@ -1,4 +1,5 @@
 import type { StepReport } from "@elastic-attention/training";
+import { canRedraw } from "../../terminal/can-redraw.js";
 import { TerminalBar } from "../../terminal/terminal-bar.js";
 
 /** Lines that a whole run prints where there is no terminal. */
@@ -13,7 +14,7 @@ export class TrainingView implements Disposable {
 
   update(report: StepReport): void {
     const { step, steps } = report;
-    if (!process.stderr.isTTY) {
+    if (!canRedraw(process.stderr)) {
       const every = Math.max(1, Math.floor(steps / plainLines));
       if (step === 1 || step === steps || step % every === 0) console.error(`step ${step} of ${steps}: ${stepText(report)}`);
       return;

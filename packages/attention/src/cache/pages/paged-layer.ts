@@ -16,6 +16,11 @@ interface PagedHead {
   readonly spanPlaces: number;
 }
 
+/** Places that a head's store speaks of, also those that no page is at yet: all of them lie in its span. */
+function placesOf({ type, sinkPages, ringPages }: PageLayout): number {
+  return type === "all" ? 0 : sinkPages + ringPages;
+}
+
 /** Pages of a pool: growing takes pages, dropping gives them back, and both change the page table only. */
 export class PagedLayer implements LayerStorage {
   length = 0;
@@ -181,8 +186,9 @@ export class PagedLayer implements LayerStorage {
     let placed: PagedHead[];
     try {
       placed = heads.map((head) => {
-        if (head.pages.length <= spanSize(head.spanPlaces) && head.spanPlaces > 0) return head;
-        const places = spanSize(head.pages.length);
+        const wanted = Math.max(head.pages.length, placesOf(head.layout));
+        if (wanted <= spanSize(head.spanPlaces) && head.spanPlaces > 0) return head;
+        const places = spanSize(wanted);
         const first = this.pool.takeSpan(places);
         spans.push({ first, places });
         return { ...head, firstEntry: first, spanPlaces: places };

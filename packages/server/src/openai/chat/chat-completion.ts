@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { blocksOf } from "../../answer/answer-blocks.js";
 import type { AnswerEnd, AnswerEvent, AnswerPart, TokenChance, ToolCall } from "../../answer/answer-event.js";
 import type { AnswerWriter, StreamedEvent } from "../../answer/answer-writer.js";
 import { elasticOf, openAiUsage, timingsOf, usageOf } from "../../answer/usage.js";
@@ -45,7 +46,7 @@ export function figuresOf(ends: readonly AnswerEnd[]): object {
 function messageOf(parts: readonly AnswerPart[]): object {
   const text = joined(parts, "text");
   const thoughts = joined(parts, "reasoning");
-  const calls = parts.flatMap((part) => (part.type === "tool-call" ? [callBody(part.call)] : []));
+  const calls = blocksOf(parts).flatMap((block) => (block.type === "tool-call" ? [callBody(block.call)] : []));
   return {
     role: "assistant",
     content: text === "" && calls.length > 0 ? null : text,
@@ -72,11 +73,14 @@ export interface ChatWriterOptions {
 /** Writes a chat's answers as chunks. */
 export class ChatWriter implements AnswerWriter {
   readonly #ends: AnswerEnd[] = [];
+  readonly #fingerprint: string;
 
   constructor(
     private readonly head: AnswerHead,
     private readonly options: ChatWriterOptions,
-  ) {}
+  ) {
+    this.#fingerprint = fingerprint(head.model);
+  }
 
   *begin(): Iterable<StreamedEvent> {
     for (let answer = 0; answer < this.options.answers; answer++) yield this.#chunk(answer, { role: "assistant", content: "" });
@@ -91,8 +95,12 @@ export class ChatWriter implements AnswerWriter {
         return yield this.#chunk(event.answer, { content: event.text }, event.chances);
       case "reasoning":
         return yield this.#chunk(event.answer, { reasoning_content: event.text }, event.chances);
-      case "tool-call":
-        return yield this.#chunk(event.answer, { tool_calls: [{ index: event.call.index, ...callBody(event.call) }] }, event.chances);
+      case "call": {
+        const { index, id, name } = event;
+        return yield this.#chunk(event.answer, { tool_calls: [{ index, ...callBody({ index, id, name, arguments: "" }) }] }, event.chances);
+      }
+      case "call-arguments":
+        return yield this.#chunk(event.answer, { tool_calls: [{ index: event.index, function: { arguments: event.text } }] }, event.chances);
       case "finish":
         this.#ends.push(event);
         return yield this.#chunk(event.answer, {}, event.chances, event);
@@ -112,7 +120,7 @@ export class ChatWriter implements AnswerWriter {
   #body(choices: readonly object[]): object {
     const { id, created, model } = this.head;
     // Some clients want the key in every chunk once usage was asked for.
-    return { id, object: "chat.completion.chunk", created, model, system_fingerprint: fingerprint(model), choices, ...(this.options.includesUsage ? { usage: null } : {}) };
+    return { id, object: "chat.completion.chunk", created, model, system_fingerprint: this.#fingerprint, choices, ...(this.options.includesUsage ? { usage: null } : {}) };
   }
 }
 

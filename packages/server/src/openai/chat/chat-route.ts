@@ -1,6 +1,7 @@
-import { RunningAnswer, clientGone } from "../../answer/running-answer.js";
+import { RunningAnswer } from "../../answer/running-answer.js";
 import { streamAnswer } from "../../answer/answer-writer.js";
 import type { App } from "../../http/app.js";
+import { clientGone } from "../../http/client-gone.js";
 import { sendDelayedJson } from "../../http/delayed-json.js";
 import type { ServerContext } from "../../server-context.js";
 import { requireModel } from "../require-model.js";
@@ -17,7 +18,7 @@ export function chatRoute(app: App, context: ServerContext): void {
       const { body } = request;
       requireModel(context, body.model);
       const signal = clientGone(request, reply);
-      const order = await chatOrder(context, body, request.headers);
+      const order = await chatOrder(context, body, request);
       const { events } = await RunningAnswer.start(context, order, request.id, signal, request.answerLog);
       const head = { id: `chatcmpl-${request.id}`, created: Math.floor(Date.now() / 1000), model: context.modelId };
       if (body.stream !== true) return sendDelayedJson(reply, collectChat(head, events), context.options);

@@ -22,7 +22,7 @@ export function finishedResponse(head: ResponseHead, blocks: readonly AnswerBloc
   return {
     ...responseBody(head, isCut ? "incomplete" : "completed"),
     incomplete_details: isCut ? { reason: "max_output_tokens" } : null,
-    output: blocks.map((block, index) => itemOf(head, block, index, "completed")),
+    output: blocks.map((block, index) => itemOf(head, block, index, isCut && index === blocks.length - 1 ? "incomplete" : "completed")),
     usage: {
       input_tokens: promptTokens,
       input_tokens_details: { cached_tokens: cachedTokens },
@@ -65,15 +65,17 @@ export function responseBody({ id, created, model, body }: ResponseHead, status:
   };
 }
 
+export type ItemStatus = "in_progress" | "completed" | "incomplete";
+
 /** One item of a response's output. */
-export function itemOf({ id }: ResponseHead, block: AnswerBlock, index: number, status: "in_progress" | "completed"): object {
+export function itemOf({ id }: ResponseHead, block: AnswerBlock, index: number, status: ItemStatus): object {
   const suffix = `${id.replace(/^resp_/, "")}_${index}`;
   if (block.type === "tool-call") {
     const { id: callId, name, arguments: text } = block.call;
-    return { id: `fc_${suffix}`, type: "function_call", status, call_id: callId, name, arguments: status === "completed" ? text : "" };
+    return { id: `fc_${suffix}`, type: "function_call", status, call_id: callId, name, arguments: status === "in_progress" ? "" : text };
   }
   if (block.type === "reasoning") return { id: `rs_${suffix}`, type: "reasoning", status, summary: [], content: block.text === "" ? [] : [partOf(block)] };
-  return { id: `msg_${suffix}`, type: "message", status, role: "assistant", content: status === "completed" ? [partOf(block)] : [] };
+  return { id: `msg_${suffix}`, type: "message", status, role: "assistant", content: status === "in_progress" ? [] : [partOf(block)] };
 }
 
 /** The content of a message or of thoughts. */

@@ -1,6 +1,7 @@
-import { clientGone, RunningAnswer } from "../../answer/running-answer.js";
+import { RunningAnswer } from "../../answer/running-answer.js";
 import { streamAnswer } from "../../answer/answer-writer.js";
 import type { App } from "../../http/app.js";
+import { clientGone } from "../../http/client-gone.js";
 import { sendDelayedJson } from "../../http/delayed-json.js";
 import type { ServerContext } from "../../server-context.js";
 import { chatOrder } from "../chat/chat-order.js";
@@ -19,7 +20,7 @@ export function responsesRoute(app: App, context: ServerContext): void {
       const { body } = request;
       requireModel(context, body.model);
       const signal = clientGone(request, reply);
-      const order = await chatOrder(context, responsesAsChat(body), request.headers);
+      const order = await chatOrder(context, responsesAsChat(body), request);
       const { events } = await RunningAnswer.start(context, order, request.id, signal, request.answerLog);
       const head = { id: `resp_${request.id}`, created: Math.floor(Date.now() / 1000), model: context.modelId, body };
       if (body.stream !== true) return sendDelayedJson(reply, collectResponse(head, events), context.options);

@@ -1,44 +1,11 @@
-import { demoModelDirectory } from "@elastic-attention/demo-model";
-import { signedRandom } from "@elastic-attention/fixtures";
-import { Tokenizer } from "@elastic-attention/generation";
+import { randomSchema, signedRandom } from "@elastic-attention/fixtures";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { checkSchema } from "../../src/structure/check-schema.js";
-import { jsonConstraint } from "../../src/structure/json-constraint.js";
-import { randomSchema } from "./random-schema.js";
+import { answerConstraint } from "../../src/structure/answer-constraint.js";
+import { context, drawnAnswer, end, isAllowed, tokenizer, vocabularySize } from "./drawn-answer.js";
 
-const tokenizer = Tokenizer.load(demoModelDirectory());
-const vocabularySize = 4096;
-const end = 1;
-const context = { tokenizer, vocabularySize, endOfText: new Set([end]) };
-/** Tokens that help an answer to its end. */
-const closing = new Set(Array.from({ length: vocabularySize }, (_, id) => id).filter((id) => id === end || /^["}\]]+$/.test(tokenizer.token(id) ?? "")));
-
-/** An answer of random tokens among those that are allowed, which ends as soon as it may now and then. */
-async function randomAnswer(schema: object | undefined, seed: number): Promise<string> {
-  const random = signedRandom(seed);
-  const constraint = await jsonConstraint(schema === undefined ? undefined : { schema }, context);
-  const ids: number[] = [];
-  try {
-    while (!constraint.done) {
-      if (ids.length > 3000) throw new Error("The answer does not end.");
-      const mask = constraint.nextMask()!;
-      const allowed = Array.from({ length: vocabularySize }, (_, id) => id).filter((id) => ((mask[id >> 5]! >>> (id & 31)) & 1) === 1);
-      const ends = allowed.filter((id) => closing.has(id));
-      const among = ends.length > 0 && random() > -0.2 ? ends : allowed;
-      const id = among[Math.floor(((random() + 1) / 2) * among.length) % among.length]!;
-      expect(id).not.toBeUndefined();
-      constraint.accept(id);
-      if (id !== end) ids.push(id);
-      // As an engine does between two steps.
-      await Promise.resolve().then(() => {});
-      await new Promise(setImmediate);
-    }
-  } finally {
-    constraint.dispose?.();
-  }
-  return tokenizer.decode(ids);
-}
+const randomAnswer = (schema: object | undefined, seed: number) => drawnAnswer(schema === undefined ? {} : { format: { schema } }, seed);
 
 describe("an answer under a schema", () => {
   test("parses and is valid, whatever the model would like to write: 200 random schemas", async () => {
@@ -54,9 +21,9 @@ describe("an answer under a schema", () => {
   test("is any object where there is no schema, and never holds a special token", async () => {
     const text = await randomAnswer(undefined, 7);
     expect(JSON.parse(text)).toBeTypeOf("object");
-    const constraint = await jsonConstraint({}, context);
+    const constraint = await answerConstraint({}, context);
     const mask = constraint.nextMask()!;
-    for (let id = 0; id < vocabularySize; id++) if (tokenizer.isSpecial(id)) expect((mask[id >> 5]! >>> (id & 31)) & 1).toBe(0);
+    for (let id = 0; id < vocabularySize; id++) if (tokenizer.isSpecial(id)) expect(isAllowed(mask, id)).toBe(false);
     expect(() => constraint.accept(end)).toThrow("does not take token");
     constraint.dispose?.();
   });
@@ -83,5 +50,13 @@ describe("a schema", () => {
     const schema = { $ref: "#/$defs/node", $defs: { node: { type: "object", properties: { value: { type: "integer" }, next: { $ref: "#/$defs/node" } }, required: ["value"] } } };
     const text = await randomAnswer(schema, 3);
     expect((JSON.parse(text) as { value: number }).value).toBeTypeOf("number");
+  });
+
+  test.each(["^(a+)+$", "^(a{1,100}){1,100}$", "^(a|b|ab)*(c|abc)*$", "^(x*)*y$"])("with the pattern %s, at which other machines explode, is ready within seconds", async (pattern) => {
+    const begun = performance.now();
+    const constraint = await answerConstraint({ format: { schema: { type: "string", pattern } } }, context);
+    expect(constraint.nextMask()).toBeDefined();
+    constraint.dispose?.();
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 });

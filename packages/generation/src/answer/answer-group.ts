@@ -1,9 +1,9 @@
 import type { EngineContext } from "../engine-context.js";
-import { ActiveRequest } from "./active-request.js";
+import { ActiveRequest } from "../request/active-request.js";
 import { EventQueue } from "./event-queue.js";
-import type { GenerationEvent } from "./generation-request.js";
+import type { GenerationEvent } from "../request/generation-request.js";
 import { PrefillProgress } from "../schedule/prefill-progress.js";
-import type { PreparedRequest } from "./prepared-request.js";
+import type { PreparedRequest } from "../request/prepared-request.js";
 
 /** Events that an answer is ahead of its reader at most. */
 const mostUnread = 32;

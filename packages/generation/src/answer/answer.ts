@@ -1,8 +1,8 @@
 import type { Tokenizer } from "../tokenizer/tokenizer.js";
 import { tokenizing } from "../tokenizer/tokenizing.js";
 import { TextStream } from "../text/text-stream.js";
-import type { CheckedRequest } from "./checked-request.js";
-import type { GenerationEvent } from "./generation-request.js";
+import type { CheckedRequest } from "../request/checked-request.js";
+import type { GenerationEvent } from "../request/generation-request.js";
 
 /** Why an answer ends. */
 export type FinishReason = Extract<GenerationEvent, { type: "finish" }>["reason"];
@@ -41,6 +41,11 @@ export class Answer {
   /** What the tokens stand for, stop texts included. */
   get rawText(): string {
     return this.#text.raw;
+  }
+
+  /** The stop text that ended it, if one did. */
+  get stopText(): string | undefined {
+    return this.#text.stopText;
   }
 
   /** The next token, where the model gives again what it gave before. */

@@ -3,11 +3,11 @@ import { writeFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { commands } from "../src/commands/commands.js";
-import { shellCommands } from "../src/commands/shell/command-tree.js";
-import { manualPage } from "../src/commands/shell/manual.js";
-import { commandExamples } from "../src/program/command-examples.js";
-import { onTerminal } from "./terminal/terminal-session.js";
+import { commands } from "../../src/commands/commands.js";
+import { shellCommands } from "../../src/commands/shell/command-tree.js";
+import { manualPage } from "../../src/commands/shell/manual.js";
+import { commandExamples } from "../../src/program/command-examples.js";
+import { onTerminal } from "../terminal/terminal-session.js";
 
 const folder = mkdtempSync(join(tmpdir(), "elastic-attention-shell-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -22,6 +22,10 @@ describe("every command", () => {
       expect(example.startsWith(words.join(" "))).toBe(true);
       for (const [option] of example.matchAll(/--[\w-]+/g)) expect(flags.map(({ syntax }) => syntax).join()).toContain(option);
     }
+  });
+
+  test("is in a manual page of plain ASCII, which every troff reads", () => {
+    expect(manualPage(tree)).toMatch(/^[\n -~]*$/);
   });
 
   test("is in the manual page with its options, and nobody else is among the examples", () => {

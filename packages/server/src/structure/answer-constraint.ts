@@ -1,0 +1,55 @@
+import type { TokenConstraint, TokenConstraintContext } from "@elastic-attention/generation";
+import { type CallFormName, callForm, takesSeveral } from "../answer/tool-calls/call-form.js";
+import { callsBehindOpener, callsFormat, compileFormats, compileJson, type HeldTool, jsonFormat, type JsonSchema } from "./answer-grammar.js";
+import { FreeText } from "./free-text.js";
+import { grammarCompiler } from "./grammar-compilers.js";
+import { MatchedConstraint } from "./matched-constraint.js";
+import { AfterThoughts } from "./after-thoughts.js";
+
+/** The name under which engines know it. */
+export const answerConstraintName = "structure";
+
+/** What an answer is held to. Plain data: it crosses threads. */
+export interface AnswerConstraintOptions {
+  /** Whether the prompt has opened the model's thoughts: until they end, anything may be written. Default false. */
+  readonly thinks?: boolean;
+  /** JSON that the answer's text has to be; default: any text. */
+  readonly format?: { readonly schema?: JsonSchema };
+  readonly calls?: {
+    readonly form: CallFormName;
+    readonly tools: readonly HeldTool[];
+    /** Whether the answer has to call one. */
+    readonly required: boolean;
+    /** Whether it may call several. */
+    readonly parallel: boolean;
+  };
+}
+
+/**
+ * Holds an answer to a format, or its calls to the schemas of their tools, while its tokens are drawn.
+ * @throws InvalidRequestError for a schema that cannot be enforced whole
+ */
+export async function answerConstraint(options: unknown, context: TokenConstraintContext): Promise<TokenConstraint> {
+  const { thinks = false, ...rest } = (options ?? {}) as AnswerConstraintOptions;
+  const held = await makeConstraint(rest, context);
+  return thinks ? new AfterThoughts(context, held) : held;
+}
+
+async function makeConstraint({ format, calls }: Omit<AnswerConstraintOptions, "thinks">, context: TokenConstraintContext): Promise<TokenConstraint> {
+  const endsByItself = context.endOfText.size === 0;
+  if (calls === undefined) {
+    const grammar = await compileJson(await grammarCompiler(context, "plain"), format?.schema);
+    return MatchedConstraint.make(answerConstraintName, grammar, endsByItself);
+  }
+  const form = callForm(calls.form);
+  const parallel = calls.parallel && takesSeveral(form);
+  const compiler = await grammarCompiler(context, "marked");
+  if (!calls.required && format === undefined) {
+    const grammar = await compileFormats(compiler, [await callsBehindOpener(form, calls.tools, parallel)]);
+    return new FreeText(context, form, await MatchedConstraint.make(answerConstraintName, grammar, true), parallel);
+  }
+  // Beside a format, calls that nothing closes come one at a time.
+  const formats = [await callsFormat(form, calls.tools, parallel && (calls.required || form.list !== undefined || form.closer !== ""))];
+  if (!calls.required) formats.push(await jsonFormat(format?.schema));
+  return MatchedConstraint.make(answerConstraintName, await compileFormats(compiler, formats), endsByItself);
+}
