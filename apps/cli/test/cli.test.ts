@@ -172,6 +172,8 @@ describe("wrong use", () => {
     ["an unknown command", ["launch"], /unknown command 'launch'/],
     ["a sparsity of 2", ["run", "x", "--sparsity", "2"], /between 0 and 1/],
     ["an unknown mode", ["run", "x", "--mode", "ssa"], /fa-ssa, fa-xa, xa-ssa, full/],
+    ["a setting that a mode does not take", ["run", "x", "--mode", "fa-pages:budget=0"], /budget must be a share/],
+    ["a setting that no mode of a pair has", ["run", "x", "--mode", "fa-ssa:budget=1"], /has no setting "budget"; known: dense/],
     ["an unknown backend", ["run", "x", "--backend", "quantum"], /"quantum" is not available.*\n.*Registered backends: cpu, cuda, reference/],
     ["a level that no processor has", ["run", "x", "--cpu-level", "sse9"], /There is no level "sse9"\.\n.*This processor has: plain/],
     ["a level of another backend", ["run", "x", "--cpu-level", "plain", "--backend", "reference"], /--cpu-level is about the cpu backend, but --backend is reference/],

@@ -32,7 +32,8 @@ export const dilatedModeDefinition: AttentionModeDefinition<DilatedMode> = {
   pattern: ({ blockSize }) => ({ type: "selected", blockSize }),
   decodePattern: () => ({ type: "full" }),
   retention: () => ({ type: "all" }),
-  atSizes: ({ localTokens, blockSize }) => ({ kind: "dilated", localBlocks: Math.ceil(localTokens / blockSize), dilation: 4, blockSize }),
+  settings: ["dilation"],
+  atSizes: ({ localTokens, blockSize, settings = {} }) => ({ kind: "dilated", localBlocks: Math.ceil(localTokens / blockSize), dilation: settings.dilation ?? 4, blockSize }),
   select({ mode, query, cache, keyValueHeads }) {
     const numQueryHeads = query.shape[1]!;
     const group = numQueryHeads / cache.numKeyValueHeads;

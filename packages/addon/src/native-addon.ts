@@ -26,8 +26,16 @@ export interface NativeTrainingAttention {
   attentionBackward: NativeKernel;
 }
 
+/** What modes choose by, likewise. */
+export interface NativeChoiceOperations {
+  boundPages: NativeKernel;
+  selectPages: NativeKernel;
+  attentionMass: NativeKernel;
+  blockSearch: NativeKernel;
+}
+
 /** What every addon exports, and what it may. */
-export interface NativeAddon extends Partial<NativeTrainingOperations>, Partial<NativeTrainingAttention> {
+export interface NativeAddon extends Partial<NativeTrainingOperations>, Partial<NativeTrainingAttention>, Partial<NativeChoiceOperations> {
   allocate(values: Float64Array): number;
   release(values: Float64Array): boolean;
   write(tensor: Float64Array, data: Uint8Array): void;

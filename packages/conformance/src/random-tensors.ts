@@ -31,6 +31,17 @@ export function relativeError(actual: Float32Array, expected: Float32Array): num
   return error / largest;
 }
 
+/** |a - b| / |b|; NaN where there is one. */
+export function relativeLength(actual: Float32Array, expected: Float32Array): number {
+  if (actual.length !== expected.length) return Infinity;
+  let [error, length] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    error += (actual[i]! - expected[i]!) ** 2;
+    length += expected[i]! ** 2;
+  }
+  return Math.sqrt(error / length);
+}
+
 /**
  * What a result may be off by: float32 sums in another order, or one rounding to 16 bits. With the 11 bits of f16 some
  * sums fall next to a rounding boundary, and two right results are one unit apart.

@@ -27,4 +27,4 @@ function packedBytes(matrices: readonly BlockMatrixShape[], inFeatures: number):
 }
 
 /** The formats whose weights the cpu backend computes on as they are. */
-export const cpuBlockWeights: BlockWeights = { formats: blockFormats, embeds: true, packedBytes };
+export const cpuBlockWeights: BlockWeights = { formats: blockFormats, embeds: true, byDefault: true, packedBytes };

@@ -17,7 +17,7 @@ export function registerDecodeKernels(backend: NativeBackend, addon: DecodeAddon
 
   kernels.register(prepareDecode, {
     name: "heads",
-    supports: ({ queryKeyValue, batch }) => floats({ queryKeyValue: queryKeyValue.dtype, "the cache": batch.options.pool.options.dtype }),
+    supports: ({ queryKeyValue, batch }) => [...plainCache(batch), ...floats({ queryKeyValue: queryKeyValue.dtype, "the cache": batch.options.pool.options.dtype })],
     run({ batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, rotation }) {
       const { slots, numKeyValueHeads } = batch.options;
       expectShape("prepareDecode", "queryKeyValue", queryKeyValue, [slots, (numQueryHeads + 2 * numKeyValueHeads) * headDim]);
@@ -35,10 +35,11 @@ export function registerDecodeKernels(backend: NativeBackend, addon: DecodeAddon
 
   kernels.register(decodeAttention, {
     name: "pieces",
-    supports({ query, output, batch, ...call }) {
+    supports({ query, output, batch, choosesPages = false }) {
       const headDim = query.shape[2] ?? 0;
       return [
-        ...((call as { readonly choosesPages?: boolean }).choosesPages === true ? ["heads choose pages by their queries, the kernel reads patterns that are known"] : []),
+        ...(choosesPages ? ["heads choose pages by their queries, the kernel reads patterns that are known"] : []),
+        ...plainCache(batch),
         ...floats({ query: query.dtype, output: output.dtype, "the cache": batch.options.pool.options.dtype }),
         ...(headDim % 32 === 0 ? [] : [`head dimension ${headDim} is no multiple of 32`]),
       ];
@@ -59,6 +60,11 @@ function tables({ lengths, heads, options }: DecodeBatch): CallArguments {
   const { pool, numLayers, numKeyValueHeads } = options;
   const call = new CallArguments().vector(lengths).tensor(heads).tensor(pool.keys.rows(0, 0)).tensor(pool.values.rows(0, 0));
   return call.tensor(pool.entries.rows(0, 0)).number(pool.pageTokens, numLayers, numKeyValueHeads);
+}
+
+function plainCache({ options }: DecodeBatch): readonly string[] {
+  const { cacheType } = options.pool.options;
+  return cacheType === undefined ? [] : [`the cache is in ${cacheType}, which the kernel does not read`];
 }
 
 function floats(dtypes: Readonly<Record<string, string>>): readonly string[] {

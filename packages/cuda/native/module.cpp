@@ -11,8 +11,10 @@
 #include "gemm/cublas_lt.h"
 #include "operations/pending_read_exports.h"
 #include "ranks/peer_exports.h"
+#include "rounded_cache/rounded_cache_exports.h"
 #include "training/training_attention.h"
 #include "training/training_operations.h"
+#include "weights/weight_exports.h"
 
 namespace elastic {
 namespace {
@@ -53,6 +55,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_reserved_buffers(env, exports);
   export_decode(env, exports);
   export_pending_reads(env, exports);
+  export_weights(env, exports);
+  export_rounded_cache(env, exports);
   export_peers(env, exports);
   exports.Set("deviceInformation", Napi::Function::New(env, device_information));
   exports.Set("synchronize", Napi::Function::New(env, synchronize));

@@ -8,6 +8,8 @@ import {
   requiredExports,
 } from "@elastic-attention/addon";
 import { BackendUnavailableError } from "@elastic-attention/core";
+import type { RoundedCacheAddon } from "./rounded-cache/rounded-cache-kernels.js";
+import type { WeightAddon } from "./weights/weight-kernels.js";
 
 /** What the addon says of the device. */
 export interface CudaDevice {
@@ -21,7 +23,7 @@ export interface CudaDevice {
 }
 
 /** What the addon exports. */
-export interface CudaAddon extends NativeAddon {
+export interface CudaAddon extends NativeAddon, RoundedCacheAddon, WeightAddon {
   /** @throws Error that says why there is no device */
   deviceInformation(): CudaDevice;
   synchronize(): void;
@@ -76,6 +78,12 @@ const cudaExports = [
   "abandonCapture",
   "replayGraph",
   "releaseGraph",
+  "cacheAppendRounded",
+  "unpackCache",
+  "blockWeightBytes",
+  "packBlocks",
+  "quantiseWeight",
+  "linearBlocks",
   "openPeers",
   "connectPeers",
   "peerAllReduce",

@@ -3,6 +3,9 @@ import type { Graph, RankGroup, WorkSizes } from "@elastic-attention/tensor";
 import type { CudaAddon } from "./cuda-addon.js";
 import { registerDecodeKernels } from "./decode-kernels.js";
 import { connectRanks, registerRankKernels } from "./rank-kernels.js";
+import { registerRoundedCacheKernels } from "./rounded-cache/rounded-cache-kernels.js";
+import { registerWeightKernels } from "./weights/weight-kernels.js";
+import { cudaBlockWeights } from "./weights/weight-segments.js";
 
 /** Largest vocabulary that the sampling kernel holds in shared memory. */
 const mostSampledTokens = 8 * 28 * 1024;
@@ -14,6 +17,8 @@ export const cudaWorkSizes: WorkSizes = { chunkRows: 8192, slicePairs: 2 ** 30, 
  * `synchronize`, waits for it. All work goes to one stream, in the order of the calls.
  */
 export class CudaBackend extends NativeBackend<CudaAddon> {
+  readonly blockWeights = cudaBlockWeights;
+
   constructor(addon: CudaAddon) {
     const { name, capability, multiprocessors, memoryBytes } = guardCall("cuda", "deviceInformation", () => addon.deviceInformation());
     super(addon, {
@@ -33,6 +38,8 @@ export class CudaBackend extends NativeBackend<CudaAddon> {
       ],
     });
     registerDecodeKernels(this, capability);
+    registerWeightKernels(this, this.addon);
+    registerRoundedCacheKernels(this, this.addon);
     registerRankKernels(this);
   }
 

@@ -2,11 +2,13 @@ import { BackendUnavailableError } from "@elastic-attention/core";
 import type { BackendProvider } from "@elastic-attention/tensor";
 import { findAddon, loadAddon } from "./cuda-addon.js";
 import { CudaBackend, cudaWorkSizes } from "./cuda-backend.js";
+import { cudaBlockWeights } from "./weights/weight-segments.js";
 
 /** Makes the backend known as "cuda": `registerBackend(cudaProvider)`. */
 export const cudaProvider: BackendProvider = {
   name: "cuda",
   workSizes: cudaWorkSizes,
+  blockWeights: cudaBlockWeights,
   options: [],
   async available() {
     return cudaProblems();

@@ -1,4 +1,4 @@
-import { decodeAttention, type DecodeBatch, decodePlanBytes, type DecodeRotation, planDecode, prepareDecode } from "@elastic-attention/attention";
+import { decodeAttention, type DecodeBatch, decodePlanBytes, type DecodeRotation, pageSizes, planDecode, prepareDecode } from "@elastic-attention/attention";
 import { CallArguments, pushAttentionScores } from "@elastic-attention/addon";
 import { expectShape, turnedHalf } from "@elastic-attention/tensor";
 import type { CudaBackend } from "./cuda-backend.js";
@@ -46,11 +46,12 @@ export function registerDecodeKernels(backend: CudaBackend, capability: number):
     supports({ query, output, batch }) {
       const [numQueryHeads, headDim] = [query.shape[1] ?? 0, query.shape[2] ?? 0];
       const group = numQueryHeads / batch.options.numKeyValueHeads;
-      const { dtype } = batch.options.pool.options;
+      const { dtype, cacheType } = batch.options.pool.options;
       const same = query.dtype === dtype && output.dtype === dtype && (dtype === "bf16" || dtype === "f16");
       return [
         ...hopper,
         ...(same ? [] : ["query, output and cache must all be bf16, or all f16"]),
+        ...(cacheType === undefined || dtype === "bf16" ? [] : [`a cache in ${cacheType} is read with queries in bf16, not ${dtype}`]),
         ...([64, 96, 128].includes(headDim) ? [] : [`head dimension ${headDim}: the kernel has 64, 96 and 128`]),
         ...(group <= 16 ? [] : [`${group} query heads share a key-value head, the kernel takes 16`]),
       ];
@@ -63,9 +64,21 @@ export function registerDecodeKernels(backend: CudaBackend, capability: number):
         .tensor(output)
         .number(numQueryHeads, headDim);
       pushAttentionScores("decodeAttention", call, scores, numQueryHeads);
+      pushStepPages(call, batch);
       backend.call("decodeAttention", addon.decodeAttention, call);
     },
   });
+}
+
+/** Where the heads of a step choose pages: bounds by page size, memory for the choice. */
+function pushStepPages(call: CallArguments, { pages, options }: DecodeBatch): void {
+  const { boundedPageSizes } = options.pool;
+  for (const size of pageSizes) {
+    if (pages === undefined || !boundedPageSizes.includes(size)) call.missing();
+    else call.tensor(options.pool.bounds(size).rows);
+  }
+  if (pages === undefined) call.missing().missing();
+  else call.tensor(pages.scores).tensor(pages.chosen);
 }
 
 /** Whether there is a rotation, its pairs and rows, then the tables of queries and keys. */

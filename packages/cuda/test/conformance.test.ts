@@ -2,12 +2,16 @@ import { test } from "vitest";
 import {
   type BackendUnderTest,
   describeAttentionKernels,
+  describeAttentionMass,
   describeAttentionTerms,
+  describeBlockSearch,
   describeDownloads,
   describeExpertKernels,
   describeFamilyKernels,
   describeFloatKernels,
   describeLinearKernels,
+  describePageKernels,
+  describePageSteps,
   describePreparationKernels,
   describeRoutedPrefill,
   describeRouterKernels,
@@ -29,6 +33,10 @@ if (problems.length > 0) {
   describeLinearKernels(subject);
   describeAttentionKernels(subject);
   describeAttentionTerms(subject);
+  describeAttentionMass(subject);
+  describeBlockSearch(subject);
+  describePageKernels(subject);
+  describePageSteps(subject);
   describeRouterKernels(subject);
   describePreparationKernels(subject);
   describeSamplingKernels(subject);

@@ -6,7 +6,7 @@ import { onceThereIsRoom } from "./once-there-is-room.js";
 
 /** Steps from tables on the device, and memory that grows in place. */
 export function describeDecode(subject: BackendUnderTest): void {
-  describeDecodeKernels(subject, { bf16: 2 ** -7, f16: 2 ** -10 });
+  describeDecodeKernels(subject, { bf16: 2 ** -7, f16: 2 ** -10 }, { fp8: 2 ** -7 });
 
   test("memory grows in place, is refused beyond the limit, and comes back", () => {
     using backend = subject.create();

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { demoModelDirectory, demoModelInformation } from "../src/index.js";
 
@@ -28,7 +29,7 @@ describe("the demo model", () => {
   });
 
   test("its log and its facts tell the same", () => {
-    const lines = readFileSync(join(demoModelDirectory(), "../training/log.jsonl"), "utf8").trim().split("\n");
+    const lines = gunzipSync(readFileSync(join(demoModelDirectory(), "../training/log.jsonl.gz"))).toString().trim().split("\n");
     const last = lines.map((line) => JSON.parse(line) as { step?: number; tokens?: number; seconds?: number }).findLast(({ step }) => step !== undefined)!;
     const { steps, tokens, minutes } = demoModelInformation.training;
     expect([last.step, last.tokens]).toEqual([steps, tokens]);

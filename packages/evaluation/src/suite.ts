@@ -67,6 +67,11 @@ export interface GenerationTask extends TaskBase {
    * output is the one that is scored, with the second sample.
    */
   followUp?(sample: EvaluationSample, output: string, options: SampleOptions): EvaluationSample | undefined;
+  /**
+   * Whether both prompts are turns of one session: the second goes on from what the heads kept of the first, under its plan.
+   * Prompts are raw text then, the second begins with the first and its output. Default: each is read for itself.
+   */
+  readonly session?: boolean;
 }
 
 /** The model reads `sample.tokens`; what it gave each token after the first is scored. */

@@ -1,4 +1,5 @@
 import { UnknownNameError } from "@elastic-attention/core";
+import { frontierSuite } from "./frontier/frontier-suite.js";
 import { longBenchESuite, longBenchSuite } from "./longbench/longbench-suite.js";
 import { longBenchV2Suite } from "./longbench-v2/longbench-v2-suite.js";
 import { needleGridSuite } from "./needle-grid/needle-grid-suite.js";
@@ -25,4 +26,4 @@ export function findSuite(name: string): EvaluationSuite {
   return suite;
 }
 
-for (const suite of [rulerSuite, longBenchESuite, longBenchSuite, longBenchV2Suite, needleGridSuite, perplexitySuite]) registerSuite(suite);
+for (const suite of [rulerSuite, longBenchESuite, longBenchSuite, longBenchV2Suite, needleGridSuite, perplexitySuite, frontierSuite]) registerSuite(suite);

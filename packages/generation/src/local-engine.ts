@@ -1,3 +1,4 @@
+import type { CacheType } from "@elastic-attention/attention";
 import { DisposedError, InvalidRequestError, MemoryScope } from "@elastic-attention/core";
 import type { Backend, FloatDType, RankSettings } from "@elastic-attention/tensor";
 import type { ModelProgress } from "@elastic-attention/hub";
@@ -40,8 +41,10 @@ export interface LocalEngineOptions extends EngineSettings {
   readonly backend: Backend | string;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
   readonly dtype?: FloatDType;
-  /** What matrices are kept in; default "automatic". See `OpenModelOptions.weights`. */
+  /** What matrices are kept in; default that of the backend. See `OpenModelOptions.weights`. */
   readonly weights?: WeightChoice | "automatic";
+  /** What keys and values are kept in; default: the type that is computed in. See `OpenModelOptions.cacheType`. */
+  readonly cacheType?: CacheType;
   /** Threads of a backend started by name; default: all cores. */
   readonly threads?: number;
   /** Level of kernels (avx2, …) of a cpu backend started by name; default: the best that the processor has. */

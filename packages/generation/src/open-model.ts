@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { InvalidRequestError, MemoryScope } from "@elastic-attention/core";
+import { bestHeads, type HeadList } from "@elastic-attention/router";
 import { type Backend, backendProvider, createBackend, openRankGroup, type RankGroup } from "@elastic-attention/tensor";
 import { checkModel, type CheckedModel, hasOwnRouters, openModelFiles, PretrainedModel, routerFileOf, settleFailure } from "@elastic-attention/transformer";
 import type { CheckedSettings } from "./engine-settings.js";
@@ -35,18 +36,20 @@ export async function openModel(options: LocalEngineOptions, { memoryLimitBytes 
     // Before the weights are read, which may take long.
     const checked = checkModel(opening.track(openModelFiles(found.path)));
     const tokenizer = Tokenizer.ofModel(checked.files);
-    requireRouter(checked, options);
+    const list = requireRouter(checked, options);
+    // Heads that retrieve are those that routers make full.
+    const fullShares = list === undefined ? undefined : bestHeads(list.scores, list.sparsity).map((row) => Array.from(row, (sparse) => 1 - sparse));
     const backend = await startBackend(options);
     // Before anything is loaded: the weights count too.
     base.track(limitMemory(backend, memoryLimitBytes, typeof options.backend === "string"));
-    return { found, checked, tokenizer, backend };
+    return { found, checked, tokenizer, backend, fullShares };
   };
   // The other ranks wait for this one's share.
   const failed = (error: unknown): never => {
     throw ranks === undefined ? error : settleFailure(ranks, error);
   };
-  const { found, checked, tokenizer, backend } = await prepare().catch(failed);
-  const model = await PretrainedModel.open({ ...options, path: found.path, checked, backend, ranks });
+  const { found, checked, tokenizer, backend, fullShares } = await prepare().catch(failed);
+  const model = await PretrainedModel.open({ ...options, path: found.path, checked, backend, ranks, fullShares });
   return { model, tokenizer, found, ranks, base: base.move() };
 }
 
@@ -85,9 +88,13 @@ function findOptions({ backend, dtype, weights, routing, routers, headList, onFe
   };
 }
 
-/** @throws HeadListError for a list of another shape; InvalidRequestError for a router that is wanted and missing */
-function requireRouter({ files, adapter, spec }: CheckedModel, { headList, routers, routing = {} }: LocalEngineOptions): void {
+/**
+ * @returns the model's head list, if it has one
+ * @throws HeadListError for a list of another shape; InvalidRequestError for a router that is wanted and missing
+ */
+function requireRouter({ files, adapter, spec }: CheckedModel, { headList, routers, routing = {} }: LocalEngineOptions): HeadList | undefined {
   const list = findHeadList(files.directory, spec, headList);
   const hasRouter = list !== undefined || routerFileOf(files.directory, routers) !== undefined || hasOwnRouters(files, adapter, spec);
   if (!hasRouter && needsRouter(routing)) throw missingRouter(routing.mode, routing.sparsity);
+  return list;
 }

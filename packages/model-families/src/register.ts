@@ -5,7 +5,7 @@ import { gemma2Adapter, gemma3Adapter, gemma3ImageTextAdapter } from "./gemma/in
 import { glm4Adapter, glmAdapter } from "./glm/index.js";
 import { gptOssAdapter } from "./gpt-oss/index.js";
 import { graniteAdapter } from "./granite/index.js";
-import { ministral3Adapter, ministralAdapter, mistralAdapter } from "./mistral/index.js";
+import { ministral3Adapter, ministralAdapter, mistral3ImageTextAdapter, mistralAdapter } from "./mistral/index.js";
 import { mixtralAdapter } from "./mixtral/index.js";
 import { nemotronAdapter } from "./nemotron/index.js";
 import { olmo2Adapter } from "./olmo/index.js";
@@ -28,6 +28,7 @@ export const modelFamilies: readonly ModelAdapter[] = [
   mistralAdapter,
   ministralAdapter,
   ministral3Adapter,
+  mistral3ImageTextAdapter,
   mixtralAdapter,
   nemotronAdapter,
   olmo2Adapter,

@@ -1,3 +1,4 @@
+import type { ScaledMatrix } from "./operations/linear/scaled-matrix.js";
 import type { ByteRange } from "./positional-file.js";
 
 /** A tensor of a checkpoint. */
@@ -27,5 +28,12 @@ export interface Checkpoint extends Disposable {
    * they lie in another order in the file. Valid until the checkpoint is closed. @throws MissingTensorError, DisposedError
    */
   locate(name: string): { readonly descriptor: number; readonly position: number } | undefined;
+  /** A matrix whose scales lie beside its numbers, as kernels take it; undefined for others. `entry` and `read` give its values in float32. */
+  scaled?(name: string): StoredScaledMatrix | undefined;
   close(): void;
+}
+
+/** A {@link ScaledMatrix} that is not read yet. */
+export interface StoredScaledMatrix extends Pick<ScaledMatrix, "format" | "rows" | "columns" | "blockRows" | "blockColumns"> {
+  read(): ScaledMatrix;
 }

@@ -51,6 +51,8 @@ export * from "./operations/linear/linear.js";
 export * from "./operations/linear/linear-input-gradient.js";
 export * from "./operations/linear/linear-weight.js";
 export * from "./operations/linear/pack-blocks.js";
+export * from "./operations/linear/quantise-linear.js";
+export * from "./operations/linear/scaled-matrix.js";
 export * from "./operations/linear/unpack-blocks.js";
 export * from "./operations/norm/layer-norm.js";
 export * from "./operations/norm/layer-norm-backward.js";

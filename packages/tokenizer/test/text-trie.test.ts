@@ -27,6 +27,17 @@ describe("a trie", () => {
     );
   });
 
+  it("goes on behind a beginning as texts do that have it", () => {
+    const trie = new TextTrie();
+    for (const [value, text] of ["ab", "##a", "##ab", "##"].entries()) trie.add(text, value);
+    const found = (text: string, from: number) => {
+      const values: number[] = [];
+      trie.beginnings(text, 0, (_end, value) => values.push(value), from);
+      return values;
+    };
+    expect([found("abc", 0), found("abc", trie.nodeOf("##")), found("abc", trie.nodeOf("x")), trie.nodeOf("")]).toEqual([[0], [1, 2], [], 0]);
+  });
+
   it("takes the last value of a text, and never finds an empty one", () => {
     const trie = new TextTrie();
     trie.add("ab", 1);

@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ShapeError, TrainingConfigError } from "@elastic-attention/core";
+import { ShapeError, TrainingConfigError, UnsupportedRouterError } from "@elastic-attention/core";
 import { registerQwen } from "@elastic-attention/model-qwen";
 import { loadRouterWeights } from "@elastic-attention/router";
 import { ReferenceBackend, SafetensorsCheckpoint, SafetensorsFile, toBFloat16, fromBFloat16 } from "@elastic-attention/tensor";
-import { hostFloats, huggingFaceWeightName, PretrainedModel } from "@elastic-attention/transformer";
+import { checkpointHash, hostFloats, huggingFaceWeightName, PretrainedModel } from "@elastic-attention/transformer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { inferenceTensors, publishedTasks, RouterParameters, savePawCheckpoint, saveRouterFile, SparsityObjective } from "../src/index.js";
 
@@ -45,6 +45,39 @@ describe("routers alone", () => {
     expect(model.spec.elastic).toEqual({ retrievalMode, sparseMode });
     expect(model.sizes).toMatchObject({ sinkTokens: 64, localTokens: 256, blockSize: 64, stride: 8, threshold: 0.85 });
     expect(model.learnedRouter(retrievalMode, sparseMode)!.parameters).toBe(parameters.count);
+  });
+
+  test("of modes that have no published name come back with them, and no published checkpoint is made of them", async () => {
+    const parameters = RouterParameters.initialize(shape, 3);
+    const path = join(folder, "routers-pages.safetensors");
+    const pair = {
+      retrievalMode: { kind: "full" },
+      sparseMode: { kind: "pages", sinkTokens: 64, localTokens: 256, pageTokens: 32, budget: 0.125 },
+    } as const;
+    saveRouterFile(path, { parameters, adapter, ...pair, pooling });
+    using backend = new ReferenceBackend();
+    using model = await PretrainedModel.open({ path: base, backend, routers: path });
+    expect(model.spec.elastic).toEqual(pair);
+    const paw = { parameters, adapter, ...pair, pooling, base };
+    expect(() => savePawCheckpoint(join(folder, "pages"), paw)).toThrow(TrainingConfigError);
+    expect(() => savePawCheckpoint(join(folder, "pages"), paw)).toThrow(/no names for the modes "full" and "pages"/);
+    saveRouterFile(path, { parameters, adapter, retrievalMode: { kind: "full" }, sparseMode: { ...pair.sparseMode, budget: 0 }, pooling });
+    await expect(PretrainedModel.open({ path: base, backend, routers: path })).rejects.toThrow(/elastic_modes must be modes that are known: pages: budget/);
+  });
+
+  test("of another checkpoint are refused by its hash and name, and those of this one are taken", async () => {
+    const parameters = RouterParameters.initialize(shape, 3);
+    const path = join(folder, "routers-of.safetensors");
+    using backend = new ReferenceBackend();
+    using checkpoint = SafetensorsCheckpoint.open(base);
+    const hash = checkpointHash(checkpoint, adapter)!;
+    const save = (own: string) => saveRouterFile(path, { parameters, adapter, retrievalMode, sparseMode, pooling, trainedOn: { name: "Another-1B", hash: own } });
+    save(hash);
+    using model = await PretrainedModel.open({ path: base, backend, routers: path });
+    expect(model.hasLearnedRouter).toBe(true);
+    save("0123456789abcdef");
+    await expect(PretrainedModel.open({ path: base, backend, routers: path })).rejects.toThrow(`routers of another checkpoint, Another-1B (hash 0123456789abcdef, this one has ${hash})`);
+    await expect(PretrainedModel.open({ path: base, backend, routers: path })).rejects.toThrow(UnsupportedRouterError);
   });
 
   test("in bf16 are rounded to nearest", () => {

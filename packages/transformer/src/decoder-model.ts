@@ -1,5 +1,5 @@
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
-import { fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
+import { type CacheType, fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
 import { type Backend, cast, type FloatDType, type RankGroup, type Tensor } from "@elastic-attention/tensor";
 import type { LoadOptions, PrefillOptions, RandomModelOptions } from "./decoder-options.js";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
@@ -41,6 +41,7 @@ export class DecoderModel implements Disposable {
     readonly spec: ModelSpec,
     /** Type of activations and caches. */
     readonly dtype: FloatDType,
+    cacheType: CacheType | undefined,
     weights: DecoderWeights,
     private readonly scope: MemoryScope,
     ranks?: RankGroup,
@@ -48,7 +49,7 @@ export class DecoderModel implements Disposable {
     const rankProblem = ranks === undefined ? undefined : joinRanks(backend, ranks);
     const modelRotations = scope.track(new ModelRotations(backend, spec));
     this.core = { backend, spec, ranks, rankProblem, dtype, weights, modelRotations, histories: new SequenceHistories(spec) };
-    this.caches = scope.track(new SequenceCaches(backend, spec, dtype));
+    this.caches = scope.track(new SequenceCaches(backend, spec, dtype, cacheType));
     this.#graphs = scope.track(new DecodeGraphs(this.core));
   }
 
@@ -56,15 +57,16 @@ export class DecoderModel implements Disposable {
   static async load(options: LoadOptions): Promise<DecoderModel> {
     using scope = new MemoryScope();
     const weights = await loadWeights(options, scope);
-    const { backend, spec, dtype, ranks } = options;
-    return new DecoderModel(backend, spec, dtype, weights, scope.move(), ranks);
+    const { backend, spec, dtype, cacheType, ranks } = options;
+    return new DecoderModel(backend, spec, dtype, cacheType, weights, scope.move(), ranks);
   }
 
   /** A model of some shape with random weights, made where it computes: for measurements. @throws OutOfMemoryError */
-  static random({ backend, spec, ranks, dtype, seed = 1 }: RandomModelOptions): DecoderModel {
+  static random(options: RandomModelOptions): DecoderModel {
     using scope = new MemoryScope();
-    const weights = makeRandomWeights(backend, spec, dtype, seed, scope);
-    return new DecoderModel(backend, spec, dtype, weights, scope.move(), ranks);
+    const weights = makeRandomWeights(options, scope);
+    const { backend, spec, dtype, cacheType, ranks } = options;
+    return new DecoderModel(backend, spec, dtype, cacheType, weights, scope.move(), ranks);
   }
 
   /** Bytes that the weights take on the backend. */
@@ -94,7 +96,7 @@ export class DecoderModel implements Disposable {
 
   /** Bytes of the keys and values of so many tokens with every head full. */
   fullKeyValueBytes(tokens: number): number {
-    return fullKeyValueBytes({ ...keyValueShape(this.spec), dtype: this.dtype }, tokens);
+    return fullKeyValueBytes({ ...keyValueShape(this.spec), dtype: this.dtype, cacheType: this.caches.cacheType }, tokens);
   }
 
   /**
@@ -104,6 +106,7 @@ export class DecoderModel implements Disposable {
   predictMemory({ sequences, logitsRows = 1 }: BatchMemoryOptions): MemoryPrediction {
     return predictMemory(this.spec, {
       dtype: this.dtype,
+      cacheType: this.caches.cacheType,
       chunkRows: this.backend.device.workSizes.chunkRows,
       pageTokens: this.pagePool?.pageTokens,
       weightBytes: this.weightBytes,

@@ -1,4 +1,6 @@
+import type { CacheType } from "@elastic-attention/attention";
 import type { Backend, Checkpoint, FloatDType, RankGroup } from "@elastic-attention/tensor";
+import type { RandomWeightsOptions } from "./loading/random-weights.js";
 import type { WeightPlan } from "./loading/weight-plan.js";
 import type { ModelAdapter } from "./model/model-adapter.js";
 import type { ModelSpec } from "./model/model-spec.js";
@@ -13,20 +15,19 @@ export interface LoadOptions {
   readonly dtype: FloatDType;
   /** What matrices are kept in; default: all in `dtype`. */
   readonly plan?: WeightPlan;
+  /** What keys and values are kept in; default: `dtype`. */
+  readonly cacheType?: CacheType | undefined;
   /** Who has the other shares of the model, where `spec` and `checkpoint` are a rank's. */
   readonly ranks?: RankGroup | undefined;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   readonly signal?: AbortSignal;
 }
 
-export interface RandomModelOptions {
-  readonly backend: Backend;
-  readonly spec: ModelSpec;
+export interface RandomModelOptions extends RandomWeightsOptions {
+  /** As in {@link LoadOptions}. */
+  readonly cacheType?: CacheType | undefined;
   /** As in {@link LoadOptions}. */
   readonly ranks?: RankGroup | undefined;
-  readonly dtype: FloatDType;
-  /** Default 1. */
-  readonly seed?: number;
 }
 
 export interface PrefillOptions extends PrefillSettings {

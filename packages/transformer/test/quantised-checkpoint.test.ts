@@ -83,6 +83,25 @@ describe("a checkpoint with a matrix in GPTQ", () => {
     await expect(PretrainedModel.open({ path: quantised.path, backend: new ReferenceBackend(), weights: "q8_0" })).rejects.toThrow(/quantised already \(GPTQ/);
   });
 
+  test("is computed on as it is stored where the backend has kernels, and unpacked where its groups are no runs", async () => {
+    const name = "model.layers.1.mlp.down_proj";
+    /** Says that it computes on integers of four bits: what a card does, on the reference kernels. */
+    class StoringBackend extends ReferenceBackend {
+      readonly blockWeights = { formats: ["I4"], packedBytes: (matrices: readonly { readonly rows: number }[], columns: number) => matrices.reduce((sum, { rows }) => sum + (rows * columns) / 2, 0) };
+    }
+    const actOrder = (tensors: Record<string, TensorSource>) => (tensors[`${name}.g_idx`] = source("I32", [40], Int32Array.from({ length: 40 }, (_, column) => (column * 7) % 5)));
+    for (const [change, formats] of [[() => {}, "I4"], [actOrder, "f32"]] as const) {
+      const { plain, quantised } = models(change);
+      using _ = plain;
+      using __ = quantised;
+      using model = await PretrainedModel.open({ path: quantised.path, backend: new StoringBackend(), dtype: "f32", weights: "stored" });
+      using unpacked = await PretrainedModel.open({ path: quantised.path, backend: new ReferenceBackend(), dtype: "f32" });
+      expect(model.weights).toBe(formats);
+      expect(model.notes.some((note) => note.includes("unpacked"))).toBe(formats === "f32");
+      expect((await forward(model.decoder, [1, 2, 3, 4], 4)).logits).toEqual((await forward(unpacked.decoder, [1, 2, 3, 4], 4)).logits);
+    }
+  });
+
   const prefix = "model.layers.1.mlp.down_proj";
   test.each<[string, (tensors: Record<string, TensorSource>) => void, new (...args: never[]) => Error, RegExp]>([
     ["a scale that is infinite", (tensors) => (tensors[`${prefix}.scales`] = source("F16", [5, 24], halves(120, (i) => (i === 7 ? Infinity : 1)))), ModelConfigError, /down_proj\.scales holds a scale that is not finite \(element 7\)/],

@@ -34,6 +34,8 @@ export interface BenchmarkOptions {
   readonly peerFile?: string | undefined;
   /** Whether to measure parts by themselves too: products, phases. */
   readonly detail?: boolean;
+  /** GPUs that share a model, for cards; undefined: one. */
+  readonly gpus?: number | undefined;
   /** GGUF file that is measured; undefined: random weights. */
   readonly model?: string | undefined;
   /** Level of the processor that both sides are held to, as `doctor` names it; undefined: the best. */
@@ -65,6 +67,7 @@ export const usage = `Usage: pnpm bench NAME|all [options]
   --batch A,B        sequences that decode together
   --budget A,B       milliseconds between two tokens while a prompt is read, or none
   --layers N         layers of the shape, for ratios in less time
+  --gpus N           for cards: GPUs that share the model
   --peer-file FILE   what a program of peers/ has measured
   --model FILE       for cpu: the GGUF file that both sides load
   --level LEVEL      for cpu: level of the processor that both sides are held to
@@ -94,6 +97,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       batch: { type: "string" },
       budget: { type: "string" },
       layers: { type: "string" },
+      gpus: { type: "string" },
       "peer-file": { type: "string" },
       model: { type: "string" },
       level: { type: "string" },
@@ -125,6 +129,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       batches: list(values.batch)?.map((value) => count("--batch", value)),
       budgets: list(values.budget)?.map((value) => (value === "none" ? Infinity : count("--budget", value))),
       layers: values.layers === undefined ? undefined : count("--layers", values.layers),
+      gpus: values.gpus === undefined ? undefined : count("--gpus", values.gpus),
       detail: values.detail,
       peerFile: values["peer-file"],
       model: values.model,

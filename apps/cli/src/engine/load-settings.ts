@@ -16,13 +16,14 @@ export function backendSettings({ backend, threads, cpuLevel }: Pick<ModelOption
 
 /** What options say of the model to load and where it computes, as engines take it. @throws InvalidOptionError as above */
 export function loadSettings(options: ModelOptions & Pick<RoutingOptions, "heads" | "router">) {
-  const { backend, dtype, weights, memoryLimit, heads } = options;
+  const { backend, dtype, weights, cacheType, memoryLimit, heads } = options;
   const { file: routers } = chosenRouter(options);
   return {
     backend,
     ...backendSettings(options),
     ...(dtype === undefined ? {} : { dtype }),
     ...(weights === undefined ? {} : { weights }),
+    ...(cacheType === undefined ? {} : { cacheType }),
     ...(memoryLimit === undefined ? {} : { memoryLimitBytes: memoryLimit }),
     ...(heads === undefined ? {} : { headList: heads }),
     ...(routers === undefined ? {} : { routers }),

@@ -1,4 +1,4 @@
-import { InvalidOptionError, nearestName } from "@elastic-attention/core";
+import { InvalidModeError, InvalidOptionError, nearestName } from "@elastic-attention/core";
 import { type EngineSettings, WorkerEngine, type WorkerSettings } from "@elastic-attention/generation";
 import { elasticModeNames, findElasticModes, publishedSizes } from "@elastic-attention/transformer";
 import type { ModelOptions } from "../options/model-options.js";
@@ -13,9 +13,14 @@ import { RankEnded } from "./rank-ended.js";
 import { chosenRanks, isFollowingRank, RankProcesses } from "./ranks.js";
 import { requestRouting } from "./request-settings.js";
 
-/** Before a model is loaded. @throws InvalidOptionError for a mode that nobody registered */
+/** Before a model is loaded. @throws InvalidOptionError for a mode that nobody registered, and for settings that it does not take */
 function requireMode({ mode }: RoutingOptions): void {
-  if (mode === undefined || findElasticModes(mode, publishedSizes) !== undefined) return;
+  try {
+    if (mode === undefined || findElasticModes(mode, publishedSizes) !== undefined) return;
+  } catch (error) {
+    if (InvalidModeError.isInstance(error)) throw new InvalidOptionError(error.reason, "--mode", error.hint);
+    throw error;
+  }
   const known = elasticModeNames();
   const nearest = nearestName(mode, known);
   throw new InvalidOptionError(

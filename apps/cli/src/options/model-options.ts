@@ -1,3 +1,4 @@
+import type { CacheType } from "@elastic-attention/attention";
 import { byteSize, choice, optionSchema, type OptionValues, text, wholeNumber } from "@elastic-attention/core";
 import type { WeightChoice } from "@elastic-attention/transformer";
 import { sharedOptions } from "./shared-options.js";
@@ -14,10 +15,16 @@ export const modelOptions = optionSchema({
   backend: { type: text("the name of a backend"), placeholder: "name", description: "cpu, cuda, reference, or one that --load brings", default: "cpu" },
   dtype: { type: choice("f32", "bf16"), placeholder: "type", description: "type that is computed in", otherwise: "as the checkpoint" },
   weights: {
-    type: choice<WeightChoice>("stored", "unpacked", "f32", "bf16", "q8_0", "q4_k"),
+    type: choice<WeightChoice>("stored", "unpacked", "f32", "bf16", "q8_0", "q4_k", "fp8"),
     placeholder: "format",
     description: "what matrices are kept in: stored (as a quantised file has them), unpacked, f32, bf16, or quantised while they are loaded",
     otherwise: "stored where the backend has kernels for it and f32 is not asked for, else unpacked",
+  },
+  cacheType: {
+    type: choice<CacheType>("fp8"),
+    placeholder: "format",
+    description: "what keys and values are kept in: fp8 takes half of the memory of bf16 (cuda)",
+    otherwise: "the type that is computed in",
   },
   threads: { type: wholeNumber({ minimum: 1 }), placeholder: "n", description: "threads of the cpu backend", otherwise: "all cores" },
   cpuLevel: {

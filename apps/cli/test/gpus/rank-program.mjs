@@ -20,9 +20,9 @@ const { group, rank, size, backend: name, dtype, models } = JSON.parse(process.a
 const backend = await createBackend(name, { threads: 1 });
 const ranks = size === 1 ? undefined : openRankGroup({ kind: "shared memory", name: group, rank, size });
 const results = [];
-for (const { path, router, weights = "unpacked" } of models) {
+for (const { path, router, fullShares, weights = "unpacked" } of models) {
   try {
-    const model = await PretrainedModel.open({ path, backend, dtype, weights, ...(ranks === undefined ? {} : { ranks }) });
+    const model = await PretrainedModel.open({ path, backend, dtype, weights, ...(ranks === undefined ? {} : { ranks }), ...(fullShares === undefined ? {} : { fullShares }) });
     if (rank > 0) model.follow(ranks);
     else results.push(await compute(model, router));
     model[Symbol.dispose]();

@@ -30,6 +30,7 @@ interface Model {
   readonly path: string;
   readonly router?: string;
   readonly weights?: string;
+  readonly fullShares?: readonly (readonly number[])[];
 }
 
 interface Run {
@@ -83,7 +84,10 @@ const families: readonly (readonly [string, Readonly<Record<string, unknown>>])[
 describe.skipIf(!built)(`models that several ranks have together${built ? "" : " (skipped: build first)"}`, () => {
   test("of every kind compute what one rank does, on 2 and 4", { timeout: 120_000 }, async () => {
     using folders = new MemoryScope();
-    const models = families.map(([architecture, config]) => ({ path: folders.track(randomCheckpoint(architecture, config)).path, router: "static" }));
+    // Every other model with heads that are not placed one after another.
+    const fullShares = [[0, 1, 1, 0], [1, 0, 0.5, 0.5]];
+    const placed = (index: number, config: Readonly<Record<string, unknown>>) => (index % 2 === 0 && !("num_key_value_heads" in config) ? { fullShares } : {});
+    const models = families.map(([architecture, config], index) => ({ path: folders.track(randomCheckpoint(architecture, config)).path, router: "static", ...placed(index, config) }));
     const run = { backend: "cpu", dtype: "f32", models };
     const alone = await compute({ ...run, size: 1 });
     expect(alone.map(({ error }) => error)).toEqual(families.map(() => undefined));

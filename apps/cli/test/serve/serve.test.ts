@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
@@ -131,6 +131,13 @@ test("a session is saved and restored over HTTP under the folder of the server",
   expect((await fetch(`${serving.url}/v1/elastic/sessions/other/restore`, { method: "POST" })).status).toBe(404);
   expect((await fetch(`${serving.url}/v1/elastic/sessions/talk/restore`, { method: "POST" })).status).toBe(200);
   expect(await serving.stop()).toBe(0);
+});
+
+test.skipIf(process.platform !== "linux")("replicas end with the process at the door, however it ends", async () => {
+  const serving = await serve("--replicas", "1", "--threads", "1");
+  const [child] = childrenOf(serving.processId);
+  await serving[Symbol.asyncDispose]();
+  await expect.poll(() => existsSync(`/proc/${child}`), { timeout: 30_000 }).toBe(false);
 });
 
 /** Processes that a process has started; Linux alone tells. */

@@ -36,6 +36,10 @@ void export_operations(Napi::Env env, Napi::Object exports, const CallContext* c
   export_operation<checked::cache_append>(env, exports, "cacheAppend", context);
   export_operation<checked::hybrid_attention>(env, exports, "hybridAttention", context);
   export_operation<checked::xattention_estimate>(env, exports, "xattentionEstimate", context);
+  export_operation<checked::bound_pages>(env, exports, "boundPages", context);
+  export_operation<checked::select_pages>(env, exports, "selectPages", context);
+  export_operation<checked::attention_mass>(env, exports, "attentionMass", context);
+  export_operation<checked::block_search>(env, exports, "blockSearch", context);
   export_operation<checked::router_logits>(env, exports, "routerLogits", context);
   export_operation<checked::sample_tokens>(env, exports, "sampleTokens", context);
   export_operation<checked::log_probabilities>(env, exports, "logProbabilities", context);

@@ -1,5 +1,6 @@
 import type { NativeBackend } from "../native-backend.js";
 import { registerAttentionKernels } from "./attention-kernels.js";
+import { registerChoiceKernels } from "./choice-kernels.js";
 import { registerExpertKernels } from "./expert-kernels.js";
 import { registerFloatKernels } from "./float-kernels.js";
 import { registerLinearKernels } from "./linear-kernels.js";
@@ -16,6 +17,7 @@ export function registerNativeKernels(backend: NativeBackend): void {
   registerLinearKernels(backend);
   registerExpertKernels(backend);
   registerAttentionKernels(backend);
+  registerChoiceKernels(backend);
   registerRouterKernels(backend);
   registerPreparationKernels(backend);
   registerSamplingKernels(backend);

@@ -3,8 +3,12 @@ import { type Backend, copySpans, type FloatDType, type Tensor } from "@elastic-
 import type { Retention } from "../patterns/block-pattern.js";
 import { slotSpans } from "./head-slots.js";
 import { headStores, numSlots, worthwhileRetention } from "./head-stores.js";
+import type { KeptTokens } from "./keep-chosen.js";
 import type { HeadStore } from "./layer-cache.js";
 import type { LayerStorage } from "./layer-storage.js";
+import type { PageBounds } from "./bounds/page-bounds.js";
+import { RowSpans } from "./row-spans.js";
+import { cacheRow, type CacheType, requireFloatKeys } from "./rounded/cache-type.js";
 import { sharedRanges } from "./shared-ranges.js";
 
 /** Tensors of its own for each layer, head after head; growing and dropping copy to new ones. */
@@ -13,6 +17,8 @@ export class ContiguousLayer implements LayerStorage {
   keys!: Tensor;
   values!: Tensor;
   heads!: readonly HeadStore[];
+  boundedTokens = 0;
+  bounds: PageBounds | undefined;
 
   /**
    * @param tokens room to make at first, for heads that keep everything.
@@ -22,15 +28,24 @@ export class ContiguousLayer implements LayerStorage {
     private readonly backend: Backend,
     readonly numKeyValueHeads: number,
     readonly headDim: number,
-    private readonly dtype: FloatDType,
+    readonly dtype: FloatDType,
     tokens: number,
+    readonly cacheType?: CacheType,
   ) {
     const everything = Array.from({ length: numKeyValueHeads }, () => ({ type: "all" }) as const);
     Object.assign(this, this.#allocate(headStores(everything, tokens, 0)));
   }
 
   get byteLength(): number {
-    return 2 * this.keys.storage.byteLength;
+    return 2 * this.keys.storage.byteLength + (this.bounds?.rows.storage.byteLength ?? 0);
+  }
+
+  openBounds(pageTokens: number): PageBounds {
+    requireFloatKeys("A head that chooses pages", this.cacheType);
+    if (this.bounds?.pageTokens === pageTokens) return this.bounds;
+    this.#dropBounds();
+    const rows = this.backend.allocate([Math.ceil(this.keys.shape[0]! / pageTokens), 2 * this.headDim], this.dtype);
+    return (this.bounds = { pageTokens, rows });
   }
 
   /** Grows what is too small: "all" heads by half, rings just for this append. */
@@ -43,6 +58,24 @@ export class ContiguousLayer implements LayerStorage {
     if (heads.some((store, head) => store.numSlots > this.heads[head]!.numSlots)) this.#move(heads);
   }
 
+  keepTokens(kept: readonly (KeptTokens | undefined)[]): void {
+    const [out, back] = [new RowSpans(), new RowSpans()];
+    let rows = 0;
+    for (const [head, { firstSlot }] of this.heads.entries()) {
+      const { first = 0, positions = [] } = kept[head] ?? {};
+      for (const [index, position] of positions.entries()) {
+        // By way of other memory: a row may be moved and overwritten.
+        out.add(firstSlot + position, rows);
+        back.add(rows++, firstSlot + first + index);
+      }
+    }
+    using memory = this.backend.allocate([rows, this.headDim], this.dtype);
+    for (const tensor of [this.keys, this.values]) {
+      out.copy(this.backend, tensor, memory);
+      back.copy(this.backend, memory, tensor);
+    }
+  }
+
   settle(retentions: readonly Retention[]): void {
     const capacity = Math.max(...this.heads.map((store) => (store.type === "all" ? store.numSlots : 0)), this.length);
     const heads = this.#stores(retentions, capacity, 0);
@@ -50,7 +83,7 @@ export class ContiguousLayer implements LayerStorage {
   }
 
   fork(): ContiguousLayer {
-    const copy = new ContiguousLayer(this.backend, this.numKeyValueHeads, this.headDim, this.dtype, 0);
+    const copy = new ContiguousLayer(this.backend, this.numKeyValueHeads, this.headDim, this.dtype, 0, this.cacheType);
     try {
       copy.#move(this.heads, this);
     } catch (error) {
@@ -62,7 +95,17 @@ export class ContiguousLayer implements LayerStorage {
   }
 
   dispose(): void {
-    disposeBoth(this);
+    using scope = new MemoryScope();
+    scope.track({ [Symbol.dispose]: () => this.#dropBounds() });
+    scope.track({ [Symbol.dispose]: () => disposeBoth(this) });
+  }
+
+  /** They lie where the keys lay. */
+  #dropBounds(): void {
+    const { bounds } = this;
+    this.bounds = undefined;
+    this.boundedTokens = 0;
+    bounds?.rows.dispose();
   }
 
   #stores(retentions: readonly Retention[], capacity: number, extraTokens: number): HeadStore[] {
@@ -72,10 +115,11 @@ export class ContiguousLayer implements LayerStorage {
   }
 
   #allocate(heads: readonly HeadStore[]): { keys: Tensor; values: Tensor; heads: readonly HeadStore[] } {
-    const shape = [numSlots(heads), this.headDim];
-    const keys = this.backend.allocate(shape, this.dtype);
+    const { dtype, columns } = cacheRow(this);
+    const shape = [numSlots(heads), columns];
+    const keys = this.backend.allocate(shape, dtype);
     try {
-      return { keys, values: this.backend.allocate(shape, this.dtype), heads };
+      return { keys, values: this.backend.allocate(shape, dtype), heads };
     } catch (error) {
       keys.dispose();
       throw error;
@@ -107,7 +151,9 @@ export class ContiguousLayer implements LayerStorage {
     const { keys, values } = this;
     // First, as freeing may fail.
     Object.assign(this, next);
-    disposeBoth({ keys, values });
+    using scope = new MemoryScope();
+    scope.track({ [Symbol.dispose]: () => this.#dropBounds() });
+    scope.track({ [Symbol.dispose]: () => disposeBoth({ keys, values }) });
   }
 }
 

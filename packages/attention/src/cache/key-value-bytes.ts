@@ -1,4 +1,5 @@
-import { dtypeByteSize, type FloatDType } from "@elastic-attention/tensor";
+import type { FloatDType } from "@elastic-attention/tensor";
+import { cacheRowBytes, type CacheType } from "./rounded/cache-type.js";
 
 /** What the size of a model's keys and values depends on. */
 export interface KeyValueShape {
@@ -6,6 +7,8 @@ export interface KeyValueShape {
   readonly numKeyValueHeads: number;
   readonly headDim: number;
   readonly dtype: FloatDType;
+  /** What rows are kept in; undefined: `dtype`. */
+  readonly cacheType?: CacheType | undefined;
 }
 
 /** Bytes of the keys and values of so many tokens with every head full. */
@@ -14,6 +17,6 @@ export function fullKeyValueBytes({ numLayers, ...shape }: KeyValueShape, tokens
 }
 
 /** Bytes of one token's key and value in one head of one layer. */
-export function slotBytes({ headDim, dtype }: Pick<KeyValueShape, "headDim" | "dtype">): number {
-  return 2 * headDim * dtypeByteSize(dtype);
+export function slotBytes(shape: Pick<KeyValueShape, "headDim" | "dtype" | "cacheType">): number {
+  return 2 * cacheRowBytes(shape);
 }

@@ -1,4 +1,6 @@
 import type { Tensor } from "@elastic-attention/tensor";
+import type { PageBounds } from "./bounds/page-bounds.js";
+import type { CacheType } from "./rounded/cache-type.js";
 
 /**
  * Where one key-value head of one sequence keeps its tokens: slots `firstSlot` to `firstSlot + numSlots`. Without a page
@@ -44,4 +46,8 @@ export interface LayerCache {
   readonly heads: readonly HeadStore[];
   /** Where the slots lie; missing: slot s is row s. */
   readonly pages?: PageTable | undefined;
+  /** Bounds of the complete pages of heads that choose pages; missing where none does. */
+  readonly bounds?: PageBounds | undefined;
+  /** What rows are kept in, where that is not floats: `keys` and `values` are then bytes; see `cacheRow`. */
+  readonly cacheType?: CacheType | undefined;
 }

@@ -1,38 +1,26 @@
 import { MemoryScope, ShapeError } from "@elastic-attention/core";
 import type { Backend, Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "../modes/attention-mode.js";
-import { fullPatterns, knownPatterns, type KnownPatterns } from "../patterns/head-patterns.js";
-import { attentionModeDefinition } from "../modes/mode-registry.js";
+import type { KnownPatterns } from "../patterns/head-patterns.js";
 import { cacheAppend } from "../operations/cache-append.js";
 import { CacheSnapshot, type LayerSnapshot, type ResumeOptions } from "./cache-snapshot.js";
 import { Checkpoints } from "./checkpoints.js";
 import { ContiguousLayer } from "./contiguous-layer.js";
 import { fullKeyValueBytes, type KeyValueShape } from "./key-value-bytes.js";
+import type { KeptTokens } from "./keep-chosen.js";
 import type { LayerCache } from "./layer-cache.js";
+import { type DecodePolicy, LayerModes, type LayerModesOptions } from "./layer-modes.js";
 import type { LayerStorage } from "./layer-storage.js";
 import { PagedLayer } from "./pages/paged-layer.js";
 import type { PagePool } from "./pages/page-pool.js";
+import { updateBounds } from "./bounds/update-bounds.js";
 
-/** How decoding treats sparse heads: by their mode, or every head over the whole cache (the published behaviour). */
-export type DecodePolicy = "routed" | "full";
-
-export interface SequenceCacheOptions extends KeyValueShape {
+export interface SequenceCacheOptions extends KeyValueShape, LayerModesOptions {
   readonly backend: Backend;
-  /** Default "routed". */
-  readonly decode?: DecodePolicy;
   /** Tokens that will follow the prefill: room made once, so that decoding does not grow the cache. Default 0; pages need none. */
   readonly reserveTokens?: number;
-  /** Modes that the model fixes for all heads of a layer, whatever the decode policy; undefined: a router decides. */
-  readonly fixedModes?: readonly (AttentionMode | undefined)[];
   /** Where keys and values are kept in pages, with those of other sequences. Without one, each layer has tensors of its own. */
   readonly pool?: PagePool;
-  /** The mode of each key-value head of each layer, decided elsewhere: no router is asked then. */
-  readonly modes?: readonly (readonly AttentionMode[] | undefined)[];
-}
-
-interface Layer {
-  readonly storage: LayerStorage;
-  modes: readonly AttentionMode[] | undefined;
 }
 
 /**
@@ -41,19 +29,16 @@ interface Layer {
  * the next layer begins.
  */
 export class SequenceCache implements Disposable {
-  readonly decode: DecodePolicy;
-  readonly #layers: (Layer | undefined)[];
-  /** Of layers whose tokens were forgotten. */
-  readonly #keptModes = new Map<number, readonly AttentionMode[]>();
+  readonly #layers: (LayerStorage | undefined)[];
+  readonly #modes: LayerModes;
   #length = 0;
   /** What {@link layoutVersion} had counted of layers that are gone. */
   #forgottenVersions = 0;
   #checkpoints: Checkpoints | undefined;
 
   constructor(private readonly options: SequenceCacheOptions) {
-    this.decode = options.decode ?? "routed";
+    this.#modes = new LayerModes(options);
     this.#layers = Array.from({ length: options.numLayers }, () => undefined);
-    for (const [layer, modes] of options.modes?.entries() ?? []) if (modes !== undefined) this.#keptModes.set(layer, modes);
   }
 
   /**
@@ -70,8 +55,8 @@ export class SequenceCache implements Disposable {
     }
     const cache = new SequenceCache(options);
     for (const [index, { heads, modes }] of layers.entries()) {
-      const storage = PagedLayer.resume(pool, options.headDim, heads, length);
-      cache.#layers[index] = { storage, modes: keepModes ? modes : undefined };
+      cache.#layers[index] = PagedLayer.resume(pool, options.headDim, heads, length);
+      if (keepModes) cache.#modes.settle(index, modes);
     }
     cache.#length = length;
     return cache;
@@ -81,8 +66,8 @@ export class SequenceCache implements Disposable {
   snapshot(): CacheSnapshot | undefined {
     const { pool } = this;
     if (pool === undefined || this.#length === 0) return undefined;
-    const layers = this.#layers.map((layer, index): LayerSnapshot => {
-      return { heads: (this.#layer(index).storage as PagedLayer).snapshot(), modes: layer!.modes };
+    const layers = this.#layers.map((_, index): LayerSnapshot => {
+      return { heads: (this.#layer(index) as PagedLayer).snapshot(), modes: this.#modes.settledOf(index) };
     });
     return new CacheSnapshot(pool, this.#length, layers);
   }
@@ -99,7 +84,7 @@ export class SequenceCache implements Disposable {
 
   /** The snapshots that were requested, as far as they could be taken; they are the caller's. */
   takeCheckpoints(): readonly CacheSnapshot[] {
-    const taken = this.#checkpoints?.finish(this.numLayers, (layer) => this.#layers[layer]?.modes) ?? [];
+    const taken = this.#checkpoints?.finish(this.numLayers, (layer) => this.#modes.settledOf(layer)) ?? [];
     this.#checkpoints = undefined;
     return taken;
   }
@@ -115,19 +100,19 @@ export class SequenceCache implements Disposable {
 
   /** Bytes that keys and values take now. */
   get byteLength(): number {
-    return this.#layers.reduce((sum, layer) => sum + (layer?.storage.byteLength ?? 0), 0);
+    return this.#layers.reduce((sum, layer) => sum + (layer?.byteLength ?? 0), 0);
   }
 
   /** Bytes that the same tokens would take with every head full and no reserve. */
   get fullByteLength(): number {
-    const tokens = this.#layers.reduce((sum, layer) => sum + (layer?.storage.length ?? 0), 0);
+    const tokens = this.#layers.reduce((sum, layer) => sum + (layer?.length ?? 0), 0);
     return fullKeyValueBytes({ ...this.options, numLayers: 1 }, tokens);
   }
 
   /** Tokens that a head which keeps everything has, or would have, room for: those of the cache, a reserve, whole pages. */
   get capacity(): number {
     const pageTokens = this.pool?.pageTokens ?? 1;
-    const heads = this.#layers.flatMap((layer) => layer?.storage.heads ?? []);
+    const heads = this.#layers.flatMap((layer) => layer?.heads ?? []);
     const slots = heads.map(({ type, numSlots }) => (type === "all" ? numSlots : 0));
     return Math.max(Math.ceil(this.#length / pageTokens) * pageTokens, ...slots);
   }
@@ -139,26 +124,47 @@ export class SequenceCache implements Disposable {
 
   /** Changes whenever what a kernel must know of the layers, besides their length and page tables, changes. */
   get layoutVersion(): number {
-    return this.#layers.reduce((sum, layer) => sum + (layer?.storage instanceof PagedLayer ? layer.storage.version : 0), this.#forgottenVersions);
+    return this.#layers.reduce((sum, layer) => sum + (layer instanceof PagedLayer ? layer.version : 0), this.#forgottenVersions);
   }
 
   /** What kernels read of a layer. @throws ShapeError before the first append. */
   layer(index: number): LayerCache {
-    return this.#layer(index).storage;
+    return this.#layer(index);
+  }
+
+  get decode(): DecodePolicy {
+    return this.#modes.decode;
   }
 
   /** The mode of each key-value head: as the model fixes it, or as decided at the first prefill; undefined before. */
   modes(layer: number): readonly AttentionMode[] | undefined {
-    const fixed = this.options.fixedModes?.[layer];
-    if (fixed === undefined) return this.#layers[layer]?.modes ?? this.#keptModes.get(layer);
-    return Array.from({ length: this.options.numKeyValueHeads }, () => fixed);
+    return this.#modes.of(layer);
   }
 
-  /** Patterns of a layer's heads after the first prefill, by the decode policy. */
+  /** Patterns of a layer's heads in a decode step, by the decode policy; "selected" ones are chosen by the step's query. */
   decodePatterns(layer: number): KnownPatterns {
-    const modes = this.modes(layer);
-    if (modes === undefined || this.#keepsAll(layer)) return fullPatterns(this.options.numKeyValueHeads);
-    return knownPatterns(modes.map((mode) => attentionModeDefinition(mode).decodePattern(mode)));
+    return this.#modes.decodePatterns(layer);
+  }
+
+  /** The same in the prompts of later turns, but for the prompts' ends. */
+  laterPatterns(layer: number): KnownPatterns {
+    return this.#modes.laterPatterns(layer);
+  }
+
+  /** Whether the decode policy has all heads of a layer read everything, whatever their modes. */
+  keepsAll(layer: number): boolean {
+    return this.#modes.keepsAll(layer);
+  }
+
+  /** Whether heads choose pages in a decode step. */
+  get choosesPages(): boolean {
+    return this.#modes.choosesPages;
+  }
+
+  /** Brings the bounds of a layer's pages up to date, where heads choose pages. @param length tokens whose keys are there; default all */
+  boundPages(index: number, length = this.#layer(index).length): void {
+    const modes = this.modes(index);
+    if (modes !== undefined && !this.keepsAll(index)) updateBounds(this.#layer(index), modes, length);
   }
 
   /**
@@ -167,16 +173,16 @@ export class SequenceCache implements Disposable {
    */
   append(index: number, keys: Tensor, values: Tensor): void {
     const tokens = keys.shape[0]!;
-    const layer = this.#layers[index] ?? { storage: this.#newStorage(tokens), modes: undefined };
+    const storage = this.#layers[index] ?? this.#newStorage(tokens);
     try {
-      layer.storage.makeRoom(this.#retentions(index, layer.modes), tokens);
-      keys.backend.kernels.run(cacheAppend, { keys, values, cache: layer.storage });
+      storage.makeRoom(this.#modes.retentions(index), tokens);
+      keys.backend.kernels.run(cacheAppend, { keys, values, cache: storage });
     } catch (error) {
-      if (this.#layers[index] === undefined) layer.storage.dispose();
+      if (this.#layers[index] === undefined) storage.dispose();
       throw error;
     }
-    this.#layers[index] = layer;
-    layer.storage.length += tokens;
+    this.#layers[index] = storage;
+    storage.length += tokens;
   }
 
   /**
@@ -185,14 +191,18 @@ export class SequenceCache implements Disposable {
    */
   makeRoom(tokens: number): void {
     for (const index of this.#layers.keys()) {
-      const { storage, modes } = this.#layer(index);
-      storage.makeRoom(this.#retentions(index, modes), tokens);
+      this.#layer(index).makeRoom(this.#modes.retentions(index), tokens);
     }
   }
 
   /** Counts tokens that such a step wrote to every layer, and completes them. */
   countWritten(tokens: number): void {
-    for (const index of this.#layers.keys()) this.#layer(index).storage.length += tokens;
+    for (const index of this.#layers.keys()) {
+      const storage = this.#layer(index);
+      storage.length += tokens;
+      // The step has bounded the pages that it completed.
+      if (storage.bounds !== undefined) storage.boundedTokens = storage.length;
+    }
     this.advance(tokens);
   }
 
@@ -201,11 +211,18 @@ export class SequenceCache implements Disposable {
    * after the layer's attention and before the next layer's append.
    */
   settle(index: number, modes?: readonly AttentionMode[]): void {
-    const layer = this.#layer(index);
-    layer.modes ??= modes;
-    if (layer.storage instanceof PagedLayer) this.#checkpoints?.take(layer.storage, index, this.#retentions(index, layer.modes));
-    if (this.#keepsAll(index)) return;
-    layer.storage.settle(this.#retentions(index, layer.modes));
+    const storage = this.#layer(index);
+    this.#modes.settle(index, modes);
+    const retentions = this.#modes.retentions(index);
+    if (storage instanceof PagedLayer) this.#checkpoints?.take(storage, index, retentions);
+    if (this.keepsAll(index)) return;
+    storage.settle(retentions);
+    this.boundPages(index);
+  }
+
+  /** Has heads of a layer that is about to be settled keep chosen tokens in their first slots. @throws OutOfMemoryError, and the layer is as before then */
+  keepTokens(index: number, kept: readonly (KeptTokens | undefined)[]): void {
+    this.#layer(index).keepTokens(kept);
   }
 
   /** Counts tokens as completed once every layer has them. */
@@ -218,23 +235,20 @@ export class SequenceCache implements Disposable {
     const copy = new SequenceCache(this.options);
     try {
       for (const [index, layer] of this.#layers.entries()) {
-        if (layer !== undefined) copy.#layers[index] = { storage: layer.storage.fork(), modes: layer.modes };
+        if (layer !== undefined) copy.#layers[index] = layer.fork();
       }
     } catch (error) {
       copy.dispose();
       throw error;
     }
-    for (const [index, modes] of this.#keptModes) copy.#keptModes.set(index, modes);
+    copy.#modes.copy(this.#modes);
     copy.#length = this.#length;
     return copy;
   }
 
   /** Gives all memory back and keeps the modes: the sequence is to be read again under them. */
   forgetTokens(): void {
-    for (const index of this.#layers.keys()) {
-      const modes = this.modes(index);
-      if (modes !== undefined) this.#keptModes.set(index, modes);
-    }
+    this.#modes.keep(this.numLayers);
     this.#disposeStorage();
   }
 
@@ -245,13 +259,15 @@ export class SequenceCache implements Disposable {
    * @param length tokens before the step
    */
   undoStep(length: number): void {
-    for (const layer of this.#layers) if (layer !== undefined) layer.storage.length = length;
+    for (const layer of this.#layers) {
+      if (layer !== undefined) Object.assign(layer, { length, boundedTokens: Math.min(layer.boundedTokens, length) });
+    }
     this.#length = length;
   }
 
   /** Frees all layers, also when the backend fails at one; its first error is thrown at the end. */
   dispose(): void {
-    this.#keptModes.clear();
+    this.#modes.clear();
     this.#disposeStorage();
   }
 
@@ -261,7 +277,7 @@ export class SequenceCache implements Disposable {
     this.#checkpoints = undefined;
     // Layers that are filled again count from 0, and lie elsewhere.
     this.#forgottenVersions = this.layoutVersion + 1;
-    for (const layer of this.#layers) if (layer !== undefined) scope.track({ [Symbol.dispose]: () => layer.storage.dispose() });
+    for (const layer of this.#layers) if (layer !== undefined) scope.track({ [Symbol.dispose]: () => layer.dispose() });
     this.#layers.fill(undefined);
     this.#length = 0;
   }
@@ -270,29 +286,15 @@ export class SequenceCache implements Disposable {
     this.dispose();
   }
 
-  #layer(index: number): Layer {
+  #layer(index: number): LayerStorage {
     const layer = this.#layers[index];
     if (layer === undefined) throw new ShapeError(`Layer ${index} of the cache is empty.`);
     return layer;
   }
 
   #newStorage(tokens: number): LayerStorage {
-    const { backend, numKeyValueHeads, headDim, dtype, pool, reserveTokens = 0 } = this.options;
+    const { backend, numKeyValueHeads, headDim, dtype, cacheType, pool, reserveTokens = 0 } = this.options;
     if (pool !== undefined) return new PagedLayer(pool, numKeyValueHeads, headDim);
-    return new ContiguousLayer(backend, numKeyValueHeads, headDim, dtype, tokens + reserveTokens);
-  }
-
-  /** Whether the decode policy has all heads of a layer read everything. */
-  #keepsAll(layer: number): boolean {
-    return this.decode === "full" && this.options.fixedModes?.[layer] === undefined;
-  }
-
-  /** What the heads keep: everything until the first prefill's attention has run. */
-  #retentions(layer: number, modes: readonly AttentionMode[] | undefined) {
-    return Array.from({ length: this.options.numKeyValueHeads }, (_, head) => {
-      const mode = modes?.[head];
-      if (mode === undefined || this.#keepsAll(layer)) return { type: "all" } as const;
-      return attentionModeDefinition(mode).retention(mode);
-    });
+    return new ContiguousLayer(backend, numKeyValueHeads, headDim, dtype, tokens + reserveTokens, cacheType);
   }
 }

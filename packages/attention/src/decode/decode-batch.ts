@@ -6,8 +6,11 @@ import type { HeadStore } from "../cache/layer-cache.js";
 import type { PagePool } from "../cache/pages/page-pool.js";
 import type { SequenceCache } from "../cache/sequence-cache.js";
 
-/** Numbers of a head in the table: pattern, sink and local blocks, block size, then its store. */
-export const headEntryNumbers = 8;
+/** Numbers of a head in the table: pattern, sink and local blocks, block size, budget in pages and parts, then its store. */
+export const headEntryNumbers = 10;
+
+/** Mirrors `PatternType::Pages` of the native kernels: a head that chooses its pages in every step. */
+const pagesCode = 4;
 
 export interface DecodeBatchOptions {
   readonly backend: Backend;
@@ -20,6 +23,18 @@ export interface DecodeBatchOptions {
   readonly planBytes: number;
 }
 
+/** Memory in which the heads of a step choose pages, by slot and head. */
+export interface StepPages {
+  /** Tokens of the longest sequence that there is room for. */
+  readonly mostTokens: number;
+  /** Sizes of the pages that have bounds in the pool. */
+  readonly pageSizes: string;
+  /** f32 [slots · kvHeads, pages]. */
+  readonly scores: Tensor;
+  /** i32 [slots · kvHeads, pages]. */
+  readonly chosen: Tensor;
+}
+
 /**
  * Which sequences decode together, as tables at fixed places on the backend: the kernels of a step read everything that
  * changes from step to step from here, so that the step can be captured once and replayed.
@@ -29,12 +44,14 @@ export class DecodeBatch implements Disposable {
   readonly lengths: Tensor;
   /** i32 [slots]: the tokens of this step. */
   readonly ids: Tensor;
-  /** i32 [slots · layers · kvHeads, 8]: pattern and store of each head; mirrors the native `HeadEntry`. */
+  /** i32 [slots · layers · kvHeads, 10]: pattern and store of each head; mirrors the native `HeadEntry`. */
   readonly heads: Tensor;
   /** u8 [1, planBytes]. */
   readonly plan: Tensor;
   /** The sequences, in the order of the slots. */
   caches: readonly SequenceCache[] = [];
+  /** Undefined as long as no head of any step chooses pages. A step that was captured with another one is not valid. */
+  pages: StepPages | undefined;
   readonly #numbers: Tensor;
   readonly #scope = new MemoryScope();
   readonly #known: ({ cache: WeakRef<SequenceCache>; version: number } | undefined)[] = [];
@@ -66,6 +83,7 @@ export class DecodeBatch implements Disposable {
       cache.makeRoom(1);
     }
     for (const [slot, cache] of caches.entries()) this.#updateHeads(slot, cache);
+    this.#updatePages(caches);
     const numbers = new Int32Array(2 * slots);
     for (const [slot, cache] of caches.entries()) {
       numbers[slot] = cache.length + 1;
@@ -76,7 +94,39 @@ export class DecodeBatch implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#scope.dispose();
+    using scope = new MemoryScope();
+    scope.track(this.#scope);
+    this.#freePages(scope);
+  }
+
+  /** Has every complete page bounded before the step, and makes room for the choice of the step's pages. */
+  #updatePages(caches: readonly SequenceCache[]): void {
+    const { numLayers, slots, numKeyValueHeads, backend, pool } = this.options;
+    let longest = 0;
+    for (const cache of caches) {
+      if (!cache.choosesPages) continue;
+      for (let layer = 0; layer < numLayers; layer++) cache.boundPages(layer);
+      longest = Math.max(longest, cache.length + 1);
+    }
+    const pageSizes = pool.boundedPageSizes.join();
+    const { pages } = this;
+    if (longest === 0 || (pages !== undefined && longest <= pages.mostTokens && pages.pageSizes === pageSizes)) return;
+    using freed = new MemoryScope();
+    this.#freePages(freed);
+    // Grows seldom: a graph is captured anew then.
+    const mostTokens = Math.max(pages?.mostTokens ?? 0, 4096 * 2 ** Math.ceil(Math.log2(Math.max(1, longest / 4096))));
+    const shape = [slots * numKeyValueHeads, mostTokens / smallestPage];
+    using scope = new MemoryScope();
+    this.pages = { mostTokens, pageSizes, scores: scope.track(backend.allocate(shape, "f32")), chosen: scope.track(backend.allocate(shape, "i32")) };
+    scope.move();
+  }
+
+  #freePages(scope: MemoryScope): void {
+    const { pages } = this;
+    this.pages = undefined;
+    if (pages === undefined) return;
+    scope.track(pages.scores);
+    scope.track(pages.chosen);
   }
 
   #updateHeads(slot: number, cache: SequenceCache): void {
@@ -98,7 +148,13 @@ export class DecodeBatch implements Disposable {
   }
 }
 
+/** Tokens of the smallest page that a mode may have. */
+const smallestPage = 16;
+
 function headEntry(pattern: BlockPattern, { firstSlot, numSlots, sinkTokens, ringTokens }: HeadStore): number[] {
-  if (pattern.type === "selected") throw new ShapeError('A "selected" pattern chooses its blocks for a prompt; it cannot decode.');
-  return [...patternNumbers(pattern), firstSlot, numSlots, sinkTokens, ringTokens];
+  const store = [firstSlot, numSlots, sinkTokens, ringTokens];
+  if (pattern.type !== "selected") return [...patternNumbers(pattern), 0, 0, ...store];
+  const { pages, blockSize } = pattern;
+  if (pages === undefined) throw new ShapeError('A "selected" pattern that does not say how it chooses cannot decode in a captured step.');
+  return [pagesCode, pages.sinkBlocks, pages.localBlocks, blockSize, pages.budgetPages, pages.budgetParts, ...store];
 }

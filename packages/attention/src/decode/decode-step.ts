@@ -1,5 +1,7 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { defineOperation, headNorm, rotary, type RotaryPairs, type Tensor } from "@elastic-attention/tensor";
 import type { DecodeBatch } from "./decode-batch.js";
+import { stepPatterns } from "./step-patterns.js";
 import type { LayerCache } from "../cache/layer-cache.js";
 import { cacheAppend } from "../operations/cache-append.js";
 import type { AttentionScores } from "../operations/attention-scores.js";
@@ -83,14 +85,18 @@ export interface DecodeAttentionCall extends AttentionScores {
   readonly query: Tensor;
   /** Shape of `query`; rows of empty slots are left alone. */
   readonly output: Tensor;
+  /** Whether heads of the batch choose pages by their queries: a kernel that cannot do so in a captured step refuses. Default false. */
+  readonly choosesPages?: boolean;
 }
 
 /** Attention of one token of each sequence, each head by its cache's decode pattern. */
 export const decodeAttention = defineOperation<DecodeAttentionCall>("decodeAttention", ({ batch, layer, query, output, ...scores }, backend) => {
+  using scope = new MemoryScope();
   const sequences = batch.caches.map((cache, start) => {
-    const { numKeyValueHeads, headDim, length, keys, values, heads, pages } = cache.layer(layer);
-    const grown: LayerCache = { numKeyValueHeads, headDim, length: length + 1, keys, values, heads, pages };
-    return { start, length: 1, cache: grown, routing: cache.decodePatterns(layer) };
+    const { numKeyValueHeads, headDim, length, keys, values, heads, pages, cacheType } = cache.layer(layer);
+    const grown: LayerCache = { numKeyValueHeads, headDim, length: length + 1, keys, values, heads, pages, cacheType };
+    const step = scope.track(stepPatterns(cache, layer, grown, query.rows(start, start + 1), scores));
+    return { start, length: 1, cache: step.cache, routing: step.routing };
   });
   backend.kernels.run(hybridAttention, { query, output, sequences, ...scores });
 });

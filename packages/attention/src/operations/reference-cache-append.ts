@@ -1,6 +1,7 @@
 import { ShapeError } from "@elastic-attention/core";
 import { expectShape, readFloats, writeFloats } from "@elastic-attention/tensor";
 import { rowOf, slotOf } from "../cache/head-slots.js";
+import { roundedRow } from "../cache/rounded/rounded-row.js";
 import type { CacheAppendCall } from "./cache-append.js";
 
 /** The specification of cache append: token after token, so that the last token of a ring slot stays. */
@@ -17,7 +18,9 @@ export function referenceCacheAppend({ keys, values, cache }: CacheAppendCall): 
         if (slotOf(store, position, position + 1) >= store.firstSlot + store.numSlots) throw new ShapeError("cacheAppend: no room left in the cache.");
         const at = (token * numKeyValueHeads + head) * headDim;
         const row = rowOf(cache, store, position, position + 1);
-        writeFloats(target.rows(row, row + 1), rows.subarray(at, at + headDim));
+        const values = rows.subarray(at, at + headDim);
+        if (cache.cacheType === undefined) writeFloats(target.rows(row, row + 1), values);
+        else target.backend.write(target.rows(row, row + 1), roundedRow(values));
       }
     }
   }

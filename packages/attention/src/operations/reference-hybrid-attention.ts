@@ -1,11 +1,16 @@
+import { MemoryScope } from "@elastic-attention/core";
 import { addDotProducts, expectShape, newFloats, readFloats, writeFloats } from "@elastic-attention/tensor";
 import { attentionRows } from "./attention-rows.js";
 import { cappedScore, expectAttentionScores } from "./attention-scores.js";
 import type { AttentionSequence, HybridAttentionCall } from "./hybrid-attention.js";
+import { unpackedCache } from "./unpack-cache.js";
 
 /** The specification of hybrid attention: one query row at a time, every key it may see, softmax in one pass. */
-export function referenceHybridAttention(call: HybridAttentionCall): void {
-  const { query, output, sequences, logSumExp } = call;
+export function referenceHybridAttention(given: HybridAttentionCall): void {
+  using scope = new MemoryScope();
+  const sequences = given.sequences.map((sequence) => ({ ...sequence, cache: unpackedCache(given.query.backend, sequence.cache, "f32", scope) }));
+  const call = { ...given, sequences };
+  const { query, output, logSumExp } = call;
   const [tokens, numQueryHeads, headDim] = [query.shape[0]!, query.shape[1] ?? -1, query.shape[2] ?? -1];
   expectShape("hybridAttention", "query", query, [tokens, numQueryHeads, headDim]);
   expectShape("hybridAttention", "output", output, query.shape);

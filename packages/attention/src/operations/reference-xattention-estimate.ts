@@ -1,15 +1,18 @@
-import { ShapeError } from "@elastic-attention/core";
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
 import { type Backend, expectShape, fromBFloat16, newFloats, readFloats, toBFloat16 } from "@elastic-attention/tensor";
 import { rowOf } from "../cache/head-slots.js";
 import { cappedScore, expectAttentionScores } from "./attention-scores.js";
 import { blockMaskFromHost } from "../patterns/block-mask.js";
 import type { BlockMask } from "../patterns/block-pattern.js";
 import type { XAttentionMode } from "../modes/attention-mode.js";
+import { unpackedCache } from "./unpack-cache.js";
 import type { XAttentionEstimateCall } from "./xattention-estimate.js";
 
 /** The specification of the XAttention estimate, in the order of reference semantics 3.5. */
 export function referenceXAttentionEstimate(call: XAttentionEstimateCall, backend: Backend): BlockMask {
-  const { query, cache, keyValueHeads, mode, scale = cache.headDim ** -0.5, softCap, roundToBFloat16 = false } = call;
+  using scope = new MemoryScope();
+  const { query, keyValueHeads, mode, scale = call.cache.headDim ** -0.5, softCap, roundToBFloat16 = false } = call;
+  const cache = unpackedCache(backend, call.cache, "f32", scope);
   const [tokens, numQueryHeads, headDim] = [query.shape[0]!, query.shape[1] ?? -1, query.shape[2] ?? -1];
   expectShape("xattentionEstimate", "query", query, [tokens, numQueryHeads, cache.headDim]);
   expectAttentionScores("xattentionEstimate", { scale, softCap }, numQueryHeads);

@@ -1,4 +1,5 @@
 import type { Tensor } from "@elastic-attention/tensor";
+import type { PageChoice } from "./page-choice.js";
 
 /**
  * What the attention call understands; every mode comes down to one of these. With q queries at the end of k keys,
@@ -9,7 +10,15 @@ export type BlockPattern =
   | { readonly type: "full" }
   | { readonly type: "streaming"; readonly sinkBlocks: number; readonly localBlocks: number; readonly blockSize: number }
   | { readonly type: "sliding"; readonly windowTokens: number }
-  | { readonly type: "selected"; readonly blockSize: number };
+  | SelectedPattern;
+
+/** Blocks that a mask says. */
+export interface SelectedPattern {
+  readonly type: "selected";
+  readonly blockSize: number;
+  /** How the blocks of a decode step are chosen, for devices that choose them by themselves in a captured step. */
+  readonly pages?: PageChoice;
+}
 
 /** What a head must keep in the cache to decode: everything, or the sink tokens and a ring of local blocks. */
 export type Retention =

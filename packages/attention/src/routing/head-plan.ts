@@ -2,7 +2,7 @@ import { MemoryScope, ShapeError } from "@elastic-attention/core";
 import type { PendingDownload, Tensor } from "@elastic-attention/tensor";
 import type { AttentionMode } from "../modes/attention-mode.js";
 import { patternOf } from "../modes/choose-blocks.js";
-import { attentionModeDefinition } from "../modes/mode-registry.js";
+import { validateMode } from "../modes/prompt-rows.js";
 import { mostPatternChoices, type PatternDecision } from "../patterns/head-patterns.js";
 
 /** Where the mode index of every head of every sequence is. */
@@ -165,5 +165,5 @@ function flatAssignment(rows: readonly ArrayLike<number>[], [sequences, heads]: 
 /** @throws ShapeError, InvalidModeError */
 function validateModes(modes: readonly AttentionMode[]): void {
   if (modes.length === 0) throw new ShapeError("A head plan needs at least one mode.");
-  for (const mode of modes) attentionModeDefinition(mode).validate(mode);
+  for (const mode of modes) validateMode(mode);
 }

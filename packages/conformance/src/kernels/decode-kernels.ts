@@ -1,6 +1,7 @@
 import { MemoryScope } from "@elastic-attention/core";
 import {
   type AttentionMode,
+  type CacheType,
   decodeAttention,
   DecodeBatch,
   decodePlanBytes,
@@ -56,15 +57,15 @@ const lengths = [1, 63, 64, 520, 900];
 const numLayers = 2;
 
 /** Steps of batches whose sequences change places; every output row. */
-function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured: boolean): Float32Array {
+function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured: boolean, cacheType?: CacheType): Float32Array {
   const { headDim, queryHeads, kvHeads, softCap, sinkLogits, normed = true } = shape;
   using scope = new MemoryScope();
-  const pool = scope.track(new PagePool({ backend, headDim, dtype }));
+  const pool = scope.track(new PagePool({ backend, headDim, dtype, cacheType }));
   const slots = 6;
   const planBytes = backend.kernels.run(decodePlanBytes, { slots, numLayers, numKeyValueHeads: kvHeads });
   const batch = scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads: kvHeads, planBytes }));
   const caches = lengths.map((length, index) => {
-    const cache = scope.track(new SequenceCache({ backend, numLayers, numKeyValueHeads: kvHeads, headDim, dtype, pool }));
+    const cache = scope.track(new SequenceCache({ backend, numLayers, numKeyValueHeads: kvHeads, headDim, dtype, cacheType, pool }));
     for (let layer = 0; layer < numLayers; layer++) {
       using keys = randomTensor(backend, [length, kvHeads, headDim], dtype, 10 + index);
       using values = randomTensor(backend, [length, kvHeads, headDim], dtype, 20 + index);
@@ -124,15 +125,15 @@ function randomRotation(backend: Backend, { headDim, rotation: asked = { turned:
 const expected = new Map<string, Float32Array>();
 
 /** By the reference: computed once for all subjects. */
-function expectedSteps(shape: Shape, dtype: FloatDType): Float32Array {
-  const key = `${shapes.indexOf(shape)} ${dtype}`;
-  const steps = expected.get(key) ?? decodeSteps(new ReferenceBackend(), shape, dtype, false);
+function expectedSteps(shape: Shape, dtype: FloatDType, cacheType?: CacheType): Float32Array {
+  const key = `${shapes.indexOf(shape)} ${dtype} ${cacheType}`;
+  const steps = expected.get(key) ?? decodeSteps(new ReferenceBackend(), shape, dtype, false, cacheType);
   expected.set(key, steps);
   return steps;
 }
 
 /** Decode steps that read what changes from the tables of a batch, one call at a time and recorded, against the reference. */
-export function describeDecodeKernels(subject: BackendUnderTest, tolerances: Partial<Record<FloatDType, number>>): void {
+export function describeDecodeKernels(subject: BackendUnderTest, tolerances: Partial<Record<FloatDType, number>>, cacheTypes: Partial<Record<CacheType, number>> = {}): void {
   describe(`decode steps on ${subject.name}`, () => {
     test.each(shapes)("head_dim $headDim, $queryHeads/$kvHeads heads, rotation $rotation", (shape) => {
       for (const [dtype, tolerance] of Object.entries(tolerances) as [FloatDType, number][]) {
@@ -144,6 +145,17 @@ export function describeDecodeKernels(subject: BackendUnderTest, tolerances: Par
         }
       }
     });
+
+    for (const [cacheType, tolerance] of Object.entries(cacheTypes) as [CacheType, number][]) {
+      test.each(shapes)(`over a cache in ${cacheType}, head_dim $headDim, $queryHeads/$kvHeads heads`, (shape) => {
+        const steps = expectedSteps(shape, "bf16", cacheType);
+        for (const captured of [false, true]) {
+          using backend = subject.create();
+          expect(relativeError(decodeSteps(backend, shape, "bf16", captured, cacheType), steps)).toBeLessThan(tolerance);
+          expect(backend.memory().liveAllocations).toBe(0);
+        }
+      });
+    }
 
     test("a second run gives the same bits", () => {
       const [first, second] = [0, 1].map(() => {

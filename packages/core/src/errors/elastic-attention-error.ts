@@ -30,6 +30,12 @@ export class ElasticAttentionError extends Error {
     this.hint = options.hint;
   }
 
+  /** The message without the hint: for an error of another class that says the same. */
+  get reason(): string {
+    const end = `\n  hint: ${this.hint}`;
+    return this.message.endsWith(end) ? this.message.slice(0, -end.length) : this.message;
+  }
+
   /** Whether `error` is of this class or a subclass of it, also when another copy of the package made it. */
   static isInstance<Class extends ErrorClass>(this: Class, error: unknown): error is InstanceType<Class> {
     const marker = markerOf(this);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "attention/softmax_scores.h"
+#include "attention/split_order.h"
 #include "attention/visited_ranges.h"
 #include "attention/write_result.h"
 #include "core/scratch.h"
@@ -18,7 +19,7 @@ constexpr int64_t kFewQueries = 4;
 /** Keys of one piece. */
 constexpr int64_t kPieceKeys = 256;
 
-/** Query heads that read the same keys of one row: a whole group, or one head of a "selected" pattern. */
+/** Query heads that read the same keys of one row: a whole group, or one head whose blocks differ from its neighbours'. */
 struct Unit {
   const AttentionSequence* sequence;
   int64_t row;
@@ -41,6 +42,19 @@ struct Work {
   std::vector<Piece> pieces;
   std::size_t results = 0;
 };
+
+/** Whether the query heads of a group read the same keys in a row: those of a mask may each have chosen their own. */
+bool reads_alike(const AttentionSequence& sequence, int64_t head, int64_t group, int64_t position) {
+  const HeadPattern& pattern = sequence.patterns[static_cast<std::size_t>(head)];
+  if (pattern.type != HeadPattern::Type::Selected) return true;
+  const int64_t blocks = sequence.mask_query_blocks, block = position / pattern.block_size - (sequence.mask.columns - blocks);
+  const char* first = sequence.mask.row(head * group * blocks + block);
+  for (int64_t member = 1; member < group; ++member) {
+    const char* other = sequence.mask.row((head * group + member) * blocks + block);
+    if (std::memcmp(first, other, static_cast<std::size_t>(sequence.mask.columns)) != 0) return false;
+  }
+  return true;
+}
 
 /** Splits ranges after every 256 keys. */
 void cut(const std::vector<Range>& ranges, std::size_t unit, std::vector<Piece>& pieces) {
@@ -68,9 +82,8 @@ Work plan(const AttentionCall& call, const std::vector<const AttentionSequence*>
     for (int64_t row = 0; row < sequence->length; ++row) {
       for (int64_t query_head = 0; query_head < call.num_query_heads;) {
         const int64_t head = query_head / group;
-        const bool selected = sequence->patterns[static_cast<std::size_t>(head)].type == HeadPattern::Type::Selected;
-        const int64_t members = selected ? 1 : group;
         const int64_t position = sequence->position(row);
+        const int64_t members = reads_alike(*sequence, head, group, position) ? group : 1;
         ranges.clear();
         visited_ranges(*sequence, query_head, head, position, position + 1, ranges);
         const std::size_t first = work.pieces.size();
@@ -85,33 +98,6 @@ Work plan(const AttentionCall& call, const std::vector<const AttentionSequence*>
     }
   }
   return work;
-}
-
-/** bf16 rows are read as their even and their odd elements, 32 at a time; queries and results follow that order. */
-void split_order(const float* x, float* out, int64_t head_dim, DType dtype) {
-  if (dtype != DType::BF16) {
-    std::memcpy(out, x, static_cast<std::size_t>(head_dim * 4));
-    return;
-  }
-  for (int64_t i = 0; i < head_dim; i += 32) {
-    for (int64_t lane = 0; lane < 16; ++lane) {
-      out[i + lane] = x[i + 2 * lane];
-      out[i + 16 + lane] = x[i + 2 * lane + 1];
-    }
-  }
-}
-
-void natural_order(const float* x, float* out, int64_t head_dim, DType dtype) {
-  if (dtype != DType::BF16) {
-    std::memcpy(out, x, static_cast<std::size_t>(head_dim * 4));
-    return;
-  }
-  for (int64_t i = 0; i < head_dim; i += 32) {
-    for (int64_t lane = 0; lane < 16; ++lane) {
-      out[i + 2 * lane] = x[i + lane];
-      out[i + 2 * lane + 1] = x[i + 16 + lane];
-    }
-  }
 }
 
 void attend_piece(const AttentionCall& call, const Unit& unit, const Piece& piece, float* results) {

@@ -23,7 +23,11 @@ void block_values(const DecodedBlock& block, const BlockLayout& layout, float* o
     scales[1] *= layout.sixteens ? static_cast<int8_t>(block.factors[1]) : block.factors[0];
     minimum *= block.factors[1];
   }
-  for (int i = 0; i < 32; ++i) out[i] = static_cast<float>(scales[i / 16] * (block.integers[i] - layout.offset) + minimum);
+  for (int i = 0; i < 32; ++i) {
+    const double product = scales[i / 16] * (block.integers[i] - layout.offset);
+    // Adding nothing would take the sign of a zero away.
+    out[i] = static_cast<float>(layout.minimums ? product + minimum : product);
+  }
 }
 
 }  // namespace

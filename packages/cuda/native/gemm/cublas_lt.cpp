@@ -38,6 +38,11 @@ struct HeuristicResult {
 constexpr int kCompute32F = 68;
 constexpr int kOperationT = 1;
 constexpr int kDescriptorTransposeA = 3;
+constexpr int kDescriptorScalesA = 17, kDescriptorScalesB = 18, kDescriptorFastSums = 25;
+constexpr int kDescriptorScaleModeA = 31, kDescriptorScaleModeB = 32;
+/** A scale for each row of A and each column of B; for 128 inputs of each; for 128 inputs of 128 of them. */
+constexpr int kScaleOfVector = 3, kScaleOfVector128 = 4, kScaleOfBlock128 = 5;
+constexpr int kTypeE4M3 = 28;
 constexpr int kPreferenceMaxWorkspace = 1;
 constexpr int kPreferenceAlignmentA = 5, kPreferenceAlignmentB = 6, kPreferenceAlignmentC = 7, kPreferenceAlignmentD = 8;
 constexpr size_t kWorkspaceBytes = size_t{32} << 20;
@@ -135,7 +140,7 @@ struct Plan {
   }
 };
 
-using PlanKey = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int, int, bool, bool, uint32_t, uint32_t, uint32_t>;
+using PlanKey = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int, int, bool, bool, int, uint32_t, uint32_t, uint32_t>;
 
 /** The power of two that an address is a multiple of, up to what algorithms ask for at most. */
 uint32_t alignment(const void* data) {
@@ -143,15 +148,35 @@ uint32_t alignment(const void* data) {
   return static_cast<uint32_t>(address & (~address + 1));
 }
 
+/** Where the scales of one call are. */
+void set_scales(const Plan& plan, const MatrixProductCall& call) {
+  Library& lt = library();
+  check_lt(lt.descriptor_set(plan.descriptor, kDescriptorScalesA, &call.weight_scales, sizeof call.weight_scales), "weight scales");
+  check_lt(lt.descriptor_set(plan.descriptor, kDescriptorScalesB, &call.input_scales, sizeof call.input_scales), "input scales");
+}
+
+void prepare_scales(const Plan& plan, const MatrixProductCall& call) {
+  Library& lt = library();
+  const bool vectors = call.scales_of == ScalesOf::Vectors;
+  const int weight_mode = vectors ? kScaleOfVector : kScaleOfBlock128, input_mode = vectors ? kScaleOfVector : kScaleOfVector128;
+  check_lt(lt.descriptor_set(plan.descriptor, kDescriptorScaleModeA, &weight_mode, sizeof weight_mode), "scale mode");
+  check_lt(lt.descriptor_set(plan.descriptor, kDescriptorScaleModeB, &input_mode, sizeof input_mode), "scale mode");
+  const int8_t fast = vectors;
+  check_lt(lt.descriptor_set(plan.descriptor, kDescriptorFastSums, &fast, sizeof fast), "fast sums");
+  set_scales(plan, call);
+}
+
 /** cuBLAS counts in columns: the product is computed as outputᵀ = weight · inputᵀ. */
 void prepare(Plan& plan, const MatrixProductCall& call) {
   Library& lt = library();
-  const int type = data_type(call.dtype), output_type = data_type(call.output_dtype);
+  const bool scaled = call.weight_scales != nullptr;
+  const int type = scaled ? kTypeE4M3 : data_type(call.dtype), output_type = data_type(call.output_dtype);
   check_lt(lt.descriptor_create(&plan.descriptor, kCompute32F, data_type(DType::F32)), "cublasLtMatmulDescCreate");
   if (!call.weight_rows_are_inputs) {
     const int transpose = kOperationT;
     check_lt(lt.descriptor_set(plan.descriptor, kDescriptorTransposeA, &transpose, sizeof transpose), "transpose");
   }
+  if (scaled) prepare_scales(plan, call);
   const auto rows = static_cast<uint64_t>(call.rows), inputs = static_cast<uint64_t>(call.inputs);
   const auto outputs = static_cast<uint64_t>(call.outputs);
   if (call.weight_rows_are_inputs) {
@@ -187,6 +212,7 @@ const Plan& plan_for(const MatrixProductCall& call) {
   const PlanKey key{call.rows,   call.inputs, call.outputs, call.input_stride, call.output_stride,
                     static_cast<int>(call.dtype), static_cast<int>(call.output_dtype), call.accumulate,
                     call.weight_rows_are_inputs,
+                    call.weight_scales == nullptr ? -1 : static_cast<int>(call.scales_of),
                     alignment(call.weight), alignment(call.input), alignment(call.output)};
   const std::lock_guard lock(mutex);
   const auto known = plans.find(key);
@@ -208,10 +234,28 @@ const Plan& plan_for(const MatrixProductCall& call) {
 
 const std::string& cublas_lt_problem() { return library().problem; }
 
+bool multiplies_e4m3(ScalesOf scales_of) {
+  const auto does = [](ScalesOf mode) {
+    if (Device::instance().capability < 89 || !library().problem.empty()) return false;
+    // The heuristic looks at no memory; addresses stand for aligned ones.
+    const auto* place = reinterpret_cast<const float*>(uintptr_t{256});
+    Plan plan;
+    try {
+      prepare(plan, {place, 512, place, const_cast<float*>(place), 512, 512, 512, 512, DType::BF16, DType::BF16, false, false, place, place, mode});
+      return true;
+    } catch (const std::runtime_error&) {
+      return false;
+    }
+  };
+  static const bool vectors = does(ScalesOf::Vectors), blocks = does(ScalesOf::Blocks);
+  return scales_of == ScalesOf::Vectors ? vectors : blocks;
+}
+
 void multiply(const MatrixProductCall& call, cudaStream_t stream) {
   Library& lt = library();
   if (!lt.problem.empty()) throw std::runtime_error(lt.problem);
   const Plan& plan = plan_for(call);
+  if (call.weight_scales != nullptr) set_scales(plan, call);
   const float alpha = 1, beta = call.accumulate ? 1 : 0;
   check_lt(lt.matmul(lt.handle, plan.descriptor, &alpha, call.weight, plan.weight, call.input, plan.input, &beta,
                      call.output, plan.output, call.output, plan.output, &plan.algorithm, lt.workspace, kWorkspaceBytes,

@@ -19,19 +19,27 @@
 namespace elastic::shared {
 namespace {
 
-/** Polls of a waiting rank: at first without a pause, then with its core given away, then with naps. */
+/**
+ * Polls of a waiting rank: at first without a pause, then with its core given away, then with naps. Where there are cores enough a
+ * rank keeps its own for about as long as a step of a model takes.
+ */
 constexpr int eager_polls = 4000;
+constexpr int patient_polls = 4'000'000;
 constexpr int yielding_polls = 200;
 constexpr std::chrono::microseconds longest_nap{500};
+/** Cores for each rank from which on none needs another's. */
+constexpr unsigned ample_cores = 4;
 /** Sums of so many values are made by every rank for itself; longer ones by parts, one for each rank. */
 constexpr size_t small_sum = 4096;
 
 class Wait {
  public:
+  explicit Wait(int size) : eager_(std::thread::hardware_concurrency() >= ample_cores * static_cast<unsigned>(size) ? patient_polls : eager_polls) {}
+
   void pause() {
     polls_++;
-    if (polls_ < eager_polls) return;
-    if (polls_ < eager_polls + yielding_polls) {
+    if (polls_ < eager_) return;
+    if (polls_ < eager_ + yielding_polls) {
       sched_yield();
       return;
     }
@@ -40,6 +48,7 @@ class Wait {
   }
 
  private:
+  int eager_;
   int polls_ = 0;
   std::chrono::microseconds nap_{10};
 };
@@ -126,7 +135,7 @@ void Group::barrier() {
     control_->arrived.store(0);
     control_->passed.store(before + 1);
   } else {
-    Wait wait;
+    Wait wait(size_);
     while (control_->passed.load() == before) wait.pause();
   }
 }

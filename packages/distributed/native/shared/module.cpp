@@ -13,14 +13,19 @@ namespace elastic::shared {
 namespace {
 
 std::mutex groups_mutex;
-std::map<int, std::shared_ptr<Group>> groups;
 int next_group = 1;
+
+/** Never destroyed: a process that ends without having left must not seem to have left. */
+std::map<int, std::shared_ptr<Group>>& groups() {
+  static auto& instance = *new std::map<int, std::shared_ptr<Group>>;
+  return instance;
+}
 
 std::shared_ptr<Group> group_of(const Napi::CallbackInfo& info) {
   const int number = integer_of(info, 0, "group");
   const std::lock_guard lock(groups_mutex);
-  const auto found = groups.find(number);
-  if (found == groups.end()) throw Napi::TypeError::New(info.Env(), "no such group of ranks");
+  const auto found = groups().find(number);
+  if (found == groups().end()) throw Napi::TypeError::New(info.Env(), "no such group of ranks");
   return found->second;
 }
 
@@ -42,7 +47,7 @@ Napi::Value open_group(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     auto group = std::make_shared<Group>(name, rank, size, seconds);
     const std::lock_guard lock(groups_mutex);
-    groups.emplace(next_group, std::move(group));
+    groups().emplace(next_group, std::move(group));
     return Napi::Number::New(info.Env(), next_group++);
   });
 }
@@ -79,7 +84,7 @@ Napi::Value sum(const Napi::CallbackInfo& info) {
 void close_group(const Napi::CallbackInfo& info) {
   group_of(info);
   const std::lock_guard lock(groups_mutex);
-  groups.erase(integer_of(info, 0, "group"));
+  groups().erase(integer_of(info, 0, "group"));
 }
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {

@@ -62,6 +62,8 @@ function mergedSuite(name: string, runs: readonly ComparedRun[]): SuiteReport {
     results: all(({ results }) => results, byVariant),
     retained: all(({ retained }) => retained, (row, run) => ({ ...row, mode: `${run} ${row.mode}` })),
     speed: all(({ speed }) => speed, byVariant),
+    // Points of several runs share no prompts that anybody has compared.
+    frontier: [],
     headMaps: all(({ headMaps }) => headMaps, byVariant),
     depths: all(({ depths }) => depths, byVariant),
     positions: all(({ positions }) => positions, byVariant),

@@ -40,6 +40,8 @@ export const recordSchema = z.object({
   decodeSeconds: z.number(),
   keyValueBytes: z.number(),
   fullKeyValueBytes: z.number(),
+  /** Bytes of keys and values that a decoded token reads at the end of the answer, by the plan; missing in older runs. */
+  readBytes: z.number().optional(),
   /** Largest amount of memory in use on the backend until it ended; weights and the samples run together included. */
   peakBytes: z.number(),
   metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),

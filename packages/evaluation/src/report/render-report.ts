@@ -3,6 +3,7 @@ import { element, escapeMarkup } from "./markup.js";
 import type { ReportDocument } from "./report-document.js";
 import type { SuiteReport } from "./run-summary.js";
 import { depthGrids } from "./sections/depth-grids.js";
+import { frontierSection } from "./sections/frontier.js";
 import { headline } from "./sections/headline.js";
 import { missesSection } from "./sections/misses.js";
 import { positionCurves } from "./sections/position-curves.js";
@@ -54,6 +55,7 @@ function suiteSection(suite: SuiteReport): string {
       categoryTable(suite),
       groupTables(suite),
       retainedCurve(suite),
+      frontierSection(suite),
       positionCurves(suite),
       depthGrids(suite),
       speedSection(suite),

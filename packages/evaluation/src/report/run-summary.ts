@@ -1,5 +1,6 @@
 import type { RunEnvironment, RunSettings } from "../run/run-settings.js";
 import type { SuiteSummary } from "../suite.js";
+import type { FrontierPoint } from "./summarize-frontier.js";
 
 /** Everything a report shows, as data: summary.json. */
 export interface RunSummary {
@@ -22,6 +23,8 @@ export interface SuiteReport {
   /** Points of the sparsity dial, and full attention on the same samples. */
   readonly retained: readonly RetainedScore[];
   readonly speed: readonly SpeedRow[];
+  /** What each variant costs and gives, where records say what was read. */
+  readonly frontier: readonly FrontierPoint[];
   /** How often each head was sparse, by variant. */
   readonly headMaps: readonly HeadMapSummary[];
   /** Scores by depth and length, where samples have a depth. */

@@ -4,6 +4,7 @@ import type { RunDescription } from "../run/run-settings.js";
 import type { EvaluationSuite } from "../suite.js";
 import { findSuite } from "../suites.js";
 import { summarizeDepths, summarizePositions } from "./summarize-curves.js";
+import { summarizeFrontier } from "./summarize-frontier.js";
 import { summarizeHeads } from "./summarize-heads.js";
 import type { Miss, RetainedScore, RunSummary, SpeedRow, SuiteReport } from "./run-summary.js";
 
@@ -37,6 +38,7 @@ function summarizeSuite(suite: EvaluationSuite, records: readonly EvaluationReco
     })),
     retained: retainedScores(suite, records, variants),
     speed: named.flatMap((variant) => speedRows(variant.name, of(variant))),
+    frontier: suite.scoreUnit === "share" ? summarizeFrontier(records, named) : [],
     headMaps: named.filter(({ kind }) => kind !== "full").map((variant) => summarizeHeads(variant.name, of(variant))),
     depths: named.flatMap((variant) => summarizeDepths(variant.name, of(variant))),
     positions: named.flatMap((variant) => summarizePositions(variant.name, of(variant))),

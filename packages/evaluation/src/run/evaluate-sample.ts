@@ -3,7 +3,8 @@ import { effectiveSparsity, modelSparsity, attentionModeDefinition } from "@elas
 import type { GenerationEvent, LocalEngine } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
 import { type EvaluationRecord, hashPrompt, packHeadMap, recordSchema } from "../records/record.js";
-import { sampleTokens } from "../sample-tokens.js";
+import { readBytesPerToken } from "../frontier/read-bytes.js";
+import { sampleText, sampleTokens } from "../sample-tokens.js";
 import type { EvaluationSample, GenerationTask, LikelihoodTask } from "../suite.js";
 import { readText } from "./likelihood.js";
 import type { PlannedSample, SharedSampleOptions } from "./sample-plan.js";
@@ -51,10 +52,14 @@ export async function evaluateSample(planned: PlannedSample, tokens: Int32Array,
 }
 
 async function generated(task: GenerationTask, sample: EvaluationSample, tokens: Int32Array, run: SampleRun) {
-  const first = await answer(sample, tokens, run);
+  const session = task.session === true ? `${run.variant}/${sample.id}` : undefined;
+  const first = await answer(sample, tokens, run, session);
   const second = task.followUp?.(sample, first.text, run.options);
-  const finish = second === undefined ? first : await answer(second, sampleTokens(second, run.engine.tokenizer), run);
+  const finish = second === undefined ? first : await answer(second, sampleTokens(second, run.engine.tokenizer), run, session);
+  if (session !== undefined) await run.engine.closeSession(session);
   const { report, text, reason } = finish;
+  if (session !== undefined && report.reusedTokens === 0) throw new EvaluationError(`Sample ${sample.id}: the second turn did not go on from the first.`);
+  const modes = run.router?.modes ?? [{ kind: "full" }];
   const both = second === undefined ? [first.report] : [first.report, report];
   return {
     newTokens: sum(both, ({ newTokens }) => newTokens),
@@ -71,12 +76,14 @@ async function generated(task: GenerationTask, sample: EvaluationSample, tokens:
     decodeSeconds: sum(both, ({ decodeShareSeconds }) => decodeShareSeconds),
     keyValueBytes: Math.max(...both.map(({ keyValueBytes }) => keyValueBytes)),
     fullKeyValueBytes: Math.max(...both.map(({ fullKeyValueBytes }) => fullKeyValueBytes)),
+    readBytes: readBytesPerToken(run.engine.pretrained, first.report.headMap, modes, report.promptTokens + report.newTokens, run.decode),
   };
 }
 
-async function answer(sample: EvaluationSample, tokens: Int32Array, { engine, router, decode, signal }: SampleRun): Promise<Finish> {
+async function answer(sample: EvaluationSample, tokens: Int32Array, { engine, router, decode, signal }: SampleRun, session?: string): Promise<Finish> {
   const request = {
-    tokens,
+    // A turn goes on from the text of the last one, however its tokens are cut.
+    ...(session === undefined ? { tokens } : { prompt: sampleText(sample, engine.tokenizer), session }),
     maxNewTokens: sample.maxNewTokens,
     // Answers that are compared are greedy, whatever a model's folder asks for.
     defaults: "none" as const,

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { classificationScore } from "../../src/metrics/classification.js";
 import { codeSimilarity, textRatio } from "../../src/metrics/edit-similarity.js";
@@ -19,7 +20,7 @@ interface MetricCase {
 
 // Made by running LongBench's published metrics.py (commit 2e00731) on texts of our own, with rouge 1.0.1 and fuzzywuzzy
 // 0.18 without python-Levenshtein, on Python 3.11.
-const cases = JSON.parse(readFileSync(new URL("../fixtures/metric-cases.json", import.meta.url), "utf8")) as MetricCase[];
+const cases = JSON.parse(gunzipSync(readFileSync(new URL("../fixtures/metric-cases.json.gz", import.meta.url))).toString()) as MetricCase[];
 
 function score({ metric, prediction, reference, classes }: MetricCase): number {
   switch (metric) {

@@ -1,4 +1,4 @@
-import { attentionModeDefinition, type AttentionMode, type CacheSnapshot, type DecodePolicy, type PagePool } from "@elastic-attention/attention";
+import { attentionModeDefinition, type AttentionMode, type CacheSnapshot, type DecodePolicy, hasPromptEnd, type PagePool, promptPattern } from "@elastic-attention/attention";
 
 /** A prefix that requests can go on from. */
 export interface CachedPrefix {
@@ -20,7 +20,8 @@ export type HeadModes = readonly (readonly AttentionMode[])[];
 
 /**
  * Whether a prompt gives the same when it is read in two parts: every head reads later tokens by the pattern that it reads a
- * prompt by. Modes that choose blocks for a whole prompt go on densely, and so does every head with decode "full".
+ * prompt by. Modes that choose blocks for a whole prompt go on densely, and so does every head with decode "full"; the end of a
+ * prompt that a mode reads otherwise is the middle of a longer one.
  */
 export function readsAlikeInParts(modes: HeadModes, decode: DecodePolicy): boolean {
   return modes.every((heads) => heads.every((mode) => readsAlike(mode, decode)));
@@ -29,9 +30,10 @@ export function readsAlikeInParts(modes: HeadModes, decode: DecodePolicy): boole
 function readsAlike(mode: AttentionMode, decode: DecodePolicy): boolean {
   const definition = attentionModeDefinition(mode);
   const pattern = definition.pattern(mode);
+  if (hasPromptEnd(mode)) return false;
   // A window that the model fixes holds whatever the policy.
   if (decode === "full" && mode.kind !== "sliding") return pattern.type === "full";
-  return JSON.stringify(pattern) === JSON.stringify(definition.decodePattern(mode));
+  return JSON.stringify(pattern) === JSON.stringify(promptPattern(mode, false));
 }
 
 /** Counts how many snapshots hold each page. */

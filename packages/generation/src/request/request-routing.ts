@@ -1,4 +1,4 @@
-import { InvalidRequestError } from "@elastic-attention/core";
+import { InvalidModeError, InvalidRequestError } from "@elastic-attention/core";
 import { type AttentionMode, attentionModeDefinition, type Retention } from "@elastic-attention/attention";
 import { ConstantRouter, makeRouter, type Router, type ScoringRouter, SparsityDial, StaticRouter } from "@elastic-attention/router";
 import { elasticModeNames, elasticModes, type ElasticSpec, findElasticModes, type PretrainedModel, routedLayers } from "@elastic-attention/transformer";
@@ -27,15 +27,24 @@ export function routeRequest(source: RoutingSource, request: Pick<GenerationRequ
     if (mode === undefined && sparsity === undefined) return labelled(own, "own");
     throw new InvalidRequestError("Give either a router, or mode and sparsity: a router has its own.");
   }
-  if (mode !== undefined && !(typeof mode === "string" && findElasticModes(mode, source.model.sizes) !== undefined)) {
-    throw new InvalidRequestError(`mode must be one of ${elasticModeNames().join(", ")}, found ${JSON.stringify(mode)}.`);
-  }
+  if (mode !== undefined) expectMode(source, mode);
   if (sparsity !== undefined && !(typeof sparsity === "number" && sparsity >= 0 && sparsity <= 1)) {
     throw new InvalidRequestError(`sparsity must be between 0 and 1, found ${String(sparsity)}.`);
   }
   if (own !== undefined) return labelled(namedRouter(source, own, mode, sparsity), "own");
   const router = modelRouter(source, mode, sparsity);
   return labelled(router, router === undefined ? "none" : source.router);
+}
+
+/** @throws InvalidRequestError for a mode that is not known, and for settings that it does not take */
+function expectMode({ model }: RoutingSource, mode: unknown): void {
+  try {
+    if (typeof mode === "string" && findElasticModes(mode, model.sizes) !== undefined) return;
+  } catch (error) {
+    if (InvalidModeError.isInstance(error)) throw new InvalidRequestError(error.reason, error.hint);
+    throw error;
+  }
+  throw new InvalidRequestError(`mode must be one of ${elasticModeNames().join(", ")}, found ${JSON.stringify(mode)}.`);
 }
 
 function labelled(router: Router | undefined, kind: RequestRouting["kind"]): RequestRouting {

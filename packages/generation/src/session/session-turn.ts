@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { SequenceCache } from "@elastic-attention/attention";
 import { giveBack } from "../give-back.js";
 import type { Answer } from "../answer/answer.js";
@@ -118,7 +119,18 @@ export class SessionTurn {
   }
 
   get #routingKey(): string {
-    // A router of the caller's own is another one every time, as far as anybody can tell.
-    return routingKeyOf(this.settings) ?? String(Math.random());
+    const { router, decode } = this.settings;
+    return routingKeyOf(this.settings) ?? `${ownRouterKey(router as object)} ${decode ?? "routed"}`;
   }
+}
+
+const ownRouters = new WeakMap<object, string>();
+
+/** A router of the caller's own has no name: it is the same one only where it is the same object. */
+function ownRouterKey(router: object): string {
+  const known = ownRouters.get(router);
+  if (known !== undefined) return known;
+  const key = `own router ${randomUUID()}`;
+  ownRouters.set(router, key);
+  return key;
 }

@@ -1,3 +1,4 @@
+import type { CacheType } from "@elastic-attention/attention";
 import type { ErrorRecord } from "@elastic-attention/core";
 import type { RankSettings } from "@elastic-attention/tensor";
 import type { WeightChoice } from "@elastic-attention/transformer";
@@ -15,6 +16,7 @@ export interface WorkerSettings extends EngineSettings {
   readonly backend: string;
   readonly dtype?: "f32" | "bf16" | "f16";
   readonly weights?: WeightChoice | "automatic";
+  readonly cacheType?: CacheType;
   readonly threads?: number;
   readonly instructionSet?: string;
   /** See `LocalEngineOptions`. */

@@ -1,3 +1,4 @@
+import { ConstantRouter } from "@elastic-attention/router";
 import { describe, expect, test } from "vitest";
 import type { GenerationRequest } from "../../src/index.js";
 import { answer, eventsOf, someTokens, withRunningEngine } from "../doubles/running-engine.js";
@@ -20,6 +21,7 @@ describe("a session", () => {
     ["half of the heads streaming", { sparsity: 0.5 }],
     ["every head streaming", { sparsity: 1 }],
     ["heads that decode over everything", { sparsity: 0.5, decode: "full" }],
+    ["heads that decode by pages, all of which are chosen", { mode: "fa-pages:budget=1:page=16", sparsity: 1 }],
   ])("reads only what is new, and answers as one prefill under the same plan: %s", async (_name, settings) => {
     await withRunningEngine({ heads, contextLength: 200 }, {}, async (engine) => {
       const { one, two, fresh, prompt } = await turns(engine, settings);
@@ -38,6 +40,16 @@ describe("a session", () => {
       expect(rerouted.two.tokens).toEqual(rerouted.fresh.tokens);
       const changed = await turns(engine, { sparsity: 0.5 }, { sparsity: 1 });
       expect(changed.two.finish.report).toMatchObject({ reusedTokens: 0, modelSparsity: 1 });
+    });
+  });
+
+  test("goes on under a router of the caller's own where it is the same one", async () => {
+    await withRunningEngine({ contextLength: 200 }, {}, async (engine) => {
+      const router = () => new ConstantRouter({ kind: "streaming", sinkTokens: 4, localTokens: 8, blockSize: 4 }, { kind: "full" });
+      const [own, other] = [router(), router()];
+      expect((await turns(engine, { router: own })).two.finish.report.reusedTokens).toBeGreaterThan(40);
+      expect((await turns(engine, { router: own }, { router: other })).two.finish.report.reusedTokens).toBe(0);
+      expect((await turns(engine, { router: own }, { decode: "full" })).two.finish.report.reusedTokens).toBe(0);
     });
   });
 

@@ -7,6 +7,7 @@ import {
   type ModelConfig,
   type ModelSpec,
 } from "@elastic-attention/transformer";
+import { textModel } from "../image-text/text-model.js";
 
 const weightName = huggingFaceNames(feedForwardNormNames);
 
@@ -48,20 +49,9 @@ export const gemma3ImageTextAdapter: ModelAdapter = {
   name: "gemma3-image-text",
   architectures: ["Gemma3ForConditionalGeneration"],
   matches: (config) => config.architecture === "Gemma3ForConditionalGeneration",
-  spec: (config) => {
-    const text = config.section("text_config", { ...textDefaults, ...outerDefaults(config) });
-    if (text === undefined) throw config.error("text_config", "an object");
-    config.disregard("vision_config", "mm_tokens_per_image", "boi_token_index", "eoi_token_index", "image_token_index", "boi_token_id", "eoi_token_id", "image_token_id");
-    return { ...gemma3Spec(text), architecture: config.architecture };
-  },
+  spec: (config) => ({ ...gemma3Spec(textModel(config, textDefaults)), architecture: config.architecture }),
   weightName: (...role) => `language_model.${weightName(...role)}`,
 };
-
-/** Keys that such files have outside, for both parts. */
-function outerDefaults(config: ModelConfig): Readonly<Record<string, unknown>> {
-  const keys = ["dtype", "torch_dtype", "bos_token_id", "eos_token_id", "tie_word_embeddings"].filter((key) => config.has(key));
-  return Object.fromEntries(keys.map((key) => [key, config.value(key)]));
-}
 
 function gemma3Spec(config: ModelConfig): ModelSpec {
   // The published files have it under either name; it counts only where `layer_types` is missing.

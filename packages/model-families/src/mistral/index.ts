@@ -1,1 +1,2 @@
 export * from "./mistral-adapter.js";
+export * from "./mistral3-adapter.js";

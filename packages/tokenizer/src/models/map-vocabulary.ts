@@ -11,17 +11,14 @@ export class MapVocabulary implements Vocabulary {
   /** Units of the longest token. */
   readonly longest: number;
   readonly #table: TokenTable;
-  /** By the place of the token in the file. */
-  readonly #ids: Int32Array;
   /** By id; ids far above the number of tokens are kept apart. */
   readonly #tokens: (string | undefined)[];
   readonly #farTokens = new Map<number, string>();
 
   constructor(tokens: readonly string[], ids: Int32Array) {
     this.size = tokens.length;
-    this.#table = new TokenTable(tokens);
+    this.#table = new TokenTable(tokens, ids);
     this.longest = this.#table.longest;
-    this.#ids = ids;
     const near = 2 * tokens.length + 1024;
     const byId: (string | undefined)[] = Array.from({ length: tokens.length });
     for (let place = 0; place < tokens.length; place++) {
@@ -42,8 +39,7 @@ export class MapVocabulary implements Vocabulary {
 
   /** The id of the token of two stretches, one behind the other; -1 when there is none. */
   find(first: Stretch, second?: Stretch): number {
-    const place = this.#table.find(first, second);
-    return place < 0 ? -1 : this.#ids[place]!;
+    return this.#table.find(first, second);
   }
 
   token(id: number): string | undefined {

@@ -30,23 +30,27 @@ export class TextTrie {
   }
 
   get(text: string): number | undefined {
-    let node = 0;
-    let place = -1;
-    for (let index = 0; index < text.length; index++) {
-      place = this.#step(node, text.charCodeAt(index));
-      if (this.#slots[place] === -1) return undefined;
-      node = this.#slots[place + 2]!;
-    }
+    const place = this.#placeOf(text);
     const value = place < 0 ? -1 : this.#slots[place + 3]!;
     return value < 0 ? undefined : value;
   }
 
-  /** Every text that stands at this place, the shortest first. Returns how many characters were looked at. */
-  beginnings(text: string, start: number, found: (end: number, value: number) => void): number {
+  /** Where texts go on that begin so: for {@link beginnings}. -1 when none does. */
+  nodeOf(beginning: string): number {
+    if (beginning === "") return 0;
+    const place = this.#placeOf(beginning);
+    return place < 0 ? -1 : this.#slots[place + 2]!;
+  }
+
+  /**
+   * Every text that stands at this place, the shortest first. Returns how many characters were looked at.
+   * @param from a node whose beginning counts as being there already.
+   */
+  beginnings(text: string, start: number, found: (end: number, value: number) => void, from = 0): number {
     const slots = this.#slots;
-    let node = 0;
+    let node = from;
     let index = start;
-    while (index < text.length) {
+    while (node >= 0 && index < text.length) {
       const place = this.#step(node, text.charCodeAt(index++));
       if (slots[place] === -1) break;
       node = slots[place + 2]!;
@@ -54,6 +58,18 @@ export class TextTrie {
       if (value >= 0) found(index, value);
     }
     return index - start;
+  }
+
+  /** The slot of a text's last step; -1 when there is none. */
+  #placeOf(text: string): number {
+    let node = 0;
+    let place = -1;
+    for (let index = 0; index < text.length; index++) {
+      place = this.#step(node, text.charCodeAt(index));
+      if (this.#slots[place] === -1) return -1;
+      node = this.#slots[place + 2]!;
+    }
+    return place;
   }
 
   #stepOrNew(parent: number, code: number): number {

@@ -20,60 +20,68 @@ export class Stretch {
 const seed = Math.floor(Math.random() * 2 ** 32) | 0;
 const nothing = new Stretch();
 
-/** Numbers of texts by their content: a hash table over typed arrays, since half a million lookups belong to reading a large file. */
+/** Numbers of one slot: the hash of a text, where its characters begin, how many there are, and its value; -1 in a free one. */
+const slotSize = 4;
+
+/** Values of texts by their content: a hash table over typed arrays, since a million lookups belong to reading a large file. */
 export class TokenTable {
   /** Units of the longest text. */
   readonly longest: number;
   readonly #characters: Uint16Array;
-  /** Where each text begins among the characters; one more than there are texts. */
-  readonly #starts: Int32Array;
-  /** The number of a text plus one, 0 for a free slot, and its hash. */
+  /** What is compared first lies together: the memory is what a lookup waits for. */
   readonly #slots: Int32Array;
   readonly #mask: number;
 
-  /** @param texts all different; each gets its place in the list as its number. */
-  constructor(texts: readonly string[]) {
+  /**
+   * @param texts all different.
+   * @param values of the texts, in their order; none is negative.
+   */
+  constructor(texts: readonly string[], values: Int32Array) {
     let slots = 16;
     while (slots < 2 * texts.length) slots *= 2;
-    this.#slots = new Int32Array(2 * slots);
+    this.#slots = new Int32Array(slotSize * slots).fill(-1);
     this.#mask = slots - 1;
-    this.#starts = new Int32Array(texts.length + 1);
     let length = 0;
     let longest = 0;
-    for (let number = 0; number < texts.length; number++) {
-      const size = texts[number]!.length;
-      length += size;
-      if (size > longest) longest = size;
-      this.#starts[number + 1] = length;
+    for (const text of texts) {
+      length += text.length;
+      if (text.length > longest) longest = text.length;
     }
     this.longest = longest;
     this.#characters = new Uint16Array(length);
-    for (let number = 0; number < texts.length; number++) this.#add(texts[number]!, number);
+    let start = 0;
+    for (let number = 0; number < texts.length; number++) {
+      this.#add(texts[number]!, start, values[number]!);
+      start += texts[number]!.length;
+    }
   }
 
-  /** The number of the text of two stretches, one behind the other; -1 when there is none. */
+  /** The value of the text of two stretches, one behind the other; -1 when there is none. */
   find(first: Stretch, second: Stretch = nothing): number {
     const length = first.length + second.length;
     if (length > this.longest) return -1;
     const hash = mixed(hashed(hashed(seed, first), second));
     const slots = this.#slots;
     for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      const number = slots[2 * slot]! - 1;
-      if (number < 0) return -1;
-      if (slots[2 * slot + 1] !== hash) continue;
-      const start = this.#starts[number]!;
-      if (this.#starts[number + 1]! - start === length && this.#equals(start, first) && this.#equals(start + first.length, second)) return number;
+      const place = slotSize * slot;
+      const value = slots[place + 3]!;
+      if (value < 0) return -1;
+      if (slots[place] !== hash || slots[place + 2] !== length) continue;
+      const start = slots[place + 1]!;
+      if (this.#equals(start, first) && this.#equals(start + first.length, second)) return value;
     }
   }
 
-  #add(text: string, number: number): void {
-    const start = this.#starts[number]!;
+  #add(text: string, start: number, value: number): void {
     for (let index = 0; index < text.length; index++) this.#characters[start + index] = text.charCodeAt(index);
     const hash = mixed(hashed(seed, added.set(text)));
     let slot = hash & this.#mask;
-    while (this.#slots[2 * slot] !== 0) slot = (slot + 1) & this.#mask;
-    this.#slots[2 * slot] = number + 1;
-    this.#slots[2 * slot + 1] = hash;
+    while (this.#slots[slotSize * slot + 3]! >= 0) slot = (slot + 1) & this.#mask;
+    const place = slotSize * slot;
+    this.#slots[place] = hash;
+    this.#slots[place + 1] = start;
+    this.#slots[place + 2] = text.length;
+    this.#slots[place + 3] = value;
   }
 
   #equals(place: number, { text, start, end }: Stretch): boolean {

@@ -32,26 +32,17 @@ export interface WordPieceOptions {
 
 /** The longest token that a piece begins with, then the longest of the rest; unknown as a whole when it does not come out. */
 export class WordPieceModel implements TokenModel {
-  /** Tokens that can begin a piece. */
-  readonly #first: TextTrie;
-  /** Tokens that can stand further inside, without their prefix. */
-  readonly #continuing: TextTrie;
+  readonly #tokens: TextTrie;
+  /** Where tokens go on that can stand further inside, behind their prefix. */
+  readonly #inside: number;
 
   constructor(
     readonly vocabulary: MapVocabulary,
     private readonly options: WordPieceOptions,
   ) {
-    const prefix = options.continuingSubwordPrefix;
-    let insides = 0;
-    vocabulary.forEach((token) => {
-      if (token.startsWith(prefix)) insides++;
-    });
-    this.#first = new TextTrie(vocabulary.size);
-    this.#continuing = new TextTrie(insides);
-    vocabulary.forEach((token, id) => {
-      this.#first.add(token, id);
-      if (token.startsWith(prefix)) this.#continuing.add(token.slice(prefix.length), id);
-    });
+    this.#tokens = new TextTrie(vocabulary.size);
+    vocabulary.forEach((token, id) => this.#tokens.add(token, id));
+    this.#inside = this.#tokens.nodeOf(options.continuingSubwordPrefix);
   }
 
   /** Unknown words have any length. */
@@ -70,9 +61,8 @@ export class WordPieceModel implements TokenModel {
     const found: number[] = [];
     const steps = new StepLimit(piece.length);
     for (let start = 0; start < piece.length; ) {
-      const trie = start === 0 ? this.#first : this.#continuing;
       let [end, id] = [-1, -1];
-      steps.add(trie.beginnings(piece, start, (place, value) => ([end, id] = [place, value])));
+      steps.add(this.#tokens.beginnings(piece, start, (place, value) => ([end, id] = [place, value]), start === 0 ? 0 : this.#inside));
       if (end < 0) return undefined;
       found.push(id);
       start = end;

@@ -23,14 +23,19 @@ export interface SaveRoutersOptions extends RouterModes {
   readonly layers?: readonly number[];
   /** Default "f32". */
   readonly dtype?: "f32" | "bf16";
+  /** The checkpoint that they were trained on (`checkpointHash`): a file that names it serves no other. */
+  readonly trainedOn?: { readonly name: string; readonly hash: string };
 }
 
 /**
  * Writes the routers alone: a small safetensors file with the published tensor names, which any base checkpoint of the
- * same shape takes. The modes and sizes stand in its metadata as config.json would name them.
+ * same shape takes where it does not say what they were trained on. The modes and sizes stand in its metadata as config.json would
+ * name them.
  */
 export function saveRouterFile(path: string, options: SaveRoutersOptions, description = ""): void {
-  writeSafetensors(path, routerTensors(options), { format: routerFileFormat, elastic: JSON.stringify(elasticKeys(options)), description });
+  const { trainedOn } = options;
+  const base = trainedOn === undefined ? {} : { base: trainedOn.hash, base_name: trainedOn.name };
+  writeSafetensors(path, routerTensors(options), { format: routerFileFormat, elastic: JSON.stringify(elasticKeys(options)), description, ...base });
 }
 
 export interface SavePawOptions extends SaveRoutersOptions {
@@ -51,6 +56,7 @@ export function savePawCheckpoint(directory: string, options: SavePawOptions): v
   const { base, objective, replace = false } = options;
   if (existsSync(directory) && !replace) throw new TrainingConfigError(`${directory} exists already.`, "Name a new folder.");
   checkPawBase(base);
+  checkPawModes(options);
   const config = JSON.parse(readFileSync(join(base, "config.json"), "utf8")) as Record<string, unknown>;
   const partial = `${directory}.${process.pid}.partial`;
   mkdirSync(partial, { recursive: true });
@@ -96,6 +102,12 @@ export function checkPawBase(base: string): void {
   throw new TrainingConfigError(`${base} is a GGUF file, from which no checkpoint in the published layout is made.`, 'Set "save" to "routers": the file of routers is used beside the model.');
 }
 
+/** @throws TrainingConfigError for modes that the published layout has no names for */
+export function checkPawModes({ retrievalMode, sparseMode }: Pick<RouterModes, "retrievalMode" | "sparseMode">): void {
+  if (publishedModes({ retrievalMode, sparseMode }) !== undefined) return;
+  throw new TrainingConfigError(`The published layout has no names for the modes "${retrievalMode.kind}" and "${sparseMode.kind}".`, 'Set "save" to "routers": the file of routers names them.');
+}
+
 function pawArchitecture(config: Readonly<Record<string, unknown>>): string {
   const architecture = String((config["architectures"] as unknown[] | undefined)?.[0]).replace(/^Paw/, "");
   if (!["Qwen3ForCausalLM", "LlamaForCausalLM"].includes(architecture)) {
@@ -104,12 +116,12 @@ function pawArchitecture(config: Readonly<Record<string, unknown>>): string {
   return `Paw${architecture}`;
 }
 
-/** The keys of reference semantics 2.1 (and ours for what they cannot say) for a pair of modes. */
+/**
+ * The keys of reference semantics 2.1 (and ours for what they cannot say) for a pair of modes. A pair that they have no name for
+ * stands as it is under `elastic_modes`.
+ */
 export function elasticKeys({ retrievalMode, sparseMode, pooling }: RouterModes): Record<string, unknown> {
-  const keys: Record<string, unknown> = {
-    retrieval_mode: modeKey(retrievalMode, { full: "full", xattention: "xattn" }),
-    toggle_type: modeKey(sparseMode, { streaming: "streaming", xattention: "xattn" }),
-  };
+  const keys: Record<string, unknown> = publishedModes({ retrievalMode, sparseMode }) ?? { elastic_modes: [retrievalMode, sparseMode] };
   for (const mode of [retrievalMode, sparseMode] as readonly Readonly<Record<string, unknown>>[]) {
     if (mode["blockSize"] !== undefined) keys["block_size"] = mode["blockSize"];
     if (mode["kind"] === "streaming") Object.assign(keys, { sink_size: mode["sinkTokens"], local_window_size: mode["localTokens"] });
@@ -120,10 +132,13 @@ export function elasticKeys({ retrievalMode, sparseMode, pooling }: RouterModes)
   return keys;
 }
 
-function modeKey({ kind }: AttentionMode, names: Readonly<Record<string, string>>): string {
-  const name = names[kind];
-  if (name === undefined) throw new TrainingConfigError(`The mode "${kind}" has no name in a checkpoint's config.`);
-  return name;
+const retrievalNames: Readonly<Record<string, string>> = { full: "full", xattention: "xattn" };
+const sparseNames: Readonly<Record<string, string>> = { streaming: "streaming", xattention: "xattn" };
+
+/** The published names of a pair; undefined where one of the two has none. */
+function publishedModes({ retrievalMode, sparseMode }: Pick<RouterModes, "retrievalMode" | "sparseMode">): Record<string, string> | undefined {
+  const [retrieval, sparse] = [retrievalNames[retrievalMode.kind], sparseNames[sparseMode.kind]];
+  return retrieval === undefined || sparse === undefined ? undefined : { retrieval_mode: retrieval, toggle_type: sparse };
 }
 
 function routerTensors({ parameters, adapter, layers, dtype = "f32" }: SaveRoutersOptions): Map<string, TensorSource> {

@@ -1,6 +1,6 @@
 import { findModel, type FindModelOptions } from "@elastic-attention/generation";
 import type { Backend, FloatDType } from "@elastic-attention/tensor";
-import { checkModel, openModelFiles, PretrainedModel, TrainingModel } from "@elastic-attention/transformer";
+import { checkModel, checkpointHash, openModelFiles, PretrainedModel, TrainingModel } from "@elastic-attention/transformer";
 import { modelFingerprint } from "./model-fingerprint.js";
 import type { FrozenModel } from "./train-routers.js";
 
@@ -20,6 +20,7 @@ export async function openFrozenModel(options: OpenFrozenModelOptions): Promise<
   using files = openModelFiles(path);
   const checked = checkModel(files);
   const fingerprint = modelFingerprint(files.checkpoint);
+  const hash = checkpointHash(checked.files.checkpoint, checked.adapter);
   const model = await PretrainedModel.open({ ...options, path, checked });
   return {
     directory: model.ggufPath ?? model.directory,
@@ -29,6 +30,7 @@ export async function openFrozenModel(options: OpenFrozenModelOptions): Promise<
     backend: options.backend,
     stepper: TrainingModel.share(model.decoder),
     fingerprint,
+    checkpointHash: hash,
     [Symbol.dispose]: () => model[Symbol.dispose](),
   };
 }

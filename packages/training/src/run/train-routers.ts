@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { FileWriteError, TrainingConfigError, TrainingDataError, writeFileWhole } from "@elastic-attention/core";
+import { FileWriteError, InvalidModeError, TrainingConfigError, TrainingDataError, writeFileWhole } from "@elastic-attention/core";
 import type { RowSource } from "@elastic-attention/data-files";
 import type { Communicator } from "@elastic-attention/distributed";
 import { Tokenizer } from "@elastic-attention/generation";
@@ -16,7 +16,7 @@ import { TrainingLog } from "../report/training-log.js";
 import { trainingReportHtml, trainingReportSvg } from "../report/training-report.js";
 import { RouterParameters } from "../routers/router-parameters.js";
 import { RouterPolicy } from "../routers/router-policy.js";
-import { checkPawBase, savePawCheckpoint, saveRouterFile } from "../routers/save-routers.js";
+import { checkPawBase, checkPawModes, savePawCheckpoint, saveRouterFile } from "../routers/save-routers.js";
 import type { TrainingStepper } from "../step/training-stepper.js";
 import type { GatePolicy } from "../trainer/gate-policy.js";
 import type { StepReport } from "../trainer/step-report.js";
@@ -32,6 +32,8 @@ export interface FrozenModel {
   readonly adapter: ModelAdapter;
   readonly backend: Backend;
   readonly stepper: TrainingStepper;
+  /** See `checkpointHash`. */
+  readonly checkpointHash?: string | undefined;
   /** See `modelFingerprint`. */
   readonly fingerprint: string;
 }
@@ -74,13 +76,21 @@ export function trainingModes({ mode, sizes }: Pick<TrainingConfig, "mode" | "si
   const given = Object.fromEntries(Object.entries(sizes).filter(([, value]) => value !== undefined));
   const all = { ...model.sizes, ...given };
   if (mode === undefined && Object.keys(given).length === 0 && model.spec.elastic !== undefined) return model.spec.elastic;
-  return elasticModes(mode ?? "fa-ssa", all);
+  try {
+    return elasticModes(mode ?? "fa-ssa", all);
+  } catch (error) {
+    if (InvalidModeError.isInstance(error)) throw new TrainingConfigError(error.reason, error.hint);
+    throw error;
+  }
 }
 
 /** Trains the routers of a frozen model as a configuration says, and saves them. @returns the last step's report */
 export async function trainRouters(options: TrainRoutersOptions): Promise<StepReport | undefined> {
   const { config, model } = options;
-  if (config.save !== "routers") checkPawBase(model.directory);
+  if (config.save !== "routers") {
+    checkPawBase(model.directory);
+    checkPawModes(trainingModes(config, model));
+  }
   const { headDim } = model.spec;
   const { decides, width, relaxation, initializerRange } = config.router;
   const shape = { numLayers: routedLayers(model.spec).length, headDim, decides, width: width * headDim, classes: relaxationClasses(relaxation) };
@@ -232,7 +242,8 @@ function courseOf(config: TrainingConfig, rows: RowSource): Record<string, unkno
 function saveResult({ config, model }: TrainRoutersOptions, parameters: RouterParameters, objective: SparsityObjective, isLast: boolean): void {
   const files = trainingFiles(config.output);
   const options = { ...trainingModes(config, model), parameters, adapter: model.adapter, layers: routedLayers(model.spec), pooling: poolingOf(config), dtype: config.routerDType };
-  if (config.save !== "paw") saveRouterFile(files.routers, options, `${basename(model.directory)}, ${config.optimizer.steps} steps, seed ${config.seed}`);
+  const trainedOn = model.checkpointHash === undefined ? {} : { trainedOn: { name: basename(model.directory), hash: model.checkpointHash } };
+  if (config.save !== "paw") saveRouterFile(files.routers, { ...options, ...trainedOn }, `${basename(model.directory)}, ${config.optimizer.steps} steps, seed ${config.seed}`);
   if (config.save !== "routers" && isLast) savePawCheckpoint(files.paw, { ...options, base: model.directory, objective, replace: true });
 }
 

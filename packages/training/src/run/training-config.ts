@@ -75,7 +75,7 @@ export const trainingConfigSchema = z.strictObject({
   dtype: z.enum(["f32", "bf16"]).optional().describe("Default: as the checkpoint."),
   threads: count.optional(),
   communicator: z.enum(["auto", "single", "mpi", "nccl"]).default("auto"),
-  mode: z.enum(["fa-ssa", "fa-xa", "xa-ssa"]).optional().describe("Default: the model's own, else fa-ssa."),
+  mode: z.string().refine((mode) => mode !== "full", "full has no sparse heads to route").optional().describe("fa-ssa, fa-xa, xa-ssa, fa-pages, fa-snap or another pair of registered modes, settings behind it (fa-pages:budget=1/8). Default: the model's own, else fa-ssa."),
   sizes: sizes.default({}).describe("Sizes of the sparse modes; default: the model's own."),
   output: z.string().describe("Folder for routers, checkpoint, log and report, relative to this file."),
   save: z.enum(["routers", "paw", "both"]).default("routers").describe("Routers alone, a whole checkpoint in the published layout, or both."),

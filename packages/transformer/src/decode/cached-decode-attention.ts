@@ -1,4 +1,5 @@
-import { hybridAttention } from "@elastic-attention/attention";
+import { hybridAttention, stepPatterns } from "@elastic-attention/attention";
+import { MemoryScope } from "@elastic-attention/core";
 import type { CachedAttention } from "../layer/cached-pass.js";
 import type { ForwardPass } from "../layer/forward-pass.js";
 
@@ -6,9 +7,11 @@ import type { ForwardPass } from "../layer/forward-pass.js";
 export function cachedDecodeAttention({ backend, batch }: ForwardPass, layer: number): CachedAttention {
   return {
     *attend(query, output, scores) {
+      using scope = new MemoryScope();
       const sequences = batch.caches.map((cache, index) => {
         const [start, end] = [batch.offsets[index]!, batch.offsets[index + 1]!];
-        return { start, length: end - start, cache: cache.layer(layer), routing: cache.decodePatterns(layer) };
+        const step = scope.track(stepPatterns(cache, layer, cache.layer(layer), query.rows(start, end), scores));
+        return { start, length: end - start, cache: step.cache, routing: step.routing };
       });
       backend.kernels.run(hybridAttention, { query, output, sequences, ...scores });
       yield "attention";

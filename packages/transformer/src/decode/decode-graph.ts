@@ -8,6 +8,7 @@ import {
   planDecode,
   prepareDecode,
   type SequenceCache,
+  type StepPages,
 } from "@elastic-attention/attention";
 import type { Backend, DType, FloatDType, Graph, KernelRegistry, Operation, Tensor } from "@elastic-attention/tensor";
 import { attentionScores, normalizeHeads } from "../layer/attend-heads.js";
@@ -42,6 +43,8 @@ export class DecodeGraph implements Disposable {
   #graph: Graph | undefined;
   /** Of the step that the graph was recorded for, or that was run before there is one. */
   #recorded: LayerRotations | undefined;
+  /** Where heads choose pages, as the graph reads it. */
+  #pages: StepPages | undefined;
 
   /** @throws OutOfMemoryError */
   constructor(
@@ -72,11 +75,12 @@ export class DecodeGraph implements Disposable {
     const { backend } = this.context;
     const rotations = this.#rotations.update(caches.map(({ length }) => length + 1));
     this.#batch.update(tokens, caches);
+    const { pages } = this.#batch;
     if (this.#recorded === undefined) {
       // The first step loads kernels and chooses algorithms, which cannot be recorded.
       this.#run(rotations);
     } else {
-      if (this.#graph === undefined || !haveSameTables(this.#recorded, rotations)) {
+      if (this.#graph === undefined || pages !== this.#pages || !haveSameTables(this.#recorded, rotations)) {
         this.#graph?.[Symbol.dispose]();
         this.#graph = undefined;
         this.#graph = backend.capture?.(() => this.#run(rotations));
@@ -85,6 +89,7 @@ export class DecodeGraph implements Disposable {
       else this.#graph.replay();
     }
     this.#recorded = rotations;
+    this.#pages = pages;
     for (const cache of caches) cache.countWritten(1);
     return this.#logits.rows(0, caches.length);
   }
@@ -136,7 +141,7 @@ export class DecodeGraph implements Disposable {
         const norms = headNorms(weights);
         kernels.run(prepareDecode, { batch, layer, queryKeyValue, numQueryHeads, headDim, ...norms, epsilon, rotation: rotations[layer] });
         const query = queryKeyValue.columns(0, numQueryHeads * headDim).reshape([slots, numQueryHeads, headDim]);
-        kernels.run(decodeAttention, { batch, layer, query, output: attention.reshape(query.shape), ...attentionScores(spec, weights) });
+        kernels.run(decodeAttention, { batch, layer, query, output: attention.reshape(query.shape), choosesPages: batch.pages !== undefined, ...attentionScores(spec, weights) });
         yield "attention";
         return attention;
       },
@@ -159,15 +164,19 @@ export function decodeGraphNote({ capture, kernels, device }: Pick<Backend, "cap
   return problems.length === 0 ? undefined : `Decode steps run kernel by kernel and not as captured graphs, which is slower: ${problems.join("; ")}.`;
 }
 
-/** Why decode steps on these caches cannot run as graphs; empty when they can. */
-export function decodeGraphProblems(backend: Backend, pool: PagePool | undefined, spec: ModelSpec, dtype: FloatDType): readonly string[] {
+/**
+ * Why decode steps on these caches cannot run as graphs; empty when they can.
+ *
+ * @param choosesPages whether heads choose pages by their queries
+ */
+export function decodeGraphProblems(backend: Backend, pool: PagePool | undefined, spec: ModelSpec, dtype: FloatDType, choosesPages = false): readonly string[] {
   if (backend.capture === undefined) return [`the ${backend.name} backend captures no graphs`];
   if (pool === undefined) return ["there is no page pool"];
-  return stepProblems(backend.kernels, spec, dtype);
+  return stepProblems(backend.kernels, spec, dtype, choosesPages);
 }
 
 /** Why the kernels of a step refuse this model; they ask for shapes and types only. */
-function stepProblems(kernels: KernelRegistry, spec: ModelSpec, dtype: FloatDType): readonly string[] {
+function stepProblems(kernels: KernelRegistry, spec: ModelSpec, dtype: FloatDType, choosesPages = false): readonly string[] {
   const { numQueryHeads, numKeyValueHeads, headDim } = spec;
   const tensor = (shape: readonly number[], of: DType = dtype) => ({ shape, dtype: of, numRows: shape[0], rowLength: shape[1] }) as unknown as Tensor;
   const batch = { options: { pool: { options: { dtype } }, slots: 1, numKeyValueHeads } } as unknown as DecodeBatch;
@@ -184,7 +193,7 @@ function stepProblems(kernels: KernelRegistry, spec: ModelSpec, dtype: FloatDTyp
     const rotation = rope === undefined ? undefined : rotationShapes(rope, (shape) => tensor(shape, "f32"));
     return explain(prepareDecode, { batch, layer: 0, queryKeyValue, numQueryHeads, headDim, queryNorm: norm, keyNorm: norm, epsilon: 0, rotation });
   });
-  const attention = explain(decodeAttention, { batch, layer: 0, query, output: query, ...graphScores(spec) });
+  const attention = explain(decodeAttention, { batch, layer: 0, query, output: query, choosesPages, ...graphScores(spec) });
   return [...new Set([attention, ...preparations].flat())];
 }
 

@@ -7,6 +7,7 @@ import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode-graph.js";
 export class DecodeGraphs implements Disposable {
   readonly #graphs = new Map<PagePool, Map<number, DecodeGraph>>();
   readonly #scope = new MemoryScope();
+  #pagesInGraphs: boolean | undefined;
 
   constructor(private readonly core: DecoderCore) {}
 
@@ -28,11 +29,18 @@ export class DecodeGraphs implements Disposable {
       if (decodeGraphProblems(backend, pool, spec, dtype).length > 0) return undefined;
       this.#graphs.set(pool, (graphs = new Map<number, DecodeGraph>()));
     }
+    if (caches.some(({ choosesPages }) => choosesPages) && !this.#choosesPages(pool)) return undefined;
     const known = graphs.get(slots);
     if (known !== undefined) return known;
     const graph = this.#scope.track(new DecodeGraph({ ...this.core, pool }, slots));
     graphs.set(slots, graph);
     return graph;
+  }
+
+  /** Whether heads can choose pages in a graph. */
+  #choosesPages(pool: PagePool): boolean {
+    const { backend, dtype, spec } = this.core;
+    return (this.#pagesInGraphs ??= decodeGraphProblems(backend, pool, spec, dtype, true).length === 0);
   }
 
   [Symbol.dispose](): void {

@@ -54,7 +54,6 @@ export function checkModel(files: ModelFiles, adapter?: ModelAdapter): CheckedMo
   if (!isQuantised) refuseQuantisedTensors(checkpoint, unreadTensors);
   const notes = [
     ...(ownHead ? [`${modelAdapter.weightName("output", 0)} is not the embedding, although tie_word_embeddings is true: it is used, as transformers does.`] : []),
-    ...(files.quantisation === undefined ? [] : [`The weights are quantised as ${files.quantisation}, which has no kernels here: they are unpacked while they are loaded, and take the memory of floats.`]),
     ...keyNotes(unknownKeys),
     ...tensorNotes(unreadTensors),
   ];

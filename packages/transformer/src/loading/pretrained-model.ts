@@ -1,10 +1,11 @@
 import { MemoryScope, OutOfMemoryError, UnsupportedRouterError } from "@elastic-attention/core";
-import type { AttentionMode } from "@elastic-attention/attention";
+import type { AttentionMode, CacheType } from "@elastic-attention/attention";
 import { LearnedRouter, type LearnedRouterDescription, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
 import type { Backend, FloatDType, RankGroup } from "@elastic-attention/tensor";
 import { decodeGraphNote } from "../decode/decode-graph.js";
 import { DecoderModel } from "../decoder-model.js";
 import type { RandomModelOptions } from "../decoder-options.js";
+import { checkCacheType } from "../memory/check-cache-type.js";
 import { elasticSizes, type ElasticSizes, parseRouterPooling, publishedSizes } from "../model/elastic-spec.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
@@ -32,15 +33,26 @@ export interface OpenModelOptions {
    * What matrices are kept in. "stored": those in blocks (Q8_0, Q4_K, …) are computed on as the file has them, which takes a
    * half or a quarter of the memory; a format without a kernel on the backend is refused by name, and routers cannot be trained
    * through them. "q8_0", "q4_k": quantised while they are loaded. "automatic": stored where the backend computes on every
-   * format of the file and `dtype` does not ask for f32, else unpacked to `dtype`. Default: "automatic".
+   * format of the file and `dtype` does not ask for f32, else unpacked to `dtype`. Default: "automatic" on the cpu, "unpacked"
+   * elsewhere.
    */
   readonly weights?: WeightChoice | "automatic";
+  /**
+   * What keys and values are kept in: "fp8" takes half of the memory of bf16, and rounds each element by 1/16 of itself at most.
+   * A backend without kernels for it is refused. Default: the type that is computed in.
+   */
+  readonly cacheType?: CacheType;
   readonly adapter?: ModelAdapter;
   /**
    * The ranks that have the model together, this one with a share of it; each opens it with the same options. The first is used
    * as if it had all; the others {@link PretrainedModel.follow}.
    */
   readonly ranks?: RankGroup | undefined;
+  /**
+   * How likely a router makes each head full, [layer][kvHead], 0 to 1: ranks get heads so that each has about as many full ones.
+   * The same on all ranks. Default: heads one after another.
+   */
+  readonly fullShares?: readonly (readonly number[])[] | undefined;
   /**
    * Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. Default:
    * routers.safetensors in the model's folder, where there is one.
@@ -118,12 +130,13 @@ export class PretrainedModel implements Disposable {
     using scope = new MemoryScope();
     // What can be refused is refused before the weights are read: they take long.
     const file = routerFileOf(directory, options.routers);
-    const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend);
+    const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend, checkpoint);
     for (const layer of layers) scope.track(layer);
-    const share = shareOfModel({ checkpoint, adapter, spec }, options.ranks);
+    const share = shareOfModel({ checkpoint, adapter, spec }, options.ranks, options.fullShares);
     // What ranks divide need not be whole blocks: their shares are unpacked unless asked for otherwise.
-    const weights = options.weights ?? (options.ranks === undefined ? "automatic" : "unpacked");
-    const plan = WeightPlan.of({ ...share, dtype, backend, weights: chosenWeights(weights, options.dtype), quantisation: files.quantisation });
+    const weights = options.weights ?? (options.ranks === undefined ? undefined : "unpacked");
+    const plan = WeightPlan.of({ ...share, dtype, backend, weights: chosenWeights(weights, options.dtype, backend), quantisation: files.quantisation });
+    checkCacheType(backend, spec, dtype, options.cacheType);
     checkMemory(backend, plan, path);
     const decoder = scope.track(await DecoderModel.load({ ...options, ...share, dtype, plan }));
     const { spec: modes, ...settings } = elastic ?? own;

@@ -1,5 +1,5 @@
 import type { MemoryScope } from "@elastic-attention/core";
-import { allocateExperts, type Backend, fillNormal, type FloatDType, packExpert, packLinear, type Tensor } from "@elastic-attention/tensor";
+import { allocateExperts, type Backend, fillNormal, type FloatDType, packExpert, packLinear, quantiseLinear, type Tensor } from "@elastic-attention/tensor";
 import type { DecoderWeights, ExpertProjection, FeedForwardWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
 import { type FeedForwardSpec, innerFeatures, type LayerSpec } from "../model/layer-spec.js";
 import type { ModelSpec } from "../model/model-spec.js";
@@ -9,8 +9,19 @@ import { layerNorms } from "./expected-tensors.js";
 /** Standard deviation of the matrices, that of a freshly initialised Llama. */
 const deviation = 0.02;
 
-/** Weights of a model of that shape, drawn where they are needed, owned by `scope`. @throws OutOfMemoryError */
-export function makeRandomWeights(backend: Backend, spec: ModelSpec, dtype: FloatDType, seed: number, scope: MemoryScope): DecoderWeights {
+export interface RandomWeightsOptions {
+  readonly backend: Backend;
+  readonly spec: ModelSpec;
+  /** Type of tables, and of matrices without a format. */
+  readonly dtype: FloatDType;
+  /** Default 1. */
+  readonly seed?: number;
+  /** Format that matrices are rounded to where they are: F8_E4M3, Q8_0, Q4_K; experts stay floats. Default: kept in `dtype`. */
+  readonly weightFormat?: string;
+}
+
+/** Weights of a model of that shape, drawn where they are needed, owned by `scope`. @throws OutOfMemoryError, UnsupportedOperationError */
+export function makeRandomWeights({ backend, spec, dtype, seed = 1, weightFormat: format }: RandomWeightsOptions, scope: MemoryScope): DecoderWeights {
   const { hiddenSize, headDim, numQueryHeads, numKeyValueHeads, vocabularySize } = spec;
   const queries = numQueryHeads * headDim;
   let drawn = seed;
@@ -27,7 +38,8 @@ export function makeRandomWeights(backend: Backend, spec: ModelSpec, dtype: Floa
   const vector = (length: number, value: number) => scope.track(backend.upload(new Float32Array(length).fill(value), [length], "f32"));
   const projection = (outputs: number, inputs: number, withBias: boolean): Projection => {
     using matrix = normal(outputs, inputs);
-    const weight = scope.track(backend.kernels.run(packLinear, { weights: [matrix], dtype }));
+    const weights = [matrix];
+    const weight = scope.track(format === undefined ? backend.kernels.run(packLinear, { weights, dtype }) : backend.kernels.run(quantiseLinear, { weights, format }));
     return withBias ? { weight, bias: vector(outputs, 0) } : { weight };
   };
   const norm = (): NormWeights => ({ gain: vector(hiddenSize, 1), ...(spec.norm.bias ? { bias: vector(hiddenSize, 0) } : {}) });

@@ -4,6 +4,7 @@ import { ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
 import { hasRouterWeights, loadRouterWeights, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
 import { type Backend, type Checkpoint, SafetensorsCheckpoint, SafetensorsFile } from "@elastic-attention/tensor";
 import { type ElasticSizes, elasticSizes, type ElasticSpec, parseElastic, parseRouterPooling } from "../model/elastic-spec.js";
+import { checkpointHash } from "./checkpoint-hash.js";
 import { hostFloats } from "./host-floats.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import { ModelConfig } from "../model/model-config.js";
@@ -53,12 +54,16 @@ export function loadRouters(checkpoint: Checkpoint, adapter: ModelAdapter, spec:
 }
 
 /**
- * Reads a file of routers alone, for any base checkpoint of the same layers and head dimension.
- * @throws UnsupportedRouterError for a file without routers and for none, ShapeError for routers of another model
+ * Reads a file of routers alone, for the checkpoint that they were trained on. A file that does not name it serves any of the same
+ * layers and head dimension.
+ *
+ * @param base the checkpoint that they are to decide for; without it nobody asks whether they are its routers
+ * @throws UnsupportedRouterError for a file without routers, for none, and for routers of another checkpoint; ShapeError for routers of another model
  */
-export function loadRouterFile(path: string, adapter: ModelAdapter, spec: ModelSpec, backend: Backend): LoadedRouters {
+export function loadRouterFile(path: string, adapter: ModelAdapter, spec: ModelSpec, backend: Backend, base?: Checkpoint): LoadedRouters {
   if (!existsSync(path)) throw new UnsupportedRouterError(`${path} does not exist.`, trainedFileHint);
   using file = SafetensorsFile.open(path);
+  if (base !== undefined) expectBase(path, file.metadata, checkpointHash(base, adapter));
   const given = file.metadata.get("elastic");
   using checkpoint = SafetensorsCheckpoint.open(path);
   const routed = routedLayers(spec);
@@ -75,6 +80,16 @@ export function loadRouterFile(path: string, adapter: ModelAdapter, spec: ModelS
   // Everything that may be wrong is read before there is memory to give back.
   const elastic = config === undefined ? undefined : elasticSettings(config);
   return { layers: loadRouters(checkpoint, adapter, spec, backend), elastic };
+}
+
+/** @throws UnsupportedRouterError for routers of another checkpoint, which would decide by keys that they have never seen */
+function expectBase(path: string, metadata: ReadonlyMap<string, string>, hash: string | undefined): void {
+  const [trainedOn, name] = [metadata.get("base"), metadata.get("base_name")];
+  if (trainedOn === undefined || hash === undefined || trainedOn === hash) return;
+  throw new UnsupportedRouterError(
+    `${path} holds routers of another checkpoint${name === undefined ? "" : `, ${name}`} (hash ${trainedOn}, this one has ${hash}).`,
+    `Load ${name ?? "the checkpoint that they were trained on"}, or train routers for this one.`,
+  );
 }
 
 /** Undefined for a config without elastic keys. @throws ModelConfigError */

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from "@elastic-attention/core";
-import { type BlockWeights, type Checkpoint, dtypeByteSize, type FloatDType, weightFormats } from "@elastic-attention/tensor";
+import { type BlockMatrixShape, type BlockWeights, type Checkpoint, dtypeByteSize, type FloatDType, scaledFormats, weightFormats } from "@elastic-attention/tensor";
 import { predictWeightBytes } from "../memory/weight-memory.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import type { ModelSpec } from "../model/model-spec.js";
@@ -9,11 +9,19 @@ import { packedTensors, type PackedTensors } from "./expected-tensors.js";
  * How matrices are kept: "unpacked", in the dtype that is computed in; "stored", in blocks where the file has them so; as f32 or
  * bf16, whatever the file has; or quantised while they are loaded.
  */
-export const weightChoices = ["stored", "unpacked", "f32", "bf16", "q8_0", "q4_k"] as const;
+export const weightChoices = ["stored", "unpacked", "f32", "bf16", "q8_0", "q4_k", "fp8"] as const;
 export type WeightChoice = (typeof weightChoices)[number];
 
-/** What is chosen where nothing is asked for, and what stands behind "automatic": who asks for f32 wants no rounding of activations, which products with blocks do. */
-export function chosenWeights(weights: WeightChoice | "automatic" = "automatic", askedDType: FloatDType | undefined): WeightChoice | "automatic" {
+/**
+ * What is chosen where nothing is asked for, as the backend has it, and what stands behind "automatic": who asks for f32 wants no
+ * rounding of activations, which products with blocks do.
+ */
+export function chosenWeights(
+  asked: WeightChoice | "automatic" | undefined,
+  askedDType: FloatDType | undefined,
+  { blockWeights }: { readonly blockWeights?: BlockWeights },
+): WeightChoice | "automatic" {
+  const weights = asked ?? (blockWeights?.byDefault === true ? "automatic" : "unpacked");
   return weights === "automatic" && askedDType === "f32" ? "unpacked" : weights;
 }
 
@@ -31,7 +39,7 @@ export interface WeightPlanOptions {
   readonly quantisation?: string | undefined;
 }
 
-const quantisations: Partial<Record<WeightChoice, string>> = { q8_0: "Q8_0", q4_k: "Q4_K" };
+const quantisations: Partial<Record<WeightChoice, string>> = { q8_0: "Q8_0", q4_k: "Q4_K", fp8: "F8_E4M3" };
 
 /** Whether a format keeps several elements under one scale. */
 export function isBlocked(type: string): boolean {
@@ -57,16 +65,12 @@ export class WeightPlan {
 
   /** @throws InvalidOptionError for what the file, its shapes or the backend cannot be kept as */
   static of(options: WeightPlanOptions): WeightPlan {
-    const { checkpoint, adapter, spec, dtype, backend } = options;
+    const { adapter, spec, dtype, backend } = options;
     const packed = packedTensors(adapter, spec);
-    const types = new Map(packed.flatMap(({ names }) => names.map((name) => [name, checkpoint.entry(name).type] as const)));
-    const blocked = [...new Set(types.values())].filter(isBlocked);
+    const shapes = new Map(packed.flatMap(({ names, inFeatures }) => names.map((name) => [name, storedShape(options, name, inFeatures)] as const)));
+    const blocked = [...new Set([...shapes.values()].map(({ format }) => format))].filter(isStored);
     const missing = blocked.filter((type) => backend.blockWeights?.formats.includes(type) !== true);
     const choice = options.weights === "automatic" ? (blocked.length > 0 && missing.length === 0 ? "stored" : "unpacked") : options.weights;
-    const note =
-      options.weights === "automatic" && missing.length > 0 && backend.blockWeights !== undefined
-        ? `The backend ${backend.name} has no kernels for weights in ${missing.join(", ")}: the weights are unpacked to ${dtype}.`
-        : undefined;
     if (choice === "f32" && dtype !== "f32") throw refusal(`Weights in f32 need activations in f32, not ${dtype}.`, "Compute in f32 (--dtype f32), or keep weights as bf16.");
     const quantisation = quantisations[choice];
     if (quantisation !== undefined) requireQuantisable(options, packed, blocked, quantisation);
@@ -80,22 +84,21 @@ export class WeightPlan {
     const formats = new Map<string, readonly string[]>();
     let byteLength = predictWeightBytes(spec, dtype);
     for (const weight of packed) {
-      const of = formatsOf(weight, types, choice);
+      const matrices = keptShapes(weight, shapes, choice);
       const elements = weight.outFeatures * weight.inFeatures;
-      if (of !== undefined) formats.set(weight.names[0]!, of);
-      const matrices = of?.map((format, index) => ({ format, rows: checkpoint.entry(weight.names[index]!).shape[0]! }));
+      if (matrices !== undefined) formats.set(weight.names[0]!, matrices.map(({ format }) => format));
       const bytes = matrices === undefined ? elements * dtypeByteSize(floatDType) : backend.blockWeights!.packedBytes(matrices, weight.inFeatures);
       byteLength += bytes - elements * dtypeByteSize(dtype);
     }
     const embedding = adapter.weightName("embedding", 0);
-    const { type } = checkpoint.entry(embedding);
+    const { type } = options.checkpoint.entry(embedding);
     const embedsBlocks = choice === "stored" && isBlocked(type) && backend.blockWeights?.embeds === true && backend.blockWeights.formats.includes(type);
     if (embedsBlocks) {
       formats.set(embedding, [type]);
       byteLength -= spec.vocabularySize * spec.hiddenSize * dtypeByteSize(dtype);
       if (!spec.tiedEmbeddings) byteLength += backend.blockWeights!.packedBytes([{ format: type, rows: spec.vocabularySize }], spec.hiddenSize);
     }
-    return new WeightPlan(floatDType, quantisation, note, formats, embedsBlocks, byteLength);
+    return new WeightPlan(floatDType, quantisation, planNote(options, missing, formats), formats, embedsBlocks, byteLength);
   }
 
   /** Formats of the tensors of a weight that is computed on in blocks; undefined for one of floats. */
@@ -110,11 +113,35 @@ export class WeightPlan {
   }
 }
 
-function formatsOf({ names, routes }: PackedTensors, types: ReadonlyMap<string, string>, choice: WeightChoice): readonly string[] | undefined {
+/** Whether a matrix of the file is kept in less than floats. */
+function isStored(format: string): boolean {
+  return isBlocked(format) || (scaledFormats as readonly string[]).includes(format);
+}
+
+/** What a matrix would be stored as: in blocks, under scales beside it where there is a kernel for those, or in floats. */
+function storedShape({ checkpoint, backend: { blockWeights }, weights }: WeightPlanOptions, name: string, inFeatures: number): BlockMatrixShape {
+  const { type, shape } = checkpoint.entry(name);
+  const scaled = weights === "stored" || weights === "automatic" ? checkpoint.scaled?.(name) : undefined;
+  const hasKernel = scaled !== undefined && blockWeights?.formats.includes(scaled.format) === true && (blockWeights.problems?.(scaled, inFeatures) ?? []).length === 0;
+  return hasKernel ? scaled : { format: type, rows: shape[0]! };
+}
+
+/** The matrices of a weight that is not kept in floats. */
+function keptShapes({ names, routes }: PackedTensors, shapes: ReadonlyMap<string, BlockMatrixShape>, choice: WeightChoice): readonly BlockMatrixShape[] | undefined {
+  const stored = names.map((name) => shapes.get(name)!);
   const quantisation = quantisations[choice];
-  if (quantisation !== undefined) return routes ? undefined : names.map(() => quantisation);
-  const stored = names.map((name) => types.get(name)!);
-  return choice === "stored" && stored.every(isBlocked) ? stored : undefined;
+  if (quantisation !== undefined) return routes ? undefined : stored.map(({ rows }) => ({ format: quantisation, rows }));
+  return choice === "stored" && stored.every(({ format }) => isStored(format)) ? stored : undefined;
+}
+
+/** What a user should know of the choice. */
+function planNote({ backend, dtype, weights, quantisation }: WeightPlanOptions, missing: readonly string[], formats: ReadonlyMap<string, unknown>): string | undefined {
+  if (weights === "automatic" && missing.length > 0 && backend.blockWeights !== undefined) {
+    return `The backend ${backend.name} has no kernels for weights in ${missing.join(", ")}: the weights are unpacked to ${dtype}.`;
+  }
+  if (quantisation === undefined || formats.size > 0) return undefined;
+  const reason = weights === "stored" || backend.blockWeights?.formats.includes("I4") !== true ? ", which has no kernels here" : "";
+  return `The weights are quantised as ${quantisation}${reason}: they are unpacked while they are loaded, and take the memory of floats.`;
 }
 
 function requireQuantisable({ backend, spec, quantisation }: WeightPlanOptions, packed: readonly PackedTensors[], blocked: readonly string[], format: string): void {
@@ -127,7 +154,8 @@ function requireQuantisable({ backend, spec, quantisation }: WeightPlanOptions, 
   if (spec.layers.some(({ feedForward }) => feedForward.kind === "experts")) {
     throw refusal("Experts are multiplied as floats: a model that has them cannot be quantised while it is loaded.", "Keep weights as bf16.");
   }
-  const { blockSize } = weightFormats.get(format)!;
+  // Of e4m3 each output has a scale.
+  const blockSize = weightFormats.get(format)?.blockSize ?? 1;
   const uneven = packed.find(({ inFeatures, routes }) => !routes && inFeatures % blockSize !== 0);
   if (uneven !== undefined) {
     const hint = uneven.inFeatures % 32 === 0 && blockSize > 32 ? "Take q8_0, whose blocks are of 32." : "Keep weights as bf16.";

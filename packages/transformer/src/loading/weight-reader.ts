@@ -13,6 +13,8 @@ import {
   packBlocks,
   packExpert,
   packLinear,
+  quantiseLinear,
+  type ScaledMatrix,
   type Tensor,
 } from "@elastic-attention/tensor";
 import type { ExpertProjection, NormWeights, Projection } from "../layer/decoder-weights.js";
@@ -153,13 +155,32 @@ export class WeightReader {
     const { backend, checkpoint, plan } = this.options;
     const formats = plan?.formatsOf(names);
     if (formats === undefined) return undefined;
-    const weights = names.map((name, index): BlockMatrix => {
+    const rounded = plan!.quantisation === undefined ? undefined : this.#roundedOnDevice(names, plan!.quantisation);
+    if (rounded !== undefined) return rounded;
+    const weights = names.map((name, index): BlockMatrix | ScaledMatrix => {
+      const scaled = plan!.quantisation === undefined ? checkpoint.scaled?.(name) : undefined;
+      if (scaled !== undefined && scaled.format === formats[index]) return scaled.read();
       const { shape } = checkpoint.entry(name);
       const [format, rows, columns] = [formats[index]!, shape[0]!, shape[1]!];
       const bytes = plan!.quantisation === undefined ? checkpoint.read(name) : quantiseRows(checkpoint, name, format);
       return { name, format, rows, columns, bytes };
     });
     return this.scope.track(backend.kernels.run(packBlocks, { weights }));
+  }
+
+  /** Float matrices rounded where they are multiplied; undefined where the backend leaves that to the host. */
+  #roundedOnDevice(names: readonly string[], format: string): LinearWeight | undefined {
+    const { kernels } = this.options.backend;
+    if (kernels.find(quantiseLinear, { weights: [], format }) === undefined) return undefined;
+    using matrices = new MemoryScope();
+    const weights = this.#matrices(names, matrices);
+    try {
+      return this.scope.track(kernels.run(quantiseLinear, { weights, format }));
+    } catch (error) {
+      // What is not finite in the file is told by name.
+      this.finish();
+      throw error;
+    }
   }
 
   #weight(names: readonly string[]): LinearWeight {

@@ -1,6 +1,7 @@
 import {
   type AttentionMode,
   attentionModeDefinition,
+  type CacheType,
   type DecodePolicy,
   fullKeyValueBytes,
   patternOf,
@@ -22,6 +23,8 @@ import { predictWeightBytes } from "./weight-memory.js";
 /** What the memory of a prefill depends on besides the model. */
 export interface MemoryQuestion {
   readonly dtype: FloatDType;
+  /** What keys and values are kept in; undefined: `dtype`. */
+  readonly cacheType?: CacheType | undefined;
   /** See `WorkSizes`. */
   readonly chunkRows: number;
   /** New sequences that are read together. */
@@ -93,7 +96,7 @@ export function predictMemory(spec: ModelSpec, question: MemoryQuestion): Memory
     activationBytes,
     keyValueBytes,
     fullKeyValueBytes: sum(sequences, ({ tokens, reserveTokens = 0 }) => {
-      return fullKeyValueBytes({ ...spec, dtype }, Math.ceil((tokens + reserveTokens) / pageTokens) * pageTokens);
+      return fullKeyValueBytes({ ...spec, dtype, cacheType: question.cacheType }, Math.ceil((tokens + reserveTokens) / pageTokens) * pageTokens);
     }),
     requestBytes,
     peakBytes: weightBytes + tableBytes + requestBytes,
@@ -101,8 +104,10 @@ export function predictMemory(spec: ModelSpec, question: MemoryQuestion): Memory
 }
 
 /** Keys and values after the prefill, and the most during it, chosen blocks included. */
-function predictKeyValues(spec: ModelSpec, { dtype, sequences, pageTokens }: MemoryQuestion) {
-  const perSlot = slotBytes({ ...spec, dtype });
+function predictKeyValues(spec: ModelSpec, { dtype, cacheType, sequences, pageTokens }: MemoryQuestion) {
+  const perSlot = slotBytes({ ...spec, dtype, cacheType });
+  // Attention reads one layer of a rounded cache as floats.
+  const perUnpackedSlot = cacheType === undefined ? 0 : slotBytes({ ...spec, dtype });
   const layers = sequences.map((sequence) => layerSlots(spec, sequence, pageTokens));
   const masks = sum(sequences, (sequence) => maskBytes(spec, sequence));
   let [settled, most] = [0, 0];
@@ -110,7 +115,8 @@ function predictKeyValues(spec: ModelSpec, { dtype, sequences, pageTokens }: Mem
     const slots = layers.map((sequence) => sequence[layer]!);
     // A sequence that becomes smaller is copied while both are there, one sequence after another.
     const moving = Math.max(0, ...slots.map(({ full, dropped }) => (dropped < full ? dropped : 0)));
-    most = Math.max(most, settled + perSlot * sum(slots, ({ full }) => full) + Math.max(masks, perSlot * moving));
+    const full = sum(slots, (slot) => slot.full);
+    most = Math.max(most, settled + perSlot * full + Math.max(masks + perUnpackedSlot * full, perSlot * moving));
     settled += perSlot * sum(slots, ({ dropped }) => dropped);
   }
   return { keyValueBytes: settled, mostBytes: most };

@@ -1,4 +1,4 @@
-import { type AttentionMode, type CacheSnapshot, type DecodePolicy, PagePool, SequenceCache } from "@elastic-attention/attention";
+import { type AttentionMode, type CacheSnapshot, type CacheType, type DecodePolicy, PagePool, SequenceCache } from "@elastic-attention/attention";
 import { MemoryScope } from "@elastic-attention/core";
 import type { Backend, FloatDType } from "@elastic-attention/tensor";
 import type { ModelSpec } from "../model/model-spec.js";
@@ -35,13 +35,15 @@ export class SequenceCaches implements Disposable {
     private readonly backend: Backend,
     private readonly spec: ModelSpec,
     private readonly dtype: FloatDType,
+    /** What keys and values are kept in; undefined: `dtype`. */
+    readonly cacheType?: CacheType,
   ) {}
 
   /** Undefined where caches have tensors of their own. */
   get pool(): PagePool | undefined {
-    const { backend, dtype, spec } = this;
+    const { backend, dtype, cacheType, spec } = this;
     if (backend.reserve === undefined) return undefined;
-    return (this.#pool ??= this.#scope.track(new PagePool({ backend, headDim: spec.headDim, dtype })));
+    return (this.#pool ??= this.#scope.track(new PagePool({ backend, headDim: spec.headDim, dtype, cacheType })));
   }
 
   /** Whether keys of one sequence serve any other: they lie in pages, and no angle depends on how long a sequence becomes. */
@@ -69,9 +71,9 @@ export class SequenceCaches implements Disposable {
   }
 
   get #shape() {
-    const { backend, dtype, spec } = this;
+    const { backend, dtype, cacheType, spec } = this;
     const { numLayers, numKeyValueHeads, headDim } = spec;
-    return { numLayers, numKeyValueHeads, headDim, fixedModes: slidingModes(spec), backend, dtype };
+    return { numLayers, numKeyValueHeads, headDim, fixedModes: slidingModes(spec), backend, dtype, cacheType };
   }
 
   [Symbol.dispose](): void {

@@ -2,6 +2,7 @@ import { type Checkpoint, type RankGroup, weightFormats } from "@elastic-attenti
 import { expectedTensors } from "../loading/expected-tensors.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import type { ModelSpec } from "../model/model-spec.js";
+import { placeHeads } from "./head-placement.js";
 import { shardModel, shardSpec } from "./model-shard.js";
 import { ShardedCheckpoint } from "./sharded-checkpoint.js";
 import { tensorSlices } from "./tensor-slices.js";
@@ -14,11 +15,18 @@ export interface ModelShare {
   readonly ranks?: RankGroup | undefined;
 }
 
-/** This rank's share of a model; the whole model where there are no ranks. @throws InvalidOptionError as `shardModel` */
-export function shareOfModel(model: ModelShare, ranks: RankGroup | undefined): ModelShare {
+/**
+ * This rank's share of a model; the whole model where there are no ranks.
+ * @param shares [layer][kvHead]: how likely each head is full, for placing heads; default: heads one after another
+ * @throws InvalidOptionError as `shardModel`
+ */
+export function shareOfModel(model: ModelShare, ranks: RankGroup | undefined, shares?: readonly (readonly number[])[]): ModelShare {
   if (ranks === undefined) return model;
   const { checkpoint, adapter, spec } = model;
-  const shard = shardModel(spec, ranks.size, { featureUnit: featureUnit(model) })[ranks.rank]!;
+  // Where several ranks have each head, there is nothing to choose.
+  const isPlaced = shares !== undefined && spec.numKeyValueHeads % ranks.size === 0;
+  const placement = isPlaced ? { placement: placeHeads(shares, ranks.size) } : {};
+  const shard = shardModel(spec, ranks.size, { ...placement, featureUnit: featureUnit(model) })[ranks.rank]!;
   return { checkpoint: new ShardedCheckpoint(checkpoint, tensorSlices(adapter, spec, shard)), adapter, spec: shardSpec(spec, shard), ranks };
 }
 

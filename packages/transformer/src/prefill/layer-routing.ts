@@ -3,10 +3,16 @@ import {
   type AttentionMode,
   type AttentionSequence,
   chooseBlocksOfHeads,
+  type BlockPattern,
   type HeadPlan,
   knownPatterns,
   type KnownPatterns,
+  type LayerCache,
   patternOf,
+  promptEndOf,
+  type PromptPart,
+  promptParts,
+  shortenedCache,
 } from "@elastic-attention/attention";
 import type { Tensor } from "@elastic-attention/tensor";
 import { headShare } from "../parallel/head-share.js";
@@ -85,10 +91,44 @@ export class LayerRouting implements Disposable {
       const [start, end] = [offsets[index]!, offsets[index + 1]!];
       const common = { start, length: end - start, cache: cache.layer(this.layer) };
       const routed = this.#planOf(index);
-      if (routed === undefined) return { ...common, routing: cache.decodePatterns(this.layer) };
+      if (routed === undefined) return { ...common, routing: cache.laterPatterns(this.layer) };
       const decision = routed.plan.decisionOf(routed.row);
-      return { ...common, routing: decision ?? this.#choose(routed.plan.waitForModes(routed.row), query.rows(start, end), common) };
+      return { ...common, routing: decision ?? this.#chooseAll(routed.plan.waitForModes(routed.row), query.rows(start, end), common.cache) };
     });
+  }
+
+  /**
+   * The parts of an attention call that the sequences come down to: a prompt whose modes read its end by other patterns is cut
+   * there. Heads that choose blocks for such an end choose them now.
+   */
+  parts(query: Tensor, sequences: readonly AttentionSequence[]): AttentionSequence[] {
+    return sequences.flatMap((sequence, index) => {
+      const isFirst = this.#planOf(index) !== undefined;
+      const modes = this.#modesOf(index, sequence);
+      if (modes.every((mode) => promptEndOf(mode, isFirst) === undefined)) return [sequence];
+      return promptParts(modes, sequence.length, isFirst).map((part) => this.#part(query, sequence, index, part));
+    });
+  }
+
+  /** The modes that a sequence's heads may be in; none where all of them keep and read everything. */
+  #modesOf(index: number, { routing }: AttentionSequence): readonly AttentionMode[] {
+    const routed = this.#planOf(index);
+    if (routed === undefined) {
+      const cache = this.pass.batch.caches[index]!;
+      return cache.keepsAll(this.layer) ? [] : (cache.modes(this.layer) ?? []);
+    }
+    return routing.type === "decision" ? routed.plan.modes : routed.plan.waitForModes(routed.row);
+  }
+
+  #part(query: Tensor, sequence: AttentionSequence, index: number, { start, end, patternOf: patternIn }: PromptPart): AttentionSequence {
+    const { cache, length, routing } = sequence;
+    const modes = this.#modesOf(index, sequence);
+    const seen = shortenedCache(cache, cache.length - length + end);
+    const common = { start: sequence.start + start, length: end - start, cache: seen };
+    const patterns = modes.map(patternIn);
+    if (routing.type === "decision" && patterns.every(({ type }) => type !== "selected")) return { ...common, routing: { ...routing, choices: patterns } };
+    const heads = routing.type === "decision" ? this.#planOf(index)!.plan.waitForModes(this.#planOf(index)!.row) : modes;
+    return { ...common, routing: this.#choose(heads, heads.map(patternIn), query.rows(common.start, common.start + common.length), seen) };
   }
 
   /** The same, decisions on a device waited for. */
@@ -137,10 +177,14 @@ export class LayerRouting implements Disposable {
     return shared === undefined ? undefined : { plan: shared.plan, row: sequence - shared.firstSequence };
   }
 
-  #choose(modes: readonly AttentionMode[], query: Tensor, { cache }: Pick<AttentionSequence, "cache">): KnownPatterns {
+  #chooseAll(modes: readonly AttentionMode[], query: Tensor, cache: LayerCache): KnownPatterns {
+    return this.#choose(modes, modes.map(patternOf), query, cache);
+  }
+
+  #choose(modes: readonly AttentionMode[], patterns: readonly BlockPattern[], query: Tensor, cache: LayerCache): KnownPatterns {
     const { layer } = this;
     const { attentionScale: scale, attentionSoftCap: softCap } = this.pass.spec;
-    const mask = chooseBlocksOfHeads(modes, { layer, query, cache, scale, softCap });
-    return knownPatterns(modes.map(patternOf), mask === undefined ? undefined : this.scope.track(mask));
+    const mask = chooseBlocksOfHeads(modes, patterns, { layer, query, cache, scale, softCap });
+    return knownPatterns(patterns, mask === undefined ? undefined : this.scope.track(mask));
   }
 }

@@ -1,4 +1,4 @@
-import { type AttentionScores, hybridAttention } from "@elastic-attention/attention";
+import { type AttentionScores, hybridAttention, keepChosen } from "@elastic-attention/attention";
 import type { Tensor } from "@elastic-attention/tensor";
 import type { CachedAttention } from "../layer/cached-pass.js";
 import type { LayerSteps } from "../layer/decoder-layer.js";
@@ -37,7 +37,8 @@ export class PrefillAttention implements CachedAttention {
     // What a device still decides is not asked for where it makes no difference.
     const isWhole = pairsAtMost(sequences) <= mostPairs;
     if (!isWhole) sequences = routing.waitForSequences(sequences);
-    for (const slice of isWhole ? [sequences] : attentionSlices(sequences, mostPairs)) {
+    const parts = routing.parts(query, sequences);
+    for (const slice of isWhole ? [parts] : attentionSlices(parts, mostPairs)) {
       backend.kernels.run(hybridAttention, { query, output, sequences: slice, ...scores });
       yield "attention";
     }
@@ -45,10 +46,14 @@ export class PrefillAttention implements CachedAttention {
       observer?.afterAttention?.({ layer, sequence, query: query.rows(start, start + length), cache, scale });
     }
     const heads = routing.waitForHeads();
-    this.record.add(gatherHeads(pass, layer, heads), routing.waitForSequences(sequences));
+    this.record.add(gatherHeads(pass, layer, heads), routing.waitForSequences(sequences), heads);
     // Chosen blocks are gone before caches move what they keep.
     this[Symbol.dispose]();
-    for (const [index, cache] of batch.caches.entries()) cache.settle(layer, heads[index]!.modes);
+    for (const [index, cache] of batch.caches.entries()) {
+      const { start, length } = sequences[index]!;
+      keepChosen(cache, layer, heads[index]!.modes, query.rows(start, start + length), scores);
+      cache.settle(layer, heads[index]!.modes);
+    }
   }
 
   [Symbol.dispose](): void {

@@ -24,14 +24,18 @@ export class RoutingRecord implements Disposable {
     private readonly gatherCounts: (counts: readonly (readonly BlockCount[])[]) => readonly (readonly BlockCount[])[] = (counts) => counts,
   ) {}
 
-  /** Adds a layer when its attention has been issued and what it chose is still there. One entry for each sequence. */
-  add(heads: readonly RoutedHeads[], sequences: readonly AttentionSequence[]): void {
+  /**
+   * Adds a layer when its attention has been issued and what it chose is still there. One entry for each sequence.
+   *
+   * @param own those of the heads that the sequences' patterns speak of, where other ranks have others
+   */
+  add(heads: readonly RoutedHeads[], sequences: readonly AttentionSequence[], own: readonly RoutedHeads[]): void {
     const blocks: VisitedBlockCount[] = [];
     this.#layers.push({ heads, blocks });
     for (const [index, { cache, routing }] of sequences.entries()) {
       // Of all heads, also of those that other ranks have.
       const unit = blockSizeOf(heads[index]!.modes.map(patternOf));
-      blocks.push(new VisitedBlockCount(routing, cache.length, this.numQueryHeads, unit));
+      blocks.push(new VisitedBlockCount(routing, cache.length, this.numQueryHeads, unit, own[index]!.modes));
     }
   }
 

@@ -1,4 +1,4 @@
-import { type BlockCount, type BlockPattern, countBlocks, countVisitedBlocks, type HeadPatterns, type KnownPatterns, waitForPatterns } from "@elastic-attention/attention";
+import { type AttentionMode, type BlockCount, type BlockPattern, countBlocks, countVisitedBlocks, denseRowsOf, type HeadPatterns, type KnownPatterns, waitForPatterns } from "@elastic-attention/attention";
 import { hostArray, type Tensor } from "@elastic-attention/tensor";
 
 /**
@@ -15,6 +15,8 @@ export class VisitedBlockCount implements Disposable {
     private readonly numQueryHeads: number,
     /** The unit that blocks are counted in: {@link blockSizeOf} all of the layer's heads. */
     private readonly blockSize: number,
+    /** Of the heads; their dense rows visit every block. */
+    private readonly modes: readonly AttentionMode[],
   ) {
     this.#known = waitForPatterns(routing);
     const { mask } = this.#known;
@@ -41,10 +43,18 @@ export class VisitedBlockCount implements Disposable {
       const chosen = byQueryHead?.subarray(head * group, (head + 1) * group);
       const mean = chosen === undefined ? undefined : Array.from(chosen).reduce((sum, count) => sum + count, 0) / group;
       const count = countBlocks(pattern, tokens, blockSize, mean);
-      visited += count.visited;
+      visited += count.visited + this.#denseBlocks(pattern, head, blockSize);
       causal += count.causal;
     }
     return { visited, causal };
+  }
+
+  /** What the last rows visit besides their pattern; a mask has counted it already. */
+  #denseBlocks(pattern: BlockPattern, head: number, blockSize: number): number {
+    const rows = Math.min(this.tokens, denseRowsOf(this.modes[head]!));
+    if (rows === 0 || pattern.type === "selected") return 0;
+    const [whole, before] = [this.tokens, Math.floor((this.tokens - rows) / blockSize) * blockSize].map((tokens) => countBlocks(pattern, tokens, blockSize));
+    return whole!.causal - before!.causal - (whole!.visited - before!.visited);
   }
 
   [Symbol.dispose](): void {

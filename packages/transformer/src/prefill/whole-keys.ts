@@ -1,6 +1,6 @@
-import { copyHeldRows, heldRanges, type SequenceCache } from "@elastic-attention/attention";
+import { copyHeldRows, heldRanges, type SequenceCache, unpackedCache } from "@elastic-attention/attention";
 import { MemoryScope, ShapeError } from "@elastic-attention/core";
-import { cast, rotary, rotaryTables, type Tensor } from "@elastic-attention/tensor";
+import { cast, type FloatDType, rotary, rotaryTables, type Tensor } from "@elastic-attention/tensor";
 import { inverseFrequencies } from "../model/rope/frequencies.js";
 import { attentionFactor, type RopeSpec } from "../model/rope/rope-spec.js";
 import type { PrefillPass } from "./prefill-pass.js";
@@ -21,7 +21,8 @@ export function wholeKeys({ backend, spec }: Pick<PrefillPass, "backend" | "spec
   try {
     // Before tokens come, a sequence that was resumed has no page tables.
     cache.makeRoom(0);
-    const source = cache.layer(layer);
+    using scope = new MemoryScope();
+    const source = unpackedCache(backend, cache.layer(layer), keys.dtype as FloatDType, scope);
     if (heldRanges(source).some((ranges) => ranges.length > 1)) throw new ShapeError("A router cannot be asked about a sequence whose heads have dropped tokens.");
     const held = keys.rows(0, length).reshape([length, numKeyValueHeads * headDim]);
     for (let head = 0; head < numKeyValueHeads; head++) copyHeldRows(source, head, source.keys, held.columns(head * headDim, (head + 1) * headDim));

@@ -6,7 +6,7 @@ import {
   knownPatterns,
   type KnownPatterns,
   type LayerCache,
-  patternOf,
+  trainingPatternOf,
 } from "@elastic-attention/attention";
 import { decisionsOf, type RouterWeights } from "@elastic-attention/router";
 import type { FloatArray, Tensor } from "@elastic-attention/tensor";
@@ -119,8 +119,9 @@ export class LayerGates implements Disposable {
   /** Every head in one mode. */
   #choose(mode: AttentionMode, query: Tensor, cache: LayerCache, scale: number): KnownPatterns {
     const modes = Array.from({ length: this.spec.numKeyValueHeads }, () => mode);
-    const mask = chooseBlocksOfHeads(modes, { layer: this.place.layer, query, cache, scale, softCap: this.spec.attentionSoftCap });
-    return knownPatterns(modes.map(patternOf), mask === undefined ? undefined : this.#scope.track(mask));
+    const patterns = modes.map(trainingPatternOf);
+    const mask = chooseBlocksOfHeads(modes, patterns, { layer: this.place.layer, query, cache, scale, softCap: this.spec.attentionSoftCap });
+    return knownPatterns(patterns, mask === undefined ? undefined : this.#scope.track(mask));
   }
 
   get #router(): RouterWeights {

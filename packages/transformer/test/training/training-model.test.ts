@@ -1,5 +1,5 @@
 import { OutOfMemoryError, ShapeError, TrainingPackError } from "@elastic-attention/core";
-import { dualAttention } from "@elastic-attention/attention";
+import { type AttentionMode, dualAttention } from "@elastic-attention/attention";
 import { ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import {
@@ -95,6 +95,34 @@ describe("a training step", () => {
       },
       { lengths: [5] },
     );
+  });
+
+  test.each<[name: string, mode: AttentionMode]>([
+    ["pages by query", { kind: "pages", sinkTokens: 1, localTokens: 1, pageTokens: 16, budget: 16 }],
+    ["chosen retention", { kind: "snap", sinkTokens: 4, localTokens: 8, blockSize: 4, keptTokens: 8, scoringRows: 4, poolTokens: 1 }],
+    ["block search", { kind: "flash-prefill", blockSize: 8, stride: 4, alpha: 0.9 }],
+  ])("gives routers between full attention and %s gradients, as the loss differs between the two", async (_, sparseMode) => {
+    await withModel(
+      async ({ model, options: given }) => {
+        const options = { ...given, sparseMode, pack: trainingPack([70, 40]), gateLoss: noGateLoss };
+        const lossAt = async (gate: number) => {
+          const decide = (_layer: number, logits: { readonly length: number }) => ({ gates: new Float32Array(logits.length / 2).fill(gate), backward: () => new Float32Array(logits.length) });
+          return (await model.step({ ...options, decide })).languageModelLoss;
+        };
+        const [full, sparse, between] = [await lossAt(1), await lossAt(0), await lossAt(0.5)];
+        expect(Math.abs(full - sparse)).toBeGreaterThan(1e-5);
+        expect([full, sparse, between].every(Number.isFinite)).toBe(true);
+        const { routerGradients } = await model.step({ ...options, decide: new RelaxationDouble("straight").decide });
+        for (const gradient of routerGradients) expect(gradient.some((value: number) => value !== 0)).toBe(true);
+      },
+      { precision: "f32" },
+    );
+  });
+
+  test("has no dense rows: a mode with some is refused by name", async () => {
+    await withModel(async ({ model, options }) => {
+      await expect(model.step({ ...options, sparseMode: { ...modes.streaming, denseRows: 4 } })).rejects.toThrow(/streaming: denseRows is not implemented in training/);
+    });
   });
 
   test("computes the loss that the decoder's logits give, every gate 1", async () => {

@@ -17,12 +17,15 @@ async function open(path: string) {
   return { notes: model.notes, logits: (await forward(model.decoder, ids, ids.length)).logits };
 }
 
-test("the text model of a Gemma 3 of images and text computes what it does alone, and the rest is told", async () => {
-  const [, config] = tinyFamilies.find(([name]) => name === "Gemma 3")!;
+test.each([
+  ["Gemma 3", "Gemma3ForConditionalGeneration", "gemma3_text"],
+  ["Ministral 3", "Mistral3ForConditionalGeneration", "ministral3"],
+])("the text model of a %s of images and text computes what it does alone, and the rest is told", async (family, architecture, model_type) => {
+  const [, config] = tinyFamilies.find(([name]) => name === family)!;
   using folder = tinyModelFolder(config);
   const alone = await open(folder.path);
   const { architectures: _class, dtype, ...text_config } = config;
-  writeFileSync(join(folder.path, "config.json"), JSON.stringify({ architectures: ["Gemma3ForConditionalGeneration"], model_type: "gemma3", torch_dtype: dtype, text_config, vision_config: { hidden_size: 8 }, mm_tokens_per_image: 256 }));
+  writeFileSync(join(folder.path, "config.json"), JSON.stringify({ architectures: [architecture], torch_dtype: dtype, text_config: { ...text_config, model_type }, vision_config: { hidden_size: 8 }, mm_tokens_per_image: 256 }));
   const sources = new Map<string, TensorSource>();
   const add = (name: string, shape: readonly number[], values: Float32Array) => sources.set(name, { type: "F32", shape, bytes: () => new Uint8Array(values.buffer) });
   for (const [name, { shape, values }] of folder.tensors) add(`language_model.${name}`, shape, Float32Array.from(values));

@@ -59,6 +59,8 @@ describe("what such files could say otherwise is refused by name:", () => {
     ["Nemotron Mini 4B Instruct", { kv_channels: 64 }, /kv_channels/],
     ["Gemma 3 4B it, whose file has the text model inside", { text_config: { hidden_size: 2560, num_hidden_layers: 34, intermediate_size: 10_240, sliding_window: 1024, use_bidirectional_attention: true } }, /text_config.use_bidirectional_attention/],
     ["Gemma 3 4B it, whose file has the text model inside", { text_config: undefined }, /text_config/],
+    ["Mistral Small 3.1 24B Instruct 2503, whose file has the text model inside", { text_config: { model_type: "mamba" } }, /text_config must be a text model of the model_type mistral or ministral3/],
+    ["Mistral Small 3.1 24B Instruct 2503, whose file has the text model inside", { text_config: undefined }, /text_config/],
   ];
   test.each(changed)("%s with %j", (name, changes, key) => {
     const { config } = publishedConfigs.find((each) => each.name === name)!;

@@ -102,6 +102,33 @@ export const publishedConfigs: readonly PublishedConfig[] = [
     },
   },
   {
+    name: "Mistral Small 3.1 24B Instruct 2503, whose file has the text model inside", millions: 23_572, contextLength: 131_072,
+    config: {
+      architectures: ["Mistral3ForConditionalGeneration"], image_token_index: 10, model_type: "mistral3", multimodal_projector_bias: false, projector_hidden_act: "gelu", spatial_merge_size: 2,
+      torch_dtype: "bfloat16", transformers_version: "4.50.0.dev0", vision_feature_layer: -1,
+      text_config: {
+        attention_dropout: 0, head_dim: 128, hidden_act: "silu", hidden_size: 5120, initializer_range: 0.02, intermediate_size: 32_768, max_position_embeddings: 131_072, model_type: "mistral",
+        num_attention_heads: 32, num_hidden_layers: 40, num_key_value_heads: 8, rms_norm_eps: 1e-5, rope_theta: 1_000_000_000, sliding_window: null, use_cache: true, vocab_size: 131_072,
+      },
+      vision_config: { attention_dropout: 0, head_dim: 64, hidden_act: "silu", hidden_size: 1024, image_size: 1540, intermediate_size: 4096, model_type: "pixtral", num_hidden_layers: 24, patch_size: 14 },
+    },
+  },
+  {
+    name: "Ministral 3 8B Instruct 2512 in bf16, whose file has the text model inside", millions: 8489, contextLength: 262_144,
+    config: {
+      architectures: ["Mistral3ForConditionalGeneration"], dtype: "bfloat16", image_token_index: 10, model_type: "mistral3", multimodal_projector_bias: false, projector_hidden_act: "gelu",
+      spatial_merge_size: 2, transformers_version: "5.0.0.dev0", vision_feature_layer: -1,
+      text_config: {
+        attention_dropout: 0, head_dim: 128, hidden_act: "silu", hidden_size: 4096, initializer_range: 0.02, intermediate_size: 14_336, max_position_embeddings: 262_144, model_type: "ministral3",
+        num_attention_heads: 32, num_hidden_layers: 34, num_key_value_heads: 8, rms_norm_eps: 1e-5, sliding_window: null, tie_word_embeddings: false, use_cache: true, vocab_size: 131_072,
+        rope_parameters: {
+          beta_fast: 32, beta_slow: 1, factor: 16, llama_4_scaling_beta: 0.1, mscale: 1, mscale_all_dim: 1, original_max_position_embeddings: 16_384, rope_theta: 1_000_000, rope_type: "yarn", type: "yarn",
+        },
+      },
+      vision_config: { hidden_size: 1024, image_size: 1540, intermediate_size: 4096, model_type: "pixtral", num_hidden_layers: 24, patch_size: 14 },
+    },
+  },
+  {
     name: "Mixtral 8x7B Instruct v0.1", millions: 46_702, contextLength: 32_768,
     config: {
       ...model("Mixtral", 32, 4096, 14_336, 32, 8, 32_000, 32_768), bos_token_id: 1, eos_token_id: 2, model_type: "mixtral", num_experts_per_tok: 2, num_local_experts: 8, output_router_logits: false,

@@ -12,7 +12,7 @@ const evaluateOptions = optionSchema({
   mode: {
     type: text("modes between commas"),
     placeholder: "list",
-    description: "modes to compare: full, fa-ssa, fa-xa, xa-ssa, xattention, streaming, static:0.7, random:0.7, list:FILE, or one that --load brings",
+    description: "modes to compare: full, fa-ssa, fa-xa, xa-ssa, xattention, streaming, static:0.7, random:0.7, list:FILE, fa-pages:budget=1/8 and others with settings, or one that --load brings",
     default: "full,fa-ssa",
   },
   sparsity: { ...routingOptions.sparsity, description: "target share of sparse heads of the routed modes" },
@@ -64,6 +64,8 @@ export const evaluateCommands = [
     options: evaluateOptions,
     notes: `The demo model on every suite that needs no data, with the curve of retained scores, in a few minutes:
   elastic-attention eval all --preset small --limit 2 --sweep 0.25,0.5,0.75,1 --sweep-limit 1 --open
+What modes give against what a decoded token reads, questions of a second turn among them:
+  elastic-attention eval frontier --preset small --limit 2 --sparsity 0.75 --mode full,fa-ssa,fa-snap,fa-pages:budget=1/8
 A checkpoint of your own, with the official data from the Hugging Face hub (or from a folder: --data DIR):
   elastic-attention eval longbench-e ruler --model DIR --preset paper --data hub --mode full,fa-ssa,fa-xa,xa-ssa --open`,
     load: async () => (await import("./evaluate.js")).evaluate,

@@ -57,7 +57,7 @@ function describeCheckpoint(path: string, options: InspectOptions) {
   const dtype = options.dtype ?? (options.weights === "f32" ? "f32" : computeDType(spec));
   const { name, blockWeights } = backendProvider(options.backend);
   const backend = blockWeights === undefined ? { name } : { name, blockWeights };
-  const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: chosenWeights(options.weights, options.dtype), quantisation: files.quantisation });
+  const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: chosenWeights(options.weights, options.dtype, backend), quantisation: files.quantisation });
   const memory = promptMemory(spec, config, dtype, plan, options);
   return {
     path,
@@ -105,7 +105,7 @@ function promptMemory(spec: ModelSpec, config: ModelConfig, dtype: FloatDType, p
   const { tokens, sparsity = 0, mode, backend } = options;
   const { retrievalMode, sparseMode } = mode === undefined ? (spec.elastic ?? elasticModes("fa-ssa", elasticSizes(config))) : elasticModes(mode, elasticSizes(config));
   const chunkRows = backendProvider(backend).workSizes.chunkRows;
-  return { tokens, dtype, weights: plan.text, sparsity, ...predictMemory(spec, { dtype, chunkRows, weightBytes: plan.byteLength, sequences: [{ tokens, sparsity, retrievalMode, sparseMode }] }) };
+  return { tokens, dtype, weights: plan.text, sparsity, ...predictMemory(spec, { dtype, cacheType: options.cacheType, chunkRows, weightBytes: plan.byteLength, sequences: [{ tokens, sparsity, retrievalMode, sparseMode }] }) };
 }
 
 function memoryText({ memory }: Description): string {

@@ -34,4 +34,6 @@ export async function serveReplicas({ ReplicaServer }: typeof Server, count: num
 export function tellDoor(url: string, model: string): void {
   process.send!({ type: "listening", url, model });
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  // Being told of the door's end is no reason to stay.
+  process.channel!.unref();
 }

@@ -1,7 +1,10 @@
 import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
-import { type Backend, dtypeByteSize, type FloatDType, type GrowableTensor, growableTensor, type Tensor } from "@elastic-attention/tensor";
+import { type Backend, type FloatDType, type GrowableTensor, growableTensor, type Tensor } from "@elastic-attention/tensor";
 import { FreePages } from "./free-pages.js";
+import { slotBytes } from "../key-value-bytes.js";
 import type { PageTable } from "../layer-cache.js";
+import { cacheRow, type CacheType } from "../rounded/cache-type.js";
+import type { PageBounds } from "../bounds/page-bounds.js";
 import { PageReferences } from "./page-references.js";
 import { PageSpans } from "./page-spans.js";
 
@@ -12,6 +15,8 @@ export interface PagePoolOptions {
   readonly backend: Backend;
   readonly headDim: number;
   readonly dtype: FloatDType;
+  /** What rows are kept in; undefined: `dtype`. */
+  readonly cacheType?: CacheType | undefined;
   /** Tokens of one head that a page holds: 128 times a power of two. Default 128. */
   readonly pageTokens?: number;
   /** Pages there can be at most; default what fills the device's memory. */
@@ -37,6 +42,8 @@ export class PagePool implements PageTable, Disposable {
   readonly #spans = new PageSpans();
   readonly #free = new FreePages();
   readonly #references = new PageReferences();
+  /** By tokens of the pages that are bounded. */
+  readonly #bounds = new Map<number, GrowableTensor>();
   #pagesInUse = 0;
   #pagesAllocated = 0;
   #memory: { readonly keys: GrowableTensor; readonly values: GrowableTensor; readonly entries: GrowableTensor } | undefined;
@@ -54,10 +61,10 @@ export class PagePool implements PageTable, Disposable {
 
   /** Bytes of a page, keys and values. */
   get pageBytes(): number {
-    return 2 * this.pageTokens * this.options.headDim * dtypeByteSize(this.options.dtype);
+    return this.pageTokens * slotBytes(this.options);
   }
 
-  /** [rows, headDim]: page p is rows p · pageTokens to (p + 1) · pageTokens. Changes when the pool grows. */
+  /** [rows, headDim], or bytes as `cacheRow` says: page p is rows p · pageTokens to (p + 1) · pageTokens. Changes when the pool grows. */
   get keys(): Tensor {
     return this.#rows(this.#open().keys);
   }
@@ -72,6 +79,24 @@ export class PagePool implements PageTable, Disposable {
 
   get host(): Int32Array {
     return this.#spans.entries;
+  }
+
+  /** Bounds of the keys of pages of so many tokens, beside the pool's pages; memory is taken the first time. @throws OutOfMemoryError */
+  bounds(pageTokens: number): PageBounds {
+    const { backend, headDim, dtype } = this.options;
+    const perPage = this.pageTokens / pageTokens;
+    let tensor = this.#bounds.get(pageTokens);
+    if (tensor === undefined) {
+      tensor = growableTensor(backend, this.#maximumPages * perPage, 2 * headDim, dtype);
+      this.#bounds.set(pageTokens, tensor);
+    }
+    tensor.grow(this.#pagesAllocated * perPage);
+    return { pageTokens, rows: tensor.tensor.rows(0, this.#pagesAllocated * perPage) };
+  }
+
+  /** Sizes of pages that bounds have been asked for. */
+  get boundedPageSizes(): readonly number[] {
+    return [...this.#bounds.keys()];
   }
 
   report(): PagePoolReport {
@@ -154,6 +179,8 @@ export class PagePool implements PageTable, Disposable {
     this.#pagesInUse = this.#pagesAllocated = 0;
     const scope = new MemoryScope();
     if (memory !== undefined) for (const tensor of Object.values(memory)) scope.track(tensor);
+    for (const tensor of this.#bounds.values()) scope.track(tensor);
+    this.#bounds.clear();
     scope.dispose();
   }
 
@@ -164,7 +191,8 @@ export class PagePool implements PageTable, Disposable {
 
   #open() {
     if (this.#memory !== undefined) return this.#memory;
-    const { backend, headDim, dtype } = this.options;
+    const { backend } = this.options;
+    const { dtype, columns } = cacheRow(this.options);
     const made: GrowableTensor[] = [];
     const make = (...shape: Parameters<typeof growableTensor> extends [Backend, ...infer Rest] ? Rest : never) => {
       const tensor = growableTensor(backend, ...shape);
@@ -174,8 +202,8 @@ export class PagePool implements PageTable, Disposable {
     try {
       const rows = this.#maximumPages * this.pageTokens;
       this.#memory = {
-        keys: make(rows, headDim, dtype),
-        values: make(rows, headDim, dtype),
+        keys: make(rows, columns, dtype),
+        values: make(rows, columns, dtype),
         entries: make(Math.floor(2 ** 31 / this.pageTokens), 1, "i32"),
       };
       return this.#memory;
@@ -224,7 +252,7 @@ export class PagePool implements PageTable, Disposable {
     this.#free.clear();
     this.#pagesAllocated = 0;
     const scope = new MemoryScope();
-    for (const tensor of Object.values(this.#memory ?? {})) scope.track({ [Symbol.dispose]: () => tensor.clear() });
+    for (const tensor of [...Object.values(this.#memory ?? {}), ...this.#bounds.values()]) scope.track({ [Symbol.dispose]: () => tensor.clear() });
     scope.dispose();
   }
 }

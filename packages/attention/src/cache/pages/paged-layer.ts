@@ -1,7 +1,11 @@
 import { copySpans, type Tensor } from "@elastic-attention/tensor";
+import type { KeptTokens } from "../keep-chosen.js";
+import { RowSpans } from "../row-spans.js";
 import type { Retention } from "../../patterns/block-pattern.js";
 import type { HeadStore, PageTable } from "../layer-cache.js";
 import type { LayerStorage } from "../layer-storage.js";
+import { type CacheType, requireFloatKeys } from "../rounded/cache-type.js";
+import type { PageBounds } from "../bounds/page-bounds.js";
 import type { PagePool } from "./page-pool.js";
 import { headAt, type HeadSnapshot, headSnapshot, noPage, rowsBeforeWrite } from "./head-snapshot.js";
 import { movePages, pagedStore, type PageLayout, pageLayout, placeOf, sameLayout } from "./paged-head.js";
@@ -25,6 +29,8 @@ function placesOf({ type, sinkPages, ringPages }: PageLayout): number {
 export class PagedLayer implements LayerStorage {
   length = 0;
   heads!: readonly HeadStore[];
+  boundedTokens = 0;
+  #boundPageTokens: number | undefined;
   /** Counts the times that a head's place in the page tables, or its layout, changed. */
   version = 0;
   #heads: readonly PagedHead[];
@@ -88,8 +94,29 @@ export class PagedLayer implements LayerStorage {
     return this.pool;
   }
 
+  get cacheType(): CacheType | undefined {
+    return this.pool.options.cacheType;
+  }
+
+  get bounds(): PageBounds | undefined {
+    return this.#boundPageTokens === undefined ? undefined : this.pool.bounds(this.#boundPageTokens);
+  }
+
+  openBounds(pageTokens: number): PageBounds {
+    requireFloatKeys("A head that chooses pages", this.cacheType);
+    if (this.#boundPageTokens !== pageTokens) this.boundedTokens = 0;
+    const bounds = this.pool.bounds(pageTokens);
+    this.#boundPageTokens = pageTokens;
+    return bounds;
+  }
+
+  /** Bytes of the bounds beside one page of the pool. */
+  get #boundBytes(): number {
+    return this.#boundPageTokens === undefined ? 0 : this.pool.pageBytes / this.#boundPageTokens;
+  }
+
   get byteLength(): number {
-    return this.#heads.reduce((sum, { pages }) => sum + pages.filter((page) => page !== undefined).length, 0) * this.pool.pageBytes;
+    return this.#heads.reduce((sum, { pages }) => sum + pages.filter((page) => page !== undefined).length, 0) * (this.pool.pageBytes + this.#boundBytes);
   }
 
   makeRoom(retentions: readonly Retention[], tokens: number): void {
@@ -130,6 +157,35 @@ export class PagedLayer implements LayerStorage {
     });
     this.#install(heads, () => this.pool.freePages(taken), () => this.#copyRows(spans));
     this.pool.freePages(shared);
+    // A copied page has no bounds yet.
+    if (shared.length > 0) this.boundedTokens = Math.min(this.boundedTokens, first * pageTokens);
+  }
+
+  keepTokens(kept: readonly (KeptTokens | undefined)[]): void {
+    const { pageTokens, options } = this.pool;
+    const places = kept.map((tokens) => (tokens === undefined ? 0 : Math.ceil((tokens.first + tokens.positions.length) / pageTokens)));
+    const taken = this.pool.takePages(places.reduce((sum, count) => sum + count, 0));
+    const [spans, freed] = [new RowSpans(), [] as number[]];
+    let next = 0;
+    const heads = this.#heads.map((head, index) => {
+      const pages = head.pages.slice();
+      const { first = 0, positions = new Int32Array(0) } = kept[index] ?? {};
+      for (let place = 0; place < places[index]!; place++) {
+        const page = taken[next++]!;
+        for (let row = 0; row < pageTokens && place * pageTokens + row < this.length; row++) {
+          const slot = place * pageTokens + row;
+          const position = positions[slot - first] ?? slot;
+          spans.add(head.pages[Math.floor(position / pageTokens)]! * pageTokens + (position % pageTokens), page * pageTokens + row);
+        }
+        freed.push(head.pages[place]!);
+        pages[place] = page;
+      }
+      return { ...head, pages };
+    });
+    this.#install(heads, () => this.pool.freePages(taken), () => {
+      for (const tensor of [this.keys, this.values]) spans.copy(options.backend, tensor, tensor);
+    });
+    this.pool.freePages(freed);
   }
 
   settle(retentions: readonly Retention[]): void {

@@ -16,10 +16,22 @@ struct PatternEntry {
   int32_t local_blocks;
   /** Tokens; 1 for Full and Sliding. */
   int32_t block_size;
+  /** Of Pages: blocks that are chosen besides sink and window; see {@link chosen_pages}. */
+  int32_t budget_pages = 0;
+  int32_t budget_parts = 0;
 
   /** Whether the head reads a sink and a window: a sliding window is one in blocks of one token, which follows each row. */
-  __host__ __device__ bool has_window() const { return type == PatternType::Streaming || type == PatternType::Sliding; }
+  __host__ __device__ bool has_window() const {
+    return type == PatternType::Streaming || type == PatternType::Sliding || type == PatternType::Pages;
+  }
 };
+
+/** Pages that are chosen of `candidates` when the sequence has `length` tokens; mirrors `chosenPages`. */
+__host__ __device__ inline int32_t chosen_pages(int32_t budget_pages, int32_t budget_parts, int32_t page_tokens, int32_t length, int32_t candidates) {
+  const int64_t share = int64_t{65536} * page_tokens;
+  const int64_t wanted = budget_pages + (static_cast<int64_t>(length) * budget_parts + share - 1) / share;
+  return static_cast<int32_t>(wanted < candidates ? wanted : candidates);
+}
 
 /** One key-value head of one sequence: its pattern and where it keeps its tokens (mirrors `HeadStore`). */
 struct HeadEntry : PatternEntry {

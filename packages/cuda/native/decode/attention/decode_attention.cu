@@ -7,6 +7,7 @@ namespace elastic {
 
 cudaError_t launch_decode_attention(const DecodeAttention& call, int head_dim, HalfType type, int multiprocessors,
                                     cudaStream_t stream) {
+  if (call.rounded) return launch_rounded_decode_attention(call, head_dim, multiprocessors, stream);
   const bool bf16 = type == HalfType::BFloat16;
   switch (head_dim) {
     case 64:

@@ -42,6 +42,10 @@ struct WaitingQueries {
   }
 };
 
+/** Pieces that a unit of chosen pages is copied in, and what stands for its first key. */
+constexpr int kMostPagesInUnit = kUnitKeys / 16;
+constexpr int kPagesStart = -kUnitKeys;
+
 template <typename Traits>
 __device__ void stream_units(const DecodeAttention& call, const DecodeShared<Traits>& shared, const DecodeShare share,
                              int num_stages, int group) {
@@ -60,28 +64,44 @@ __device__ void stream_units(const DecodeAttention& call, const DecodeShared<Tra
     const auto* keys = static_cast<const uint8_t*>(sequence.keys);
     const auto* values = static_cast<const uint8_t*>(sequence.values);
     for (int base = 0; base < count; base += 32) {
-      // Each lane looks up one unit.
-      int start = 0, row = 0;
-      if (base + lane < count) {
-        start = units.key(unit + base + lane);
-        row = sequence.row(head.slot(start));
+      // Each lane looks up one unit; one of pages lies in several places.
+      int start = 0, rows = 0, places[kMostPagesInUnit] = {};
+      const int index = unit + base + lane;
+      const bool of_pages = base + lane < count && units.is_pages(index);
+      // Which pages were chosen is known once the previous kernel is complete.
+      if (__any_sync(0xffffffffu, of_pages)) queries.wait();
+      if (of_pages) {
+        const int32_t* chosen = call.chosen_pages + static_cast<int64_t>(item) * call.most_pages + units.first_page(index);
+        const int pages = min(units.pages_in_unit, units.pages - units.first_page(index));
+        for (int page = 0; page < pages; ++page) places[page] = sequence.row(head.slot(chosen[page] * head.block_size));
+        start = kPagesStart;
+        rows = pages * head.block_size;
+      } else if (base + lane < count) {
+        start = units.key(index);
+        rows = min(kUnitKeys, sequence.key_length - start);
+        places[0] = sequence.row(head.slot(start));
       }
       for (int i = 0; i < min(32, count - base); ++i) {
-        const int first_key = __shfl_sync(0xffffffffu, start, i);
-        const int64_t offset = static_cast<int64_t>(__shfl_sync(0xffffffffu, row, i)) * Traits::row_bytes;
+        const int first_key = __shfl_sync(0xffffffffu, start, i), keys_there = __shfl_sync(0xffffffffu, rows, i);
+        int64_t offsets[kMostPagesInUnit];
+#pragma unroll
+        for (int page = 0; page < kMostPagesInUnit; ++page) {
+          offsets[page] = static_cast<int64_t>(__shfl_sync(0xffffffffu, places[page], i)) * Traits::row_bytes;
+        }
+        const bool is_pages = first_key == kPagesStart;
         const bool first = base + i == 0, last = base + i + 1 == count;
-        const uint32_t query_bytes = first ? group * Traits::row_bytes : 0;
+        const uint32_t query_bytes = first ? group * Traits::query_bytes : 0;
         // All stages are in use, or this unit holds the newest token.
         if (phase == 0 || first_key + kUnitKeys >= sequence.key_length) queries.wait();
         if (lane == 0) {
-          const int rows = min(kUnitKeys, sequence.key_length - first_key);
-          const int seen_from = first_key + kUnitKeys <= units.sink_end ? first_key : units.local_start;
+          const int seen_from = is_pages || first_key + kUnitKeys <= units.sink_end ? first_key : units.local_start;
           UnitInfo info{};
           info.flags = (first ? kFirstUnit : 0) | (last ? kLastUnit : 0) | (shares.blocks == 1 ? kWholeItem : 0) |
-                       (rows == kUnitKeys && first_key >= seen_from ? kAllSeen : 0) | (second ? kSecondPart : 0);
-          info.start = first_key;
-          info.rows = rows;
-          info.sink_end = units.sink_end;
+                       (keys_there == kUnitKeys && first_key >= seen_from ? kAllSeen : 0) | (second ? kSecondPart : 0);
+          // All keys of chosen pages are seen.
+          info.start = is_pages ? 0 : first_key;
+          info.rows = keys_there;
+          info.sink_end = is_pages ? keys_there : units.sink_end;
           info.local_start = units.local_start;
           info.item = item;
           info.query_row = sequence.query_start;
@@ -89,10 +109,17 @@ __device__ void stream_units(const DecodeAttention& call, const DecodeShared<Tra
           info.shared = shares;
           shared.free[stage].wait(phase);
           shared.infos[stage] = info;
-          const uint32_t bytes = rows * Traits::row_bytes;
-          shared.full[stage].arrive_and_expect(2 * bytes + query_bytes);
-          ptx::copy_bytes(shared.keys(stage), keys + offset, bytes, shared.full[stage]);
-          ptx::copy_bytes(shared.values(stage), values + offset, bytes, shared.full[stage]);
+          // Copies are of whole lines of 16 bytes, which four rounded rows are: a page has those behind the last one, too.
+          const int copied = Traits::rounded ? (keys_there + 3) / 4 * 4 : keys_there;
+          shared.full[stage].arrive_and_expect(2 * copied * Traits::row_bytes + query_bytes);
+          const int piece = is_pages ? head.block_size : copied;
+          const uint32_t bytes = piece * Traits::row_bytes;
+#pragma unroll
+          for (int page = 0; page < kMostPagesInUnit; ++page) {
+            if (page * piece >= keys_there) break;
+            ptx::copy_bytes(shared.keys(stage) + page * bytes, keys + offsets[page], bytes, shared.full[stage]);
+            ptx::copy_bytes(shared.values(stage) + page * bytes, values + offsets[page], bytes, shared.full[stage]);
+          }
         }
         __syncwarp();
         if (first) {
@@ -142,9 +169,7 @@ __device__ void multiply_units(const DecodeAttention& call, const DecodeShared<T
         // Values that no query sees may be NaN, and 0 · NaN is NaN.
         for (int row = 0; row < Traits::warp_keys; ++row) {
           if (sees(start + row)) continue;
-          for (int i = lane; i < Traits::row_bytes / 16; i += 32) {
-            reinterpret_cast<uint4*>(values + row * Traits::row_bytes)[i] = uint4{0, 0, 0, 0};
-          }
+          for (int i = lane; i < Traits::row_bytes / 4; i += 32) reinterpret_cast<uint32_t*>(values + row * Traits::row_bytes)[i] = 0;
         }
         ptx::fence_shared_for_async();
         __syncwarp();
@@ -193,9 +218,9 @@ __global__ void __launch_bounds__(Traits::threads, 2)
 #endif
 }
 
-template <typename Element, int head_dim>
+template <typename Element, int head_dim, bool rounded = false>
 cudaError_t launch_decode(const DecodeAttention& call, int multiprocessors, cudaStream_t stream) {
-  using Traits = DecodeTraits<Element, head_dim>;
+  using Traits = DecodeTraits<Element, head_dim, rounded>;
   const int group = call.num_query_heads / call.num_key_value_heads, stages = Traits::stages(group);
   const int bytes = stages * Traits::stage_bytes(group) + Traits::fixed_bytes(group);
   const auto kernel = decode_attention<Traits>;

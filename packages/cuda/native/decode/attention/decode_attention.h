@@ -33,8 +33,13 @@ struct DecodeAttention {
   float* partial;
   /** One for each item, zero between launches. */
   int32_t* arrived;
-  /** Whether the kernel before writes nothing but queries and the newest token of each sequence: this one then begins early. */
+  /** Pages that each item has chosen, in ascending order: I32 [items, most_pages], written by the kernel before; or null. */
+  const int32_t* chosen_pages;
+  int32_t most_pages;
+  /** Whether the kernel before writes nothing but queries and the newest token of each sequence, and chosen pages: this one then begins early. */
   bool early;
+  /** Whether keys and values are rounded rows (`rounded_rows.h`); query and output are bf16 then. */
+  bool rounded;
 };
 
 /** Memory that all launches of a device share, one after another: parts of items, and counters. */
@@ -45,6 +50,7 @@ struct DecodeMemory {
   static const DecodeMemory& instance();
 };
 
+cudaError_t launch_rounded_decode_attention(const DecodeAttention& call, int head_dim, int multiprocessors, cudaStream_t stream);
 cudaError_t launch_decode_attention(const DecodeAttention& call, int head_dim, HalfType type, int multiprocessors,
                                     cudaStream_t stream);
 

@@ -4,6 +4,7 @@
 
 #include "decode/attention/decode_attention.h"
 #include "ptx/barrier.cuh"
+#include "rounded_cache/rounded_rows.h"
 
 namespace elastic {
 
@@ -27,11 +28,15 @@ struct UnitInfo {
   DecodeItem shared;
 };
 
-template <typename Element_, int head_dim_>
+/** `rounded_`: rows of the cache are in e4m3; see `rounded_rows.cuh`. */
+template <typename Element_, int head_dim_, bool rounded_ = false>
 struct DecodeTraits {
   using Element = Element_;
   static constexpr int head_dim = head_dim_;
-  static constexpr int row_bytes = head_dim * 2;
+  static constexpr bool rounded = rounded_;
+  static constexpr int query_bytes = head_dim * 2;
+  /** Of a key, and of a value. */
+  static constexpr int row_bytes = rounded ? rounded_row_bytes(head_dim) : query_bytes;
   static constexpr int unit_bytes = kUnitKeys * row_bytes;
   static constexpr int consumer_warps = 4;
   static constexpr int consumers = 32 * consumer_warps;
@@ -44,7 +49,7 @@ struct DecodeTraits {
   /** Of a multiprocessor; a thread block takes 1 KiB more than it asks for. */
   static constexpr int shared_memory = 228 * 1024;
 
-  static constexpr int stage_bytes(int group) { return 2 * unit_bytes + group * row_bytes; }
+  static constexpr int stage_bytes(int group) { return 2 * unit_bytes + group * query_bytes; }
   /** Rows of the warps, or of slices of the parts that are joined. */
   __host__ __device__ static constexpr int merged_bytes(int group) { return consumer_warps * part_row * group * 4; }
   static constexpr int fixed_bytes(int group) {
@@ -72,7 +77,7 @@ struct DecodeShared {
   int* last;
 
   __device__ DecodeShared(uint8_t* memory, int num_stages, int group)
-      : stages(memory), stage_bytes(2 * Traits::unit_bytes + group * Traits::row_bytes) {
+      : stages(memory), stage_bytes(2 * Traits::unit_bytes + group * Traits::query_bytes) {
     merged = reinterpret_cast<float*>(memory + num_stages * stage_bytes);
     infos = reinterpret_cast<UnitInfo*>(memory + num_stages * stage_bytes + Traits::merged_bytes(group));
     full = reinterpret_cast<ptx::Barrier*>(infos + Traits::most_stages);

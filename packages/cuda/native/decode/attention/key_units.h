@@ -11,7 +11,7 @@ constexpr int kLeastWork = 4;
 /** What it costs a thread block to end one head and begin the next, in units. */
 constexpr int kHeadWork = 2;
 
-/** The units that the query after `length - 1` tokens reads: those of the sink, then those of the window. */
+/** The units that the query after `length - 1` tokens reads: those of the sink, of chosen pages, then those of the window. */
 struct KeyUnits {
   int sink = 0;
   int window_start = 0;
@@ -19,6 +19,10 @@ struct KeyUnits {
   /** Keys before `sink_end` and from `local_start` on are seen. */
   int sink_end = 0;
   int local_start = 0;
+  /** Of a head that chooses pages: how many, in units of as many as fit. */
+  int pages = 0;
+  int page_units = 0;
+  int pages_in_unit = 1;
 
   __host__ __device__ KeyUnits(const HeadEntry& head, int length) {
     if (length == 0) return;
@@ -30,12 +34,24 @@ struct KeyUnits {
       window_start = local_start / kUnitKeys;
       sink = (sink_end + kUnitKeys - 1) / kUnitKeys;
       if (sink > window_start) sink = window_start;
+      if (head.type == PatternType::Pages) {
+        const int candidates = first > head.sink_blocks ? first - head.sink_blocks : 0;
+        pages = chosen_pages(head.budget_pages, head.budget_parts, head.block_size, length, candidates);
+        pages_in_unit = kUnitKeys / head.block_size;
+        page_units = (pages + pages_in_unit - 1) / pages_in_unit;
+      }
     }
-    count = sink + (length + kUnitKeys - 1) / kUnitKeys - window_start;
+    count = sink + page_units + (length + kUnitKeys - 1) / kUnitKeys - window_start;
   }
 
-  /** First key of a unit. */
-  __host__ __device__ int key(int index) const { return (index < sink ? index : window_start + index - sink) * kUnitKeys; }
+  /** First key of a unit of the sink or the window. */
+  __host__ __device__ int key(int index) const {
+    return (index < sink ? index : window_start + index - sink - page_units) * kUnitKeys;
+  }
+  /** Whether a unit is one of chosen pages. */
+  __host__ __device__ bool is_pages(int index) const { return index >= sink && index < sink + page_units; }
+  /** The first chosen page of such a unit, counted among those that were chosen. */
+  __host__ __device__ int first_page(int index) const { return (index - sink) * pages_in_unit; }
 };
 
 /** What one thread block reads: consecutive units, from one head into the next. */

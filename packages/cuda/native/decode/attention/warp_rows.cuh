@@ -2,6 +2,7 @@
 #pragma once
 #include "attention/rows/warp_keys.cuh"
 #include "attention/softmax/score_terms.cuh"
+#include "decode/attention/cached_row.cuh"
 
 namespace elastic {
 
@@ -43,7 +44,7 @@ struct WarpRows {
         const int head = quad + 8 * r;
         uint4 line{0, 0, 0, 0};
         if (head < group) {
-          line = *reinterpret_cast<const uint4*>(queries + head * Traits::row_bytes + chunk * 64 + place * 16);
+          line = *reinterpret_cast<const uint4*>(queries + head * Traits::query_bytes + chunk * 64 + place * 16);
         }
         Q[2 * chunk][r] = line.x, Q[2 * chunk][r + 2] = line.y;
         Q[2 * chunk + 1][r] = line.z, Q[2 * chunk + 1][r + 2] = line.w;
@@ -58,12 +59,20 @@ struct WarpRows {
     for (int tile = 0; tile < 2; ++tile) {
 #pragma unroll
       for (int chunk = 0; chunk < key_chunks; ++chunk) {
-        key_data[tile][chunk] =
-            *reinterpret_cast<const uint4*>(keys + (tile * 8 + quad) * Traits::row_bytes + chunk * 64 + place * 16);
+        key_data[tile][chunk] = CachedRow<Traits>(keys + (tile * 8 + quad) * Traits::row_bytes).eight(chunk * 32 + place * 8);
       }
     }
     float S[2][4] = {};
     multiply_qk<Element, key_chunks>(S, Q, key_data);
+    if constexpr (Traits::rounded) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        // Keys of two tiles, each twice: for two rows.
+        const float key_scale = CachedRow<Traits>(keys + (i / 2 * 8 + place * 2 + i % 2) * Traits::row_bytes).scale();
+        S[i / 2][i % 2] *= key_scale;
+        S[i / 2][i % 2 + 2] *= key_scale;
+      }
+    }
     if (scores.cap_input != 0) {
       cap_scores(S[0], scores);
       cap_scores(S[1], scores);
@@ -76,12 +85,13 @@ struct WarpRows {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const int row = place * 2 + i % 2 + i / 2 * 8;
-        const uint8_t* source = values + row * Traits::row_bytes + chunk * value_width * 16 + quad * value_width * 2;
+        const CachedRow<Traits> source(values + row * Traits::row_bytes);
+        const int column = chunk * value_width * 8 + quad * value_width;
         if constexpr (value_width == 8) {
-          const uint4 line = *reinterpret_cast<const uint4*>(source);
+          const uint4 line = source.scaled_eight(column);
           lines[i][0] = line.x, lines[i][1] = line.y, lines[i][2] = line.z, lines[i][3] = line.w;
         } else {
-          const uint2 line = *reinterpret_cast<const uint2*>(source);
+          const uint2 line = source.scaled_four(column);
           lines[i][0] = line.x, lines[i][1] = line.y;
         }
       }

@@ -8,6 +8,9 @@
 #include "core/device/check.h"
 #include "core/device/device.h"
 #include "decode/step/decode_step.h"
+#include "pages/step_pages.h"
+#include "rounded_cache/rounded_cache.h"
+#include "rounded_cache/rounded_rows.h"
 
 namespace elastic {
 namespace {
@@ -25,15 +28,16 @@ DecodeBatch read_batch(Call& call) {
   call.require_dtype(lengths, DType::I32, "lengths");
   call.require_dtype(heads, DType::I32, "head table");
   call.require_dtype(plan, DType::U8, "plan");
-  call.require_float(keys, "keys");
+  const bool rounded = keys.dtype == DType::U8;
+  if (!rounded) call.require_float(keys, "keys");
   call.require_dtype(values, keys.dtype, "values");
   const int64_t slots = lengths.columns;
   constexpr int64_t most = 1 << 16;
   const bool sensible = lengths.rows == 1 && slots > 0 && slots <= most && layers > 0 && layers <= most &&
                         key_value_heads > 0 && key_value_heads <= most && slots * key_value_heads <= DecodeMemory::kMostItems;
   call.require(sensible && pages.entries != nullptr, "a decode batch has sequences, layers, heads and pages");
-  static_assert(sizeof(HeadEntry) == 8 * sizeof(int32_t));
-  call.require(heads.columns == 8 && heads.row_stride == 8 && heads.rows == slots * layers * key_value_heads,
+  static_assert(sizeof(HeadEntry) == 10 * sizeof(int32_t));
+  call.require(heads.columns == 10 && heads.row_stride == 10 && heads.rows == slots * layers * key_value_heads,
                "the head table does not fit the batch");
   call.require(keys.columns == values.columns && keys.rows == values.rows && keys.row_stride == keys.columns &&
                    values.row_stride == values.columns && keys.rows <= INT32_MAX,
@@ -43,13 +47,39 @@ DecodeBatch read_batch(Call& call) {
                "the plan has no room");
   return DecodeBatch{lengths.integers(0), reinterpret_cast<const HeadEntry*>(heads.data), keys.data, values.data,
                      static_cast<int32_t>(keys.rows), pages.shift, pages.entries, static_cast<int32_t>(slots),
-                     static_cast<int32_t>(layers), static_cast<int32_t>(key_value_heads), plan.data};
+                     static_cast<int32_t>(layers), static_cast<int32_t>(key_value_heads),
+                     rounded ? static_cast<int32_t>(keys.columns) - rounded_row_bytes(0) : 0, plan.data};
 }
 
 int read_layer(Call& call, const DecodeBatch& batch) {
   const int64_t layer = call.integer("layer");
   call.require(layer >= 0 && layer < batch.layers, "there is no such layer");
   return static_cast<int>(layer);
+}
+
+/** Where the heads of a step choose pages; without scores none does. */
+StepPages read_step_pages(Call& call, const DecodeBatch& batch, const Matrix& query, int64_t head_dim) {
+  StepPages pages{};
+  for (int index = 0; index < StepPages::kSizes; ++index) {
+    const Matrix bounds = call.optional_tensor("bounds");
+    pages.bounds[index] = bounds.data;
+    const int64_t page_tokens = int64_t{16} << index;
+    const bool fits = bounds.data == nullptr || (bounds.dtype == query.dtype && bounds.columns == 2 * head_dim && bounds.row_stride == bounds.columns &&
+                                                 bounds.rows * page_tokens >= batch.pool_rows);
+    call.require(fits, "the bounds do not fit the pool");
+  }
+  const Matrix scores = call.optional_tensor("scores"), chosen = call.optional_tensor("chosen pages");
+  if (scores.data == nullptr) return pages;
+  call.require_dtype(scores, DType::F32, "scores");
+  call.require_dtype(chosen, DType::I32, "chosen pages");
+  const int64_t items = int64_t{batch.slots} * batch.key_value_heads;
+  const bool fits = scores.rows == items && chosen.rows == items && chosen.columns == scores.columns && scores.columns <= INT32_MAX &&
+                    scores.row_stride == scores.columns && chosen.row_stride == chosen.columns;
+  call.require(fits, "the pages of a step do not fit its heads");
+  pages.scores = reinterpret_cast<float*>(scores.data);
+  pages.chosen = reinterpret_cast<int32_t*>(chosen.data);
+  pages.most_pages = static_cast<int32_t>(scores.columns);
+  return pages;
 }
 
 void plan_decode(Call& call) { launch_decode_plan(read_batch(call), multiprocessors(), stream()); }
@@ -98,7 +128,9 @@ void prepare_decode(Call& call) {
   }
   preparation.query_heads = static_cast<int32_t>(query_heads);
   preparation.head_dim = static_cast<int32_t>(head_dim);
+  call.require(batch.rounded_head_dim == 0 || batch.rounded_head_dim == head_dim, "the pool has other heads");
   launch_decode_preparation(batch, layer, preparation, stream());
+  if (batch.rounded_head_dim != 0) append_rounded_step(batch, layer, preparation, stream());
 }
 
 void attend_decode(Call& call) {
@@ -140,7 +172,15 @@ void attend_decode(Call& call) {
   decode.scores = score_terms(scale, soft_cap, reinterpret_cast<const float*>(sink_logits.data));
   decode.partial = DecodeMemory::instance().partial;
   decode.arrived = DecodeMemory::instance().arrived;
+  decode.rounded = batch.rounded_head_dim != 0;
+  call.require(!decode.rounded || (batch.rounded_head_dim == head_dim && query.dtype == DType::BF16), "the pool has other heads, or queries are not bf16");
   decode.early = true;
+  const StepPages pages = read_step_pages(call, batch, query, head_dim);
+  if (pages.scores != nullptr) {
+    launch_step_pages(batch, layer, pages, query, static_cast<int>(query_heads), static_cast<int>(head_dim), multiprocessors(), stream());
+    decode.chosen_pages = pages.chosen;
+    decode.most_pages = pages.most_pages;
+  }
   const HalfType type = query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16;
   check(launch_decode_attention(decode, static_cast<int>(head_dim), type, multiprocessors(), stream()), "decode attention");
 }

@@ -32,7 +32,8 @@ __global__ void __launch_bounds__(32 * kWarps)
   const int half = call.head_dim / 2, position = sequence.key_length - 1;
   T* row = reinterpret_cast<T*>(call.query_key_value.data) + slot * call.query_key_value.row_stride + head * call.head_dim;
   T* target = row;
-  if (head >= keys_begin) {
+  // Keys and values of a rounded pool stay here until they are rounded.
+  if (head >= keys_begin && batch.rounded_head_dim == 0) {
     const HeadEntry& store = heads[slot * batch.head_stride() + (head - keys_begin) % kv];
     const int64_t place = static_cast<int64_t>(sequence.row(store.slot(position))) * call.head_dim;
     target = static_cast<T*>(head < values_begin ? batch.keys : batch.values) + place;

@@ -20,6 +20,8 @@ struct DecodeBatch {
   int32_t slots;
   int32_t layers;
   int32_t key_value_heads;
+  /** Of a rounded pool (`rounded_rows.h`) head_dim, else 0. */
+  int32_t rounded_head_dim;
   /** What the plan of the step is written to, of `decode_plan_bytes`. */
   char* plan;
 

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { copyHeldRows, heldRanges, type HeldRanges, type LayerCache, type SequenceCache } from "@elastic-attention/attention";
-import { ElasticAttentionError, FileWriteError, SavedSessionError } from "@elastic-attention/core";
-import { dtypeByteSize, dtypeElement, SafetensorsFile, type Tensor, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
+import { copyHeldRows, heldRanges, type HeldRanges, type LayerCache, type SequenceCache, unpackedCache } from "@elastic-attention/attention";
+import { ElasticAttentionError, FileWriteError, MemoryScope, SavedSessionError } from "@elastic-attention/core";
+import { dtypeByteSize, dtypeElement, type FloatDType, SafetensorsFile, type Tensor, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import type { PretrainedModel } from "@elastic-attention/transformer";
 import type { SessionState } from "../session-store.js";
 import { modelFingerprint } from "./model-fingerprint.js";
@@ -41,7 +41,7 @@ export function writeSession(folder: string, name: string, state: SessionState, 
   };
   const tensors = new Map<string, TensorSource>();
   for (const [index, layer] of layers.entries()) {
-    for (const side of ["keys", "values"] as const) tensors.set(tensorName(index, side), sourceOf(layer, side));
+    for (const side of ["keys", "values"] as const) tensors.set(tensorName(index, side), sourceOf(layer, side, model.decoder.dtype));
   }
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -75,25 +75,23 @@ export function readSession(folder: string, name: string, model: PretrainedModel
 
 const tensorName = (layer: number, side: "keys" | "values") => `layers.${layer}.${side}`;
 
-/** Rows [all heads' positions, headDim], head after head. */
-function sourceOf(layer: LayerCache, side: "keys" | "values"): TensorSource {
-  const tensor = layer[side];
+/** Rows [all heads' positions, headDim], head after head, as floats: a rounded cache rounds them to the same bits again. */
+function sourceOf(layer: LayerCache, side: "keys" | "values", dtype: FloatDType): TensorSource {
+  const { backend } = layer[side];
   const shape = [countRows(heldRanges(layer)), layer.headDim];
   return {
-    type: dtypeElement(tensor.dtype),
+    type: dtypeElement(dtype),
     shape,
     bytes() {
-      const copy = tensor.backend.allocate(shape, tensor.dtype);
-      try {
-        let row = 0;
-        for (const [head, ranges] of heldRanges(layer).entries()) {
-          copyHeldRows(layer, head, tensor, copy, row);
-          row += countRows([ranges]);
-        }
-        return copy.download();
-      } finally {
-        copy.dispose();
+      using scope = new MemoryScope();
+      const floats = unpackedCache(backend, layer, dtype, scope);
+      const copy = scope.track(backend.allocate(shape, dtype));
+      let row = 0;
+      for (const [head, ranges] of heldRanges(floats).entries()) {
+        copyHeldRows(floats, head, floats[side], copy, row);
+        row += countRows([ranges]);
       }
+      return copy.download();
     },
   };
 }

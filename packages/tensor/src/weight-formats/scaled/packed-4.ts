@@ -50,7 +50,7 @@ export function unpackAlongColumns(words: Int32Array, outputs: number): Uint8Arr
 }
 
 /** [rows, columns] turned round. */
-export function transposed<T extends Uint8Array | Float32Array>(matrix: T, rows: number, columns: number): T {
+export function transposed<T extends Uint8Array | Int32Array | Float32Array>(matrix: T, rows: number, columns: number): T {
   const result = matrix.slice() as T;
   for (let row = 0, at = 0; row < rows; row++) for (let column = 0; column < columns; column++) result[column * rows + row] = matrix[at++]!;
   return result;

@@ -7,6 +7,8 @@ import {
   fp8Values,
   type GroupedIntegers,
   int8Values,
+  type ScaledMatrix as StoredMatrix,
+  type StoredScaledMatrix,
   transposed,
   unpackAlongColumns,
   unpackAlongRows,
@@ -19,6 +21,8 @@ export interface ScaledMatrix {
   readonly shape: readonly [rows: number, columns: number];
   /** Reads it, as float32. @throws ModelConfigError for a scale that is not finite or a group out of range, ShapeError */
   read(): Float32Array;
+  /** The same as kernels take it; undefined where groups of inputs are not runs (act-order). @throws as `read` */
+  stored(): StoredScaledMatrix | undefined;
 }
 
 /** Endings of the tensors that belong to a quantised matrix, besides its `.weight`. */
@@ -64,6 +68,13 @@ function scaledBytes(checkpoint: Checkpoint, prefix: string, type: string, block
       dequantizeBytes(checkpoint.read(weight), type === "I8" ? int8Values : fp8Values, finiteScales(checkpoint, scaleName), grid, values);
       return values;
     },
+    stored() {
+      // One scale for all is one for each row.
+      const blocks = count === 1 ? { blockRows: 1, blockColumns: columns } : { blockRows: grid.blockRows, blockColumns: grid.blockColumns };
+      const common = { format: type === "I8" ? "I8" : "F8_E4M3", rows, columns, ...blocks } as const;
+      const scales = () => (count === 1 ? new Float32Array(rows).fill(finiteScales(checkpoint, scaleName)[0]!) : finiteScales(checkpoint, scaleName));
+      return { ...common, read: () => ({ name: weight, ...common, bytes: checkpoint.read(weight), scales: scales() }) };
+    },
   };
 }
 
@@ -78,19 +89,30 @@ function packedByColumns(checkpoint: Checkpoint, prefix: string, scheme: Extract
   requireShape(checkpoint, zeros, [groups, rows / 8]);
   const ordered = scheme.method === "gptq" && checkpoint.has(index);
   if (ordered) requireShape(checkpoint, index, [columns]);
+  const zeroPoints = () => {
+    const stored = unpackAlongRows(words(checkpoint, zeros));
+    return transposed(scheme.method === "gptq" ? stored.map((zero) => zero + scheme.zeroOffset) : awqOrdered(stored), groups, rows);
+  };
+  const scaleValues = () => transposed(finiteScales(checkpoint, scales), groups, rows);
   return {
     shape: [rows, columns],
+    stored() {
+      if (ordered && !isRuns(groupIndex(checkpoint, index, groups), groups)) return undefined;
+      return storedGroups(weight, { rows, columns, groups }, () => ({
+        bytes: scheme.method === "gptq" ? wordBytes(transposed(words(checkpoint, weight), columns / 8, rows)) : packedPairs(transposed(awqOrdered(unpackAlongRows(words(checkpoint, weight))), columns, rows)),
+        scales: scaleValues(),
+        zeros: Float32Array.from(zeroPoints()),
+      }));
+    },
     read() {
-      const stored = unpackAlongRows(words(checkpoint, zeros));
-      const inOrder = scheme.method === "gptq" ? stored.map((zero) => zero + scheme.zeroOffset) : awqOrdered(stored);
       const integers = scheme.method === "gptq" ? unpackAlongColumns(words(checkpoint, weight), rows) : transposed(awqOrdered(unpackAlongRows(words(checkpoint, weight))), columns, rows);
       return unpacked({
         rows,
         columns,
         groups,
         integers,
-        zeros: transposed(inOrder, groups, rows),
-        scales: transposed(finiteScales(checkpoint, scales), groups, rows),
+        zeros: zeroPoints(),
+        scales: scaleValues(),
         groupOf: ordered ? groupIndex(checkpoint, index, groups) : runsOf(columns, groups),
       });
     },
@@ -109,21 +131,53 @@ function packedByRows(checkpoint: Checkpoint, prefix: string, groupSize: number 
   if (shifted) requireShape(checkpoint, zeros, [Math.ceil(rows / 8), groups]);
   if (checkpoint.has(index)) requireShape(checkpoint, index, [columns]);
   if (checkpoint.has(part("weight_shape"))) requireStatedShape(checkpoint, part("weight_shape"), [rows, columns]);
+  // Packed along outputs: of the last eight, those beyond the matrix are left out.
+  const zeroPoints = () => (shifted ? transposed(unpackAlongColumns(words(checkpoint, zeros), groups), groups, 8 * Math.ceil(rows / 8)).subarray(0, rows * groups) : new Uint8Array(rows * groups).fill(8));
   return {
     shape: [rows, columns],
+    stored() {
+      if (checkpoint.has(index) && !isRuns(groupIndex(checkpoint, index, groups), groups)) return undefined;
+      return storedGroups(weight, { rows, columns, groups }, () => ({
+        bytes: wordBytes(words(checkpoint, weight)),
+        scales: finiteScales(checkpoint, part("weight_scale")),
+        zeros: Float32Array.from(zeroPoints()),
+      }));
+    },
     read() {
       return unpacked({
         rows,
         columns,
         groups,
         integers: unpackAlongRows(words(checkpoint, weight)),
-        // Packed along outputs: of the last eight, those beyond the matrix are left out.
-        zeros: shifted ? transposed(unpackAlongColumns(words(checkpoint, zeros), groups), groups, 8 * Math.ceil(rows / 8)).subarray(0, rows * groups) : new Uint8Array(rows * groups).fill(8),
+        zeros: zeroPoints(),
         scales: finiteScales(checkpoint, part("weight_scale")),
         groupOf: checkpoint.has(index) ? groupIndex(checkpoint, index, groups) : runsOf(columns, groups),
       });
     },
   };
+}
+
+/** Four bits a number under scales and zero points of runs of inputs. */
+function storedGroups(name: string, { rows, columns, groups }: { readonly rows: number; readonly columns: number; readonly groups: number }, read: () => Pick<StoredMatrix, "bytes" | "scales" | "zeros">): StoredScaledMatrix {
+  const common = { format: "I4", rows, columns, blockRows: 1, blockColumns: columns / groups } as const;
+  return { ...common, read: () => ({ name, ...common, ...read() }) };
+}
+
+/** Words of eight integers, the lowest first, are bytes of two. */
+function wordBytes({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Integers of four bits, two to a byte. */
+function packedPairs(integers: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(integers.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = integers[2 * i]! | (integers[2 * i + 1]! << 4);
+  return bytes;
+}
+
+/** Whether each group is a run of inputs, one after another. */
+function isRuns(groupOf: Int32Array, groups: number): boolean {
+  return runsOf(groupOf.length, groups).every((group, column) => group === groupOf[column]);
 }
 
 function unpacked(matrix: GroupedIntegers): Float32Array {

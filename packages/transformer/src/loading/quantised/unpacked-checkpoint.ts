@@ -1,4 +1,4 @@
-import type { ByteRange, Checkpoint, CheckpointEntry } from "@elastic-attention/tensor";
+import type { ByteRange, Checkpoint, CheckpointEntry, StoredScaledMatrix } from "@elastic-attention/tensor";
 import type { QuantisationScheme } from "../../model/quantisation-scheme.js";
 import { partEndings, scaledMatrix, type ScaledMatrix } from "./scaled-matrices.js";
 
@@ -62,6 +62,10 @@ export class UnpackedCheckpoint implements Checkpoint {
       this.#last = { name, bytes: new Uint8Array(values.buffer) };
     }
     return range === undefined ? this.#last.bytes : this.#last.bytes.slice(range.start, Math.min(range.end, this.#last.bytes.length));
+  }
+
+  scaled(name: string): StoredScaledMatrix | undefined {
+    return this.#matrices.get(name)?.stored();
   }
 
   locate(name: string): ReturnType<Checkpoint["locate"]> {

@@ -1,0 +1,34 @@
+import type { Tensor } from "@elastic-attention/tensor";
+import { boundPages } from "../../operations/pages/bound-pages.js";
+import type { LayerCache } from "../layer-cache.js";
+
+/**
+ * Bounds of the keys of pages, beside the keys themselves: the page of rows r to r + pageTokens of a cache's tensors has its
+ * bounds in row r div pageTokens. Only complete pages have some.
+ */
+export interface PageBounds {
+  /** 16, 32 or 64. */
+  readonly pageTokens: number;
+  /** [rows of the keys / pageTokens, rounded up; 2 · headDim] in the type of the keys: largest values, then smallest. */
+  readonly rows: Tensor;
+}
+
+/** Complete pages of so many tokens. */
+export function completePages(tokens: number, pageTokens: number): number {
+  return Math.floor(tokens / pageTokens);
+}
+
+/** Bounds of a cache's complete pages: its own where it keeps them, else made for the time of the call. */
+export function boundedPages(cache: LayerCache, pageTokens: number, keyValueHeads: readonly number[]): PageBounds & Disposable {
+  const { bounds, keys, length } = cache;
+  if (bounds?.pageTokens === pageTokens) return { ...bounds, [Symbol.dispose]: () => {} };
+  const rows = keys.backend.allocate([Math.ceil(keys.shape[0]! / pageTokens), 2 * cache.headDim], keys.dtype);
+  try {
+    const made: PageBounds = { pageTokens, rows };
+    keys.backend.kernels.run(boundPages, { cache, bounds: made, keyValueHeads, firstPage: 0, endPage: completePages(length, pageTokens) });
+    return { ...made, [Symbol.dispose]: () => rows.dispose() };
+  } catch (error) {
+    rows.dispose();
+    throw error;
+  }
+}

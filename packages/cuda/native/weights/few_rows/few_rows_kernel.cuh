@@ -1,0 +1,154 @@
+// One thread block for 16 outputs. Its warps share the inputs among them: each copies one chunk after another into its own
+// ring of shared memory, some ahead, and multiplies them on the matrix units as whole numbers in bf16, which are exact; scales
+// come in float32 after each group. At the end the warps' sums are added in the warps' order.
+#pragma once
+#include "core/device/check.h"
+#include "core/device/device.h"
+#include "core/elements/floats.cuh"
+#include "ptx/dependent_launch.cuh"
+#include "ptx/warp_matrix.cuh"
+#include "weights/few_rows/few_rows.h"
+#include "weights/few_rows/staged_bytes.cuh"
+#include "weights/few_rows/staged_records.cuh"
+
+namespace elastic::weights {
+
+constexpr int kWarps = 8;
+constexpr int kFewRowsThreads = 32 * kWarps;
+/** Rows of activations that one instruction of the matrix units takes. */
+constexpr int kTileRows = 8;
+
+__device__ inline float load_float(const char* data, DType dtype, int64_t index) {
+  if (dtype == DType::F32) return reinterpret_cast<const float*>(data)[index];
+  if (dtype == DType::BF16) return to_float(reinterpret_cast<const __nv_bfloat16*>(data)[index]);
+  return to_float(reinterpret_cast<const __half*>(data)[index]);
+}
+
+__device__ inline void store_float(char* data, DType dtype, int64_t index, float value) {
+  if (dtype == DType::F32) reinterpret_cast<float*>(data)[index] = value;
+  else if (dtype == DType::BF16) reinterpret_cast<__nv_bfloat16*>(data)[index] = from_float<__nv_bfloat16>(value);
+  else reinterpret_cast<__half*>(data)[index] = from_float<__half>(value);
+}
+
+/** The inputs that lane t has of a group, of one row of activations; zeros where there are none. */
+template <bool by16>
+__device__ inline void load_activations(uint32_t (&words)[4], const FewRows& call, int row, int64_t group, int t) {
+  uint4 loaded = make_uint4(0, 0, 0, 0);
+  if (row < call.rows && group + lane_input(by16, t, 0) < call.weight.inputs) {
+    const auto* inputs = static_cast<const __nv_bfloat16*>(call.input) + row * call.input_stride + group;
+    if constexpr (by16) {
+      const uint2 low = *reinterpret_cast<const uint2*>(inputs + lane_input(true, t, 0));
+      const uint2 high = *reinterpret_cast<const uint2*>(inputs + lane_input(true, t, 4));
+      loaded = make_uint4(low.x, low.y, high.x, high.y);
+    } else {
+      loaded = *reinterpret_cast<const uint4*>(inputs + lane_input(false, t, 0));
+    }
+  }
+  words[0] = loaded.x;
+  words[1] = loaded.y;
+  words[2] = loaded.z;
+  words[3] = loaded.w;
+}
+
+/** Rows of one warp's sums in shared memory: two more than there are, so that outputs lie in other banks. */
+template <int tiles>
+constexpr int kSumStride = tiles * kTileRows + 2;
+
+/** Adds the warps' sums and writes them. */
+template <int tiles>
+__device__ inline void write_outputs(const FewRows& call, const float* sums, int first_row, int64_t first_output) {
+  for (int index = threadIdx.x; index < kRecordOutputs * tiles * kTileRows; index += kFewRowsThreads) {
+    const int place = index % kRecordOutputs, row = index / kRecordOutputs;
+    const int64_t output = first_output + place;
+    if (first_row + row >= call.rows || output >= call.weight.outputs()) continue;
+    float sum = 0;
+#pragma unroll
+    for (int warp = 0; warp < kWarps; ++warp) sum += sums[(warp * kRecordOutputs + place) * kSumStride<tiles> + row];
+    if (call.bias != nullptr) sum += load_float(call.bias, call.bias_dtype, output);
+    const int64_t at = (first_row + row) * call.output_stride + output;
+    if (call.accumulate) sum += load_float(call.output, call.output_dtype, at);
+    store_float(call.output, call.output_dtype, at, sum);
+  }
+}
+
+/** `tiles` of eight rows at a time. */
+template <typename Staged, int tiles>
+__global__ void __launch_bounds__(kFewRowsThreads, tiles == 1 ? 3 : 2) multiply_rows(const __grid_constant__ FewRows call) {
+  extern __shared__ __align__(16) char shared[];
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  const int chunks = static_cast<int>(call.weight.chunks()), first_row = blockIdx.y * tiles * kTileRows;
+  const Staged weights(call.weight, blockIdx.x, lane);
+  char* ring = shared + warp * Staged::kStages * Staged::kBytes;
+#pragma unroll
+  for (int stage = 0; stage < Staged::kStages; ++stage) {
+    const int chunk = warp + stage * kWarps;
+    if (chunk < chunks) weights.copy(ring + stage * Staged::kBytes, chunk);
+    ptx::commit_copies();
+  }
+  // Weights do not depend on the kernel before; activations do.
+  ptx::allow_next_kernel();
+  ptx::wait_for_previous_kernel();
+  float sums[tiles][4] = {};
+  int stage = 0;
+  for (int chunk = warp; chunk < chunks; chunk += kWarps) {
+    uint32_t inputs[tiles][4][4];
+#pragma unroll
+    for (int tile = 0; tile < tiles; ++tile) {
+#pragma unroll
+      for (int group = 0; group < 4; ++group) {
+        load_activations<Staged::kBy16>(inputs[tile][group], call, first_row + tile * kTileRows + g, chunk * kRecordInputs + group * 32, t);
+      }
+    }
+    ptx::wait_for_copies<Staged::kStages - 1>();
+    // What other lanes have copied is there, too.
+    __syncwarp();
+    char* staged = ring + stage * Staged::kBytes;
+    weights.template multiply<tiles>(sums, staged, inputs, chunk);
+    __syncwarp();
+    const int next = chunk + Staged::kStages * kWarps;
+    if (next < chunks) weights.copy(staged, next);
+    ptx::commit_copies();
+    stage = stage + 1 == Staged::kStages ? 0 : stage + 1;
+  }
+  // The rings are free for the sums of all warps once every warp is here.
+  __syncthreads();
+  auto* all = reinterpret_cast<float*>(shared);
+#pragma unroll
+  for (int tile = 0; tile < tiles; ++tile) {
+    float* own = all + (warp * kRecordOutputs + g) * kSumStride<tiles> + tile * kTileRows + 2 * t;
+    *reinterpret_cast<float2*>(own) = make_float2(sums[tile][0], sums[tile][1]);
+    *reinterpret_cast<float2*>(own + 8 * kSumStride<tiles>) = make_float2(sums[tile][2], sums[tile][3]);
+  }
+  __syncthreads();
+  write_outputs<tiles>(call, all, first_row, static_cast<int64_t>(blockIdx.x) * kRecordOutputs);
+}
+
+template <typename Staged, int tiles>
+void launch_rows(const FewRows& call, cudaStream_t stream) {
+  constexpr int kRings = kWarps * Staged::kStages * Staged::kBytes, kSums = kWarps * kRecordOutputs * kSumStride<tiles> * 4;
+  constexpr int kShared = kRings > kSums ? kRings : kSums;
+  const auto kernel = multiply_rows<Staged, tiles>;
+  static const cudaError_t prepared = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
+  check(prepared, "shared memory of a product");
+  cudaLaunchAttribute early{};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t configuration{};
+  const int passes = (call.rows + tiles * kTileRows - 1) / (tiles * kTileRows);
+  configuration.gridDim = dim3(static_cast<unsigned>(call.weight.tiles()), static_cast<unsigned>(passes));
+  configuration.blockDim = dim3(kFewRowsThreads);
+  configuration.dynamicSmemBytes = kShared;
+  configuration.stream = stream;
+  configuration.attrs = &early;
+  configuration.numAttrs = Device::instance().capability >= 90 ? 1 : 0;
+  check(cudaLaunchKernelEx(&configuration, kernel, call), "product of few rows");
+}
+
+template <typename Staged>
+void launch_few_rows(const FewRows& call, cudaStream_t stream) {
+  if (call.rows <= kTileRows) return launch_rows<Staged, 1>(call, stream);
+  if (call.rows <= 2 * kTileRows) return launch_rows<Staged, 2>(call, stream);
+  return launch_rows<Staged, 4>(call, stream);
+}
+
+}  // namespace elastic::weights

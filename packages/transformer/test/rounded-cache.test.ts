@@ -1,0 +1,52 @@
+import type { SequenceCache } from "@elastic-attention/attention";
+import { ConstantRouter } from "@elastic-attention/router";
+import { ReferenceBackend } from "@elastic-attention/tensor";
+import { describe, expect, test } from "vitest";
+import { PretrainedModel, registerModelAdapter } from "../src/index.js";
+import { tinyAdapter, tinyCheckpoint } from "./tiny-checkpoint.js";
+
+registerModelAdapter(tinyAdapter);
+
+const prompt = Array.from({ length: 90 }, (_, i) => (i * 13) % 40);
+const window = { kind: "streaming", sinkTokens: 16, localTokens: 32, blockSize: 16 } as const;
+
+/** Logits of a prompt and of a few steps; a cache that was resumed half way gives the same. */
+async function logitsOf(path: string, cacheType: "fp8" | undefined, fork: boolean): Promise<number[]> {
+  using backend = new ReferenceBackend();
+  using model = await PretrainedModel.open({ path, backend, dtype: "f32", ...(cacheType === undefined ? {} : { cacheType }) });
+  const { decoder } = model;
+  using first = decoder.createCache();
+  const result = await decoder.prefill({ sequences: [{ tokens: prompt, cache: first, router: new ConstantRouter(window, { kind: "full" }) }] });
+  const values = [...result.logits.toFloat32()];
+  result.logits.dispose();
+  const cache: SequenceCache = fork ? decoder.forkCache(first) : first;
+  using _ = cache;
+  for (const token of [3, 1, 4]) {
+    using logits = decoder.decode([token], [cache]);
+    values.push(...logits.toFloat32());
+  }
+  const { keyValueBytes } = decoder.predictMemory({ sequences: [{ tokens: prompt.length }] });
+  expect(keyValueBytes).toBe(decoder.fullKeyValueBytes(prompt.length));
+  return values;
+}
+
+describe("a cache in fp8", () => {
+  test("gives nearly the same logits, and a fork of it the same", async () => {
+    using checkpoint = tinyCheckpoint();
+    const exact = await logitsOf(checkpoint.path, undefined, false);
+    const rounded = await logitsOf(checkpoint.path, "fp8", false);
+    const length = Math.hypot(...exact);
+    const error = Math.hypot(...rounded.map((value, i) => value - exact[i]!)) / length;
+    expect(error).toBeGreaterThan(0);
+    expect(error).toBeLessThan(0.05);
+    expect(await logitsOf(checkpoint.path, "fp8", true)).toEqual(rounded);
+  });
+
+  test("is refused by a backend without kernels for it, by name and before weights are read", async () => {
+    using checkpoint = tinyCheckpoint();
+    const backend = new ReferenceBackend();
+    Object.assign(backend.kernels, { find: () => undefined, explain: () => [{ kernel: "floats", reasons: ["rows are floats"] }] });
+    const opened = PretrainedModel.open({ path: checkpoint.path, backend, cacheType: "fp8" });
+    await expect(opened).rejects.toThrow("The backend reference does not keep keys and values in fp8: rows are floats.");
+  });
+});
