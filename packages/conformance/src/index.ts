@@ -11,6 +11,7 @@ export * from "./backend-under-test.js";
 export * from "./models/batch-invariance.js";
 export * from "./models/family-decode.js";
 export * from "./models/resumed-prefill.js";
+export * from "./kernels/decode-kernels.js";
 export * from "./kernels/downloads.js";
 export * from "./kernels/expert-kernels.js";
 export * from "./kernels/family-kernels.js";
