@@ -13,9 +13,9 @@ import {
   weightFormat,
 } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { sameBits } from "../agreement.js";
-import type { BackendUnderTest } from "../backend-under-test.js";
-import { poisoned, randomTensor, relativeError, tolerances } from "../random-tensors.js";
+import { sameBits } from "../../agreement.js";
+import type { BackendUnderTest } from "../../backend-under-test.js";
+import { poisoned, randomTensor, relativeError, tolerances } from "../../random-tensors.js";
 
 /** Where a block has its halves: any bytes stand for some weights, but these must be finite. */
 const halves: Record<string, readonly number[]> = {
