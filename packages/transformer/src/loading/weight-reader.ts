@@ -1,22 +1,6 @@
 import { MemoryScope, ModelConfigError } from "@elastic-attention/core";
-import {
-  allocateExperts,
-  type Backend,
-  type BlockMatrix,
-  cast,
-  type Checkpoint,
-  elementDType,
-  firstNotFinite,
-  type FloatDType,
-  hostArray,
-  LinearWeight,
-  packBlocks,
-  packExpert,
-  packLinear,
-  quantiseLinear,
-  type ScaledMatrix,
-  type Tensor,
-} from "@elastic-attention/tensor";
+import type { Backend, BlockMatrix, Checkpoint, FloatDType, ScaledMatrix, Tensor } from "@elastic-attention/tensor";
+import { allocateExperts, cast, elementDType, firstNotFinite, hostArray, LinearWeight, packBlocks, packExpert, packLinear, quantiseLinear } from "@elastic-attention/tensor";
 import type { ExpertProjection, NormWeights, Projection } from "../layer/decoder-weights.js";
 import type { ExpertsFeedForward } from "../model/layer-spec.js";
 import type { FusedRole, ModelAdapter, WeightRole } from "../model/model-adapter.js";
