@@ -31,20 +31,14 @@ __device__ inline uint32_t e4m3_pair(uint32_t bytes, int index) {
   return multiply_pairs((high >> 4 & 0x07f007f0u) | (high & 0x80008000u), kPairOf2To120);
 }
 
-/** A power of two as a pair of bf16. */
-__device__ inline uint32_t pair_of_power(float power) {
-  const uint32_t bits = __float_as_uint(power);
-  return (bits >> 16) | (bits & 0xffff0000u);
-}
-
 /** The scale of a row whose largest magnitude this is: the smallest power of two that brings it to 448 at most; NaN for none. */
 __device__ inline float rounded_scale(float largest) {
   if (!(largest < INFINITY)) return NAN;
   if (largest == 0) return 1;
   int exponent;
   const float fraction = frexpf(largest / 448, &exponent);
-  // Beyond these bounds bf16 has no normal numbers.
-  return ldexpf(1.0f, max(-120, min(fraction == 0.5f ? exponent - 1 : exponent, 120)));
+  // Beyond these bounds the products of a decode step would leave float32's range.
+  return ldexpf(1.0f, max(-60, min(fraction == 0.5f ? exponent - 1 : exponent, 60)));
 }
 
 __device__ inline uint8_t rounded_byte(float value, float scale) {

@@ -1,11 +1,11 @@
 import { e4m3Pattern, fp8Values } from "@elastic-attention/tensor";
 
-/** The smallest power of two that brings a magnitude to 448, the largest of e4m3, at most; NaN for what is not finite. */
+/** The smallest power of two, within 2^±60, that brings a magnitude to 448, the largest of e4m3, at most; NaN for what is not finite. */
 function scaleOf(largest: number): number {
   if (!(largest < Infinity)) return NaN;
   if (largest === 0) return 1;
   const exponent = Math.ceil(Math.log2(largest / 448));
-  return 2 ** Math.max(-120, Math.min(exponent, 120));
+  return 2 ** Math.max(-60, Math.min(exponent, 60));
 }
 
 /** One key or value as a cache in fp8 keeps it. */

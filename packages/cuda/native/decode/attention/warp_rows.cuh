@@ -48,6 +48,13 @@ struct WarpRows {
         }
         Q[2 * chunk][r] = line.x, Q[2 * chunk][r + 2] = line.y;
         Q[2 * chunk + 1][r] = line.z, Q[2 * chunk + 1][r + 2] = line.w;
+        if constexpr (Traits::rounded) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            uint32_t& pair = Q[2 * chunk + i / 2][r + i % 2 * 2];
+            pair = multiply_pairs(pair, kRoundedQueryFactor);
+          }
+        }
       }
     }
   }
@@ -64,13 +71,16 @@ struct WarpRows {
     }
     float S[2][4] = {};
     multiply_qk<Element, key_chunks>(S, Q, key_data);
+    // Of this lane's keys 2 place + {0, 1, 8, 9}.
+    [[maybe_unused]] float value_scales[4];
     if constexpr (Traits::rounded) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        // Keys of two tiles, each twice: for two rows.
-        const float key_scale = CachedRow<Traits>(keys + (i / 2 * 8 + place * 2 + i % 2) * Traits::row_bytes).scale();
-        S[i / 2][i % 2] *= key_scale;
-        S[i / 2][i % 2 + 2] *= key_scale;
+        const int row = i / 2 * 8 + place * 2 + i % 2;
+        const float key_scale = CachedRow<Traits>(keys + row * Traits::row_bytes).scale();
+        value_scales[i] = CachedRow<Traits>(values + row * Traits::row_bytes).scale() * kRoundedValueFactor;
+        S[i / 2][i % 2] = S[i / 2][i % 2] * kRoundedScoreFactor * key_scale;
+        S[i / 2][i % 2 + 2] = S[i / 2][i % 2 + 2] * kRoundedScoreFactor * key_scale;
       }
     }
     if (scores.cap_input != 0) {
@@ -79,19 +89,33 @@ struct WarpRows {
     }
     uint32_t P[4];
     softmax_step<Element>(S, [&](int, int i) { return visible[i]; }, scores.scale_log2, maximum, sum, O, P);
+    if constexpr (Traits::rounded) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) P[i] = multiply_pairs(P[i], pack_pair<Element>(value_scales[i / 2 * 2], value_scales[i / 2 * 2 + 1]));
+    }
 #pragma unroll
     for (int chunk = 0; chunk < value_chunks; ++chunk) {
+      const int column = chunk * value_width * 8 + quad * value_width;
+      if constexpr (Traits::rounded) {
+        uint32_t words[4][value_width / 4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const CachedRow<Traits> source(values + (place * 2 + i % 2 + i / 2 * 8) * Traits::row_bytes);
+#pragma unroll
+          for (int word = 0; word < value_width / 4; ++word) words[i][word] = source.word(column + 4 * word);
+        }
+        add_rounded_pv<Element, value_width>(O + chunk * value_width, P, words);
+        continue;
+      }
       uint32_t lines[4][value_width / 2];
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        const int row = place * 2 + i % 2 + i / 2 * 8;
-        const CachedRow<Traits> source(values + row * Traits::row_bytes);
-        const int column = chunk * value_width * 8 + quad * value_width;
+        const uint8_t* source = values + (place * 2 + i % 2 + i / 2 * 8) * Traits::row_bytes + column * 2;
         if constexpr (value_width == 8) {
-          const uint4 line = source.scaled_eight(column);
+          const uint4 line = *reinterpret_cast<const uint4*>(source);
           lines[i][0] = line.x, lines[i][1] = line.y, lines[i][2] = line.z, lines[i][3] = line.w;
         } else {
-          const uint2 line = source.scaled_four(column);
+          const uint2 line = *reinterpret_cast<const uint2*>(source);
           lines[i][0] = line.x, lines[i][1] = line.y;
         }
       }
@@ -112,7 +136,8 @@ struct WarpRows {
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
           // Column 2 place + i of a product is lane 2 place + i of the chunk's lanes.
-          row[tile / value_width * 8 * value_width + (place * 2 + i) * value_width + tile % value_width] = O[tile][2 * r + i];
+          row[tile / value_width * 8 * value_width + (place * 2 + i) * value_width + tile % value_width] =
+              Traits::rounded ? O[tile][2 * r + i] * kRoundedOutputFactor : O[tile][2 * r + i];
         }
       }
       if (place == 0) {

@@ -1,7 +1,10 @@
-// One thread block for 16 outputs. Its warps share the inputs among them: each copies one chunk after another into its own
-// ring of shared memory, some ahead, and multiplies them on the matrix units as whole numbers in bf16, which are exact; scales
-// come in float32 after each group. At the end the warps' sums are added in the warps' order.
+// A thread block takes 16 outputs at a time, one tile after another. Its warps share the inputs among them: each copies one
+// chunk after another into its own ring of shared memory, some ahead and into the next tile, and multiplies them on the matrix
+// units as whole numbers in bf16, which are exact; scales come in float32 after each group. At the end of a tile the warps' sums
+// are added in the warps' order.
 #pragma once
+#include <algorithm>
+
 #include "core/device/check.h"
 #include "core/device/device.h"
 #include "core/elements/floats.cuh"
@@ -30,25 +33,49 @@ __device__ inline void store_float(char* data, DType dtype, int64_t index, float
   else reinterpret_cast<__half*>(data)[index] = from_float<__half>(value);
 }
 
-/** The inputs that lane t has of a group, of one row of activations; zeros where there are none. */
-template <bool by16>
-__device__ inline void load_activations(uint32_t (&words)[4], const FewRows& call, int row, int64_t group, int t) {
-  uint4 loaded = make_uint4(0, 0, 0, 0);
-  if (row < call.rows && group + lane_input(by16, t, 0) < call.weight.inputs) {
-    const auto* inputs = static_cast<const __nv_bfloat16*>(call.input) + row * call.input_stride + group;
-    if constexpr (by16) {
-      const uint2 low = *reinterpret_cast<const uint2*>(inputs + lane_input(true, t, 0));
-      const uint2 high = *reinterpret_cast<const uint2*>(inputs + lane_input(true, t, 4));
-      loaded = make_uint4(low.x, low.y, high.x, high.y);
-    } else {
-      loaded = *reinterpret_cast<const uint4*>(inputs + lane_input(false, t, 0));
+/** One row of activations, as lane t reads it; a row that there is not is zeros. */
+struct ActivationRow {
+  const __nv_bfloat16* inputs;
+  int count;
+
+  __device__ ActivationRow(const FewRows& call, int row)
+      : inputs(static_cast<const __nv_bfloat16*>(call.input) + (row < call.rows ? row * call.input_stride : 0)),
+        count(row < call.rows ? static_cast<int>(call.weight.inputs) : 0) {}
+
+  /** The inputs that lane t has of the group from input `first` on; zeros where there are none. */
+  template <bool by16>
+  __device__ void load(uint32_t (&words)[4], int first, int t) const {
+    uint4 loaded = make_uint4(0, 0, 0, 0);
+    if (first + lane_input(by16, t, 0) < count) {
+      if constexpr (by16) {
+        const uint2 low = *reinterpret_cast<const uint2*>(inputs + first + lane_input(true, t, 0));
+        const uint2 high = *reinterpret_cast<const uint2*>(inputs + first + lane_input(true, t, 4));
+        loaded = make_uint4(low.x, low.y, high.x, high.y);
+      } else {
+        loaded = *reinterpret_cast<const uint4*>(inputs + first + lane_input(false, t, 0));
+      }
     }
+    words[0] = loaded.x;
+    words[1] = loaded.y;
+    words[2] = loaded.z;
+    words[3] = loaded.w;
   }
-  words[0] = loaded.x;
-  words[1] = loaded.y;
-  words[2] = loaded.z;
-  words[3] = loaded.w;
-}
+};
+
+/** A warp's chunks, one after another: its own of each tile that its thread block takes. */
+struct ChunkCursor {
+  int tile;
+  int chunk;
+
+  /** To the next one; whether it is of another tile. */
+  __device__ bool advance(int first, int chunks) {
+    chunk += kWarps;
+    if (chunk < chunks) return false;
+    chunk = first;
+    tile += static_cast<int>(gridDim.x);
+    return true;
+  }
+};
 
 /** Rows of one warp's sums in shared memory: two more than there are, so that outputs lie in other banks. */
 template <int tiles>
@@ -71,71 +98,87 @@ __device__ inline void write_outputs(const FewRows& call, const float* sums, int
   }
 }
 
+/** Bytes of shared memory for the sums of all warps; two of them take turns, so that a tile waits for the one before alone. */
+template <int tiles>
+constexpr int kSumBytes = kWarps * kRecordOutputs * kSumStride<tiles> * 4;
+
 /** `tiles` of eight rows at a time. */
 template <typename Staged, int tiles>
 __global__ void __launch_bounds__(kFewRowsThreads, tiles == 1 ? 3 : 2) multiply_rows(const __grid_constant__ FewRows call) {
   extern __shared__ __align__(16) char shared[];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
   const int chunks = static_cast<int>(call.weight.chunks()), first_row = blockIdx.y * tiles * kTileRows;
-  const Staged weights(call.weight, blockIdx.x, lane);
-  char* ring = shared + warp * Staged::kStages * Staged::kBytes;
-#pragma unroll
+  const int tile_count = static_cast<int>(call.weight.tiles());
+  // A warp beyond the chunks has nothing but zeros to add.
+  const bool works = warp < chunks;
+  char* ring = shared + 2 * kSumBytes<tiles> + warp * Staged::kStages * Staged::kBytes;
+  ChunkCursor ahead{static_cast<int>(blockIdx.x), warp};
+  Staged source(call.weight, ahead.tile, lane);
+#pragma unroll 1
   for (int stage = 0; stage < Staged::kStages; ++stage) {
-    const int chunk = warp + stage * kWarps;
-    if (chunk < chunks) weights.copy(ring + stage * Staged::kBytes, chunk);
+    if (works && ahead.tile < tile_count) {
+      source.copy(ring + stage * Staged::kBytes, ahead.chunk);
+      if (ahead.advance(warp, chunks) && ahead.tile < tile_count) source = Staged(call.weight, ahead.tile, lane);
+    }
     ptx::commit_copies();
   }
   // Weights do not depend on the kernel before; activations do.
   ptx::allow_next_kernel();
   ptx::wait_for_previous_kernel();
-  float sums[tiles][4] = {};
-  int stage = 0;
-  for (int chunk = warp; chunk < chunks; chunk += kWarps) {
-    uint32_t inputs[tiles][4][4];
+  int stage = 0, turn = 0;
+  for (int tile = static_cast<int>(blockIdx.x); tile < tile_count; tile += static_cast<int>(gridDim.x), turn ^= 1) {
+    const Staged weights(call.weight, tile, lane);
+    float sums[tiles][4] = {};
+    for (int chunk = warp; chunk < chunks; chunk += kWarps) {
+      uint32_t inputs[tiles][4][4];
 #pragma unroll
-    for (int tile = 0; tile < tiles; ++tile) {
+      for (int tile_row = 0; tile_row < tiles; ++tile_row) {
+        const ActivationRow row(call, first_row + tile_row * kTileRows + g);
 #pragma unroll
-      for (int group = 0; group < 4; ++group) {
-        load_activations<Staged::kBy16>(inputs[tile][group], call, first_row + tile * kTileRows + g, chunk * kRecordInputs + group * 32, t);
+        for (int group = 0; group < 4; ++group) row.load<Staged::kBy16>(inputs[tile_row][group], chunk * kRecordInputs + group * 32, t);
       }
+      ptx::wait_for_copies<Staged::kStages - 1>();
+      // What other lanes have copied is there, too.
+      __syncwarp();
+      char* staged = ring + stage * Staged::kBytes;
+      weights.template multiply<tiles>(sums, staged, inputs, chunk);
+      __syncwarp();
+      if (ahead.tile < tile_count) {
+        source.copy(staged, ahead.chunk);
+        if (ahead.advance(warp, chunks) && ahead.tile < tile_count) source = Staged(call.weight, ahead.tile, lane);
+      }
+      ptx::commit_copies();
+      stage = stage + 1 == Staged::kStages ? 0 : stage + 1;
     }
-    ptx::wait_for_copies<Staged::kStages - 1>();
-    // What other lanes have copied is there, too.
-    __syncwarp();
-    char* staged = ring + stage * Staged::kBytes;
-    weights.template multiply<tiles>(sums, staged, inputs, chunk);
-    __syncwarp();
-    const int next = chunk + Staged::kStages * kWarps;
-    if (next < chunks) weights.copy(staged, next);
-    ptx::commit_copies();
-    stage = stage + 1 == Staged::kStages ? 0 : stage + 1;
-  }
-  // The rings are free for the sums of all warps once every warp is here.
-  __syncthreads();
-  auto* all = reinterpret_cast<float*>(shared);
+    auto* all = reinterpret_cast<float*>(shared + turn * kSumBytes<tiles>);
 #pragma unroll
-  for (int tile = 0; tile < tiles; ++tile) {
-    float* own = all + (warp * kRecordOutputs + g) * kSumStride<tiles> + tile * kTileRows + 2 * t;
-    *reinterpret_cast<float2*>(own) = make_float2(sums[tile][0], sums[tile][1]);
-    *reinterpret_cast<float2*>(own + 8 * kSumStride<tiles>) = make_float2(sums[tile][2], sums[tile][3]);
+    for (int tile_row = 0; tile_row < tiles; ++tile_row) {
+      float* own = all + (warp * kRecordOutputs + g) * kSumStride<tiles> + tile_row * kTileRows + 2 * t;
+      *reinterpret_cast<float2*>(own) = make_float2(sums[tile_row][0], sums[tile_row][1]);
+      *reinterpret_cast<float2*>(own + 8 * kSumStride<tiles>) = make_float2(sums[tile_row][2], sums[tile_row][3]);
+    }
+    __syncthreads();
+    write_outputs<tiles>(call, all, first_row, static_cast<int64_t>(tile) * kRecordOutputs);
   }
-  __syncthreads();
-  write_outputs<tiles>(call, all, first_row, static_cast<int64_t>(blockIdx.x) * kRecordOutputs);
 }
 
 template <typename Staged, int tiles>
 void launch_rows(const FewRows& call, cudaStream_t stream) {
-  constexpr int kRings = kWarps * Staged::kStages * Staged::kBytes, kSums = kWarps * kRecordOutputs * kSumStride<tiles> * 4;
-  constexpr int kShared = kRings > kSums ? kRings : kSums;
+  constexpr int kShared = 2 * kSumBytes<tiles> + kWarps * Staged::kStages * Staged::kBytes;
   const auto kernel = multiply_rows<Staged, tiles>;
-  static const cudaError_t prepared = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
+  // Without asking for it there may be room for one thread block of the three.
+  static const cudaError_t prepared = [&] {
+    const cudaError_t status = cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
+    return status != cudaSuccess ? status : cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
+  }();
   check(prepared, "shared memory of a product");
   cudaLaunchAttribute early{};
   early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   early.val.programmaticStreamSerializationAllowed = 1;
   cudaLaunchConfig_t configuration{};
   const int passes = (call.rows + tiles * kTileRows - 1) / (tiles * kTileRows);
-  configuration.gridDim = dim3(static_cast<unsigned>(call.weight.tiles()), static_cast<unsigned>(passes));
+  const int64_t resident = Device::instance().multiprocessors * (tiles == 1 ? 3 : 2);
+  configuration.gridDim = dim3(static_cast<unsigned>(std::min(call.weight.tiles(), resident)), static_cast<unsigned>(passes));
   configuration.blockDim = dim3(kFewRowsThreads);
   configuration.dynamicSmemBytes = kShared;
   configuration.stream = stream;

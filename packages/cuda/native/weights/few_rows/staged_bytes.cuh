@@ -75,14 +75,17 @@ struct StagedBytes {
   template <int tiles>
   __device__ void multiply(float (&sums)[tiles][4], const char* staged, const uint32_t (&inputs)[tiles][4][4], int chunk) const {
     const ByteFragments<Pairs> codes(staged, lane / 4, lane % 4);
-    float part[tiles][4] = {};
+    const int column = chunk * kRecordInputs / block_inputs;
+    const float first = __ldg(scales[0] + column), second = __ldg(scales[1] + column);
+    // Two sums, so that a product need not wait for the one before it.
+    float parts[2][tiles][4] = {};
 #pragma unroll
     for (int group = 0; group < 4; ++group) {
-      multiply_step(part, codes, inputs, group, 0);
-      multiply_step(part, codes, inputs, group, 1);
+#pragma unroll
+      for (int step = 0; step < 2; ++step) multiply_step(parts[step], codes, inputs, group, step);
     }
-    const int column = chunk * kRecordInputs / block_inputs;
-    add_scaled(sums, part, __ldg(scales[0] + column), __ldg(scales[1] + column));
+    add_scaled(sums, parts[0], first, second);
+    add_scaled(sums, parts[1], first, second);
   }
 };
 

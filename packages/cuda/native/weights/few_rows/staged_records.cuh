@@ -5,8 +5,8 @@
 
 namespace elastic::weights {
 
-/** Chunks that a warp has under way: about 8 KB of them. */
-constexpr int stages_for(int bytes) { return 8704 / bytes < 2 ? 2 : 8704 / bytes > 8 ? 8 : 8704 / bytes; }
+/** Chunks that a warp has under way: about 7 KB of them, so that three thread blocks fit beside each other. */
+constexpr int stages_for(int bytes) { return 7680 / bytes < 2 ? 2 : 7680 / bytes > 8 ? 8 : 7680 / bytes; }
 
 /** Adds the product of 16 inputs: `step` of two of a group's. */
 template <typename Codes, int tiles>
@@ -74,6 +74,25 @@ struct StagedRecords {
     using Scales = typename Format::Scales;
     const typename Format::Codes codes(record, lane);
     const Scales scales(record + Format::Codes::kBytes, lane / 4);
+    if constexpr (tiles == 1 && !Scales::kBy16) {
+      // Two groups at a time: the first product of one is done by the time that its second needs it.
+#pragma unroll
+      for (int pair = 0; pair < 4; pair += 2) {
+        float parts[2][tiles][4] = {};
+#pragma unroll
+        for (int step = 0; step < 2; ++step) {
+#pragma unroll
+          for (int i = 0; i < 2; ++i) multiply_step(parts[i], codes, inputs, pair + i, step);
+        }
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          const int group = pair + i;
+          add_scaled(sums, parts[i], scales.scale(0, group), scales.scale(1, group));
+          if constexpr (Scales::kMinimums) subtract_minimums(sums, inputs, group, scales.minimum(0, group), scales.minimum(1, group));
+        }
+      }
+      return;
+    }
 #pragma unroll
     for (int group = 0; group < 4; ++group) {
       if constexpr (Scales::kBy16) {

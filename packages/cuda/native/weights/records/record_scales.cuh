@@ -2,6 +2,7 @@
 #pragma once
 #include <cuda_fp16.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -16,12 +17,13 @@ __host__ __device__ inline float half_in(uint32_t word, int index) {
   return __half2float(half);
 }
 
-/** A byte of a word as a float, without a conversion of integers, which is slow. */
-__host__ __device__ inline float byte_in(uint32_t word, int index) {
-  const uint32_t bits = 0x4b000000u | (word >> (8 * index) & 255u);
+/** A factor times a byte of a word, without a conversion of integers, which is slow. */
+__host__ __device__ inline float times_byte(float factor, uint32_t word, int index) {
+  // The byte as the fraction of 2^23, times the factor less factor times 2^23: a product of few bits, which is exact.
+  const uint32_t bits = permute_bytes(word, 0x4b000000u, 0x7440u | static_cast<uint32_t>(index));
   float value;
   memcpy(&value, &bits, 4);
-  return value - 0x1p23f;
+  return fmaf(factor, value, factor * -0x1p23f);
 }
 
 /** A half for each 32 inputs, and one of minimum where the format has them: lines [output g][g, g + 8][group]. */
@@ -53,10 +55,10 @@ struct NestedScales {
         scales(*reinterpret_cast<const uint2*>(bytes + 64 + g * 8)),
         lowest(*reinterpret_cast<const uint2*>(bytes + 128 + g * 8)) {}
   __host__ __device__ float scale(int row, int group) const {
-    return half_in(row == 0 ? halves.x : halves.y, 0) * byte_in(row == 0 ? scales.x : scales.y, group);
+    return times_byte(half_in(row == 0 ? halves.x : halves.y, 0), row == 0 ? scales.x : scales.y, group);
   }
   __host__ __device__ float minimum(int row, int group) const {
-    return half_in(row == 0 ? halves.x : halves.y, 1) * byte_in(row == 0 ? lowest.x : lowest.y, group);
+    return times_byte(half_in(row == 0 ? halves.x : halves.y, 1), row == 0 ? lowest.x : lowest.y, group);
   }
 };
 
@@ -72,7 +74,8 @@ struct NestedSignedScales {
   }
   /** Of the inputs from 16 · part on. */
   __host__ __device__ float scale(int row, int part) const {
-    return half_in(halves, row) * (byte_in(scales[2 * row + part / 4], part % 4) - 128.0f);
+    const float factor = half_in(halves, row);
+    return times_byte(factor, scales[2 * row + part / 4], part % 4) - 128.0f * factor;
   }
   __host__ __device__ float minimum(int, int) const { return 0; }
 };
