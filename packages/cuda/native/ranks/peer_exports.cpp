@@ -12,7 +12,10 @@ namespace {
 /** (rank, size) -> what the other ranks need of this one, as bytes. */
 Napi::Value open_peers(const Napi::CallbackInfo& info) {
   return guarded_value(info, [&](Call& call) -> Napi::Value {
-    const PeerHandle handle = open_peer_memory(static_cast<int>(call.integer("rank")), static_cast<int>(call.integer("size")));
+    // One after the other: arguments of a function come in any order.
+    const int64_t rank = call.integer("rank");
+    const int64_t size = call.integer("size");
+    const PeerHandle handle = open_peer_memory(static_cast<int>(rank), static_cast<int>(size));
     auto bytes = Napi::Uint8Array::New(info.Env(), sizeof handle);
     std::memcpy(bytes.Data(), &handle, sizeof handle);
     return bytes;

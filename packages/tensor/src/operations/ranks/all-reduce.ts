@@ -1,5 +1,5 @@
 import { ShapeError } from "@elastic-attention/core";
-import { toBFloat16, toFloat16 } from "../../dtype.js";
+import { hostArray, toFloat16 } from "../../dtype.js";
 import { defineOperation, type Kernel } from "../../operation.js";
 import type { Tensor } from "../../tensor.js";
 import type { RankGroup } from "./rank-group.js";
@@ -17,21 +17,26 @@ export const allReduce = defineOperation<AllReduceCall>("allReduce", runAllReduc
 export const hostAllReduce: Kernel<AllReduceCall, void> = { name: "host", supports: () => [], run: runAllReduce };
 
 function runAllReduce({ values, ranks }: AllReduceCall): void {
-  const sum = values.toFloat32();
+  const { backend, dtype } = values;
+  if (dtype !== "f32" && dtype !== "bf16" && dtype !== "f16") throw new ShapeError(`Sums over ranks are of floats, not of ${dtype}.`);
+  if (dtype !== "bf16") {
+    const sum = values.toFloat32();
+    ranks.allReduceSum(sum);
+    backend.write(values, dtype === "f32" ? sum : Uint16Array.from(sum, toFloat16));
+    return;
+  }
+  // Millions of numbers in a prompt: by their bits, in plain loops.
+  const patterns = hostArray(values.download(), "bf16") as Uint16Array;
+  const bits = new Uint32Array(patterns.length);
+  for (let i = 0; i < bits.length; i++) bits[i] = patterns[i]! << 16;
+  const sum = new Float32Array(bits.buffer);
   ranks.allReduceSum(sum);
-  values.backend.write(values, denseFloats(sum, values));
+  for (let i = 0; i < bits.length; i++) patterns[i] = roundToBFloat16(bits[i]!);
+  backend.write(values, patterns);
 }
 
-/** Numbers in a float tensor's type. */
-function denseFloats(values: Float32Array, { dtype }: Tensor): Float32Array | Uint16Array {
-  switch (dtype) {
-    case "f32":
-      return values;
-    case "bf16":
-      return Uint16Array.from(values, toBFloat16);
-    case "f16":
-      return Uint16Array.from(values, toFloat16);
-    default:
-      throw new ShapeError(`Sums over ranks are of floats, not of ${dtype}.`);
-  }
+/** The upper half of a float32's bits, rounded to nearest even; NaN stays NaN. */
+function roundToBFloat16(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40;
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
 }
