@@ -119,7 +119,7 @@ describe("configurations that cannot be run as they say are refused, naming the 
   const wrong: readonly (readonly [why: string, architecture: string, values: Values, key: RegExp])[] = [
     ["other types of layers", "Mistral", { layer_types: [...types("FFFFF"), "chunked_attention"] }, /layer_types/],
     ["types for fewer layers than there are", "Gemma2", { layer_types: types("SF") }, /layer_types/],
-    ["windows of a length that is not told", "Ministral", { layer_types: types("SFSFSF") }, /sliding_window/],
+    ["windows of a length that is none", "Ministral", { layer_types: types("SFSFSF"), sliding_window: null }, /sliding_window/],
     ["windows that are switched off", "SmolLM3", { use_sliding_window: false, sliding_window: 8, layer_types: types("FSFSFS") }, /layer_types/],
     ["windows in a family that has none", "Olmo2", { layer_types: types("FSFSFS"), sliding_window: 8 }, /layer_types|sliding_window/],
     ["attention to both sides", "Gemma3", { use_bidirectional_attention: true }, /use_bidirectional_attention/],

@@ -24,12 +24,12 @@ export function keepChosen(cache: SequenceCache, layer: number, modes: readonly 
   const kept: (KeptTokens | undefined)[] = modes.map(() => undefined);
   const seen = new Set<string>();
   for (const mode of modes) {
-    const { keep } = attentionModeDefinition(mode);
+    const definition = attentionModeDefinition(mode);
     const key = JSON.stringify(mode);
-    if (keep === undefined || seen.has(key)) continue;
+    if (definition.keep === undefined || seen.has(key)) continue;
     seen.add(key);
     const keyValueHeads = modes.flatMap((other, head) => (JSON.stringify(other) === key ? [head] : []));
-    const chosen = keep({ mode, layer, query, cache: storage, keyValueHeads, scale, softCap });
+    const chosen = definition.keep({ mode, layer, query, cache: storage, keyValueHeads, scale, softCap });
     for (const [index, head] of keyValueHeads.entries()) if (chosen !== undefined) kept[head] = { first: chosen.first, positions: chosen.tokens[index]! };
   }
   if (kept.some((each) => each !== undefined)) cache.keepTokens(layer, kept);

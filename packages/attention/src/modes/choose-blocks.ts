@@ -16,7 +16,7 @@ export function trainingPatternOf(mode: AttentionMode): BlockPattern {
   if (denseRowsOf(mode) > 0) {
     throw new InvalidModeError(`${mode.kind}: denseRows is not implemented in training.`, "Train without it: the router's weights serve the mode with a dense end too.");
   }
-  return (definition.trainingPattern ?? definition.pattern)(mode);
+  return definition.trainingPattern?.(mode) ?? definition.pattern(mode);
 }
 
 /**

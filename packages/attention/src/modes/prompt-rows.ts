@@ -10,7 +10,7 @@ export interface PromptPart {
   readonly start: number;
   readonly end: number;
   /** What heads of a mode read in these rows. */
-  patternOf(mode: AttentionMode): BlockPattern;
+  readonly patternOf: (mode: AttentionMode) => BlockPattern;
 }
 
 /** The last rows of a prompt, which a mode reads by another pattern than the rows before. */
@@ -78,5 +78,5 @@ export function promptParts(modes: readonly AttentionMode[], rows: number, isFir
 /** What a mode reads in a prompt, but for its end. */
 export function promptPattern(mode: AttentionMode, isFirst: boolean): BlockPattern {
   const definition = attentionModeDefinition(mode);
-  return isFirst ? definition.pattern(mode) : (definition.laterPattern ?? definition.decodePattern)(mode);
+  return isFirst ? definition.pattern(mode) : (definition.laterPattern?.(mode) ?? definition.decodePattern(mode));
 }
