@@ -2,7 +2,7 @@ import { CallArguments } from "@elastic-attention/addon";
 import { allReduce, dtypeByteSize, gatherColumns, type RankGroup } from "@elastic-attention/tensor";
 import type { CudaBackend } from "./cuda-backend.js";
 
-/** Groups whose GPUs reach each other's memory, and how many columns of the logits each rank has. */
+/** Groups whose GPUs reach each other's memory. */
 const connected = new WeakSet<RankGroup>();
 
 const notConnected = ["the ranks' GPUs do not reach each other's memory"];

@@ -1,6 +1,7 @@
 // One rank of the tests: opens each model in turn with the others, and the first rank prints what they compute together.
 // node rank-program.mjs '{"group":…,"rank":…,"size":…,"backend":…,"dtype":…,"models":[{"path":…,"router":…,"weights":…}]}'
 import { cpuProvider } from "@elastic-attention/cpu";
+import { cudaProvider } from "@elastic-attention/cuda";
 import { registerRankGroups } from "@elastic-attention/distributed";
 import { registerModelFamilies } from "@elastic-attention/model-families";
 import { registerLlama } from "@elastic-attention/model-llama";
@@ -10,6 +11,7 @@ import { createBackend, openRankGroup, referenceProvider, registerBackend } from
 import { elasticModes, PretrainedModel } from "@elastic-attention/transformer";
 
 registerBackend(cpuProvider);
+registerBackend(cudaProvider);
 registerBackend(referenceProvider);
 registerQwen();
 registerLlama();
@@ -20,14 +22,19 @@ const { group, rank, size, backend: name, dtype, models } = JSON.parse(process.a
 const backend = await createBackend(name, { threads: 1 });
 const ranks = size === 1 ? undefined : openRankGroup({ kind: "shared memory", name: group, rank, size });
 const results = [];
-for (const { path, router, fullShares, weights = "unpacked" } of models) {
+for (const { path, router, fullShares, limit, weights = "unpacked" } of models) {
+  let model;
   try {
-    const model = await PretrainedModel.open({ path, backend, dtype, weights, ...(ranks === undefined ? {} : { ranks }), ...(fullShares === undefined ? {} : { fullShares }) });
+    model = await PretrainedModel.open({ path, backend, dtype, weights, ...(ranks === undefined ? {} : { ranks }), ...(fullShares === undefined ? {} : { fullShares }) });
+    // The last rank has less memory than the others.
+    if (limit !== undefined && rank === size - 1) backend.setMemoryLimit(backend.memory().liveBytes + limit);
     if (rank > 0) model.follow(ranks);
-    else results.push(await compute(model, router));
-    model[Symbol.dispose]();
+    else results.push({ ...(await compute(model, router, limit === undefined ? 50 : 700)), notes: model.notes });
   } catch (error) {
     results.push({ error: `${error.name}: ${error.message}` });
+  } finally {
+    model?.[Symbol.dispose]();
+    backend.setMemoryLimit(undefined);
   }
 }
 results.push({ liveAllocations: backend.memory().liveAllocations });
@@ -45,7 +52,7 @@ function routerOf(model, kind) {
 }
 
 /** Two prompts that are read together, one of them cut in two, then some steps; one sequence goes on as two. */
-async function compute(model, kind) {
+async function compute(model, kind, tokens) {
   const { decoder, spec } = model;
   const router = routerOf(model, kind);
   const routed = router === undefined ? {} : { router };
@@ -56,16 +63,19 @@ async function compute(model, kind) {
     rows.push(Array.from(logits.toFloat32()));
     logits.dispose();
   };
-  const first = await decoder.prefill({ sequences: [{ tokens: prompt(50, 1), cache: caches[0], ...routed }, { tokens: prompt(23, 2), cache: caches[1], ...routed }], logitsRows: 2 });
-  keep(first.logits);
-  keep((await decoder.prefill({ sequences: [{ tokens: prompt(9, 3), cache: caches[0] }] })).logits);
-  caches.push(decoder.forkCache(caches[0]));
-  for (let step = 0; step < 3; step++) {
-    for (const cache of caches) cache.makeRoom(1);
-    keep(decoder.decode([3 + step, 5, 7], caches));
+  try {
+    const first = await decoder.prefill({ sequences: [{ tokens: prompt(tokens, 1), cache: caches[0], ...routed }, { tokens: prompt(23, 2), cache: caches[1], ...routed }], logitsRows: 2 });
+    keep(first.logits);
+    keep((await decoder.prefill({ sequences: [{ tokens: prompt(9, 3), cache: caches[0] }] })).logits);
+    caches.push(decoder.forkCache(caches[0]));
+    for (let step = 0; step < 3; step++) {
+      for (const cache of caches) cache.makeRoom(1);
+      keep(decoder.decode([3 + step, 5, 7], caches));
+    }
+    caches[1].undoStep(caches[1].length - 1);
+    keep(decoder.decode([5], [caches[1]]));
+    return { rows, routing: first.sequences.map(({ routing: { assignment, blocks } }) => ({ assignment, blocks })) };
+  } finally {
+    for (const cache of caches) cache.dispose();
   }
-  caches[1].undoStep(caches[1].length - 1);
-  keep(decoder.decode([5], [caches[1]]));
-  for (const cache of caches) cache.dispose();
-  return { rows, routing: first.sequences.map(({ routing: { assignment, blocks } }) => ({ assignment, blocks })) };
 }

@@ -30,6 +30,8 @@ interface Model {
   readonly path: string;
   readonly router?: string;
   readonly weights?: string;
+  /** Bytes that the last rank has besides its weights. */
+  readonly limit?: number;
   readonly fullShares?: readonly (readonly number[])[];
 }
 
@@ -114,6 +116,16 @@ describe.skipIf(!built)(`models that several ranks have together${built ? "" : "
     const [alone, together] = [await compute({ size: 1, backend: "cpu", dtype: "bf16", models }), await compute({ size: 2, backend: "cpu", dtype: "bf16", models })];
     // A sum is rounded to bf16 (2^-9) before it joins the residual stream.
     for (const [index, computed] of together.entries()) expect(difference(computed, alone[index]!)).toBeLessThan(0.03);
+  });
+
+  test("are computed or refused whatever memory one of the ranks has, and nothing of them stays", { timeout: 120_000 }, async () => {
+    // From hardly any to enough: it fails before the prompt, in the middle of a layer, or in a step.
+    const limits = [2e5, 2e6, 3.5e6, 4e7];
+    const models = limits.map((limit) => ({ path: demoModel, router: "learned", limit }));
+    const together = await compute({ size: 2, backend: "cpu", dtype: "f32", models });
+    for (const { error } of together) expect(error ?? "OutOfMemoryError").toMatch(/^OutOfMemoryError/);
+    expect(together.map(({ error }) => error === undefined)).toEqual(expect.arrayContaining([true, false]));
+    expect([together[0]!.error === undefined, together.at(-1)!.error]).toEqual([false, undefined]);
   });
 
   test("are refused on all ranks where they cannot be divided, and the ranks go on", { timeout: 120_000 }, async () => {

@@ -35,7 +35,7 @@ export function PromptForm({ models, apiKey }: { readonly models: readonly Serve
           </label>
         )}
         <label>
-          Tokens at most
+          Longest answer, in tokens
           <input type="number" min="1" max="100000" value={longest} onInput={(event) => setLongest(Math.max(1, Number(event.currentTarget.value) || 1))} />
         </label>
       </div>

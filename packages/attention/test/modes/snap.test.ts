@@ -96,7 +96,7 @@ describe.each(["tensors of its own", "pages of a pool"] as const)("a head that k
     expect(kept!.at(-1)).toBeGreaterThan(16 + keptTokens);
   });
 
-  test.each([20, 60, 90])("keeps the first tokens of a prompt of %i, all of which fit", (tokens) => {
+  test.each([20, 60, 79])("keeps the first tokens of a prompt of %i, all of which fit", (tokens) => {
     const [kept] = run(tokens, snap(), 60);
     expect(kept![0]).toBe(16);
   });

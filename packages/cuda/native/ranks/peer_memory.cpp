@@ -9,7 +9,7 @@
 namespace elastic {
 namespace {
 
-/** Of the process: a process is one rank of one group at a time, and keeps it to its end. */
+/** Of the process, which is one rank of one group at a time. */
 struct Peers {
   PeerView view = {};
   bool connected = false;
@@ -25,11 +25,31 @@ size_t inbox_bytes(int size) { return 2 * static_cast<size_t>(size) * kPeerBlock
 size_t flag_count(int size) { return static_cast<size_t>(size) * kPeerBlocks; }
 
 template <typename T>
-T* allocate_zeros(size_t count) {
+T* allocate(size_t count) {
   void* data = nullptr;
   check(cudaMalloc(&data, count * sizeof(T)), "cudaMalloc of peer memory");
-  check(cudaMemset(data, 0, count * sizeof(T)), "cudaMemset");
   return static_cast<T*>(data);
+}
+
+/** The memory of the ranks that were here before: they may have ended. */
+void disconnect(PeerView& view) {
+  for (int other = 0; other < view.size; other++) {
+    if (other == view.rank || view.inboxes[other] == nullptr) continue;
+    cudaIpcCloseMemHandle(view.inboxes[other]);
+    cudaIpcCloseMemHandle(view.flags[other]);
+    view.inboxes[other] = nullptr;
+    view.flags[other] = nullptr;
+  }
+  cudaGetLastError();
+}
+
+void release(PeerView& view) {
+  if (view.exchanges == nullptr) return;
+  cudaFree(view.inboxes[view.rank]);
+  cudaFree(view.flags[view.rank]);
+  cudaFree(view.exchanges);
+  cudaGetLastError();
+  view = {};
 }
 
 }  // namespace
@@ -38,14 +58,21 @@ PeerHandle open_peer_memory(int rank, int size) {
   if (size < 1 || size > kMostPeers || rank < 0 || rank >= size) throw std::runtime_error("sums over peer memory take 1 to 16 ranks");
   const Device& device = Device::instance();
   PeerView& view = peers().view;
-  if (view.exchanges == nullptr || view.size != size) {
-    view.inboxes[rank] = allocate_zeros<char>(inbox_bytes(size));
-    view.flags[rank] = allocate_zeros<uint32_t>(flag_count(size));
-    view.exchanges = allocate_zeros<uint32_t>(kPeerBlocks);
+  // What other ranks have sent is there once this one's own work is done: counting can begin anew.
+  check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+  disconnect(view);
+  peers().connected = false;
+  if (view.size != size || view.rank != rank) release(view);
+  if (view.exchanges == nullptr) {
+    view.inboxes[rank] = allocate<char>(inbox_bytes(size));
+    view.flags[rank] = allocate<uint32_t>(flag_count(size));
+    view.exchanges = allocate<uint32_t>(kPeerBlocks);
     view.rank = rank;
     view.size = size;
-    check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
   }
+  check(cudaMemset(view.flags[rank], 0, flag_count(size) * sizeof(uint32_t)), "cudaMemset");
+  check(cudaMemset(view.exchanges, 0, kPeerBlocks * sizeof(uint32_t)), "cudaMemset");
+  check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
   PeerHandle handle = {};
   check(cudaIpcGetMemHandle(&handle.inbox, view.inboxes[rank]), "cudaIpcGetMemHandle");
   check(cudaIpcGetMemHandle(&handle.flags, view.flags[rank]), "cudaIpcGetMemHandle");
@@ -59,7 +86,6 @@ PeerHandle open_peer_memory(int rank, int size) {
 
 std::string connect_peer_memory(const std::vector<PeerHandle>& handles) {
   Peers& own = peers();
-  if (own.connected) return "";
   PeerView& view = own.view;
   const PeerHandle& mine = handles[static_cast<size_t>(view.rank)];
   for (int other = 0; other < view.size; other++) {

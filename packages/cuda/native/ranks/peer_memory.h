@@ -36,7 +36,7 @@ struct PeerHandle {
   int ordinal;
 };
 
-/** Allocates this rank's side. @throws CudaError, std::runtime_error for more ranks than can be served */
+/** Allocates this rank's side, or begins anew with other ranks; all ranks come to the next call together. @throws CudaError, std::runtime_error for more ranks than can be served */
 PeerHandle open_peer_memory(int rank, int size);
 /**
  * Maps the memory of all ranks. @returns why sums cannot go over it, in words: GPUs that do not reach each other, or one GPU of two

@@ -1,5 +1,5 @@
 import { InvalidModeError, nearestName } from "@elastic-attention/core";
-import { type AttentionMode, expectKnownSettings, type ModeSizes, type NamedAttentionMode, namedAttentionModes, parseModeName, registeredAttentionModes, validateMode } from "@elastic-attention/attention";
+import { type AttentionMode, expectKnownSettings, type ModeSizes, type NamedAttentionMode, namedAttentionModes, parseModeName, promptParts, registeredAttentionModes, validateMode } from "@elastic-attention/attention";
 import type { RouterPooling } from "@elastic-attention/router";
 import type { ModelConfig } from "./model-config.js";
 
@@ -132,6 +132,8 @@ export function findElasticModes(text: ElasticModeName, sizes: ElasticSizes): El
   expectKnownSettings(name, settings, [...pair.flatMap((mode) => mode.settings), ...(isFull ? [] : ["dense"])]);
   const [retrievalMode, sparseMode] = pair.map(({ mode }) => withDenseRows(mode, settings.dense)) as [AttentionMode, AttentionMode];
   for (const mode of [retrievalMode, sparseMode]) validateMode(mode);
+  // What cannot stand together in a prompt is refused before one is read.
+  promptParts([retrievalMode, sparseMode], Number.MAX_SAFE_INTEGER, true);
   return { retrievalMode, sparseMode };
 }
 

@@ -106,6 +106,7 @@ describe("settings behind a mode's name", () => {
     ["fa-snap:kept=0", /keptTokens must be a whole number/],
     ["fa-fp:alpha=2", /alpha must be between 0 and 1/],
     ["xa-ssa:dense=1.5", /denseRows must be a whole number/],
+    ["xa-ssa:dense=64", /xattention and streaming: .* together they are not implemented/],
   ])("%s is refused by name", (name, message) => {
     expect(() => elasticModes(name, sizes)).toThrow(message);
   });
@@ -114,8 +115,8 @@ describe("settings behind a mode's name", () => {
     for (const name of ["static:0.7", "list:heads.json:0.5", "nothing", "random:0.7"]) expect(findElasticModes(name, sizes)).toBeUndefined();
   });
 
-  test("settings reach both modes of a pair", () => {
-    expect(elasticModes("xa-ssa:dense=64", sizes)).toMatchObject({ retrievalMode: { kind: "xattention", denseRows: 64 }, sparseMode: { kind: "streaming", denseRows: 64 } });
+  test("settings reach the sparse mode of a pair, and FA has no need of them", () => {
+    expect(elasticModes("fa-xa:dense=64", sizes)).toEqual({ retrievalMode: full, sparseMode: { kind: "xattention", stride: 4, threshold: 0.9, blockSize: 16, denseRows: 64 } });
     expect(elasticModes("pages:budget=1/4", sizes)).toMatchObject({ retrievalMode: { kind: "full" }, sparseMode: { kind: "pages", budget: 0.25 } });
   });
 });

@@ -39,6 +39,8 @@ export const benchmark: Benchmark = {
     }
     using backend = await startBackend(options);
     const rounds = options.rounds ?? 2;
+    const chunkRows = backend.device.workSizes.chunkRows;
+    const together = gpus < 2 ? undefined : await measuredTogether(backend, spec, gpus, { tokens, cache, rounds }, progress);
     progress(`one card: ${backend.device.description}`);
     const one = await measured(backend, spec, undefined, { tokens, cache, rounds });
     progress(`one card: ${JSON.stringify(one)}`);
@@ -49,18 +51,26 @@ export const benchmark: Benchmark = {
       shares.push({ ranks, prefill: await prefillSeconds(lone, busiestPlan(spec, ranks)), decode: await decodeSeconds(lone) });
       progress(`a share of ${ranks}: ${JSON.stringify(shares.at(-1))}`);
     }
-    if (gpus < 2) return { figures: predictions(shares, undefined, spec, { tokens, one, chunkRows: backend.device.workSizes.chunkRows }), notes: ["One card: nothing to compare."] };
-    const { ranks } = startRanks(gpus);
-    const sums = sumSeconds(backend, ranks, spec.hiddenSize);
-    const several = await measured(backend, spec, ranks, { tokens, cache, rounds });
-    ranks[Symbol.dispose]();
-    progress(`${gpus} cards: ${JSON.stringify(several)}; a sum of ${2 * spec.hiddenSize} bytes ${(sums.latency * 1e6).toFixed(1)} us, large ones ${(sums.bandwidth / 1e9).toFixed(0)} GB/s`);
+    if (together === undefined) return { figures: predictions(shares, undefined, spec, { tokens, one, chunkRows }), notes: ["One card: nothing to compare."] };
+    const { several, sums } = together;
     const figures = plans.map((plan) => compared(`prefill ${tokens}, ${plan === "full" ? "full" : `MSR ${sparsity}, ${plan} plan`}`, gpus, several.prefill[plan], one.prefill[plan]));
     figures.push(compared(`decode, cache ${cache}`, gpus, several.decode, one.decode));
-    figures.push(...predictions(shares, sums, spec, { tokens, one, several, gpus, chunkRows: backend.device.workSizes.chunkRows }));
+    figures.push(...predictions(shares, sums, spec, { tokens, one, several, gpus, chunkRows }));
     return { figures, notes: [`Random weights in bf16 on ${gpus} of ${backend.device.description}; the worst plan has its full heads on the first cards.`] };
   },
 };
+
+/** The first rank's part; the others start the same program. */
+async function measuredTogether(backend: Backend, spec: ModelSpec, gpus: number, sizes: Sizes, progress: (line: string) => void) {
+  const { ranks } = startRanks(gpus);
+  const { problem, ...sums } = sumSeconds(backend, ranks, spec.hiddenSize);
+  if (problem !== undefined) progress(`Sums go through the host's memory: ${problem}`);
+  progress(`a sum of ${2 * spec.hiddenSize} bytes ${(sums.latency * 1e6).toFixed(1)} us, large ones ${(sums.bandwidth / 1e9).toFixed(1)} GB/s`);
+  const several = await measured(backend, spec, ranks, sizes);
+  ranks[Symbol.dispose]();
+  progress(`${gpus} cards: ${JSON.stringify(several)}`);
+  return { several, sums };
+}
 
 function workload(options: BenchmarkOptions) {
   const [tokens, cache] = [options.tokens?.[0] ?? (options.tiny ? 300 : 131072), options.caches?.[0] ?? (options.tiny ? 200 : 32768)];
@@ -159,11 +169,11 @@ async function decodeSeconds({ model, cache: length }: Parts): Promise<number> {
 }
 
 /** All ranks call it at once. */
-function sumSeconds(backend: Backend, ranks: RankGroup, hiddenSize: number): SumFigures {
-  joinRanks(backend, ranks);
+function sumSeconds(backend: Backend, ranks: RankGroup, hiddenSize: number): SumFigures & { readonly problem: string | undefined } {
+  const problem = joinRanks(backend, ranks);
   using scope = new MemoryScope();
-  const run = (rows: number, repeats: number) => {
-    const values = scope.track(backend.upload(new Uint16Array(rows * hiddenSize), [rows, hiddenSize], "bf16"));
+  const run = (count: number, repeats: number) => {
+    const values = scope.track(backend.upload(new Uint16Array(count * hiddenSize), [count, hiddenSize], "bf16"));
     const once = () => backend.kernels.run(allReduce, { values, ranks });
     for (let warmUp = 0; warmUp < 3; warmUp++) once();
     values.rows(0, 1).download();
@@ -172,8 +182,9 @@ function sumSeconds(backend: Backend, ranks: RankGroup, hiddenSize: number): Sum
     values.rows(0, 1).download();
     return (performance.now() - begun) / 1000 / repeats;
   };
-  const [latency, large] = [run(1, 200), run(4096, 20)];
-  return { latency, bandwidth: ((ranks.size - 1) * 4096 * hiddenSize * 2) / Math.max(1e-9, large - latency) };
+  const rows = problem === undefined ? 4096 : 64;
+  const [latency, large] = [run(1, problem === undefined ? 200 : 5), run(rows, problem === undefined ? 20 : 2)];
+  return { problem, latency, bandwidth: ((ranks.size - 1) * rows * hiddenSize * 2) / Math.max(1e-9, large - latency) };
 }
 
 interface Compared {

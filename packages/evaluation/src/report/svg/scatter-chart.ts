@@ -22,8 +22,8 @@ export interface ScatterChart {
   readonly points: readonly ScatterPoint[];
 }
 
-const [width, height] = [640, 380];
-const edge = { left: 52, right: 190, top: 30, bottom: 48 };
+const [width, height] = [720, 380];
+const edge = { left: 52, right: 270, top: 30, bottom: 48 };
 
 /** Points with ranges, named at the right, and a line through the best of them. Both scales begin at 0. */
 export function scatterChart({ title, xLabel, yLabel, points }: ScatterChart): string {
