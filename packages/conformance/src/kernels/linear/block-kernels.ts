@@ -135,7 +135,8 @@ export function describeBlockKernels(subject: BackendUnderTest, widenedError?: n
       }
     });
 
-    test.each(Object.keys(halves))("a table in %s gives the rows that its format stands for, one by one", (format) => {
+    // A backend without the operation keeps its tables in floats.
+    test.skipIf(!subject.create().kernels.list().has(embedBlocks.name)).each(Object.keys(halves))("a table in %s gives the rows that its format stands for, one by one", (format) => {
       const rows = (backend: Backend) => {
         using scope = new MemoryScope();
         const table = scope.track(backend.kernels.run(packBlocks, { weights: [randomBlocks(format, 45, 256, 7), randomBlocks("Q8_0", 3, 256, 8)] }));

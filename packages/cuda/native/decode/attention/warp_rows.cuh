@@ -105,21 +105,21 @@ struct WarpRows {
           for (int word = 0; word < value_width / 4; ++word) words[i][word] = source.word(column + 4 * word);
         }
         add_rounded_pv<Element, value_width>(O + chunk * value_width, P, words);
-        continue;
-      }
-      uint32_t lines[4][value_width / 2];
+      } else {
+        uint32_t lines[4][value_width / 2];
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const uint8_t* source = values + (place * 2 + i % 2 + i / 2 * 8) * Traits::row_bytes + column * 2;
-        if constexpr (value_width == 8) {
-          const uint4 line = *reinterpret_cast<const uint4*>(source);
-          lines[i][0] = line.x, lines[i][1] = line.y, lines[i][2] = line.z, lines[i][3] = line.w;
-        } else {
-          const uint2 line = *reinterpret_cast<const uint2*>(source);
-          lines[i][0] = line.x, lines[i][1] = line.y;
+        for (int i = 0; i < 4; ++i) {
+          const uint8_t* source = values + (place * 2 + i % 2 + i / 2 * 8) * Traits::row_bytes + column * 2;
+          if constexpr (value_width == 8) {
+            const uint4 line = *reinterpret_cast<const uint4*>(source);
+            lines[i][0] = line.x, lines[i][1] = line.y, lines[i][2] = line.z, lines[i][3] = line.w;
+          } else {
+            const uint2 line = *reinterpret_cast<const uint2*>(source);
+            lines[i][0] = line.x, lines[i][1] = line.y;
+          }
         }
+        add_pv<Element, value_width>(O + chunk * value_width, P, lines[0], lines[1], lines[2], lines[3]);
       }
-      add_pv<Element, value_width>(O + chunk * value_width, P, lines[0], lines[1], lines[2], lines[3]);
     }
   }
 

@@ -166,9 +166,12 @@ template <typename Staged, int tiles>
 void launch_rows(const FewRows& call, cudaStream_t stream) {
   constexpr int kShared = 2 * kSumBytes<tiles> + kWarps * Staged::kStages * Staged::kBytes;
   const auto kernel = multiply_rows<Staged, tiles>;
-  // Without asking for it there may be room for one thread block of the three.
+  // One row leaves room for three thread blocks beside each other; several rows are read again for each tile, from the cache that
+  // shared memory would take away.
+  constexpr bool kOneTileOfRows = tiles == 1;
   static const cudaError_t prepared = [&] {
-    const cudaError_t status = cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
+    const int carveout = kOneTileOfRows ? cudaSharedmemCarveoutMaxShared : cudaSharedmemCarveoutDefault;
+    const cudaError_t status = cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, carveout);
     return status != cudaSuccess ? status : cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
   }();
   check(prepared, "shared memory of a product");
@@ -177,7 +180,7 @@ void launch_rows(const FewRows& call, cudaStream_t stream) {
   early.val.programmaticStreamSerializationAllowed = 1;
   cudaLaunchConfig_t configuration{};
   const int passes = (call.rows + tiles * kTileRows - 1) / (tiles * kTileRows);
-  const int64_t resident = Device::instance().multiprocessors * (tiles == 1 ? 3 : 2);
+  const int64_t resident = kOneTileOfRows ? 3 * Device::instance().multiprocessors : call.weight.tiles();
   configuration.gridDim = dim3(static_cast<unsigned>(std::min(call.weight.tiles(), resident)), static_cast<unsigned>(passes));
   configuration.blockDim = dim3(kFewRowsThreads);
   configuration.dynamicSmemBytes = kShared;

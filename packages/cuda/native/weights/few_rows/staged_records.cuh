@@ -91,23 +91,23 @@ struct StagedRecords {
           if constexpr (Scales::kMinimums) subtract_minimums(sums, inputs, group, scales.minimum(0, group), scales.minimum(1, group));
         }
       }
-      return;
-    }
+    } else {
 #pragma unroll
-    for (int group = 0; group < 4; ++group) {
-      if constexpr (Scales::kBy16) {
+      for (int group = 0; group < 4; ++group) {
+        if constexpr (Scales::kBy16) {
 #pragma unroll
-        for (int step = 0; step < 2; ++step) {
+          for (int step = 0; step < 2; ++step) {
+            float part[tiles][4] = {};
+            multiply_step(part, codes, inputs, group, step);
+            add_scaled(sums, part, scales.scale(0, 2 * group + step), scales.scale(1, 2 * group + step));
+          }
+        } else {
           float part[tiles][4] = {};
-          multiply_step(part, codes, inputs, group, step);
-          add_scaled(sums, part, scales.scale(0, 2 * group + step), scales.scale(1, 2 * group + step));
+          multiply_step(part, codes, inputs, group, 0);
+          multiply_step(part, codes, inputs, group, 1);
+          add_scaled(sums, part, scales.scale(0, group), scales.scale(1, group));
+          if constexpr (Scales::kMinimums) subtract_minimums(sums, inputs, group, scales.minimum(0, group), scales.minimum(1, group));
         }
-      } else {
-        float part[tiles][4] = {};
-        multiply_step(part, codes, inputs, group, 0);
-        multiply_step(part, codes, inputs, group, 1);
-        add_scaled(sums, part, scales.scale(0, group), scales.scale(1, group));
-        if constexpr (Scales::kMinimums) subtract_minimums(sums, inputs, group, scales.minimum(0, group), scales.minimum(1, group));
       }
     }
   }
