@@ -19,7 +19,8 @@ function functionsOf(disassembly) {
   for (const line of disassembly.split("\n")) {
     const start = /^[0-9a-f]+ <(.*)>:$/.exec(line);
     if (start !== null) functions.push({ name: start[1], instructions: [] });
-    const instruction = /^\s+([0-9a-f]+):\s+(\S+)\s*(.*)$/.exec(line);
+    // Some names stand behind the encoding that was chosen for them: {vex} vpdpbusd.
+    const instruction = /^\s+([0-9a-f]+):\s+(?:\{\w+\}\s+)?(\S+)\s*(.*)$/.exec(line);
     if (instruction !== null) {
       functions.at(-1)?.instructions.push({ address: Number.parseInt(instruction[1], 16), name: instruction[2], operands: instruction[3] });
     }

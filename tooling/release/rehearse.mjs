@@ -39,10 +39,12 @@ max_body_size: 100mb
 log: { type: file, path: ${join(folder, "verdaccio.log")}, level: warn }
 `,
 );
-const server = spawn("npx", ["--yes", "verdaccio@6.10.4", "--config", join(folder, "verdaccio.yaml"), "--listen", `127.0.0.1:${port}`], {
-  stdio: "ignore",
+const server = spawn(process.execPath, [installVerdaccio(), "--config", join(folder, "verdaccio.yaml"), "--listen", `127.0.0.1:${port}`], {
+  stdio: ["ignore", "ignore", "pipe"],
   detached: true,
 });
+let complaints = "";
+server.stderr.setEncoding("utf8").on("data", (text) => (complaints += text));
 let failed = false;
 try {
   await answers();
@@ -66,10 +68,21 @@ try {
     failed ||= !found;
   }
 } finally {
-  if (server.pid !== undefined) process.kill(-server.pid);
+  // One that never started, or has ended by itself, is no group any more.
+  if (server.exitCode === null && server.pid !== undefined) process.kill(-server.pid);
   rmSync(folder, { recursive: true, force: true });
 }
 process.exit(failed ? 1 : 0);
+
+/** @returns the program of the registry */
+function installVerdaccio() {
+  const place = join(folder, "registry");
+  mkdirSync(place);
+  // This line of versions runs on Node.js 20. One of its packages may name node-fetch by a tag, which mirrors need not have.
+  writeFileSync(join(place, "package.json"), JSON.stringify({ private: true, dependencies: { verdaccio: "6.2.9" }, overrides: { "node-fetch": "2.7.0" } }));
+  run(place, "npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+  return join(place, "node_modules", "verdaccio", "bin", "verdaccio");
+}
 
 /** A release has the binaries of every platform: packages without one stand for those that are not built here. */
 function publishStandIns(token) {
@@ -89,11 +102,11 @@ function publishStandIns(token) {
 }
 
 async function answers() {
-  for (let tries = 0; tries < 600; tries++) {
+  for (let tries = 0; tries < 1200 && server.exitCode === null; tries++) {
     if (await fetch(new URL("-/ping", registry)).then(({ ok }) => ok, () => false)) return;
     await delay(200);
   }
-  throw new Error("The registry did not start within two minutes.");
+  throw new Error(`The registry did not start: ${complaints.trim() || `${server.exitCode ?? "it said nothing within four minutes"}`}`);
 }
 
 function run(cwd, command, args, env = process.env) {

@@ -14,17 +14,17 @@ function cli(...args: string[]): { status: number | null; stdout: string; stderr
 
 describe("the command line over a GGUF file", () => {
   test("answers with the file's own tokenizer and template", () => {
-    for (const [options, weights] of [[[], "bf16"], [["--weights", "stored"], "Q8_0"]] as const) {
+    for (const [options, weights] of [[[], "Q8_0"], [["--weights", "unpacked"], "bf16"]] as const) {
       const { status, stdout, stderr } = cli("run", "--model", model, "Hello", "-n", "4", "--json", ...options);
       expect({ status, stderr }).toMatchObject({ status: 0 });
       expect(JSON.parse(stdout)).toMatchObject({ model: { weights } });
     }
   });
 
-  test("keeps its weights in blocks where --weights says so, and does not quantise them again", () => {
+  test("keeps its weights in blocks unless --weights or another type of numbers says otherwise, and does not quantise them again", () => {
     const weightsOf = (...args: string[]) => (JSON.parse(cli("inspect", "--model", model, "--json", ...args).stdout) as { checkpoint: { memory: { weights: string; weightBytes: number } } }).checkpoint.memory;
-    const [stored, unpacked] = [weightsOf("--weights", "stored"), weightsOf()];
-    expect([stored.weights, unpacked.weights, weightsOf("--backend", "reference").weights]).toEqual(["Q8_0", "bf16", "bf16"]);
+    const [stored, unpacked] = [weightsOf(), weightsOf("--weights", "unpacked")];
+    expect([stored.weights, unpacked.weights, weightsOf("--backend", "reference").weights, weightsOf("--dtype", "f32").weights]).toEqual(["Q8_0", "bf16", "bf16", "f32"]);
     expect(stored.weightBytes).toBeLessThan(unpacked.weightBytes);
     const refused = cli("run", "Hello", "--model", model, "--weights", "q4_k");
     expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/quantised already \(Q8_0\).*\n {2}hint: Leave --weights out/) as string]);

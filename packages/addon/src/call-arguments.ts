@@ -24,20 +24,15 @@ export class CallArguments {
 
   /** A tensor as a matrix: its rows, everything else flattened into columns. */
   tensor(tensor: Tensor): this {
-    return this.number(
-      bufferOf(tensor),
-      tensor.offset,
-      tensor.numRows,
-      tensor.rowLength,
-      tensor.rowStride,
-      dtypeCodes[tensor.dtype],
-    );
+    this.#values.push(bufferOf(tensor), tensor.offset, tensor.numRows, tensor.rowLength, tensor.rowStride, dtypeCodes[tensor.dtype]);
+    return this;
   }
 
   /** A tensor of rank 1 as one row. */
   vector(tensor: Tensor): this {
     const { offset, numElements, dtype } = tensor;
-    return this.number(bufferOf(tensor), offset, 1, numElements, numElements, dtypeCodes[dtype]);
+    this.#values.push(bufferOf(tensor), offset, 1, numElements, numElements, dtypeCodes[dtype]);
+    return this;
   }
 
   /** A tensor that may be missing. */
@@ -104,7 +99,8 @@ export class CallArguments {
   }
 
   pack(): Float64Array {
-    return Float64Array.from(this.#values);
+    // Not Float64Array.from: it asks an iterator for each number.
+    return new Float64Array(this.#values);
   }
 }
 

@@ -145,7 +145,11 @@ export class NativeBackend<Addon extends NativeAddon = NativeAddon> implements B
 
   /** Runs a native kernel, of the addon or not. @throws ShapeError, OutOfMemoryError, DeviceError */
   call(operation: string, kernel: (values: Float64Array) => void, call: CallArguments): void {
-    const values = call.pack();
+    this.callPacked(operation, kernel, call.pack());
+  }
+
+  /** The same with arguments that are packed already. */
+  protected callPacked(operation: string, kernel: (values: Float64Array) => void, values: Float64Array): void {
     try {
       kernel(values);
     } catch (error) {

@@ -8,6 +8,7 @@
 #include "core/instruction_set.h"
 #include "core/thread_pool.h"
 #include "operations/block_operations.h"
+#include "operations/decode_operations.h"
 #include "training/training_attention.h"
 #include "training/training_operations.h"
 
@@ -20,10 +21,16 @@ void export_all(Napi::Env env, Napi::Object exports, const Execution& execution)
   export_training_operations(env, exports, &execution);
   export_training_attention(env, exports, &execution);
   export_block_operations(env, exports, &execution);
+  export_decode_operations(env, exports, &execution);
 }
 
-Napi::Value detected_level(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<int>(detected_instruction_set()));
+/** A bit for each level that this machine has. */
+Napi::Value available_levels(const Napi::CallbackInfo& info) {
+  int levels = 0;
+  for (int level = 0; level <= static_cast<int>(InstructionSet::Amx); ++level) {
+    if (has_instruction_set(static_cast<InstructionSet>(level))) levels |= 1 << level;
+  }
+  return Napi::Number::New(info.Env(), levels);
 }
 
 /** (threads, level) -> every function of the addon, run with so many threads and at most this level. */
@@ -31,7 +38,8 @@ Napi::Value create_context(const Napi::CallbackInfo& info) {
   return guarded_value(info, [&](Call& call) {
     const int64_t threads = call.integer("threads"), level = call.integer("level");
     call.require(threads >= 1 && threads <= 4096, "threads must be between 1 and 4096");
-    call.require(level >= 0 && level <= static_cast<int>(detected_instruction_set()), "this processor does not have that instruction set");
+    call.require(level >= 0 && level <= static_cast<int>(InstructionSet::Amx) && has_instruction_set(static_cast<InstructionSet>(level)),
+                 "this processor does not have that instruction set");
     ThreadPool::instance().grow(static_cast<int>(threads));
     Napi::Object functions = Napi::Object::New(info.Env());
     export_all(info.Env(), functions, execution_of(static_cast<int>(threads), static_cast<InstructionSet>(level)));
@@ -41,7 +49,7 @@ Napi::Value create_context(const Napi::CallbackInfo& info) {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_all(env, exports, default_execution());
-  export_function<detected_level>(env, exports, "detectedInstructionSet");
+  export_function<available_levels>(env, exports, "availableInstructionSets");
   export_function<create_context>(env, exports, "createContext");
   return exports;
 }

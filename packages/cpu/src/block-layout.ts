@@ -1,43 +1,30 @@
-import type { BlockWeights } from "@elastic-attention/tensor";
+import { type BlockMatrixShape, type BlockWeights, weightFormat } from "@elastic-attention/tensor";
 
 /** Formats with kernels, as the addon numbers them. */
 export const blockFormats: readonly string[] = ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL"];
 
-const nibbles = new Set(["Q4_0", "Q4_1", "Q4_K"]);
-const withMinimum = new Set(["Q4_1", "Q5_1", "Q4_K", "Q5_K"]);
+const panelOutputs = 32;
+const lineBytes = 64;
 
-/** What an order of packed weights holds; see `native/blocks/block_layout.h`. */
-interface LayoutParts {
-  /** Integers of eight bits, not four. */
-  readonly bytes: boolean;
-  readonly minimums: boolean;
-  /** A scale for each 16 inputs, not for each 32. */
-  readonly halves: boolean;
+/** What the addon packs a panel of 32 outputs into for a block of the file: its bytes, and where they grow, by how many. */
+function panelBlockBytes(format: string): number {
+  const { blockBytes } = weightFormat(format, "packBlocks");
+  // Six bits of scale and minimum become a byte each; the values of a nonlinear code become bytes.
+  if (format === "Q4_K" || format === "Q5_K") return panelOutputs * (blockBytes + 4);
+  return panelOutputs * (format === "IQ4_NL" ? 34 : blockBytes);
 }
 
-/** The order that holds all of these formats: their widest integers, a minimum if one has any, the smallest groups. */
-function partsOf(formats: readonly string[]): LayoutParts {
-  return {
-    bytes: formats.some((format) => !nibbles.has(format)),
-    minimums: formats.some((format) => withMinimum.has(format)),
-    halves: formats.includes("Q6_K"),
-  };
-}
-
-/** The addon's number for that order. */
-export function blockLayoutOf(formats: readonly string[]): number {
-  const { bytes, minimums, halves } = partsOf(formats);
-  return 8 + (bytes ? 1 : 0) + (minimums ? 2 : 0) + (halves ? 4 : 0);
-}
-
-/** Panels of 32 outputs, of which each block of 32 inputs has integers, then float scales and minimums. */
-function packedBytes(matrices: readonly { readonly format: string; readonly rows: number }[], inFeatures: number): number {
-  const formats = matrices.map(({ format }) => format);
-  const outFeatures = matrices.reduce((sum, { rows }) => sum + rows, 0);
-  const { bytes, minimums, halves } = partsOf(formats);
-  const record = (32 * 32) / (bytes ? 1 : 2) + (halves ? 2 : 1) * (minimums ? 2 : 1) * 32 * 4;
-  return Math.ceil(outFeatures / 32) * (inFeatures / 32) * record;
+/** See `native/blocks/block_weight.h`: parts of one format each, behind a table of them. */
+function packedBytes(matrices: readonly BlockMatrixShape[], inFeatures: number): number {
+  const parts: { format: string; rows: number }[] = [];
+  for (const { format, rows } of matrices) {
+    const last = parts.at(-1);
+    if (last?.format === format) last.rows += rows;
+    else parts.push({ format, rows });
+  }
+  const table = Math.ceil((8 + 16 * parts.length) / lineBytes) * lineBytes;
+  return parts.reduce((sum, { format, rows }) => sum + (Math.ceil(rows / panelOutputs) * inFeatures * panelBlockBytes(format)) / weightFormat(format, "packBlocks").blockSize, table);
 }
 
 /** The formats whose weights the cpu backend computes on as they are. */
-export const cpuBlockWeights: BlockWeights = { formats: blockFormats, packedBytes };
+export const cpuBlockWeights: BlockWeights = { formats: blockFormats, embeds: true, byDefault: true, packedBytes };

@@ -1,12 +1,14 @@
 import { type AddonFile, findAddonFile, loadAddon as loadAddonFile, type LoadedAddon, type NativeAddon, requiredExports } from "@elastic-attention/addon";
 import { BackendUnavailableError } from "@elastic-attention/core";
 import type { BlockAddon } from "./block-kernels.js";
+import type { DecodeAddon } from "./decode-kernels.js";
 
 /** What the addon exports. Called as it is exported, a function runs on all threads and at the best level. */
-export interface CpuAddon extends NativeAddon, BlockAddon {
-  detectedInstructionSet(): number;
+export interface CpuAddon extends NativeAddon, BlockAddon, DecodeAddon {
+  /** A bit for each level that the processor has. */
+  availableInstructionSets(): number;
   /** (threads, level): the functions of {@link NativeAddon}, each run on so many threads and at most that level. */
-  createContext(values: Float64Array): NativeAddon & BlockAddon;
+  createContext(values: Float64Array): NativeAddon & BlockAddon & DecodeAddon;
 }
 
 /** Where the addon is: `ELASTIC_ATTENTION_CPU_ADDON`, a clone's own build, or this platform's package; undefined when nowhere. */
@@ -22,7 +24,7 @@ function addonFile(): AddonFile {
 export function findAddon(): LoadedAddon<CpuAddon> {
   return loadAddonFile<CpuAddon>({
     ...addonFile(),
-    exports: [...requiredExports, "detectedInstructionSet", "createContext", "blockWeightBytes", "packBlocks", "linearBlocks"],
+    exports: [...requiredExports, "availableInstructionSets", "createContext", "blockWeightBytes", "packBlocks", "unpackBlocks", "linearBlocks", "embedBlocks", "prepareDecode", "decodeAttention"],
   });
 }
 

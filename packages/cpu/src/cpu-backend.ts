@@ -1,10 +1,12 @@
 import { totalmem } from "node:os";
-import { guardCall, type NativeAddon, NativeBackend } from "@elastic-attention/addon";
-import { hostWorkSizes } from "@elastic-attention/tensor";
+import { type CallArguments, guardCall, type NativeAddon, NativeBackend, type NativeKernel } from "@elastic-attention/addon";
+import { ShapeError } from "@elastic-attention/core";
+import { type Graph, hostWorkSizes, type Tensor } from "@elastic-attention/tensor";
 import { type InstructionSet, instructionSetName, usableLevel } from "./instruction-set.js";
 import { type BlockAddon, registerBlockKernels } from "./block-kernels.js";
 import { cpuBlockWeights } from "./block-layout.js";
 import type { CpuAddon } from "./cpu-addon.js";
+import { type DecodeAddon, registerDecodeKernels } from "./decode-kernels.js";
 
 /** Settings of a cpu backend. Threads and instruction set are its own, whatever other backends of the process use. */
 export interface CpuBackendOptions {
@@ -15,10 +17,12 @@ export interface CpuBackendOptions {
 }
 
 /** Native kernels on the host's processor; f32 and bf16, sums in float32. */
-export class CpuBackend extends NativeBackend<NativeAddon & BlockAddon> {
+export class CpuBackend extends NativeBackend<NativeAddon & BlockAddon & DecodeAddon> {
   /** The level that its kernels run at. */
   readonly instructionSet: InstructionSet;
   readonly blockWeights = cpuBlockWeights;
+  /** The calls of a step that is being recorded. */
+  #recording: (() => void)[] | undefined;
 
   /** @throws InvalidOptionError for a level that this processor does not have */
   constructor(addon: CpuAddon, options: { readonly threads: number; readonly instructionSet?: InstructionSet }) {
@@ -38,6 +42,51 @@ export class CpuBackend extends NativeBackend<NativeAddon & BlockAddon> {
     });
     this.instructionSet = level;
     registerBlockKernels(this, this.addon);
+    registerDecodeKernels(this, this.addon);
+  }
+
+  override call(operation: string, kernel: NativeKernel, call: CallArguments): void {
+    const recording = this.#recording;
+    if (recording === undefined) return super.call(operation, kernel, call);
+    const values = call.pack();
+    recording.push(() => this.callPacked(operation, kernel, values));
+  }
+
+  override write(tensor: Tensor, data: ArrayBufferView): void {
+    this.#refuseRecording("write");
+    super.write(tensor, data);
+  }
+
+  override download(tensor: Tensor): Uint8Array {
+    this.#refuseRecording("read");
+    return super.download(tensor);
+  }
+
+  /**
+   * Records the calls of a step with their arguments: a decode step makes hundreds, and looking up kernels and packing
+   * arguments takes longer than some of them.
+   * @throws whatever the step throws, and nothing is recorded then
+   */
+  capture(step: () => void): Graph {
+    const calls: (() => void)[] = [];
+    this.#recording = calls;
+    try {
+      step();
+    } finally {
+      this.#recording = undefined;
+    }
+    return {
+      replay() {
+        for (const call of calls) call();
+      },
+      [Symbol.dispose]() {
+        calls.length = 0;
+      },
+    };
+  }
+
+  #refuseRecording(what: string): void {
+    if (this.#recording !== undefined) throw new ShapeError(`A ${what} of host data cannot be captured.`, "Do it before the step.");
   }
 }
 

@@ -2,15 +2,16 @@ import { InvalidOptionError } from "@elastic-attention/core";
 import type { CpuAddon } from "./cpu-addon.js";
 
 /** What kernels may use: levels of x86-64, and of 64-bit ARM, where every processor has NEON and plain kernels are compiled to it. */
-export type InstructionSet = "plain" | "avx2" | "avx512" | "avx512-bf16" | "amx" | "neon-dot" | "neon-bf16";
+export type InstructionSet = "plain" | "avx2" | "avx-vnni" | "avx512" | "avx512-bf16" | "amx" | "neon-dot" | "neon-bf16";
 
-/** All levels of this family of processors, lowest first; each includes the ones before it. */
+/** All levels of this family of processors, lowest first; each includes the ones before it, but for AVX-VNNI, which few with AVX-512 have. */
 export const instructionSets: readonly InstructionSet[] =
-  process.arch === "arm64" ? ["plain", "neon-dot", "neon-bf16"] : ["plain", "avx2", "avx512", "avx512-bf16", "amx"];
+  process.arch === "arm64" ? ["plain", "neon-dot", "neon-bf16"] : ["plain", "avx2", "avx-vnni", "avx512", "avx512-bf16", "amx"];
 
 const names: Record<InstructionSet, string> = {
   plain: process.arch === "arm64" ? "NEON" : "plain",
   avx2: "AVX2",
+  "avx-vnni": "AVX-VNNI",
   avx512: "AVX-512",
   "avx512-bf16": "AVX-512 BF16",
   amx: "AMX",
@@ -25,12 +26,13 @@ export function instructionSetName(level: InstructionSet): string {
 
 /** The best level of this machine. */
 export function detectedInstructionSet(addon: CpuAddon): InstructionSet {
-  return instructionSets[addon.detectedInstructionSet()]!;
+  return availableInstructionSets(addon).at(-1)!;
 }
 
 /** The levels that this machine can run, lowest first. */
 export function availableInstructionSets(addon: CpuAddon): readonly InstructionSet[] {
-  return instructionSets.slice(0, addon.detectedInstructionSet() + 1);
+  const levels = addon.availableInstructionSets();
+  return instructionSets.filter((_, code) => (levels >> code) & 1);
 }
 
 /** Limits the level of backends that are started without one. */
@@ -44,9 +46,8 @@ export const levelVariable = "ELASTIC_ATTENTION_CPU_LEVEL";
 export function usableLevel(addon: CpuAddon, wanted?: string): { readonly level: InstructionSet; readonly code: number } {
   const named = wanted ?? (process.env[levelVariable] || undefined);
   const available = availableInstructionSets(addon);
-  if (named === undefined) return { level: available.at(-1)!, code: available.length - 1 };
-  const code = available.findIndex((level) => level === named);
-  if (code >= 0) return { level: available[code]!, code };
+  const level = named === undefined ? available.at(-1)! : available.find((each) => each === named);
+  if (level !== undefined) return { level, code: instructionSets.indexOf(level) };
   const option = wanted === undefined ? levelVariable : "instructionSet";
   const problem = instructionSets.some((level) => level === named) ? `This processor does not have the level ${named}` : `There is no level ${JSON.stringify(named)}`;
   const source = wanted === undefined ? `, which ${levelVariable} asks for` : "";

@@ -4,7 +4,7 @@ import { basename, resolve } from "node:path";
 import { OutOfMemoryError } from "@elastic-attention/core";
 import type { ModelPlan, ModelProgress, ResolvedModel } from "@elastic-attention/hub";
 import type { FloatDType } from "@elastic-attention/tensor";
-import { chosenWeights, computeDType, findGguf, hasElasticKeys, interpretConfig, ModelConfig, type ModelSpec, predictWeightBytes, routerFileName, type WeightChoice } from "@elastic-attention/transformer";
+import { computeDType, findGguf, hasElasticKeys, interpretConfig, ModelConfig, type ModelSpec, predictWeightBytes, routerFileName, type WeightChoice } from "@elastic-attention/transformer";
 import { headListName } from "./request/router-choice.js";
 import { missingRouter, needsRouter, type RoutingWish } from "./request/request-routing.js";
 import { checkGgufPlan } from "./check-gguf-plan.js";
@@ -72,6 +72,8 @@ function checkMemory({ name, format, weightBytes }: ModelPlan, spec: ModelSpec, 
   const memory = limit > 0 && limit < totalmem() ? limit : totalmem();
   // Weights that are computed on as they are stored, or quantised, take about what the file does, or less.
   const unpacked = predictWeightBytes(spec, dtype);
-  const needed = weights === "q8_0" || weights === "q4_k" ? unpacked / 4 : weights === "stored" || (chosenWeights(weights ?? "unpacked", askedDType) === "automatic" && format === "gguf") ? Math.min(weightBytes, unpacked) : unpacked;
+  // What is certain to be needed: a backend may compute on a file as it is unless told otherwise.
+  const mayBeStored = weights === "stored" || ((weights ?? "automatic") === "automatic" && askedDType !== "f32" && format === "gguf");
+  const needed = weights === "q8_0" || weights === "q4_k" ? unpacked / 4 : mayBeStored ? Math.min(weightBytes, unpacked) : unpacked;
   if (needed > memory) throw new OutOfMemoryError(backend, needed, 0, memory, `the weights of ${name} in ${dtype}`, "Take a smaller model, or a machine with more memory.");
 }

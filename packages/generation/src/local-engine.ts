@@ -41,7 +41,7 @@ export interface LocalEngineOptions extends EngineSettings {
   readonly backend: Backend | string;
   /** Default: bf16 for 16-bit checkpoints, else f32. */
   readonly dtype?: FloatDType;
-  /** What matrices are kept in; default "unpacked". See `OpenModelOptions.weights`. */
+  /** What matrices are kept in; default that of the backend. See `OpenModelOptions.weights`. */
   readonly weights?: WeightChoice | "automatic";
   /** What keys and values are kept in; default: the type that is computed in. See `OpenModelOptions.cacheType`. */
   readonly cacheType?: CacheType;

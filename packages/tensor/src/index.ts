@@ -29,6 +29,7 @@ export * from "./operations/elements/add.js";
 export * from "./operations/elements/cast.js";
 export * from "./operations/elements/copy-spans.js";
 export * from "./operations/tokens/cross-entropy.js";
+export * from "./operations/tokens/embed-blocks.js";
 export * from "./operations/tokens/embedding.js";
 export * from "./operations/elements/expect-shape.js";
 export * from "./operations/elements/fill-normal.js";

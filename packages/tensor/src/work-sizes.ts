@@ -9,7 +9,9 @@ export interface WorkSizes {
   readonly slicePairs: number;
   /** Slices issued before the first is waited for: with two, a GPU has its next slice when one is done. */
   readonly slicesInFlight: number;
+  /** Whether decode steps may have rows that belong to no sequence, where these cost next to nothing. Default true. */
+  readonly emptyDecodeRows?: boolean;
 }
 
 /** Of backends that compute on the host's processor. */
-export const hostWorkSizes: WorkSizes = { chunkRows: 1024, slicePairs: 2 ** 24, slicesInFlight: 1 };
+export const hostWorkSizes: WorkSizes = { chunkRows: 1024, slicePairs: 2 ** 24, slicesInFlight: 1, emptyDecodeRows: false };

@@ -40,6 +40,18 @@ describe("what matrices are kept in", () => {
     }
   });
 
+  test("is the file's blocks for the table of embeddings where tokens are embedded from them, once where the head is tied to it", () => {
+    const table = { "token_embd.weight": blocks("Q8_0", 50, 32) };
+    const embeds = { name: "cpu", blockWeights: { ...blockWeights, embeds: true } };
+    const [tied, without] = [planOf({ tied: true, tensors: table }, "stored", embeds), planOf({ tied: true, tensors: table }, "stored", cpu)];
+    expect([tied.embedsBlocks, without.embedsBlocks]).toEqual([true, false]);
+    expect(without.byteLength - tied.byteLength).toBe(50 * 32 * 4);
+    const untied = planOf({ tensors: table }, "stored", embeds);
+    expect(untied.formatsOf(["model.embed_tokens.weight"])).toEqual(["Q8_0"]);
+    expect(untied.byteLength).toBe(untied.plainBytes - 50 * 32 * 4 + 50 * 32 + 1);
+    expect(planOf({ tensors: table }, "unpacked", embeds).embedsBlocks).toBe(false);
+  });
+
   test("is floats for a weight of which one tensor is not in blocks", () => {
     const plan = planOf({ tensors: { "blk.0.attn_q.weight": blocks("Q8_0", 64, 32) } }, "stored");
     expect(plan.formatsOf(queryKeyValue)).toBeUndefined();

@@ -74,7 +74,7 @@ export const usage = `Usage: pnpm bench NAME|all [options]
   --detail           products and phases of a prefill by themselves too
   --threshold T      of XAttention, 0 to 1
   --minutes N        for server-soak: how long it takes
-  --types A,B        weight types of the llama.cpp peer: bf16, f16, q8_0
+  --types A,B        weight types of the llama.cpp peer: bf16, f16, q8_0, q4_k
   --no-peers         ours alone
   --tiny             seconds instead of minutes, to try the harness; the figures mean nothing
   --json             one JSON document on standard output instead of tables

@@ -44,8 +44,8 @@ function buildProgram() {
   const native = join(root, "packages/cpu/native");
   const parts = {
     "floats/kernels_plain.cpp": [],
-    "blocks/block_product_plain.cpp": [],
-    "blocks/block_product_dot.cpp": ["-mcpu=generic+dotprod"],
+    "blocks/levels/block_product_plain.cpp": [],
+    "blocks/levels/block_product_dot.cpp": ["-mcpu=generic+dotprod"],
     "gemm/panel_dot_neon.cpp": ["-mcpu=generic+bf16"],
     "floats/kernel_table.cpp": [],
     "../test/native/counted_products.cpp": [],

@@ -1,6 +1,8 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
 import type { SequenceCache } from "@elastic-attention/attention";
 import { registerModelFamilies } from "@elastic-attention/model-families";
 import { registerLlama } from "@elastic-attention/model-llama";
@@ -18,7 +20,26 @@ const shared = process.env["ELASTIC_ATTENTION_SHARED"] ?? join(root, "../shared"
 /** Folder of a golden case: two are in the repository, the others where the shared fixtures are at hand. */
 export function fixtureFolder(name: string): string | undefined {
   const own = fileURLToPath(new URL("../fixtures/", import.meta.url));
-  return [join(own, name), join(shared, "fixtures", name)].find((folder) => existsSync(folder));
+  const folder = [join(own, name), join(shared, "fixtures", name)].find((candidate) => existsSync(candidate));
+  return folder === undefined ? undefined : unpacked(folder);
+}
+
+const unpackedFolders = new Map<string, string>();
+
+/** A folder whose files are as models have them: where the repository keeps one compressed, a copy of it until the process ends. */
+function unpacked(folder: string): string {
+  const names = readdirSync(folder);
+  if (!names.some((name) => name.endsWith(".gz"))) return folder;
+  const known = unpackedFolders.get(folder);
+  if (known !== undefined) return known;
+  const copy = mkdtempSync(join(tmpdir(), "golden-case-"));
+  process.once("exit", () => rmSync(copy, { recursive: true, force: true }));
+  for (const name of names) {
+    if (name.endsWith(".gz")) writeFileSync(join(copy, name.slice(0, -3)), gunzipSync(readFileSync(join(folder, name))));
+    else copyFileSync(join(folder, name), join(copy, name));
+  }
+  unpackedFolders.set(folder, copy);
+  return copy;
 }
 
 /** Path of a shared data folder, undefined where it is not at hand. */

@@ -18,7 +18,7 @@ export const modelOptions = optionSchema({
     type: choice<WeightChoice>("stored", "unpacked", "f32", "bf16", "q8_0", "q4_k", "fp8"),
     placeholder: "format",
     description: "what matrices are kept in: stored (as a quantised file has them), unpacked, f32, bf16, or quantised while they are loaded",
-    otherwise: "unpacked",
+    otherwise: "stored where the backend has kernels for it and f32 is not asked for, else unpacked",
   },
   cacheType: {
     type: choice<CacheType>("fp8"),

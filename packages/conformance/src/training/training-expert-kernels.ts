@@ -2,7 +2,7 @@ import { combineRowsBackward, expertLinearInputGradient, routeExperts, routeExpe
 import { describe, test } from "vitest";
 import { expectAgreement } from "../agreement.js";
 import type { BackendUnderTest } from "../backend-under-test.js";
-import { expertCases, expertGroups, expertWeight } from "../kernels/expert-kernels.js";
+import { expertCases, expertGroups, expertWeight } from "../kernels/linear/expert-kernels.js";
 import { gradientTolerances, poisoned, randomTensor } from "../random-tensors.js";
 
 /** Gradients of layers of experts against the reference backend. */

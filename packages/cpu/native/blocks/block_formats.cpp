@@ -5,25 +5,7 @@
 namespace elastic {
 namespace {
 
-float half_at(const uint8_t* bytes) {
-  const uint32_t pattern = static_cast<uint32_t>(bytes[0]) | static_cast<uint32_t>(bytes[1]) << 8;
-  const uint32_t sign = (pattern & 0x8000u) << 16, magnitude = (pattern & 0x7fffu) << 13;
-  float value;
-  if ((pattern & 0x7c00u) == 0x7c00u) {
-    const uint32_t bits = magnitude | 0x7f800000u | sign;
-    std::memcpy(&value, &bits, 4);
-    return value;
-  }
-  // Exponents are 112 apart; multiplying by 2^112 also normalises subnormal halves.
-  std::memcpy(&value, &magnitude, 4);
-  value *= 0x1p112f;
-  return sign != 0 ? -value : value;
-}
-
-void set_scale(DecodedBlock& out, float scale, float minimum) {
-  out.scales[0] = out.scales[1] = scale;
-  out.minimums[0] = out.minimums[1] = minimum;
-}
+uint16_t half_at(const uint8_t* bytes) { return static_cast<uint16_t>(bytes[0] | bytes[1] << 8); }
 
 /** 16 bytes: low nibbles are inputs 0 to 15, high ones 16 to 31. */
 void nibbles(const uint8_t* from, uint8_t* integers) {
@@ -57,8 +39,11 @@ void decode_super_block(const uint8_t* block, int group, bool fifth, DecodedBloc
     out.integers[i] = group % 2 == 0 ? from[i] & 15 : from[i] >> 4;
     if (fifth) out.integers[i] |= static_cast<uint8_t>((block[16 + i] >> group & 1) << 4);
   }
-  out.offset = 0;
-  set_scale(out, half_at(block) * static_cast<float>(scale), half_at(block + 2) * static_cast<float>(minimum));
+  out.scale = half_at(block);
+  // The file's minimum is subtracted.
+  out.minimum = half_at(block + 2) ^ 0x8000;
+  out.factors[0] = static_cast<uint8_t>(scale);
+  out.factors[1] = static_cast<uint8_t>(minimum);
 }
 
 /** Q6_K: groups of 16, four quarters of 32 inputs to each half of the block. */
@@ -70,14 +55,8 @@ void decode_q6_k(const uint8_t* block, int group, DecodedBlock& out) {
     const int nibble = low[i] >> (quarter / 2 * 4) & 15;
     out.integers[i] = static_cast<uint8_t>(nibble | (high[i] >> (quarter * 2) & 3) << 4);
   }
-  out.offset = 32;
-  const float scale = half_at(block + 208);
-  for (int i = 0; i < 2; ++i) {
-    int8_t small;
-    std::memcpy(&small, block + 192 + 2 * group + i, 1);
-    out.scales[i] = scale * static_cast<float>(small);
-    out.minimums[i] = 0;
-  }
+  out.scale = half_at(block + 208);
+  for (int i = 0; i < 2; ++i) out.factors[i] = block[192 + 2 * group + i];
 }
 
 constexpr int8_t kCodebook[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
@@ -111,29 +90,29 @@ void decode_block(BlockFormat format, const uint8_t* row, int64_t input, Decoded
   const BlockSize size = block_size(format);
   const uint8_t* block = row + input / size.inputs * size.bytes;
   const int group = static_cast<int>(input % size.inputs / 32);
+  out.minimum = 0;
+  out.factors[0] = out.factors[1] = 0;
   switch (format) {
     case BlockFormat::Q8_0:
+      out.scale = half_at(block);
       for (int i = 0; i < 32; ++i) out.integers[i] = block[2 + i] ^ 0x80;
-      out.offset = 128;
-      return set_scale(out, half_at(block), 0);
+      return;
     case BlockFormat::Q4_0:
-      nibbles(block + 2, out.integers);
-      out.offset = 8;
-      return set_scale(out, half_at(block), 0);
+      out.scale = half_at(block);
+      return nibbles(block + 2, out.integers);
     case BlockFormat::Q4_1:
-      nibbles(block + 4, out.integers);
-      out.offset = 0;
-      return set_scale(out, half_at(block), -half_at(block + 2));
+      out.scale = half_at(block);
+      out.minimum = half_at(block + 2);
+      return nibbles(block + 4, out.integers);
     case BlockFormat::Q5_0:
+      out.scale = half_at(block);
       nibbles(block + 6, out.integers);
-      add_fifth_bits(block + 2, out.integers);
-      out.offset = 16;
-      return set_scale(out, half_at(block), 0);
+      return add_fifth_bits(block + 2, out.integers);
     case BlockFormat::Q5_1:
+      out.scale = half_at(block);
+      out.minimum = half_at(block + 2);
       nibbles(block + 8, out.integers);
-      add_fifth_bits(block + 4, out.integers);
-      out.offset = 0;
-      return set_scale(out, half_at(block), -half_at(block + 2));
+      return add_fifth_bits(block + 4, out.integers);
     case BlockFormat::Q4_K:
       return decode_super_block(block, group, false, out);
     case BlockFormat::Q5_K:
@@ -141,10 +120,10 @@ void decode_block(BlockFormat format, const uint8_t* row, int64_t input, Decoded
     case BlockFormat::Q6_K:
       return decode_q6_k(block, group, out);
     case BlockFormat::IQ4_NL:
+      out.scale = half_at(block);
       nibbles(block + 2, out.integers);
       for (uint8_t& integer : out.integers) integer = static_cast<uint8_t>(kCodebook[integer] + 128);
-      out.offset = 128;
-      return set_scale(out, half_at(block), 0);
+      return;
   }
 }
 

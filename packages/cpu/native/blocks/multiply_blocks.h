@@ -1,6 +1,6 @@
 #pragma once
 #include "addon/values/numeric.h"
-#include "blocks/block_layout.h"
+#include "blocks/block_weight.h"
 
 namespace elastic {
 

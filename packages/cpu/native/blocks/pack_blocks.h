@@ -3,7 +3,7 @@
 
 #include "addon/values/numeric.h"
 #include "blocks/block_formats.h"
-#include "blocks/block_layout.h"
+#include "blocks/block_weight.h"
 
 namespace elastic {
 

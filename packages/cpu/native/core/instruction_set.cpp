@@ -29,12 +29,18 @@ bool amx_granted() {
 #endif
 }
 
+bool avx_vnni() {
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0;
+}
+
 InstructionSet detect() {
   __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return InstructionSet::Plain;
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  if (!avx2) return InstructionSet::Plain;
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (!avx512) return InstructionSet::Avx2;
+  if (!avx512) return avx_vnni() ? InstructionSet::AvxVnni : InstructionSet::Avx2;
   if (!__builtin_cpu_supports("avx512bf16")) return InstructionSet::Avx512;
   return amx_granted() ? InstructionSet::Amx : InstructionSet::Avx512Bf16;
 }
@@ -64,6 +70,13 @@ InstructionSet detect() { return InstructionSet::Plain; }
 InstructionSet detected_instruction_set() {
   static const InstructionSet level = detect();
   return level;
+}
+
+bool has_instruction_set(InstructionSet level) {
+#if defined(__x86_64__)
+  if (level == InstructionSet::AvxVnni && !avx_vnni()) return false;
+#endif
+  return level <= detected_instruction_set();
 }
 
 }  // namespace elastic

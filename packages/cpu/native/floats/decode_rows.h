@@ -149,18 +149,26 @@ ELASTIC_INLINE void mix_heads(const float* weights, int64_t weight_stride, const
   }
 }
 
+template <int count>
+struct Count {
+  static constexpr int value = count;
+};
+
 template <DType dtype>
 static void mix_typed(const float* weights, int64_t heads, int64_t weight_stride, const char* values, int64_t stride,
                       int64_t n, int64_t head_dim, float* out) {
+  const auto mix = [&](auto count, int64_t head) __attribute__((always_inline)) {
+    mix_heads<dtype, decltype(count)::value>(weights + head * weight_stride, weight_stride, values, stride, n, head_dim, out + head * head_dim);
+  };
   int64_t head = 0;
-  for (; head + 4 <= heads; head += 4) {
-    mix_heads<dtype, 4>(weights + head * weight_stride, weight_stride, values, stride, n, head_dim, out + head * head_dim);
-  }
-  for (; head + 2 <= heads; head += 2) {
-    mix_heads<dtype, 2>(weights + head * weight_stride, weight_stride, values, stride, n, head_dim, out + head * head_dim);
-  }
-  for (; head < heads; ++head) {
-    mix_heads<dtype, 1>(weights + head * weight_stride, weight_stride, values, stride, n, head_dim, out + head * head_dim);
+  for (; head + 4 <= heads; head += 4) mix(Count<4>{}, head);
+  // Values are widened once for all that are left.
+  if (heads - head == 3) {
+    mix(Count<3>{}, head);
+  } else if (heads - head == 2) {
+    mix(Count<2>{}, head);
+  } else if (heads - head == 1) {
+    mix(Count<1>{}, head);
   }
 }
 

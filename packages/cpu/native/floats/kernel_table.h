@@ -11,7 +11,8 @@ constexpr int64_t kPanel = 32;
 /** Inputs of a bf16 panel are padded to a multiple of this: one AMX tile row is 32 bf16 values. */
 constexpr int64_t kTileDepth = 32;
 
-struct BlockLayout;
+enum class BlockFormat : int;
+struct RoundedRows;
 
 /**
  * Float kernels of one instruction set. They work on one thread and one piece; callers split the work. Pointers named
@@ -48,13 +49,10 @@ struct FloatKernels {
   void (*widen_panel_bf16)(const uint16_t* panel, int64_t depth, float* out);
 
   /** A panel of weights in blocks as bf16 in tile layout. */
-  void (*widen_blocks_bf16)(const char* panel, const BlockLayout& layout, int64_t blocks, char* out);
+  void (*widen_blocks_bf16)(const char* panel, BlockFormat format, int64_t blocks, char* out);
 
-  /**
-   * Rounds n inputs (a multiple of 32) to int8 by blocks of 32: values from -127 to 127, a scale for each block, NaN where it
-   * holds what is not a number, and the sums of the values of each 16.
-   */
-  void (*round_blocks)(const char* x, DType dtype, int64_t n, int8_t* values, float* scales, int32_t* sums);
+  /** Rounds the inputs of one row to int8 by blocks of 32; the scale of a block is NaN where it holds what is not a number. */
+  void (*round_blocks)(const char* x, DType dtype, const RoundedRows& row);
 
   /** out = sums (+ bias) (+ out) for n outputs of one row; `bias` may be null. */
   void (*finish_row)(const float* sums, const float* bias, char* out, DType dtype, bool accumulate, int64_t n);

@@ -1,5 +1,6 @@
 #pragma once
 // Activations as int8 by blocks of 32, for products with weights in blocks.
+#include "blocks/block_layout.h"
 #include "floats/kernel_table.h"
 #include "floats/vector.h"
 
@@ -16,9 +17,9 @@ ELASTIC_INLINE int32_t integer_sum(IntVector value) {
 }
 
 template <DType dtype>
-ELASTIC_INLINE void round_typed(const char* x, int64_t n, int8_t* values, float* scales, int32_t* sums) {
-  constexpr int64_t kBlock = 32, kVectors = kBlock / kLanes;
-  for (int64_t block = 0; block < n / kBlock; ++block) {
+ELASTIC_INLINE void round_typed(const char* x, const RoundedRows& row) {
+  constexpr int64_t kVectors = kBlock / kLanes;
+  for (int64_t block = 0; block < row.inputs / kBlock; ++block) {
     Vector parts[kVectors], largest = {}, nothing = {};
     for (int64_t v = 0; v < kVectors; ++v) {
       parts[v] = load<dtype>(x, block * kBlock + v * kLanes);
@@ -29,7 +30,7 @@ ELASTIC_INLINE void round_typed(const char* x, int64_t n, int8_t* values, float*
     const float most = largest_of(largest);
     const bool finite = sum_of(nothing) == 0;
     const float inverse = finite && most > 0 ? 127.0f / most : 0.0f;
-    scales[block] = finite ? most / 127.0f : __builtin_nanf("");
+    const float scale = finite ? most / 127.0f : __builtin_nanf("");
     IntVector halves[2] = {};
     for (int64_t v = 0; v < kVectors; ++v) {
       // Adding 1.5 · 2^23 leaves the nearest integer in the low bits.
@@ -37,15 +38,20 @@ ELASTIC_INLINE void round_typed(const char* x, int64_t n, int8_t* values, float*
       const Vector shifted = (finite ? parts[v] : Vector{}) * inverse + kRounder;
       const IntVector integers = reinterpret_cast<IntVector>(floats_as_bits(shifted)) - 0x4b400000;
       halves[v * 2 / kVectors] += integers;
-      *reinterpret_cast<UnalignedBytes*>(values + block * kBlock + v * kLanes) = __builtin_convertvector(integers, ByteVector);
+      *reinterpret_cast<UnalignedBytes*>(row.values + block * kBlock + v * kLanes) = __builtin_convertvector(integers, ByteVector);
     }
-    for (int64_t half = 0; half < 2; ++half) sums[2 * block + half] = integer_sum(halves[half]);
+    const int32_t first = integer_sum(halves[0]), second = integer_sum(halves[1]);
+    row.scales[block] = scale;
+    row.sums[block] = scale * static_cast<float>(first + second);
+    row.block_offsets[block] = -(first + second);
+    row.half_offsets[2 * block] = -first;
+    row.half_offsets[2 * block + 1] = -second;
   }
 }
 
 /** Rounds to the nearest of 127 steps of a block's largest magnitude. */
-static void round_blocks(const char* x, DType dtype, int64_t n, int8_t* values, float* scales, int32_t* sums) {
-  ELASTIC_WITH_DTYPE(dtype, kType, { round_typed<kType>(x, n, values, scales, sums); })
+static void round_blocks(const char* x, DType dtype, const RoundedRows& row) {
+  ELASTIC_WITH_DTYPE(dtype, kType, { round_typed<kType>(x, row); })
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "addon/exports.h"
+#include "blocks/embed_blocks.h"
 #include "blocks/multiply_blocks.h"
 #include "blocks/pack_blocks.h"
 #include "blocks/unpack_blocks.h"
@@ -12,57 +13,67 @@
 namespace elastic {
 namespace {
 
-constexpr int64_t kLargestSide = int64_t{1} << 31;
+constexpr int64_t kLargestSide = int64_t{1} << 31, kMostSources = 64;
 
-BlockWeight read_shape(Call& call) {
-  const int64_t outputs = call.integer("outputs"), inputs = call.integer("inputs"), layout = call.integer("layout");
-  const bool sensible = outputs >= 0 && inputs >= 0 && outputs <= kLargestSide && inputs <= kLargestSide && inputs % kBlock == 0;
-  call.require(sensible && BlockLayout::is(static_cast<int>(layout)), "a weight in blocks has a known layout and a sensible shape");
-  return {nullptr, outputs, inputs, BlockLayout::of(static_cast<int>(layout))};
+bool sensible(int64_t outputs, int64_t inputs) {
+  return outputs >= 0 && inputs >= 0 && outputs <= kLargestSide && inputs <= kLargestSide && inputs % kBlock == 0;
 }
 
-BlockWeight read_weight(Call& call) {
-  const Matrix buffer = call.tensor("weight");
-  BlockWeight weight = read_shape(call);
-  call.require_dtype(buffer, DType::U8, "weight");
-  call.require(buffer.rows == 1 && buffer.columns == weight.bytes(), "the weight's buffer has another size");
-  weight.data = buffer.data;
-  return weight;
-}
-
-/** Whether a layout can hold a format's integers, minimums and groups. */
-bool holds(const BlockLayout& layout, BlockFormat format) {
-  const bool nibbles = format == BlockFormat::Q4_0 || format == BlockFormat::Q4_1 || format == BlockFormat::Q4_K;
-  const bool minimums = format == BlockFormat::Q4_1 || format == BlockFormat::Q5_1 || format == BlockFormat::Q4_K || format == BlockFormat::Q5_K;
-  return (layout.bytes || nibbles) && (layout.minimums || !minimums) && (layout.halves || format != BlockFormat::Q6_K);
+/** Inputs, then a format and outputs for each matrix. */
+std::vector<PartEntry> read_entries(Call& call, int64_t* inputs) {
+  *inputs = call.integer("inputs");
+  const int64_t count = call.integer("sources");
+  call.require(count >= 0 && count <= kMostSources, "too many sources");
+  std::vector<PartEntry> entries;
+  int64_t outputs = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const PartEntry entry{call.integer("format"), call.integer("outputs")};
+    call.require(entry.format >= 0 && entry.format < kBlockFormats, "unknown format");
+    call.require(sensible(entry.outputs, *inputs) && *inputs % block_size(static_cast<BlockFormat>(entry.format)).inputs == 0,
+                 "a weight in blocks has a sensible shape of whole blocks");
+    outputs += entry.outputs;
+    entries.push_back(entry);
+  }
+  call.require(sensible(outputs, *inputs), "a weight in blocks has a sensible shape");
+  return entries;
 }
 
 Napi::Value block_weight_bytes(const Napi::CallbackInfo& info) {
   return guarded_value(info, [&](Call& call) -> Napi::Value {
-    return Napi::Number::New(info.Env(), static_cast<double>(read_shape(call).bytes()));
+    int64_t inputs = 0;
+    const std::vector<PartEntry> entries = read_entries(call, &inputs);
+    return Napi::Number::New(info.Env(), static_cast<double>(BlockWeight::of(entries, inputs, nullptr).bytes()));
   });
 }
 
+/** The weight's buffer, its inputs and entries, then the bytes of each matrix. */
 void pack(Call& call) {
-  const BlockWeight weight = read_weight(call);
-  const int64_t count = call.integer("sources");
+  const Matrix buffer = call.tensor("weight");
+  call.require_dtype(buffer, DType::U8, "weight");
+  int64_t inputs = 0;
+  const std::vector<PartEntry> entries = read_entries(call, &inputs);
+  const BlockWeight weight = BlockWeight::of(entries, inputs, buffer.data);
+  call.require(buffer.rows == 1 && buffer.columns == weight.bytes(), "the weight's buffer has another size");
   std::vector<BlockSource> sources;
-  int64_t outputs = 0;
-  for (int64_t i = 0; i < count; ++i) {
+  for (const PartEntry& entry : entries) {
     const Matrix bytes = call.tensor("source");
-    const int64_t format = call.integer("format");
     call.require_dtype(bytes, DType::U8, "source");
-    call.require(format >= 0 && format < kBlockFormats, "unknown format");
-    const BlockSource source{bytes, static_cast<BlockFormat>(format)};
+    const BlockSource source{bytes, static_cast<BlockFormat>(entry.format)};
     const BlockSize size = block_size(source.format);
-    const bool whole = weight.inputs % size.inputs == 0 && bytes.columns == weight.inputs / size.inputs * size.bytes;
-    call.require(bytes.rows == 0 || whole, "a source has other inputs");
-    call.require(holds(weight.layout, source.format), "the layout does not hold a source's format");
-    outputs += bytes.rows;
+    const bool whole = bytes.columns == inputs / size.inputs * size.bytes;
+    call.require(bytes.rows == entry.outputs && (bytes.rows == 0 || whole), "a source has another shape");
     sources.push_back(source);
   }
-  call.require(outputs == weight.outputs, "the sources have other outputs");
+  weight.write_entries(buffer.data);
   call.require(pack_blocks(weight, sources), "a scale is not finite");
+}
+
+BlockWeight read_weight(Call& call) {
+  const Matrix buffer = call.tensor("weight");
+  const int64_t outputs = call.integer("outputs"), inputs = call.integer("inputs");
+  call.require_dtype(buffer, DType::U8, "weight");
+  call.require(buffer.rows == 1 && sensible(outputs, inputs), "a weight in blocks has a sensible shape");
+  return BlockWeight::in(buffer.data, buffer.columns, outputs, inputs);
 }
 
 void unpack(Call& call) {
@@ -94,6 +105,16 @@ void multiply(Call& call) {
   multiply_blocks(input, weight, bias.data == nullptr ? nullptr : biases.data(), output, accumulate);
 }
 
+void embed(Call& call) {
+  const BlockWeight weight = read_weight(call);
+  const Matrix ids = call.tensor("ids"), output = call.tensor("output");
+  const auto factor = static_cast<float>(call.number("factor"));
+  call.require_dtype(ids, DType::I32, "ids");
+  call.require_float(output, "output");
+  call.require(ids.rows == 1 && output.rows == ids.columns && output.columns == weight.inputs, "ids, table and output do not fit together");
+  embed_blocks(weight, ids, output, factor);
+}
+
 }  // namespace
 
 void export_block_operations(Napi::Env env, Napi::Object exports, const CallContext* context) {
@@ -101,6 +122,7 @@ void export_block_operations(Napi::Env env, Napi::Object exports, const CallCont
   export_operation<pack>(env, exports, "packBlocks", context);
   export_operation<unpack>(env, exports, "unpackBlocks", context);
   export_operation<multiply>(env, exports, "linearBlocks", context);
+  export_operation<embed>(env, exports, "embedBlocks", context);
 }
 
 }  // namespace elastic

@@ -3,7 +3,7 @@ import { disassemble, vectorLoops } from "@elastic-attention/native-build/inner-
 import { addonPath } from "../../src/index.js";
 
 /** Functions in which a prompt and an answer spend their time; the addon holds each once a level. */
-const kernels = ["multiply_panel_f32", "panel_rows_f32", "panel_rows_bf16", "multiply_panels_bf16", "multiply_panel_dot", "score_", "mix_typed", "mix_rows", "softmax_step", "multiply_layout", "multiply_rows", "round_typed"];
+const kernels = ["multiply_panel_f32", "panel_rows_f32", "panel_rows_bf16", "multiply_panels_bf16", "multiply_panel_dot", "score_", "mix_typed", "mix_rows", "softmax_step", "multiply_format", "multiply_rows", "round_typed"];
 
 test("no inner loop of products and attention keeps vectors on the stack, at any level", (context) => {
   if (process.arch !== "x64") context.skip("knows the instructions of x86-64 only");

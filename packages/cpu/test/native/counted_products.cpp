@@ -104,13 +104,16 @@ int run_cube(const std::string& kernel) {
 /** One row by a panel of Q8_0 weights. */
 int run_bytes(const std::string& kernel) {
   constexpr int64_t kBlocks = kSize / kBlock;
-  constexpr BlockLayout kLayout = {true, false, false};
+  constexpr BlockLayout kLayout = layout_of(BlockFormat::Q8_0);
   std::vector<int8_t> row(kSize), weights(kPanel * kSize);
   std::vector<float> row_scales(kBlocks, 0.5f), scales(kPanel * kBlocks);
-  std::vector<int32_t> sums(2 * kBlocks);
+  std::vector<float> sums(kBlocks, 0.0f);
+  std::vector<int32_t> offsets(kBlocks), half_offsets(2 * kBlocks);
   for (int64_t k = 0; k < kSize; ++k) {
     row[k] = static_cast<int8_t>(k * 37 % 255 - 127);
-    sums[k / 16] += row[k];
+    sums[k / kBlock] += row_scales[k / kBlock] * static_cast<float>(row[k]);
+    offsets[k / kBlock] -= row[k];
+    half_offsets[k / 16] -= row[k];
   }
   std::vector<char> panel(kBlocks * kLayout.record_bytes());
   for (int64_t output = 0; output < kPanel; ++output) {
@@ -119,17 +122,19 @@ int run_bytes(const std::string& kernel) {
       char* record = panel.data() + k / kBlock * kLayout.record_bytes();
       weights[output * kSize + k] = weight;
       record[k % kBlock / 4 * kPanel * 4 + output * 4 + k % 4] = static_cast<char>(weight + 128);
-      scales[output * kBlocks + k / kBlock] = 0.01f * static_cast<float>(1 + output);
-      std::memcpy(record + kLayout.integer_bytes() + output * 4, &scales[output * kBlocks + k / kBlock], 4);
+      // A half of 2^-7 and so many 64ths of it.
+      const auto half = static_cast<uint16_t>(0x2000 + 16 * output);
+      scales[output * kBlocks + k / kBlock] = (1.0f + static_cast<float>(output) / 64.0f) / 128.0f;
+      std::memcpy(record + kLayout.integer_bytes() + output * 2, &half, 2);
     }
   }
   std::vector<float> expected(kPanel), c(kPanel);
-  const RoundedRows rounded{row.data(), row_scales.data(), sums.data(), kSize};
+  const RoundedRows rounded{row.data(), row_scales.data(), sums.data(), offsets.data(), half_offsets.data(), kSize};
   if (kernel == "none") return 0;
   if (kernel == "check" || kernel == "plain") multiply_bytes_plainly(row.data(), row_scales.data(), weights.data(), scales.data(), expected.data());
-  if (kernel == "neon" || kernel == "check") multiply_blocks_plain(rounded, 1, panel.data(), kLayout, c.data());
+  if (kernel == "neon" || kernel == "check") multiply_blocks_plain(rounded, 1, panel.data(), BlockFormat::Q8_0, c.data());
   if (kernel == "check" && compare(expected, c) != 0) return 1;
-  if (kernel == "dot" || kernel == "check") multiply_blocks_dot(rounded, 1, panel.data(), kLayout, c.data());
+  if (kernel == "dot" || kernel == "check") multiply_blocks_dot(rounded, 1, panel.data(), BlockFormat::Q8_0, c.data());
   return kernel == "check" ? compare(expected, c) : 0;
 }
 

@@ -157,9 +157,10 @@ export function slotsFor(sequences: number): number {
 }
 
 /** What a user should know where a device could capture decode steps and does not for this model; undefined elsewhere. */
-export function decodeGraphNote({ capture, kernels }: Pick<Backend, "capture" | "kernels">, spec: ModelSpec, dtype: FloatDType): string | undefined {
-  // Who computes in float32 wants its figures, not its speed.
-  const problems = capture === undefined || dtype === "f32" ? [] : stepProblems(kernels, spec, dtype);
+export function decodeGraphNote({ capture, kernels, device }: Pick<Backend, "capture" | "kernels" | "device">, spec: ModelSpec, dtype: FloatDType): string | undefined {
+  // Who computes in float32 wants its figures, not its speed. On the host only some batches are captured anyway, and little is lost.
+  const isSlow = capture !== undefined && dtype !== "f32" && device.workSizes.emptyDecodeRows !== false;
+  const problems = isSlow ? stepProblems(kernels, spec, dtype) : [];
   return problems.length === 0 ? undefined : `Decode steps run kernel by kernel and not as captured graphs, which is slower: ${problems.join("; ")}.`;
 }
 

@@ -16,18 +16,20 @@ export class DecodeGraphs implements Disposable {
    * @throws OutOfMemoryError
    */
   graphFor(caches: readonly SequenceCache[]): DecodeGraph | undefined {
-    const { backend, dtype, spec, rankProblem } = this.core;
-    // A sum through the host's memory cannot be recorded.
-    if (rankProblem !== undefined) return undefined;
+    const { backend, dtype, spec, ranks, rankProblem } = this.core;
+    const fillsSlots = backend.device.workSizes.emptyDecodeRows === false;
+    // A sum through the host's memory cannot be recorded, as it is where the host computes.
+    if (rankProblem !== undefined || (ranks !== undefined && fillsSlots)) return undefined;
     const pool = caches[0]?.pool;
     if (pool === undefined || caches.some((cache) => cache.pool !== pool || cache.length === 0)) return undefined;
+    const slots = slotsFor(caches.length);
+    if (slots !== caches.length && fillsSlots) return undefined;
     let graphs = this.#graphs.get(pool);
     if (graphs === undefined) {
       if (decodeGraphProblems(backend, pool, spec, dtype).length > 0) return undefined;
       this.#graphs.set(pool, (graphs = new Map<number, DecodeGraph>()));
     }
     if (caches.some(({ choosesPages }) => choosesPages) && !this.#choosesPages(pool)) return undefined;
-    const slots = slotsFor(caches.length);
     const known = graphs.get(slots);
     if (known !== undefined) return known;
     const graph = this.#scope.track(new DecodeGraph({ ...this.core, pool }, slots));

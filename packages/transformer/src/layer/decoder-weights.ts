@@ -59,8 +59,8 @@ export interface ExpertsWeights {
 
 /** All weights of a decoder on a backend. */
 export interface DecoderWeights {
-  /** [vocabulary, hidden] in the compute dtype. */
-  readonly embedding: Tensor;
+  /** [vocabulary, hidden] in the compute dtype, or in the blocks of the file: then the head's own weight where the two are tied. */
+  readonly embedding: Tensor | LinearWeight;
   readonly layers: readonly LayerWeights[];
   readonly finalNorm: NormWeights;
   readonly output: Projection;

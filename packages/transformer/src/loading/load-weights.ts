@@ -22,7 +22,7 @@ export async function loadWeights(options: LoadWeightsOptions, scope: MemoryScop
   using loading = new MemoryScope();
   const reader = new WeightReader(options, scope, loading);
   checkWeights(options.checkpoint, options.adapter, spec);
-  const embedding = reader.table("embedding", [spec.vocabularySize, spec.hiddenSize]);
+  const embedding = reader.embedding([spec.vocabularySize, spec.hiddenSize]);
   const layers: LayerWeights[] = [];
   for (let layer = 0; layer < spec.numLayers; layer++) {
     signal?.throwIfAborted();
@@ -31,7 +31,7 @@ export async function loadWeights(options: LoadWeightsOptions, scope: MemoryScop
     await setImmediate();
   }
   const finalNorm = reader.norm("finalNorm", 0);
-  const output = spec.tiedEmbeddings ? { weight: reader.inBlocks([options.adapter.weightName("embedding", 0)]) ?? reader.packed(embedding) } : reader.projection(["output"], 0, false);
+  const output = spec.tiedEmbeddings ? { weight: reader.tiedHead(embedding) } : reader.projection(["output"], 0, false);
   reader.finish();
   return { embedding, layers, finalNorm, output };
 }

@@ -33,7 +33,8 @@ export interface OpenModelOptions {
    * What matrices are kept in. "stored": those in blocks (Q8_0, Q4_K, …) are computed on as the file has them, which takes a
    * half or a quarter of the memory; a format without a kernel on the backend is refused by name, and routers cannot be trained
    * through them. "q8_0", "q4_k": quantised while they are loaded. "automatic": stored where the backend computes on every
-   * format of the file and `dtype` does not ask for f32, else unpacked. Default: "unpacked", to `dtype`.
+   * format of the file and `dtype` does not ask for f32, else unpacked to `dtype`. Default: "automatic" on the cpu, "unpacked"
+   * elsewhere.
    */
   readonly weights?: WeightChoice | "automatic";
   /**
@@ -132,7 +133,9 @@ export class PretrainedModel implements Disposable {
     const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend, checkpoint);
     for (const layer of layers) scope.track(layer);
     const share = shareOfModel({ checkpoint, adapter, spec }, options.ranks, options.fullShares);
-    const plan = WeightPlan.of({ ...share, dtype, backend, weights: chosenWeights(options.weights ?? "unpacked", options.dtype), quantisation: files.quantisation });
+    // What ranks divide need not be whole blocks: their shares are unpacked unless asked for otherwise.
+    const weights = options.weights ?? (options.ranks === undefined ? undefined : "unpacked");
+    const plan = WeightPlan.of({ ...share, dtype, backend, weights: chosenWeights(weights, options.dtype, backend), quantisation: files.quantisation });
     checkCacheType(backend, spec, dtype, options.cacheType);
     checkMemory(backend, plan, path);
     const decoder = scope.track(await DecoderModel.load({ ...options, ...share, dtype, plan }));

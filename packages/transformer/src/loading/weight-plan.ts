@@ -12,8 +12,16 @@ import { packedTensors, type PackedTensors } from "./expected-tensors.js";
 export const weightChoices = ["stored", "unpacked", "f32", "bf16", "q8_0", "q4_k", "fp8"] as const;
 export type WeightChoice = (typeof weightChoices)[number];
 
-/** The choice that stands behind "automatic": who asks for f32 wants no rounding of activations, which products with blocks do. */
-export function chosenWeights(weights: WeightChoice | "automatic", askedDType: FloatDType | undefined): WeightChoice | "automatic" {
+/**
+ * What is chosen where nothing is asked for, as the backend has it, and what stands behind "automatic": who asks for f32 wants no
+ * rounding of activations, which products with blocks do.
+ */
+export function chosenWeights(
+  asked: WeightChoice | "automatic" | undefined,
+  askedDType: FloatDType | undefined,
+  { blockWeights }: { readonly blockWeights?: BlockWeights },
+): WeightChoice | "automatic" {
+  const weights = asked ?? (blockWeights?.byDefault === true ? "automatic" : "unpacked");
   return weights === "automatic" && askedDType === "f32" ? "unpacked" : weights;
 }
 
@@ -49,6 +57,8 @@ export class WeightPlan {
     readonly note: string | undefined,
     /** Formats of a weight, by the name of its first tensor; absent for weights of floats. */
     private readonly formats: ReadonlyMap<string, readonly string[]>,
+    /** Whether tokens are embedded from the table in the blocks of the file; a head that is tied to it is the same weight then. */
+    readonly embedsBlocks: boolean,
     /** Bytes that all weights will take. */
     readonly byteLength: number,
   ) {}
@@ -80,7 +90,15 @@ export class WeightPlan {
       const bytes = matrices === undefined ? elements * dtypeByteSize(floatDType) : backend.blockWeights!.packedBytes(matrices, weight.inFeatures);
       byteLength += bytes - elements * dtypeByteSize(dtype);
     }
-    return new WeightPlan(floatDType, quantisation, planNote(options, missing, formats), formats, byteLength);
+    const embedding = adapter.weightName("embedding", 0);
+    const { type } = options.checkpoint.entry(embedding);
+    const embedsBlocks = choice === "stored" && isBlocked(type) && backend.blockWeights?.embeds === true && backend.blockWeights.formats.includes(type);
+    if (embedsBlocks) {
+      formats.set(embedding, [type]);
+      byteLength -= spec.vocabularySize * spec.hiddenSize * dtypeByteSize(dtype);
+      if (!spec.tiedEmbeddings) byteLength += backend.blockWeights!.packedBytes([{ format: type, rows: spec.vocabularySize }], spec.hiddenSize);
+    }
+    return new WeightPlan(floatDType, quantisation, planNote(options, missing, formats), formats, embedsBlocks, byteLength);
   }
 
   /** Formats of the tensors of a weight that is computed on in blocks; undefined for one of floats. */

@@ -1,22 +1,6 @@
 import { MemoryScope, ModelConfigError } from "@elastic-attention/core";
-import {
-  allocateExperts,
-  type Backend,
-  type BlockMatrix,
-  cast,
-  type Checkpoint,
-  elementDType,
-  firstNotFinite,
-  type FloatDType,
-  hostArray,
-  type LinearWeight,
-  packBlocks,
-  packExpert,
-  packLinear,
-  quantiseLinear,
-  type ScaledMatrix,
-  type Tensor,
-} from "@elastic-attention/tensor";
+import type { Backend, BlockMatrix, Checkpoint, FloatDType, ScaledMatrix, Tensor } from "@elastic-attention/tensor";
+import { allocateExperts, cast, elementDType, firstNotFinite, hostArray, LinearWeight, packBlocks, packExpert, packLinear, quantiseLinear } from "@elastic-attention/tensor";
 import type { ExpertProjection, NormWeights, Projection } from "../layer/decoder-weights.js";
 import type { ExpertsFeedForward } from "../model/layer-spec.js";
 import type { FusedRole, ModelAdapter, WeightRole } from "../model/model-adapter.js";
@@ -57,16 +41,23 @@ export class WeightReader {
     this.#unpacker = new RowUnpacker(options.checkpoint, loading);
   }
 
-  /** A matrix that is looked up in, in the compute dtype. */
-  table(role: WeightRole, shape: readonly number[]): Tensor {
-    const table = this.scope.track(this.options.backend.allocate(shape, this.options.dtype));
-    this.#fill(table, this.options.adapter.weightName(role, 0));
+  /** The table of embeddings: in the blocks of the file where the plan has it so, else in the compute dtype. */
+  embedding(shape: readonly number[]): Tensor | LinearWeight {
+    const { backend, adapter, dtype, plan } = this.options;
+    const name = adapter.weightName("embedding", 0);
+    const inBlocks = plan?.embedsBlocks === true ? this.#inBlocks([name]) : undefined;
+    if (inBlocks !== undefined) return inBlocks;
+    const table = this.scope.track(backend.allocate(shape, dtype));
+    this.#fill(table, name);
     return table;
   }
 
-  /** A table that is on the backend, as a weight. */
-  packed(table: Tensor): LinearWeight {
-    const { backend, plan, dtype: computed } = this.options;
+  /** The head of a model that has its embeddings as such. */
+  tiedHead(table: Tensor | LinearWeight): LinearWeight {
+    if (table instanceof LinearWeight) return table;
+    const { backend, adapter, plan, dtype: computed } = this.options;
+    const inBlocks = this.#inBlocks([adapter.weightName("embedding", 0)]);
+    if (inBlocks !== undefined) return inBlocks;
     const dtype = plan?.floatDType ?? computed;
     const empty = backend.emptyWeight?.(table.shape[0]!, table.shape[1]!, dtype);
     if (empty === undefined) return this.scope.track(backend.kernels.run(packLinear, { weights: [table], dtype }));
@@ -144,7 +135,7 @@ export class WeightReader {
   }
 
   /** Matrices as one weight in blocks, as the plan has it; undefined for weights of floats. */
-  inBlocks(names: readonly string[]): LinearWeight | undefined {
+  #inBlocks(names: readonly string[]): LinearWeight | undefined {
     const { backend, checkpoint, plan } = this.options;
     const formats = plan?.formatsOf(names);
     if (formats === undefined) return undefined;
@@ -178,7 +169,7 @@ export class WeightReader {
 
   #weight(names: readonly string[]): LinearWeight {
     const { backend, checkpoint, plan, dtype: computed } = this.options;
-    const inBlocks = this.inBlocks(names);
+    const inBlocks = this.#inBlocks(names);
     if (inBlocks !== undefined) return inBlocks;
     const dtype = plan?.floatDType ?? computed;
     const shapes = names.map((name) => checkpoint.entry(name).shape);

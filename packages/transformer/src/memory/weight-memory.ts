@@ -1,4 +1,4 @@
-import { dtypeByteSize, type FloatDType, type Tensor } from "@elastic-attention/tensor";
+import { dtypeByteSize, type FloatDType, LinearWeight, type Tensor } from "@elastic-attention/tensor";
 import type { DecoderWeights, ExpertProjection, FeedForwardWeights, LayerWeights, NormWeights, Projection } from "../layer/decoder-weights.js";
 import { outputRows } from "../parallel/model-shard.js";
 import { layerParameters, type ModelSpec, normVectors } from "../model/model-spec.js";
@@ -25,7 +25,8 @@ export function weightBytes({ embedding, layers, finalNorm, output }: DecoderWei
     norms(layer.attentionNorm, layer.attentionOutputNorm, layer.mlpNorm, layer.mlpOutputNorm) +
     tensors(queryNorm, keyNorm, sinks) +
     projections(queryKeyValue, attentionOutput, ...feedForwardProjections(feedForward));
-  return layers.reduce((sum, layer) => sum + layerBytes(layer), tensors(embedding) + norms(finalNorm) + projections(output));
+  const table = embedding instanceof LinearWeight ? (embedding === output.weight ? 0 : embedding.byteLength) : tensors(embedding);
+  return layers.reduce((sum, layer) => sum + layerBytes(layer), table + norms(finalNorm) + projections(output));
 }
 
 function feedForwardProjections(weights: FeedForwardWeights): readonly (Projection | ExpertProjection)[] {

@@ -1,8 +1,9 @@
 import { OutOfMemoryError } from "@elastic-attention/core";
-import { CopiedTensor, type DType, type Graph, type GrowableTensor, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
+import { CopiedTensor, type DType, type Graph, type GrowableTensor, hostWorkSizes, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 
 /** Says that memory grows in place and that steps are captured, and counts: what a GPU does, on the reference kernels. */
 export class CapturingBackend extends ReferenceBackend {
+  override readonly device = { ...new ReferenceBackend().device, workSizes: { ...hostWorkSizes, emptyDecodeRows: true } };
   captured = 0;
   replayed = 0;
   failAt = Infinity;

@@ -20,10 +20,11 @@ test("a model whose steps cannot be captured is told where a device could", asyn
     kernels.register(prepareDecode, { name: "any", supports: () => [], run: () => {} });
     kernels.register(decodeAttention, { name: "narrow", supports: () => ["head dimension 256: the kernel has 64"], run: () => {} });
     const capture = (step: () => void) => backend.capture(step);
+    const { device } = backend;
     const note = "Decode steps run kernel by kernel and not as captured graphs, which is slower: head dimension 256: the kernel has 64.";
-    expect(decodeGraphNote({ capture, kernels }, model.spec, "bf16")).toBe(note);
-    expect(decodeGraphNote({ capture, kernels }, model.spec, "f32")).toBeUndefined();
-    expect(decodeGraphNote({ kernels }, model.spec, "bf16")).toBeUndefined();
+    expect(decodeGraphNote({ capture, kernels, device }, model.spec, "bf16")).toBe(note);
+    expect(decodeGraphNote({ capture, kernels, device }, model.spec, "f32")).toBeUndefined();
+    expect(decodeGraphNote({ kernels, device }, model.spec, "bf16")).toBeUndefined();
   }
 });
 

@@ -1,5 +1,5 @@
 // The llama.cpp side of the prefill and decode benchmarks. Reads one JSON request a line and answers each with one line:
-//   {"load": FILE, "contextSize": N, "threads": N, "sequences": N}  -> {}
+//   {"load": FILE, "contextSize": N, "threads": N, "sequences": N}  -> {"seconds": s}
 //   {"prefill": [ids]}                              -> {"seconds": s}           forgets what it held first
 //   {"decode": count, "start": id}                  -> {"seconds": s, "tokens": [ids]}   greedy, goes on from what it holds
 //   {"answers": [[ids], ...], "newTokens": N}       -> {"seconds": s}           each in a sequence of its own, batched
@@ -24,11 +24,13 @@ async function load({ load: modelPath, contextSize, threads, sequences = 1 }) {
     maxThreads: threads,
     logLevel: LlamaLogLevel.error,
   });
+  const start = performance.now();
   const model = await llama.loadModel({ modelPath });
+  const seconds = (performance.now() - start) / 1000;
   const context = await model.createContext({ contextSize, threads, batchSize: 512, flashAttention: true, sequences });
   all = Array.from({ length: sequences }, () => context.getSequence());
   [sequence] = all;
-  return {};
+  return { seconds };
 }
 
 async function prefill({ prefill: tokens }) {

@@ -4,7 +4,7 @@ const valueTypes = { u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9 } as c
 type ScalarType = "u32" | "i32" | "f32" | "bool" | "string";
 
 /** Tensor types of GGUF, by the format's numbers. */
-export const ggufTensorTypes = { f32: 0, f16: 1, q8_0: 8, bf16: 30 } as const;
+export const ggufTensorTypes = { f32: 0, f16: 1, q8_0: 8, q4_k: 12, bf16: 30 } as const;
 
 export type GgufTensorType = keyof typeof ggufTensorTypes;
 
@@ -13,6 +13,8 @@ export const ggufAlignment = 32;
 
 /** Values of 32 that share a scale in q8_0, with the scale's two bytes. */
 const q8BlockBytes = 34;
+/** 256 values of q4_k. */
+export const q4KBlockBytes = 144;
 
 /** Bytes of `count` elements. */
 export function ggufByteLength(type: GgufTensorType, count: number): number {
@@ -24,6 +26,8 @@ export function ggufByteLength(type: GgufTensorType, count: number): number {
       return count * 2;
     case "q8_0":
       return (count / 32) * q8BlockBytes;
+    case "q4_k":
+      return (count / 256) * q4KBlockBytes;
   }
 }
 

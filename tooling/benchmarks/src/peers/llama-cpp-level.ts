@@ -6,6 +6,7 @@ import { cacheFolder } from "../folders.js";
 const libraries: Readonly<Record<string, string>> = {
   plain: "x64",
   avx2: "haswell",
+  "avx-vnni": "alderlake",
   avx512: "icelake",
   "avx512-bf16": "zen4",
   amx: "sapphirerapids",

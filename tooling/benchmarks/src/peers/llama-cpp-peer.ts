@@ -9,6 +9,8 @@ import { randomGguf } from "./random-gguf.js";
 
 /** Weight types of llama.cpp that the prefill benchmark runs against. */
 export const peerTypes: readonly GgufTensorType[] = ["bf16", "f16", "q8_0"];
+/** Those that random files come in. */
+const fileTypes: readonly GgufTensorType[] = [...peerTypes, "q4_k"];
 
 export interface DecodeAnswer {
   readonly seconds: number;
@@ -59,8 +61,8 @@ export function llamaCppMissing(): string | undefined {
 /** @throws RangeError for a type that the peer is not measured with. */
 export function parsePeerTypes(types: readonly string[]): GgufTensorType[] {
   return types.map((type) => {
-    const known = peerTypes.find((candidate) => candidate === type);
-    if (known === undefined) throw new RangeError(`--types takes ${peerTypes.join(", ")}, found "${type}".`);
+    const known = fileTypes.find((candidate) => candidate === type);
+    if (known === undefined) throw new RangeError(`--types takes ${fileTypes.join(", ")}, found "${type}".`);
     return known;
   });
 }
@@ -70,6 +72,8 @@ export class LlamaCppPeer implements Disposable {
   private constructor(
     readonly name: string,
     private readonly process: PeerProcess,
+    /** What it took the peer to load the file. */
+    readonly loadSeconds: number,
   ) {}
 
   static async start({ shape, type, threads, contextSize, sequences = 1, progress }: LlamaCppOptions): Promise<LlamaCppPeer> {
@@ -85,8 +89,8 @@ export class LlamaCppPeer implements Disposable {
       ...(level === undefined ? {} : { ELASTIC_ATTENTION_LLAMA_CPP: llamaCppOfLevel(peerFolder(), level) }),
     });
     try {
-      await peer.ask(JSON.stringify({ load: path, contextSize, threads, sequences }));
-      return new LlamaCppPeer(name, peer);
+      const { seconds } = (await peer.ask(JSON.stringify({ load: path, contextSize, threads, sequences }))) as { seconds: number };
+      return new LlamaCppPeer(name, peer, seconds);
     } catch (error) {
       peer[Symbol.dispose]();
       throw error;

@@ -1,13 +1,13 @@
 import { closeSync, existsSync, openSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { fromFloat16, toFloat16 } from "@elastic-attention/tensor";
+import { fromFloat16, toFloat16, weightQuantisers } from "@elastic-attention/tensor";
 import { cacheFolder } from "../folders.js";
-import { aligned, ggufByteLength, GgufHeader, type GgufTensorType } from "./gguf-header.js";
+import { aligned, ggufByteLength, GgufHeader, type GgufTensorType, q4KBlockBytes } from "./gguf-header.js";
 import { type ModelShape, modelWeights, type WeightMatrix } from "../random-models/model-shape.js";
 import { fillRow, type NormalTable, normalTable } from "../random-models/random-weights.js";
 
 /** Numbers of the format's `general.file_type`. */
-const fileTypes = { f32: 0, f16: 1, q8_0: 7, bf16: 32 } as const;
+const fileTypes = { f32: 0, f16: 1, q8_0: 7, q4_k: 14, bf16: 32 } as const;
 /** Token ids below are the tokenizer's unknown, begin, end and single bytes. */
 const firstPlainToken = 259;
 
@@ -63,7 +63,8 @@ function rowEncoder(type: GgufTensorType): RowEncoder {
   if (type === "bf16") return encode16(table.patterns);
   if (type === "f16") return encode16(Uint16Array.from(table.values, toFloat16));
   if (type === "q8_0") return encodeQ8(table);
-  throw new RangeError(`Random GGUF files come as bf16, f16 or q8_0, not ${type}.`);
+  if (type === "q4_k") return encodeQ4K(table);
+  throw new RangeError(`Random GGUF files come as bf16, f16, q8_0 or q4_k, not ${type}.`);
 }
 
 function encode16(patterns: Uint16Array): RowEncoder {
@@ -90,6 +91,23 @@ function encodeQ8({ values }: NormalTable): RowEncoder {
         const quantized = Math.round(values[indices[start + i]!]! * inverse);
         target[at + 2 + i] = Math.max(-127, Math.min(127, quantized));
       }
+    }
+  };
+}
+
+/**
+ * Blocks drawn from some that are quantised beforehand: quantising every one would take minutes, and what is measured does not
+ * depend on the values.
+ */
+function encodeQ4K({ values }: NormalTable): RowEncoder {
+  const count = 256;
+  const drawn = Float32Array.from({ length: 256 * count }, (_, i) => values[(i * 40503) % values.length]!);
+  const blocks = new Uint8Array(q4KBlockBytes * count);
+  weightQuantisers.get("Q4_K")!(drawn, blocks);
+  return (indices, target, offset) => {
+    for (let start = 0, at = offset; start < indices.length; start += 256, at += q4KBlockBytes) {
+      const block = indices[start]! % count;
+      target.set(blocks.subarray(block * q4KBlockBytes, (block + 1) * q4KBlockBytes), at);
     }
   };
 }

@@ -57,7 +57,7 @@ function describeCheckpoint(path: string, options: InspectOptions) {
   const dtype = options.dtype ?? (options.weights === "f32" ? "f32" : computeDType(spec));
   const { name, blockWeights } = backendProvider(options.backend);
   const backend = blockWeights === undefined ? { name } : { name, blockWeights };
-  const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: chosenWeights(options.weights ?? "unpacked", options.dtype), quantisation: files.quantisation });
+  const plan = WeightPlan.of({ checkpoint, adapter, spec, dtype, backend, weights: chosenWeights(options.weights, options.dtype, backend), quantisation: files.quantisation });
   const memory = promptMemory(spec, config, dtype, plan, options);
   return {
     path,

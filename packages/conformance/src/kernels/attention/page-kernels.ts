@@ -13,8 +13,8 @@ import {
 } from "@elastic-attention/attention";
 import { type Backend, type FloatDType, ReferenceBackend, type Tensor } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import type { BackendUnderTest } from "../backend-under-test.js";
-import { uploadFloats } from "../random-tensors.js";
+import type { BackendUnderTest } from "../../backend-under-test.js";
+import { uploadFloats } from "../../random-tensors.js";
 
 interface Shape {
   readonly headDim: number;

@@ -2,6 +2,7 @@ import { MemoryScope } from "@elastic-attention/core";
 import {
   type Backend,
   type BlockMatrix,
+  embedBlocks,
   type FloatDType,
   linear,
   packBlocks,
@@ -12,9 +13,9 @@ import {
   weightFormat,
 } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { sameBits } from "../agreement.js";
-import type { BackendUnderTest } from "../backend-under-test.js";
-import { poisoned, randomTensor, relativeError, tolerances } from "../random-tensors.js";
+import { sameBits } from "../../agreement.js";
+import type { BackendUnderTest } from "../../backend-under-test.js";
+import { poisoned, randomTensor, relativeError, tolerances } from "../../random-tensors.js";
 
 /** Where a block has its halves: any bytes stand for some weights, but these must be finite. */
 const halves: Record<string, readonly number[]> = {
@@ -132,6 +133,24 @@ export function describeBlockKernels(subject: BackendUnderTest, widenedError?: n
         const alone = blockProduct(backend, { rows: 1, columns: 256, weights }, values.slice(row * 256, (row + 1) * 256));
         expect(alone).toEqual(together.slice(row * 52, (row + 1) * 52));
       }
+    });
+
+    test.each(Object.keys(halves))("a table in %s gives the rows that its format stands for, one by one", (format) => {
+      const rows = (backend: Backend) => {
+        using scope = new MemoryScope();
+        const table = scope.track(backend.kernels.run(packBlocks, { weights: [randomBlocks(format, 45, 256, 7), randomBlocks("Q8_0", 3, 256, 8)] }));
+        const ids = scope.track(backend.upload(Int32Array.of(44, 0, 45, 31, 32, 47), [6], "i32"));
+        const output = scope.track(poisoned(backend, [6, 256], "f32"));
+        backend.kernels.run(embedBlocks, { ids, table, scale: 3, output });
+        const values = output.toFloat32();
+        for (const id of [-1, 48]) {
+          using outside = backend.upload(Int32Array.of(id), [1], "i32");
+          expect(() => backend.kernels.run(embedBlocks, { ids: outside, table, output: output.rows(0, 1) })).toThrow(/outside a vocabulary of 48/);
+        }
+        return values;
+      };
+      using backend = subject.create();
+      expect(relativeError(rows(backend), rows(new ReferenceBackend()))).toBeLessThan(1e-6);
     });
 
     test("what is not a number in the input is none in the output, and a scale that is none is refused", () => {

@@ -2,8 +2,8 @@ import { type AttentionMode, type CacheType, hybridAttention, knownPatterns, typ
 import { MemoryScope } from "@elastic-attention/core";
 import { type Backend, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import type { BackendUnderTest } from "../backend-under-test.js";
-import { poisoned, randomTensor, relativeError, relativeLength, tolerances } from "../random-tensors.js";
+import type { BackendUnderTest } from "../../backend-under-test.js";
+import { poisoned, randomTensor, relativeError, relativeLength, tolerances } from "../../random-tensors.js";
 
 const window: AttentionMode = { kind: "streaming", sinkTokens: 128, localTokens: 256, blockSize: 128 };
 const pattern: BlockPattern = { type: "streaming", sinkBlocks: 1, localBlocks: 2, blockSize: 128 };

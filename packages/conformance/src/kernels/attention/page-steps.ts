@@ -11,8 +11,8 @@ import {
 } from "@elastic-attention/attention";
 import { type Backend, type FloatDType, type Graph, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import type { BackendUnderTest } from "../backend-under-test.js";
-import { relativeError, tolerances } from "../random-tensors.js";
+import type { BackendUnderTest } from "../../backend-under-test.js";
+import { relativeError, tolerances } from "../../random-tensors.js";
 import { wholeNumbers } from "./page-kernels.js";
 
 interface Shape {

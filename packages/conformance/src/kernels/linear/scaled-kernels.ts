@@ -1,8 +1,8 @@
 import { MemoryScope } from "@elastic-attention/core";
 import { type Backend, linear, packBlocks, ReferenceBackend, type ScaledFormat, type ScaledMatrix } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import type { BackendUnderTest } from "../backend-under-test.js";
-import { poisoned, randomTensor, relativeError, relativeLength, tolerances } from "../random-tensors.js";
+import type { BackendUnderTest } from "../../backend-under-test.js";
+import { poisoned, randomTensor, relativeError, relativeLength, tolerances } from "../../random-tensors.js";
 
 interface ScaledCase {
   readonly rows: number;

@@ -16,9 +16,9 @@ import {
   type Tensor,
 } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { expectAgreement, sameBits } from "../agreement.js";
-import type { BackendUnderTest } from "../backend-under-test.js";
-import { poisoned, randomTensor, tolerances, uploadFloats } from "../random-tensors.js";
+import { expectAgreement, sameBits } from "../../agreement.js";
+import type { BackendUnderTest } from "../../backend-under-test.js";
+import { poisoned, randomTensor, tolerances, uploadFloats } from "../../random-tensors.js";
 
 /** Rows, choices and experts, and which experts can be chosen. */
 export interface ExpertCase {

@@ -2,8 +2,8 @@ import { MemoryScope } from "@elastic-attention/core";
 import { attentionMass, PagePool, SequenceCache } from "@elastic-attention/attention";
 import { type Backend, type FloatDType, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import type { BackendUnderTest } from "../backend-under-test.js";
-import { poisoned, randomTensor, relativeError } from "../random-tensors.js";
+import type { BackendUnderTest } from "../../backend-under-test.js";
+import { poisoned, randomTensor, relativeError } from "../../random-tensors.js";
 
 interface Shape {
   readonly headDim: number;
