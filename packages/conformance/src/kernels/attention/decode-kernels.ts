@@ -110,6 +110,12 @@ function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured
   return Float32Array.from(outputs);
 }
 
+/** How a shape's heads are rotated, in the words of a test's title. */
+function rotated({ headDim, rotation: { turned, pairs, rowOf, scaledQueries } = { turned: headDim } }: Shape): string {
+  const how = [pairs, rowOf && `a row for each ${rowOf}`, scaledQueries === true && "scaled queries"].filter((each) => typeof each === "string");
+  return [`${turned} rotated`, ...how].join(", ");
+}
+
 function randomRotation(backend: Backend, { headDim, rotation: asked = { turned: headDim } }: Shape, slots: number, scope: MemoryScope): DecodeRotation | undefined {
   const { turned, pairs = "halves", rowOf = "position", scaledQueries = false } = asked;
   if (turned === 0) return undefined;
@@ -135,7 +141,7 @@ function expectedSteps(shape: Shape, dtype: FloatDType, cacheType?: CacheType): 
 /** Decode steps that read what changes from the tables of a batch, one call at a time and recorded, against the reference. */
 export function describeDecodeKernels(subject: BackendUnderTest, tolerances: Partial<Record<FloatDType, number>>, cacheTypes: Partial<Record<CacheType, number>> = {}): void {
   describe(`decode steps on ${subject.name}`, () => {
-    test.each(shapes)("head_dim $headDim, $queryHeads/$kvHeads heads, rotation $rotation", (shape) => {
+    test.each(shapes.map((shape) => ({ ...shape, rotated: rotated(shape) })))("head_dim $headDim, $queryHeads/$kvHeads heads, $rotated", (shape) => {
       for (const [dtype, tolerance] of Object.entries(tolerances) as [FloatDType, number][]) {
         const steps = expectedSteps(shape, dtype);
         for (const captured of [false, true]) {
