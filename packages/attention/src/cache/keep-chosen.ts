@@ -21,15 +21,15 @@ export interface KeptTokens {
 export function keepChosen(cache: SequenceCache, layer: number, modes: readonly AttentionMode[], query: Tensor, { scale, softCap }: Pick<AttentionScores, "scale" | "softCap">): void {
   const storage = cache.layer(layer);
   if (cache.keepsAll(layer) || storage.length !== query.shape[0]) return;
-  const kept: (KeptTokens | undefined)[] = modes.map(() => undefined);
-  const seen = new Set<string>();
-  for (const mode of modes) {
-    const definition = attentionModeDefinition(mode);
+  const headsOfModes = new Map<string, number[]>();
+  for (const [head, mode] of modes.entries()) {
     const key = JSON.stringify(mode);
-    if (definition.keep === undefined || seen.has(key)) continue;
-    seen.add(key);
-    const keyValueHeads = modes.flatMap((other, head) => (JSON.stringify(other) === key ? [head] : []));
-    const chosen = definition.keep({ mode, layer, query, cache: storage, keyValueHeads, scale, softCap });
+    headsOfModes.set(key, [...(headsOfModes.get(key) ?? []), head]);
+  }
+  const kept: (KeptTokens | undefined)[] = modes.map(() => undefined);
+  for (const keyValueHeads of headsOfModes.values()) {
+    const mode = modes[keyValueHeads[0]!]!;
+    const chosen = attentionModeDefinition(mode).keep?.({ mode, layer, query, cache: storage, keyValueHeads, scale, softCap });
     for (const [index, head] of keyValueHeads.entries()) if (chosen !== undefined) kept[head] = { first: chosen.first, positions: chosen.tokens[index]! };
   }
   if (kept.some((each) => each !== undefined)) cache.keepTokens(layer, kept);
