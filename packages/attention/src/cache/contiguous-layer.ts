@@ -6,7 +6,7 @@ import { headStores, numSlots, worthwhileRetention } from "./head-stores.js";
 import type { KeptTokens } from "./keep-chosen.js";
 import type { HeadStore } from "./layer-cache.js";
 import type { LayerStorage } from "./layer-storage.js";
-import type { PageBounds } from "./bounds/page-bounds.js";
+import { allocateBounds, type PageBounds } from "./bounds/page-bounds.js";
 import { RowSpans } from "./row-spans.js";
 import { cacheRow, type CacheType, requireFloatKeys } from "./rounded/cache-type.js";
 import { sharedRanges } from "./shared-ranges.js";
@@ -44,8 +44,7 @@ export class ContiguousLayer implements LayerStorage {
     requireFloatKeys("A head that chooses pages", this.cacheType);
     if (this.bounds?.pageTokens === pageTokens) return this.bounds;
     this.#dropBounds();
-    const rows = this.backend.allocate([Math.ceil(this.keys.shape[0]! / pageTokens), 2 * this.headDim], this.dtype);
-    return (this.bounds = { pageTokens, rows });
+    return (this.bounds = allocateBounds(this, pageTokens));
   }
 
   /** Grows what is too small: "all" heads by half, rings just for this append. */

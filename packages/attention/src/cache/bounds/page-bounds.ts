@@ -18,17 +18,21 @@ export function completePages(tokens: number, pageTokens: number): number {
   return Math.floor(tokens / pageTokens);
 }
 
+/** Memory for the bounds of all pages that a cache's keys have room for. @throws OutOfMemoryError */
+export function allocateBounds({ keys, headDim }: Pick<LayerCache, "keys" | "headDim">, pageTokens: number): PageBounds {
+  return { pageTokens, rows: keys.backend.allocate([Math.ceil(keys.shape[0]! / pageTokens), 2 * headDim], keys.dtype) };
+}
+
 /** Bounds of a cache's complete pages: its own where it keeps them, else made for the time of the call. */
 export function boundedPages(cache: LayerCache, pageTokens: number, keyValueHeads: readonly number[]): PageBounds & Disposable {
   const { bounds, keys, length } = cache;
   if (bounds?.pageTokens === pageTokens) return { ...bounds, [Symbol.dispose]: () => {} };
-  const rows = keys.backend.allocate([Math.ceil(keys.shape[0]! / pageTokens), 2 * cache.headDim], keys.dtype);
+  const made = allocateBounds(cache, pageTokens);
   try {
-    const made: PageBounds = { pageTokens, rows };
     keys.backend.kernels.run(boundPages, { cache, bounds: made, keyValueHeads, firstPage: 0, endPage: completePages(length, pageTokens) });
-    return { ...made, [Symbol.dispose]: () => rows.dispose() };
+    return { ...made, [Symbol.dispose]: () => made.rows.dispose() };
   } catch (error) {
-    rows.dispose();
+    made.rows.dispose();
     throw error;
   }
 }
