@@ -71,15 +71,28 @@ export class HeaderCursor {
 
   /** A string with its length in front. */
   string(what: string): string {
+    const read = this.stringOrReader(what);
+    return typeof read === "string" ? read : read();
+  }
+
+  /**
+   * A string with its length in front; of a long one what reads it, while the file is open: nothing is read and decoded for
+   * a header that is refused further on.
+   */
+  stringOrReader(what: string): string | (() => string) {
     const length = this.u64();
     if (length > this.remaining) throw this.truncated(`${what} has ${length} bytes`);
     this.#textBytes += length;
     if (this.#textBytes > maxTextBytes) throw this.fail("count-too-large", `${what} makes it ${this.#textBytes} bytes of names and texts, over ${maxTextBytes}.`);
-    if (length <= windowBytes) return decode(this.bytes(length), () => this.fail("string-encoding", `${what} is not UTF-8.`));
-    const bytes = Buffer.alloc(length);
-    if (this.file.readInto(bytes, this.#position) < length) throw this.truncated(`${what} has ${length} bytes`);
+    const otherwise = () => this.fail("string-encoding", `${what} is not UTF-8.`);
+    if (length <= windowBytes) return decode(this.bytes(length), otherwise);
+    const start = this.#position;
     this.skip(length, what);
-    return decode(bytes, () => this.fail("string-encoding", `${what} is not UTF-8.`));
+    return () => {
+      const bytes = Buffer.alloc(length);
+      if (this.file.readInto(bytes, start) < length) throw this.truncated(`${what} has ${length} bytes`);
+      return decode(bytes, otherwise);
+    };
   }
 
   /** Steps over bytes that are known to be many or to lie within the file. */

@@ -57,16 +57,21 @@ export function readHeader(file: ByteSource): GgufHeader {
     if (count > limit) throw cursor.fail("count-too-large", `has ${count} ${what}, over ${limit}.`);
   }
   const metadata = new Map<string, GgufValue>();
+  const longTexts = new Map<string, () => string>();
   for (let i = 0; i < keyCount; i++) {
     const key = cursor.string("A key");
     if (metadata.has(key)) throw cursor.fail("duplicate-key", `has the key ${quoted(key)} twice.`);
-    metadata.set(key, readValue(cursor, key));
+    const value = readValue(cursor, key);
+    if (typeof value === "function") longTexts.set(key, value);
+    metadata.set(key, typeof value === "function" ? "" : value);
   }
   const alignment = alignmentOf(cursor, metadata);
   const listed: GgufTensorEntry[] = [];
   for (let i = 0; i < tensorCount; i++) listed.push(readTensor(cursor, alignment));
   const dataStart = Math.ceil(cursor.position / alignment) * alignment;
-  return { version, metadata, tensors: placeTensors(cursor, listed, dataStart, file.size) };
+  const tensors = placeTensors(cursor, listed, dataStart, file.size);
+  for (const [key, read] of longTexts) metadata.set(key, read());
+  return { version, metadata, tensors };
 }
 
 function readVersion(cursor: HeaderCursor): number {
@@ -80,9 +85,10 @@ function readVersion(cursor: HeaderCursor): number {
   return version;
 }
 
-function readValue(cursor: HeaderCursor, key: string): GgufValue {
+/** A value, or what reads a long text. */
+function readValue(cursor: HeaderCursor, key: string): GgufValue | (() => string) {
   const type = readType(cursor, key);
-  if (type === "string") return cursor.string(`The value of ${quoted(key)}`);
+  if (type === "string") return cursor.stringOrReader(`The value of ${quoted(key)}`);
   if (type === "array") return readArray(cursor, key);
   const value = readScalar(cursor.bytes(scalarBytes[type]), 0, type);
   if (value === undefined) throw cursor.fail("invalid-value", `${quoted(key)} is a bool that is neither 0 nor 1.`);

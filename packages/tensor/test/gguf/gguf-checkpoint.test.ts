@@ -153,6 +153,16 @@ describe("the metadata of a GGUF file", () => {
     });
   });
 
+  it("has texts of any length whole and in their place", () => {
+    const [first, second] = ["é".repeat(200_000), `${"x".repeat(300_001)}ü`];
+    withFiles({ "model.gguf": ggufImage({ keys: [key("first", first), key("ten", 10), key("second", second)] }) }, (open) => {
+      using checkpoint = open();
+      expect([...checkpoint.metadata.keys]).toEqual(["first", "ten", "second"]);
+      expect(checkpoint.metadata.string("first")).toBe(first);
+      expect(checkpoint.metadata.string("second")).toBe(second);
+    });
+  });
+
   const wrong: readonly (readonly [what: string, use: (metadata: GgufCheckpoint["metadata"]) => unknown, message: RegExp])[] = [
     ["a missing key", (metadata) => metadata.string("nothing"), /nothing is missing/],
     ["a number as text", (metadata) => metadata.string("ten"), /ten must be a text, found 10/],

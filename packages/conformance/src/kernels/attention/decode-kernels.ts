@@ -132,7 +132,7 @@ const expected = new Map<string, Float32Array>();
 
 /** By the reference: computed once for all subjects. */
 function expectedSteps(shape: Shape, dtype: FloatDType, cacheType?: CacheType): Float32Array {
-  const key = `${shapes.indexOf(shape)} ${dtype} ${cacheType}`;
+  const key = JSON.stringify([shape, dtype, cacheType], (_, value: unknown) => (value === -Infinity ? "-Infinity" : value));
   const steps = expected.get(key) ?? decodeSteps(new ReferenceBackend(), shape, dtype, false, cacheType);
   expected.set(key, steps);
   return steps;
