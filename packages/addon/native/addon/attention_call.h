@@ -2,11 +2,12 @@
 #include <cstdint>
 #include <vector>
 
-#include "addon/call.h"
 #include "addon/values/numeric.h"
 #include "addon/values/pattern_type.h"
 
 namespace elastic {
+
+class Call;
 
 /** Which blocks a head reads; mirrors `BlockPattern`. */
 struct HeadPattern {

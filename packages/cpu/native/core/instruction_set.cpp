@@ -67,16 +67,16 @@ InstructionSet detect() { return InstructionSet::Plain; }
 
 }  // namespace
 
-InstructionSet detected_instruction_set() {
+InstructionSet processor_instruction_set() {
   static const InstructionSet level = detect();
   return level;
 }
 
-bool has_instruction_set(InstructionSet level) {
+bool processor_has(InstructionSet level) {
 #if defined(__x86_64__)
   if (level == InstructionSet::AvxVnni && !avx_vnni()) return false;
 #endif
-  return level <= detected_instruction_set();
+  return level <= processor_instruction_set();
 }
 
 }  // namespace elastic

@@ -17,9 +17,13 @@ enum class InstructionSet : int {
 };
 
 /** The best level of this machine (AMX only when the system grants the tile registers). */
-InstructionSet detected_instruction_set();
+InstructionSet processor_instruction_set();
 /** Whether this machine has a level. */
+bool processor_has(InstructionSet level);
+/** Whether kernels can run at a level: this machine has it, and this build contains it. */
 bool has_instruction_set(InstructionSet level);
+/** The best of these levels. */
+InstructionSet detected_instruction_set();
 /** The level of the call that this thread works for. */
 InstructionSet instruction_set();
 
