@@ -37,12 +37,8 @@ describe("the level of the cpu backend", () => {
     const addon = { availableInstructionSets: () => 0b011, processorInstructionSets: () => 0b111 } as CpuAddon;
     expect(leftOutInstructionSets(addon)).toEqual([leftOut]);
     expect(usableLevel(addon)).toEqual({ level: built, code: 1 });
-    expect(() => usableLevel(addon, leftOut)).toThrow(
-      expect.objectContaining({
-        message: `This build leaves out the level ${leftOut}.`,
-        hint: `\`pnpm build\` builds all levels. This one has: ${lowest}, ${built}.`,
-      }),
-    );
+    expect(() => usableLevel(addon, leftOut)).toThrow(`This build leaves out the level ${leftOut}.`);
+    expect(() => usableLevel(addon, leftOut)).toThrow(expect.objectContaining({ hint: `\`pnpm build\` builds all levels. This one has: ${lowest}, ${built}.` }));
     expect(() => usableLevel(addon, "amx9")).toThrow('There is no level "amx9"');
   });
 
