@@ -53,27 +53,26 @@ export function registerRoundedCacheKernels(backend: NativeBackend, addon: Round
   });
 
   // What looks at keys before it attends.
-  const unpacked = {
-    name: "unpacked",
-    supports: ({ cache }: KeysCall) => (cache.cacheType === undefined ? notRounded : roundedProblems(cache)),
-  };
   const floatsOf = ({ cache, query }: KeysCall, scope: MemoryScope) => unpackedCache(backend, cache, query.dtype as FloatDType, scope);
   kernels.register(xattentionEstimate, {
-    ...unpacked,
+    name: "unpacked",
+    supports: keysProblems,
     run(call) {
       using scope = new MemoryScope();
       return kernels.run(xattentionEstimate, { ...call, cache: floatsOf(call, scope) });
     },
   });
   kernels.register(blockSearch, {
-    ...unpacked,
+    name: "unpacked",
+    supports: keysProblems,
     run(call) {
       using scope = new MemoryScope();
       return kernels.run(blockSearch, { ...call, cache: floatsOf(call, scope) });
     },
   });
   kernels.register(attentionMass, {
-    ...unpacked,
+    name: "unpacked",
+    supports: keysProblems,
     run(call) {
       using scope = new MemoryScope();
       kernels.run(attentionMass, { ...call, cache: floatsOf(call, scope) });
@@ -84,6 +83,10 @@ export function registerRoundedCacheKernels(backend: NativeBackend, addon: Round
 interface KeysCall {
   readonly cache: LayerCache;
   readonly query: Tensor;
+}
+
+function keysProblems({ cache }: KeysCall): readonly string[] {
+  return cache.cacheType === undefined ? notRounded : roundedProblems(cache);
 }
 
 // Asked before every call: where no cache is rounded nothing is allocated.
