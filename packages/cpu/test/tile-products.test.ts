@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const sources = ["test/native/tile_products.cpp", "native/core/tile_shape.cpp", "native/blocks/levels/block_product_amx.cpp", "native/blocks/levels/block_product_avx512_vnni.cpp"];
+const sources = ["test/native/tile_products.cpp", "native/amx/tile_shape.cpp", "native/blocks/levels/block_product_amx.cpp", "native/blocks/levels/block_product_avx512_vnni.cpp"];
 const levels = ["f", "bw", "dq", "vl", "vnni"].map((part) => `-mavx512${part}`);
 
 test("the tiles of int8, emulated, give the sums of AVX-512 VNNI to the bit", { timeout: 240_000 }, (context) => {

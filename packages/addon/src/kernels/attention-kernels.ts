@@ -10,8 +10,8 @@ import {
 import { copySpans, type DType, expectShape, type Tensor } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
-import { pushAttention } from "./pack-attention.js";
-import { copyHeldRows } from "./copy-held-rows.js";
+import { pushAttention } from "./packing/pack-attention.js";
+import { copyHeldRows } from "./packing/copy-held-rows.js";
 import { computeFloats, readableRows } from "./requirements.js";
 
 /** The hybrid attention call and what surrounds it: cache rows and XAttention's choice of blocks. */

@@ -1,6 +1,6 @@
 // bf16 products on AMX tiles. Compiled with AVX-512 and AMX; called only where both are there.
 #if defined(__x86_64__)
-#include "core/amx_tiles.h"
+#include "amx/tiles.h"
 #include "core/scratch.h"
 #include "core/thread_pool.h"
 #include "floats/finish_row.h"

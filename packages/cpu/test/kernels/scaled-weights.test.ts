@@ -1,6 +1,5 @@
 import { relativeError, tolerances, uploadFloats } from "@elastic-attention/conformance";
 import { MemoryScope } from "@elastic-attention/core";
-import { signedRandom } from "@elastic-attention/fixtures";
 import { type Backend, linear, packBlocks, ReferenceBackend, type ScaledFormat, type ScaledMatrix } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
 import { createCpuBackend } from "../../src/index.js";
@@ -20,9 +19,15 @@ const cases: readonly ScaledCase[] = [
   { rows: 50, columns: 256, weights: [["I8", 40, 16, 256], ["I4", 50, 1, 256]] },
 ];
 
+/** Numbers between -1 and 1. */
+function randomNumbers(seed: number): () => number {
+  let state = seed * 2654435761 + 12345;
+  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 31 - 1;
+}
+
 /** Scales and zero points whose products are halves: then blocks hold what the matrix does. */
 function matrixOf([format, rows, blockRows, blockColumns]: ScaledCase["weights"][number], columns: number, seed: number): ScaledMatrix {
-  const random = signedRandom(seed);
+  const random = randomNumbers(seed);
   const whole = (most: number) => Math.floor(Math.abs(random()) * most);
   const count = Math.ceil(rows / blockRows) * Math.ceil(columns / blockColumns);
   const bytes = Uint8Array.from({ length: format === "I4" ? (rows * columns) / 2 : rows * columns }, () => whole(256));
@@ -33,7 +38,7 @@ function matrixOf([format, rows, blockRows, blockColumns]: ScaledCase["weights"]
 /** Inputs are whole numbers up to 127, which each block reaches: rounding them to int8 changes nothing. */
 function product(backend: Backend, { rows, columns, weights }: ScaledCase): Float32Array {
   using scope = new MemoryScope();
-  const random = signedRandom(3);
+  const random = randomNumbers(3);
   const values = Float32Array.from({ length: rows * columns }, (_, i) => (i % 32 === 7 ? 127 : Math.round(random() * 126)));
   const input = scope.track(uploadFloats(backend, values, [rows, columns], "f32"));
   const weight = scope.track(backend.kernels.run(packBlocks, { weights: weights.map((each, index) => matrixOf(each, columns, 7 + index)) }));

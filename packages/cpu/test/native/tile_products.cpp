@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "blocks/block_layout.h"
-#include "core/tile_shape.h"
+#include "amx/tile_shape.h"
 
 namespace elastic {
 namespace {

@@ -56,7 +56,7 @@ export function registerRoundedCacheKernels(backend: NativeBackend, addon: Round
   const floatsOf = ({ cache, query }: KeysCall, scope: MemoryScope) => unpackedCache(backend, cache, query.dtype as FloatDType, scope);
   kernels.register(xattentionEstimate, {
     name: "unpacked",
-    supports: keysProblems,
+    supports: (call) => keysProblems(call),
     run(call) {
       using scope = new MemoryScope();
       return kernels.run(xattentionEstimate, { ...call, cache: floatsOf(call, scope) });
@@ -64,7 +64,7 @@ export function registerRoundedCacheKernels(backend: NativeBackend, addon: Round
   });
   kernels.register(blockSearch, {
     name: "unpacked",
-    supports: keysProblems,
+    supports: (call) => keysProblems(call),
     run(call) {
       using scope = new MemoryScope();
       return kernels.run(blockSearch, { ...call, cache: floatsOf(call, scope) });
@@ -72,7 +72,7 @@ export function registerRoundedCacheKernels(backend: NativeBackend, addon: Round
   });
   kernels.register(attentionMass, {
     name: "unpacked",
-    supports: keysProblems,
+    supports: (call) => keysProblems(call),
     run(call) {
       using scope = new MemoryScope();
       kernels.run(attentionMass, { ...call, cache: floatsOf(call, scope) });

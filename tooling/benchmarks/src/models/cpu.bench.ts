@@ -56,7 +56,7 @@ export const benchmark: Benchmark = {
     registerLlama();
     registerQwen();
     const level = chosenLevel(options);
-    const subject = chosenSubject(options, level, progress);
+    const subject = withModes(chosenSubject(options, level, progress), options.modes);
     const { path } = subject;
     const missing = options.peers ? llamaCppMissing() : "llama.cpp was left out (--no-peers).";
     using scope = new MemoryScope();
@@ -91,6 +91,15 @@ function chosenSubject(options: BenchmarkOptions, level: InstructionSet, progres
   const path = randomGguf(modelShape(shape), type!, progress);
   const large = shape === "1b";
   return { path, modes: large ? largeModes : smallModes, hasGoals: large && level !== "avx2", lengths: tokens ?? (options.tiny ? [64] : [512, 2048]), readsMemory: large && type === "q8_0" };
+}
+
+/** The subject with those of its modes that were asked for. @throws RangeError for one that it has not */
+function withModes(subject: Subject, asked: readonly string[] | undefined): Subject {
+  if (asked === undefined) return subject;
+  const known = subject.modes.map(({ request }) => request);
+  const unknown = asked.find((mode) => !known.includes(mode));
+  if (unknown !== undefined) throw new RangeError(`--modes takes ${known.join(", ")} here, found "${unknown}".`);
+  return { ...subject, modes: subject.modes.filter(({ request }) => asked.includes(request)) };
 }
 
 interface Measured {
@@ -141,7 +150,8 @@ async function measureLength({ model, peer, machine, subject, rounds }: Measured
       figure({ what: `decode after ${count}, ${label}`, unit: "tokens/s", ours: rate("ours", decodes.get(label)!, decodeSteps), peer: theirs(decodes.get("peer"), decodeSteps), ...goal(decodeGoal), higherIsBetter: true, note }),
     ];
   });
-  if (subject.readsMemory) figures.push(bandwidthShare(model, machine, decodes.get("every head full")!, count));
+  const full = decodes.get("every head full");
+  if (subject.readsMemory && full !== undefined) figures.push(bandwidthShare(model, machine, full, count));
   return figures;
 }
 

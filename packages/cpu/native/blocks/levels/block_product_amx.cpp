@@ -2,7 +2,7 @@
 // after which the integers meet their scales. Sums are those of AVX-512 VNNI to the bit, which takes the rows behind the last 16.
 // Compiled with AVX-512, VNNI and AMX; called only where all are there.
 #if defined(__x86_64__)
-#include "core/amx_tiles.h"
+#include "amx/tiles.h"
 
 #include "blocks/levels/block_product.h"
 #include "blocks/levels/vectors_of_16.h"

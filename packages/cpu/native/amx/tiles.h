@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
-#include "core/tile_shape.h"
+#include "amx/tile_shape.h"
 #if defined(ELASTIC_ATTENTION_EMULATE_AMX)
-#include "core/amx_emulation.h"
+#include "amx/emulation.h"
 #endif
 
 namespace elastic {

@@ -1,4 +1,4 @@
-#include "core/tile_shape.h"
+#include "amx/tile_shape.h"
 
 namespace elastic {
 

@@ -1,6 +1,6 @@
 import type { DecodeAttentionCall, DecodeBatch, DecodeRotation, PrepareDecodeCall } from "@elastic-attention/attention";
 import { expectShape, type Tensor, turnedHalf } from "@elastic-attention/tensor";
-import { CallArguments } from "../call-arguments.js";
+import { CallArguments } from "../../call-arguments.js";
 import { pushAttentionScores } from "./pack-attention.js";
 
 /** How an addon gets the pool of a batch. */

@@ -11,7 +11,7 @@ import {
   waitForPatterns,
 } from "@elastic-attention/attention";
 import { expectShape } from "@elastic-attention/tensor";
-import type { CallArguments } from "../call-arguments.js";
+import type { CallArguments } from "../../call-arguments.js";
 
 /**
  * Packs an attention call as `AttentionCall::read` of the addons takes it.

@@ -1,8 +1,8 @@
 import { heldRuns, type LayerCache, slotOf, unpackCache } from "@elastic-attention/attention";
 import { expectShape, type Tensor } from "@elastic-attention/tensor";
-import { CallArguments } from "../call-arguments.js";
-import type { NativeBackend } from "../native-backend.js";
-import { computeFloats, readableRows } from "./requirements.js";
+import { CallArguments } from "../../call-arguments.js";
+import type { NativeBackend } from "../../native-backend.js";
+import { computeFloats, readableRows } from "../requirements.js";
 
 /** Spans of one copy: each is an argument of the call. */
 const spansAtOnce = 4096;
