@@ -16,8 +16,6 @@ constexpr int64_t kBlockRows = 516;
 constexpr int64_t kBlockPanels = 2;
 /** Inputs of one pass. */
 constexpr int64_t kPassDepth = 1024;
-/** Rows of a product of one pass that are finished together: their sums stay in the first-level cache. */
-constexpr int64_t kFinishedRows = 96;
 /** Rows whose inputs are copied at a time. */
 constexpr int64_t kCopiedRows = 3072;
 /** Behind each row of a chunk: rows at a power of two apart would share cache sets. */
@@ -67,10 +65,9 @@ struct Task {
   int64_t first_row, last_row, first_panel, last_panel;
 };
 
-/** Rows `first` to `last` of the chunk by a task's panels: finished as soon as the last pass has summed them. */
-void multiply_part(const Product& product, const Inputs& inputs, int64_t start, const Task& task, int64_t first, int64_t last) {
+void multiply_task(const Product& product, const Inputs& inputs, int64_t start, const Task& task) {
   const PackedWeight& weight = product.weight;
-  const int64_t rows = last - first, panels = task.last_panel - task.first_panel;
+  const int64_t rows = task.last_row - task.first_row, panels = task.last_panel - task.first_panel;
   Scratch scratch;
   float* sums = scratch.take<float>(rows * panels * kPanel);
   for (int64_t k = 0; k < inputs.depth; k += kPassDepth) {
@@ -78,24 +75,16 @@ void multiply_part(const Product& product, const Inputs& inputs, int64_t start, 
     for (int64_t panel = 0; panel < panels; ++panel) {
       const auto* data = reinterpret_cast<const uint16_t*>(weight.panel(task.first_panel + panel)) + k * kPanel;
       float* sum = sums + panel * rows * kPanel;
-      multiply_panel_dot(inputs.at(k, first), inputs.stride(k), rows, data, depth, sum, kPanel, k > 0);
+      multiply_panel_dot(inputs.at(k, task.first_row), inputs.stride(k), rows, data, depth, sum, kPanel, k > 0);
       if (k + depth < inputs.depth) continue;
       const int64_t column = (task.first_panel + panel) * kPanel, n = smaller(kPanel, weight.outputs - column);
       const float* bias = product.bias == nullptr ? nullptr : product.bias + column;
       const Matrix& output = product.output;
       for (int64_t row = 0; row < rows; ++row) {
-        char* out = output.row(start + first + row) + column * byte_size(output.dtype);
+        char* out = output.row(start + task.first_row + row) + column * byte_size(output.dtype);
         finish_row(sum + row * kPanel, bias, out, output.dtype, product.accumulate, n);
       }
     }
-  }
-}
-
-void multiply_task(const Product& product, const Inputs& inputs, int64_t start, const Task& task) {
-  // Of several passes each reads a piece of the weights that stays in the cache for all rows.
-  const int64_t step = inputs.depth <= kPassDepth ? kFinishedRows : task.last_row - task.first_row;
-  for (int64_t row = task.first_row; row < task.last_row; row += step) {
-    multiply_part(product, inputs, start, task, row, smaller(row + step, task.last_row));
   }
 }
 
