@@ -21,8 +21,8 @@ export function registerBlockKernels(backend: NativeBackend, addon: BlockAddon):
     name: "blocks",
     supports: ({ weights }) =>
       weights.flatMap((matrix) => {
-        const { formats, problems } = cpuBlockWeights;
-        return formats.includes(matrix.format) ? problems!(matrix, matrix.columns) : [`weights are computed on as ${formats.join(", ")}, not ${matrix.format}`];
+        const { formats } = cpuBlockWeights;
+        return formats.includes(matrix.format) ? cpuBlockWeights.problems!(matrix, matrix.columns) : [`weights are computed on as ${formats.join(", ")}, not ${matrix.format}`];
       }),
     run(call) {
       const { outFeatures, inFeatures } = joinedShape(call.weights);

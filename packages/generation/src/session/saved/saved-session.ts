@@ -122,7 +122,7 @@ function openSession(path: string): SafetensorsFile {
 /** @throws SavedSessionError */
 function checkedManifest(path: string, file: SafetensorsFile, name: string, model: PretrainedModel): SessionManifest {
   const { metadata } = file;
-  const { spec, decoder } = model;
+  const { spec } = model;
   if (metadata.get("format") !== format) throw new SavedSessionError(path, "is no saved session.");
   if (metadata.get("version") !== version) {
     throw new SavedSessionError(path, `has version ${metadata.get("version")}; this release reads version ${version}.`);
