@@ -13,7 +13,7 @@ set(SOURCES_avx-vnni native/blocks/levels/block_product_avx_vnni.cpp)
 set(SOURCES_avx512 native/floats/kernels_avx512.cpp native/floats/elements/elements_avx512.cpp native/blocks/levels/block_product_avx512_vnni.cpp)
 set(SOURCES_avx512-bf16 native/gemm/panel_dot_bf16.cpp native/gemm/multiply_bf16.cpp native/attention/prefill/prefill_bf16.cpp
   native/training/attention_backward_bf16.cpp)
-set(SOURCES_amx native/gemm/multiply_amx.cpp)
+set(SOURCES_amx native/gemm/multiply_amx.cpp native/blocks/levels/block_product_amx.cpp)
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(X86_64 ON)
@@ -57,5 +57,5 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     endif()
   endforeach()
   # This file alone knows, so that a build of more levels compiles their files and little else.
-  set_source_files_properties(native/core/built_levels.cpp PROPERTIES COMPILE_DEFINITIONS "${BUILT}")
+  set_source_files_properties(native/built_levels.cpp PROPERTIES COMPILE_DEFINITIONS "${BUILT}")
 endif()

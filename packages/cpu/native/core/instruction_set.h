@@ -24,6 +24,8 @@ bool processor_has(InstructionSet level);
 bool has_instruction_set(InstructionSet level);
 /** The best of these levels. */
 InstructionSet detected_instruction_set();
+/** Whether the tiles of level Amx multiply int8 too. */
+bool amx_multiplies_bytes();
 /** The level of the call that this thread works for. */
 InstructionSet instruction_set();
 

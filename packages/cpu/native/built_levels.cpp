@@ -95,6 +95,7 @@ void multiply_bf16(const Product&) { left_out(); }
 void multiply_panel_dot(const uint16_t*, int64_t, int64_t, const uint16_t*, int64_t, float*, int64_t, bool) { left_out(); }
 #endif
 #if !defined(ELASTIC_ATTENTION_AMX)
+void multiply_blocks_amx(const RoundedRows&, int64_t, const char*, BlockFormat, float*) { left_out(); }
 void multiply_amx(const Product&) { left_out(); }
 void multiply_panel_tiles(const uint16_t*, int64_t, int64_t, const uint16_t*, int64_t, float*, int64_t, bool) { left_out(); }
 #endif
