@@ -146,7 +146,7 @@ describe("the command line", () => {
     expect(mode).toBe(`fa-threshold:factor=${factor}`);
     expect(Math.abs(share - 0.2)).toBeLessThan(0.05);
     const { report } = JSON.parse(cli("run", "Hi", "-n", "1", "--json", "--mode", mode).stdout) as { readonly report: { readonly modes: readonly string[] } };
-    expect(report.modes).toContain("SKIP");
+    expect(report.modes).toContain("THRESHOLD");
   });
 
   test("makes a head list that the model then takes", () => {

@@ -10,7 +10,7 @@ import type { AttentionModeDefinition } from "./mode-registry.js";
  */
 export const thresholdModeDefinition: AttentionModeDefinition<ThresholdMode> = {
   kind: "threshold",
-  label: "SKIP",
+  label: "THRESHOLD",
   settings: ["factor"],
   validate({ factor }) {
     if (!(Number.isFinite(factor) && factor >= 0 && Math.fround(factor) < Infinity)) {
