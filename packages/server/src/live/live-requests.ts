@@ -66,7 +66,8 @@ export class LiveRequests {
 async function* untilEnd(events: AsyncIterable<GenerationEvent>, end: (state: "finished" | "failed") => void): AsyncGenerator<GenerationEvent, void, undefined> {
   let state: "finished" | "failed" = "failed";
   try {
-    yield* events;
+    // Without yield*, which waits for each event three times.
+    for await (const event of events) yield event;
     state = "finished";
   } finally {
     end(state);
