@@ -9,6 +9,7 @@ export const cudaProvider: BackendProvider = {
   name: "cuda",
   workSizes: cudaWorkSizes,
   blockWeights: cudaBlockWeights,
+  needsDevice: true,
   options: [],
   async available() {
     return cudaProblems();

@@ -114,7 +114,7 @@ describe("Parquet", () => {
   });
 
   test("with any byte changed gives rows or the caller's error, and never hangs", async () => {
-    const seconds = Number(process.env["DATA_FILES_FUZZ_SECONDS"] ?? 2);
+    const seconds = Number(process.env["ELASTIC_ATTENTION_FUZZ_SECONDS"] ?? 2);
     const end = performance.now() + 1000 * seconds;
     for (let round = 0; performance.now() < end; round++) {
       const bytes = struct();

@@ -17,6 +17,8 @@ export interface BackendProvider {
   readonly workSizes: WorkSizes;
   /** The same of them; see `Backend`. */
   readonly blockWeights?: BlockWeights;
+  /** Whether it computes on a device that many machines lack, and that a process may lose until it ends. Default false. */
+  readonly needsDevice?: boolean;
   /** The settings besides `threads` that it takes; `createBackend` refuses others. Missing: `create` looks at them itself. */
   readonly options?: readonly string[];
   /** Why it cannot start here; empty when it can. Cheap: it feeds `doctor` and error messages. */

@@ -7,8 +7,8 @@ import { RandomTemplate } from "./random-template.js";
 import { SeededRandom } from "./seeded-random.js";
 
 /** `pnpm fuzz` runs for a minute; the suite looks at a few hundred templates, the same every time. */
-const seconds = Number(process.env["FUZZ_SECONDS"] ?? 0);
-const seed = Number(process.env["FUZZ_SEED"] ?? 20_260_101);
+const seconds = Number(process.env["ELASTIC_ATTENTION_FUZZ_SECONDS"] ?? 0);
+const seed = Number(process.env["ELASTIC_ATTENTION_FUZZ_SEED"] ?? 20_260_101);
 const rounds = seconds > 0 ? Number.POSITIVE_INFINITY : 400;
 const folder = new URL("../own/templates/", import.meta.url);
 const own = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), "utf8"));

@@ -12,21 +12,33 @@ namespace {
 /** Query rows up to which a sequence is one task among others: of more the threads share each head's tiles. */
 constexpr int64_t kShortRows = 1024;
 
-/** Sequences for each thread from which on none waits long for the last. */
-constexpr int kSequencesPerThread = 4;
+/** Heads for each thread from which on none waits long for the last. */
+constexpr int kHeadsPerThread = 4;
 
-/** Many short sequences, one a task, the longest first: sharing out the few tiles of each of their heads costs more than it gives. */
+/** Short sequences, one head of one a task, the longest first: sharing out the few tiles of each head costs more than it gives. */
 void attend_short(const AttentionCall& attention, std::vector<const AttentionSequence*>& sequences) {
-  const int64_t count = static_cast<int64_t>(sequences.size());
-  const auto attend = [&](int64_t index) { prefill_attention({{&attention, sequences[static_cast<std::size_t>(index)]}}); };
-  if (count < kSequencesPerThread * current_execution().threads) {
-    for (int64_t index = 0; index < count; ++index) attend(index);
-    return;
-  }
+  struct Task {
+    std::vector<PrefillSide> side;
+    int64_t head;
+  };
+  std::vector<Task> tasks;
   const auto cost = [](const AttentionSequence* sequence) { return sequence->length * sequence->cache_length; };
   std::stable_sort(sequences.begin(), sequences.end(),
                    [&](const AttentionSequence* a, const AttentionSequence* b) { return cost(a) > cost(b); });
-  parallel_for(count, attend);
+  for (const AttentionSequence* sequence : sequences) {
+    const auto heads = static_cast<int64_t>(sequence->patterns.size());
+    for (int64_t head = 0; head < heads; ++head) tasks.push_back({{{&attention, sequence}}, head});
+  }
+  const auto attend = [&](int64_t index) {
+    const Task& task = tasks[static_cast<std::size_t>(index)];
+    prefill_head(task.side, task.head);
+  };
+  const auto count = static_cast<int64_t>(tasks.size());
+  if (count >= kHeadsPerThread * current_execution().threads) {
+    parallel_for(count, attend);
+  } else {
+    for (int64_t index = 0; index < count; ++index) attend(index);
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "addon/backend.h"
 #include "addon/buffer_table.h"
 #include "addon/reserved_buffers.h"
+#include "core/freed_blocks.h"
 #include "core/system_memory.h"
 
 namespace elastic {
@@ -15,16 +16,25 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 /** 64-byte aligned; large blocks ask for huge pages. */
 char* allocate_memory(std::size_t bytes) {
-  const std::size_t alignment = bytes >= kHugePage ? kHugePage : 64;
-  const std::size_t padded = (bytes + alignment - 1) / alignment * alignment;
+  const std::size_t kept_size = FreedBlocks::kept_size(bytes), size = kept_size > 0 ? kept_size : bytes;
+  if (kept_size > 0) {
+    if (char* kept = FreedBlocks::instance().take(kept_size)) return kept;
+  }
+  const std::size_t alignment = size >= kHugePage ? kHugePage : 64;
+  const std::size_t padded = (size + alignment - 1) / alignment * alignment;
   char* data = allocate_aligned(alignment, padded == 0 ? alignment : padded);
+  if (data == nullptr) {
+    FreedBlocks::instance().clear();
+    data = allocate_aligned(alignment, padded == 0 ? alignment : padded);
+  }
   if (data == nullptr) throw OutOfMemory(bytes);
-  if (bytes >= kHugePage) advise_huge_pages(data, padded);
+  if (size >= kHugePage) advise_huge_pages(data, padded);
+  if (kept_size > 0) FreedBlocks::instance().lend(data, kept_size);
   return data;
 }
 
 void free_memory(char* data) {
-  if (!free_reserved(data)) free_aligned(data);
+  if (!FreedBlocks::instance().give_back(data) && !free_reserved(data)) free_aligned(data);
 }
 void write_memory(char* target, const char* host, std::size_t bytes) { std::memcpy(target, host, bytes); }
 void read_memory(char* host, const char* source, std::size_t bytes) { std::memcpy(host, source, bytes); }

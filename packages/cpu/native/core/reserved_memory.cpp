@@ -12,6 +12,9 @@ namespace {
 /** Memory comes in pieces of this size, so that the system can use huge pages. */
 constexpr std::size_t kPiece = std::size_t{2} << 20;
 
+/** What a reservation keeps under it when it is cleared: the next sequences fill it without a fault a page. */
+constexpr std::size_t kKept = std::size_t{64} << 20;
+
 struct Reservation {
   std::size_t reserved;
   std::size_t usable = 0;
@@ -56,9 +59,9 @@ void grow_reserved(char* base, std::size_t bytes) {
 void clear_reserved(char* base) {
   const std::lock_guard lock(mutex());
   const auto found = reservations().find(base);
-  if (found == reservations().end() || found->second.usable == 0) return;
-  decommit_pages(base, found->second.usable);
-  found->second.usable = 0;
+  if (found == reservations().end() || found->second.usable <= kKept) return;
+  decommit_pages(base + kKept, found->second.usable - kKept);
+  found->second.usable = kKept;
 }
 
 bool free_reserved(char* base) {

@@ -20,13 +20,39 @@ export interface RequestRouting {
   readonly retentions: readonly Retention[];
 }
 
-/** The router for a request's `mode` and `sparsity`. @throws InvalidRequestError for what this model cannot do. */
-export function routeRequest(source: RoutingSource, request: Pick<GenerationRequest, "mode" | "sparsity" | "router">): RequestRouting {
-  const { mode, sparsity, router: own } = request;
+/** What was found for requests before, by what they asked for; the oldest is forgotten. */
+const remembered = new WeakMap<RoutingSource, Map<string, RequestRouting>>();
+const rememberedRoutings = 64;
+
+/**
+ * The router for a request's `mode` and `sparsity`. Requests that ask for the same share a router, and so are asked about in
+ * one call where they are read together.
+ *
+ * @throws InvalidRequestError for what this model cannot do.
+ */
+export function routeRequest(source: RoutingSource, { mode, sparsity, router: own }: RoutingWish): RequestRouting {
   if (own !== undefined && typeof own !== "string") {
     if (mode === undefined && sparsity === undefined) return labelled(own, "own");
     throw new InvalidRequestError("Give either a router, or mode and sparsity: a router has its own.");
   }
+  const known = remembered.get(source) ?? new Map<string, RequestRouting>();
+  remembered.set(source, known);
+  const key = JSON.stringify([mode, sparsity, own]);
+  const routing = known.get(key) ?? newRouting(source, { mode, sparsity, router: own });
+  // Last is newest.
+  known.delete(key);
+  known.set(key, routing);
+  if (known.size > rememberedRoutings) known.delete(known.keys().next().value!);
+  return routing;
+}
+
+interface NamedWish {
+  readonly mode: ModeName | undefined;
+  readonly sparsity: number | undefined;
+  readonly router: string | undefined;
+}
+
+function newRouting(source: RoutingSource, { mode, sparsity, router: own }: NamedWish): RequestRouting {
   if (mode !== undefined) expectMode(source, mode);
   if (sparsity !== undefined && !(typeof sparsity === "number" && sparsity >= 0 && sparsity <= 1)) {
     throw new InvalidRequestError(`sparsity must be between 0 and 1, found ${String(sparsity)}.`);

@@ -4,12 +4,12 @@ import type { EngineContext } from "../engine-context.js";
 import type { CheckedSettings } from "../engine-settings.js";
 import type { ActiveRequest } from "../request/active-request.js";
 import type { AnswerGroup } from "../answer/answer-group.js";
-import type { DecodeStep } from "../request/measurements.js";
 import { decideStep, type Reading, type StepDecision } from "./decide-step.js";
 import { decodeBatch } from "./decode-batch.js";
 import type { DrawnTokens } from "./drawn-tokens.js";
 import { MemoryShares } from "./memory-shares.js";
 import { type ForkedAnswer, PrefillBatch, type PrefillEnd } from "./prefill-batch.js";
+import { isDecoding, RequestEnds } from "./request-ends.js";
 import { RequestLists } from "./request-lists.js";
 import { type SchedulerReport, StepCounters } from "./step-counters.js";
 import { StepLoop } from "./step-loop.js";
@@ -22,6 +22,7 @@ export class Scheduler {
   readonly #requests = new RequestLists();
   readonly #counters = new StepCounters();
   readonly #memory: MemoryShares;
+  readonly #ends: RequestEnds;
   readonly #loop: StepLoop;
 
   constructor(
@@ -29,11 +30,12 @@ export class Scheduler {
     private readonly options: Pick<CheckedSettings, "maximumBatch" | "prefillBudgetMilliseconds">,
   ) {
     this.#memory = new MemoryShares(this.#requests, context, this.#counters);
+    this.#ends = new RequestEnds(this.#requests, this.#memory, () => this.freed());
     this.#loop = new StepLoop({
       hasWork: () => this.#requests.all.length > 0,
       step: () => this.#step(),
       // What is known to fail is caught where it fails: of anything else nobody can tell whose fault it is.
-      failed: (error) => this.#failAll(error),
+      failed: (error) => this.#ends.failAll(error),
     });
   }
 
@@ -52,7 +54,7 @@ export class Scheduler {
 
   /** Takes a request out wherever its answers are; its memory is back when this returns. */
   remove({ answers }: AnswerGroup): void {
-    for (const answer of answers) if (answer.state !== "done") this.#end(answer, () => answer.finish("aborted"));
+    for (const answer of answers) if (answer.state !== "done") this.#ends.end(answer, () => answer.finish("aborted"));
   }
 
   /** Memory has been given back. */
@@ -68,7 +70,7 @@ export class Scheduler {
 
   /** Fails every request with the error; resolves when nothing computes. Add none afterwards. */
   async close(error: Error): Promise<void> {
-    this.#failAll(error);
+    this.#ends.failAll(error);
     await this.#loop.end();
   }
 
@@ -100,7 +102,7 @@ export class Scheduler {
       const { liveBytes, limitBytes } = this.#decoder.backend.memory();
       return limitBytes - liveBytes + this.#decoder.caches.unusedPageBytes;
     } catch (error) {
-      this.#fail(this.#requests.queued[0]!, error);
+      this.#ends.fail(this.#requests.queued[0]!, error);
       return 0;
     }
   }
@@ -119,7 +121,7 @@ export class Scheduler {
     } catch (error) {
       // Those behind the one that failed too: together with them it would fail again, and nobody could say who cannot be read.
       if (admitted.length > 1) for (const { faults } of admitted) faults.prefillFailed();
-      this.#prefillFailed(started, error);
+      this.#ends.prefillFailed(started, error);
     }
   }
 
@@ -129,7 +131,7 @@ export class Scheduler {
       if (await prefill.read(reading, this.options.prefillBudgetMilliseconds)) end = prefill.end();
     } catch (error) {
       // One that was disposed meanwhile is nobody's any more.
-      if (this.#requests.prefill === prefill) this.#prefillFailed(prefill.requests, error);
+      if (this.#requests.prefill === prefill) this.#ends.prefillFailed(prefill.requests, error);
     }
     if (end !== undefined) {
       this.#requests.endPrefill();
@@ -141,8 +143,8 @@ export class Scheduler {
   #beginDecoding(request: ActiveRequest, routing: SequenceRouting, seconds: number, drawn: DrawnTokens | undefined, row: number): void {
     request.endPrefill(routing, seconds);
     this.#requests.decoding.push(request);
-    if (request.wantsTokens) this.#take(request, drawn!, row);
-    else this.#end(request, () => request.finish("length"));
+    if (request.wantsTokens) this.#ends.take(request, drawn!, row);
+    else this.#ends.end(request, () => request.finish("length"));
   }
 
   /** One that lacks memory for its copy reads the prompt itself, in its turn; so does one whose prefill has failed at last. */
@@ -151,17 +153,7 @@ export class Scheduler {
     if (request.state === "done") return;
     if (!("error" in start) && isRead) return this.#beginDecoding(request, start.routing, 0, start.drawn, 0);
     if (!("error" in start) || OutOfMemoryError.isInstance(firstError(start.error))) this.#requests.requeue(request);
-    else this.#fail(request, start.error);
-  }
-
-  /** Of several, each is read alone from now on, so that the others do not suffer from one. */
-  #prefillFailed(requests: readonly ActiveRequest[], error: unknown): void {
-    this.#requests.endPrefill();
-    if (requests.length === 1) this.#failed(requests[0]!, error);
-    for (const request of requests) {
-      if (requests.length > 1) request.faults.prefillFailed();
-      if (request.state === "prefill") this.#requests.requeue(request);
-    }
+    else this.#ends.fail(request, start.error);
   }
 
   /** One token for every running answer whose reader keeps up. @returns whether there was one to decode */
@@ -176,10 +168,10 @@ export class Scheduler {
   #decodeTogether(batch: readonly ActiveRequest[]): void {
     if (batch.length === 0) return;
     const outcome = decodeBatch(this.#decoder, batch);
-    if ("error" in outcome) return this.#decodeFailed(batch, outcome.error, outcome.restart);
+    if ("error" in outcome) return this.#ends.decodeFailed(batch, outcome.error, outcome.restart);
     this.#counters.countStep(outcome.step);
     this.#requests.prefill?.interrupt(outcome.step.seconds);
-    for (const [row, request] of batch.entries()) this.#take(request, outcome.drawn, row, outcome.step);
+    for (const [row, request] of batch.entries()) this.#ends.take(request, outcome.drawn, row, outcome.step);
   }
 
   #makeRoom(request: ActiveRequest): void {
@@ -187,59 +179,12 @@ export class Scheduler {
       try {
         return request.cache.makeRoom(1);
       } catch (error) {
-        this.#failed(request, error);
+        this.#ends.failed(request, error);
       }
     }
-  }
-
-  /**
-   * A step that failed is taken again: with fewer requests where it lacked memory, else by each of them alone, so that nobody
-   * suffers from another. Who fails alone has failed.
-   */
-  #decodeFailed(batch: readonly ActiveRequest[], error: unknown, restart: readonly ActiveRequest[]): void {
-    // The first of all: where memory is lacking everybody else gives way to it.
-    const first = batch.reduce((earlier, each) => (each.arrival < earlier.arrival ? each : earlier));
-    if (batch.length === 1 || OutOfMemoryError.isInstance(error)) this.#failed(first, error);
-    else for (const { faults } of batch) faults.stepFailed();
-    for (const request of restart.filter(isDecoding)) this.#requests.requeue(request);
-  }
-
-  /** A request cannot go on. Where memory is lacking it may be given some, and goes on later. */
-  #failed(request: ActiveRequest, thrown: unknown): void {
-    const error = firstError(thrown);
-    if (!OutOfMemoryError.isInstance(error) || !this.#memory.giveTo(request, error)) this.#fail(request, error);
-  }
-
-  #take(request: ActiveRequest, { tokens, error }: DrawnTokens, row: number, step?: DecodeStep): void {
-    if (tokens[row] === -1) return this.#fail(request, request.problem ?? error);
-    try {
-      const reason = request.takeToken(tokens[row]!, step);
-      if (reason !== undefined) this.#end(request, () => request.finish(reason));
-    } catch (failure) {
-      this.#fail(request, failure);
-    }
-  }
-
-  /** What fails for one answer fails for all of its request. */
-  #fail({ group }: ActiveRequest, error: unknown): void {
-    for (const answer of group.answers) if (answer.state !== "done") this.#end(answer, () => answer.fail(firstError(error)));
-  }
-
-  #failAll(error: unknown): void {
-    this.#requests.all.forEach((request) => this.#fail(request, error));
-  }
-
-  #end(request: ActiveRequest, end: () => void): void {
-    this.#requests.takeOut(request);
-    end();
-    this.freed();
   }
 
   get #decoder() {
     return this.context.choice.model.decoder;
   }
-}
-
-function isDecoding({ state }: ActiveRequest): boolean {
-  return state === "decode";
 }

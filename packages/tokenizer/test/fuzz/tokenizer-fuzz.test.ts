@@ -6,8 +6,8 @@ import { timeTaken } from "@elastic-attention/fixtures";
 import { type Draw, numbers, randomPattern } from "./random-pattern.js";
 
 /** How long to go on: `pnpm fuzz` takes a minute, the suite looks at the same few files every time. */
-const seconds = Number(process.env["FUZZ_SECONDS"] ?? 0);
-const firstSeed = Number(process.env["FUZZ_SEED"] ?? 1);
+const seconds = Number(process.env["ELASTIC_ATTENTION_FUZZ_SECONDS"] ?? 0);
+const firstSeed = Number(process.env["ELASTIC_ATTENTION_FUZZ_SEED"] ?? 1);
 const fewest = 120;
 /** What takes longer is a hang, also on a busy machine: a search is stopped after 0.6 s, and a file can hold several. */
 const hangMilliseconds = 3000;

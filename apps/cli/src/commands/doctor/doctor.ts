@@ -35,8 +35,7 @@ async function backendFindings(): Promise<Finding[]> {
     const what = `backend ${provider.name}`;
     const reasons = await provider.available();
     if (reasons.length > 0) {
-      // Most machines have no GPU.
-      findings.push({ what, ok: false, optional: provider.name === "cuda", detail: reasons.join("; ") });
+      findings.push({ what, ok: false, optional: provider.needsDevice === true, detail: reasons.join("; ") });
       continue;
     }
     try {

@@ -5,6 +5,7 @@ import { InvalidOptionError } from "@elastic-attention/core";
 import { launchedRanks } from "@elastic-attention/distributed";
 import type { EngineSettings } from "@elastic-attention/generation";
 import type * as Server from "@elastic-attention/server";
+import { backendProvider } from "@elastic-attention/tensor";
 import { openEngine } from "../../engine/open-engine.js";
 import { requestRouting } from "../../engine/request-settings.js";
 import type { CommandFunction } from "../../program/command-definition.js";
@@ -65,13 +66,13 @@ export const serve: CommandFunction<ServeOptions> = async ({ positional, options
 };
 
 /**
- * Processes behind the door; 0: this one serves by itself. A card that is lost to a process is there again for the next one: on
- * cuda the door stays open meanwhile.
+ * Processes behind the door; 0: this one serves by itself. A device that is lost to a process is there again for the next one:
+ * where one is needed the door stays open meanwhile.
  *
  * @throws InvalidOptionError for replicas of ranks that a launcher started
  */
 function replicaCount({ replicas, backend }: ServeOptions): number {
-  if (launchedRanks() === 1) return replicas ?? (backend === "cuda" ? 1 : 0);
+  if (launchedRanks() === 1) return replicas ?? (backendProvider(backend).needsDevice === true ? 1 : 0);
   if (replicas === undefined) return 0;
   throw new InvalidOptionError("--replicas starts processes on this machine, and a launcher has started this one as a rank.", "--replicas", "Leave it out under mpirun or Slurm.");
 }

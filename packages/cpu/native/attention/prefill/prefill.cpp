@@ -79,6 +79,11 @@ void copy_results(const Job& job) {
 }  // namespace
 
 void prefill_attention(const std::vector<PrefillSide>& sides) {
+  const auto heads = static_cast<int64_t>(sides.front().sequence->patterns.size());
+  for (int64_t head = 0; head < heads; ++head) prefill_head(sides, head);
+}
+
+void prefill_head(const std::vector<PrefillSide>& sides, int64_t head) {
   const AttentionCall& call = *sides.front().call;
   const AttentionSequence& sequence = *sides.front().sequence;
   const PrefillKernel& kernel = choose(call, sequence);
@@ -87,29 +92,27 @@ void prefill_attention(const std::vector<PrefillSide>& sides) {
   const int64_t bytes = blocks * kKeyBlock * kernel.position_bytes(call.head_dim);
   Scratch scratch;
   const PackedHead packed{scratch.take<char>(bytes), scratch.take<char>(bytes), call.head_dim, blocks};
-  for (int64_t head = 0; head < heads; ++head) {
-    std::vector<HeadTiles> tiles;
-    std::vector<char> needed(static_cast<std::size_t>(blocks * kKeyBlock + 1), 0);
-    for (const PrefillSide& side : sides) {
-      tiles.push_back(head_tiles(*side.sequence, head, call.num_query_heads / heads, kTileRows));
-      const std::vector<char> read = needed_positions(tiles.back(), blocks);
-      for (std::size_t i = 0; i < read.size(); ++i) needed[i] = needed[i] | read[i];
-    }
-    const std::vector<Job> jobs = jobs_of(tiles, sides);
-    const HeadStore& store = sequence.stores[static_cast<std::size_t>(head)];
-    parallel_rows(blocks, kPackGroup, [&](int64_t first, int64_t last) {
-      for (int64_t block = first; block < last; ++block) {
-        if (!block_needed(needed, block)) continue;
-        kernel.pack_keys(cache_rows(sequence.keys, store, block * kKeyBlock, needed), block, packed);
-        kernel.pack_values(cache_rows(sequence.values, store, block * kKeyBlock, needed), block, packed);
-      }
-    });
-    parallel_for(static_cast<int64_t>(jobs.size()), [&](int64_t index) {
-      const Job& job = jobs[static_cast<std::size_t>(index)];
-      kernel.attend(*job.call, *job.tile, job.ranges, packed);
-      if (job.copy != nullptr) copy_results(job);
-    });
+  std::vector<HeadTiles> tiles;
+  std::vector<char> needed(static_cast<std::size_t>(blocks * kKeyBlock + 1), 0);
+  for (const PrefillSide& side : sides) {
+    tiles.push_back(head_tiles(*side.sequence, head, call.num_query_heads / heads, kTileRows));
+    const std::vector<char> read = needed_positions(tiles.back(), blocks);
+    for (std::size_t i = 0; i < read.size(); ++i) needed[i] = needed[i] | read[i];
   }
+  const std::vector<Job> jobs = jobs_of(tiles, sides);
+  const HeadStore& store = sequence.stores[static_cast<std::size_t>(head)];
+  parallel_rows(blocks, kPackGroup, [&](int64_t first, int64_t last) {
+    for (int64_t block = first; block < last; ++block) {
+      if (!block_needed(needed, block)) continue;
+      kernel.pack_keys(cache_rows(sequence.keys, store, block * kKeyBlock, needed), block, packed);
+      kernel.pack_values(cache_rows(sequence.values, store, block * kKeyBlock, needed), block, packed);
+    }
+  });
+  parallel_for(static_cast<int64_t>(jobs.size()), [&](int64_t index) {
+    const Job& job = jobs[static_cast<std::size_t>(index)];
+    kernel.attend(*job.call, *job.tile, job.ranges, packed);
+    if (job.copy != nullptr) copy_results(job);
+  });
 }
 
 }  // namespace elastic

@@ -58,6 +58,8 @@ struct PrefillSide {
  * and values are packed once, and a tile that reads the same keys on the side before it is computed once.
  */
 void prefill_attention(const std::vector<PrefillSide>& sides);
+/** The same of one key-value head. */
+void prefill_head(const std::vector<PrefillSide>& sides, int64_t head);
 
 /** Float kernels of every instruction set, any head dimension, f32 and bf16. */
 const PrefillKernel& generic_prefill_kernel();
