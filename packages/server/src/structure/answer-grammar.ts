@@ -20,8 +20,8 @@ export interface HeldTool {
 export async function compileJson(compiler: GrammarCompiler, schema: JsonSchema): Promise<CompiledGrammar> {
   const checked = checkSchema(schema ?? { type: "object" });
   if (checked.integers.length === 0) return compiled(() => compiler.compileJSONSchema(checked.text, true, undefined, undefined, true, mostWhitespace));
-  // As text: of a grammar the compiler would take the text with its escapes that have no end.
-  return compiled(async () => compiler.compileGrammar(await schemaGrammar(checked)));
+  // The compiler's own way from a text would write the escapes that have no end again.
+  return compileFormats(compiler, [{ type: "grammar", grammar: await compiled(() => schemaGrammar(checked)) }]);
 }
 
 /** Any of some formats. @throws InvalidRequestError */
