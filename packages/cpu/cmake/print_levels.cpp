@@ -7,7 +7,7 @@ int main() {
 #if defined(__x86_64__)
   using elastic::InstructionSet;
   const InstructionSet best = elastic::processor_instruction_set();
-  const bool vnni = __builtin_cpu_supports("avx512vnni");
+  const bool vnni = elastic::avx512_multiplies_bytes();
   std::printf("plain");
   if (best == InstructionSet::Avx2 || best == InstructionSet::AvxVnni || (best >= InstructionSet::Avx512 && !vnni)) std::printf(";avx2");
   if (best == InstructionSet::AvxVnni) std::printf(";avx-vnni");

@@ -40,8 +40,7 @@ bool built(InstructionSet level) {
     default:
       break;
   }
-  // A processor without VNNI multiplies blocks by AVX2's products at the levels of AVX-512.
-  if (!kAvx2 && !__builtin_cpu_supports("avx512vnni")) return false;
+  if (!kAvx2 && !avx512_multiplies_bytes()) return false;
 #if defined(ELASTIC_ATTENTION_AVX512)
   if (level == InstructionSet::Avx512) return true;
 #endif

@@ -26,6 +26,8 @@ bool has_instruction_set(InstructionSet level);
 InstructionSet detected_instruction_set();
 /** Whether the tiles of level Amx multiply int8 too. */
 bool amx_multiplies_bytes();
+/** Whether the levels of AVX-512 multiply int8 (VNNI); AVX2's products stand in for them elsewhere. */
+bool avx512_multiplies_bytes();
 /** The level of the call that this thread works for. */
 InstructionSet instruction_set();
 
