@@ -20,6 +20,7 @@ Object.defineProperty(globalThis, GLOBAL_EXPECT, { value: expect, writable: true
 setState({ assertionCalls: 0, isExpectingAssertions: false, ...getState(expect) }, expect);
 
 const tests = [];
+const cleanups = [];
 let path = [];
 
 function titled(title, row, index) {
@@ -39,6 +40,9 @@ export function describe(title, fn) {
   path.pop();
 }
 describe.each = each(describe);
+
+/** Every file is part of one: what a file cleans up is cleaned up after the tests of all. */
+export const afterEach = (fn) => cleanups.push(fn);
 
 export function test(title, fn) {
   tests.push({ name: [...path, title].join(" > "), fn });
@@ -139,6 +143,8 @@ async function run(chosen) {
     } catch (error) {
       failed += 1;
       console.log(`FAILED ${name} (${seconds()})\n  ${String(error?.stack ?? error).split("\n").slice(0, 8).join("\n  ")}`);
+    } finally {
+      for (const cleanUp of cleanups) await cleanUp();
     }
   }
   finish(passed, failed, skipped);
