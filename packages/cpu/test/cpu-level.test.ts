@@ -46,7 +46,7 @@ describe("the level of the cpu backend", () => {
     registerBackend(cpuProvider);
     registerBackend(referenceProvider);
     using backend = await createBackend("cpu", { instructionSet: "plain", threads: 1 });
-    expect(backend.device.description).toBe("plain kernels on 1 thread");
+    expect(backend.device.description).toBe(`${process.arch === "arm64" ? "NEON" : "plain"} kernels on 1 thread`);
     await expect(createBackend("reference", { instructionSet: "plain" })).rejects.toThrow("The backend reference has no setting instructionSet.");
   });
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** The version of Node.js that is emulated, the oldest that is supported. */
@@ -22,6 +22,17 @@ export const emulator = {
     must("tar", ["-xzf", join(home, tarball), "-C", home, "package/bin/node"]);
     rmSync(join(home, tarball));
     return binary;
+  },
+
+  /**
+   * Arguments of the emulator that run a program with Node.js, whose own children are emulated too: this machine's system cannot
+   * start the binary by itself.
+   */
+  async withNode(folder) {
+    const node = await this.node(folder);
+    const script = join(folder, "emulated-node");
+    writeFileSync(script, `#!/bin/sh\nexec ${this.command} ${this.options.join(" ")} ${node} "$@"\n`, { mode: 0o755 });
+    return [...this.options, node, "--import", `data:text/javascript,process.execPath=${encodeURIComponent(JSON.stringify(script))}`];
   },
 };
 
