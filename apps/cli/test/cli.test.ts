@@ -141,6 +141,14 @@ describe("the command line", () => {
     expect(measurements.every(({ prefillTokensPerSecond }) => prefillTokensPerSecond > 0)).toBe(true);
   });
 
+  test("finds a factor for a share of skipped tiles, which a run then takes", () => {
+    const { factor, share, mode } = JSON.parse(cli("calibrate", "--tokens", "1500", "--samples", "1", "--share", "0.2", "--json").stdout) as { readonly factor: number; readonly share: number; readonly mode: string };
+    expect(mode).toBe(`fa-threshold:factor=${factor}`);
+    expect(Math.abs(share - 0.2)).toBeLessThan(0.05);
+    const { report } = JSON.parse(cli("run", "Hi", "-n", "1", "--json", "--mode", mode).stdout) as { readonly report: { readonly modes: readonly string[] } };
+    expect(report.modes).toContain("THRESHOLD");
+  });
+
   test("makes a head list that the model then takes", () => {
     const list = join(folder, "heads.json");
     expect(cli("heads", "--out", list, "--tokens", "300", "--samples", "1", "--sparsity", "0.25").status).toBe(0);
@@ -193,6 +201,9 @@ describe("wrong use", () => {
     ["a tie rule beside a sparsity", ["forward", model, "--tie-rule", "bfloat16", "--sparsity", "0.5", "--ids", "a", "--out", "b"], /--tie-rule and --sparsity cannot be given together/],
     ["samples of random heads", ["heads", "--random", "--samples", "3", "--out", "a"], /--random and --samples cannot be given together/],
     ["a required flag that is missing", ["heads"], /--out is required/],
+    ["a share of tiles beyond all", ["calibrate", "--share", "1.5"], /--share/],
+    ["a negative factor", ["run", "x", "--mode", "fa-threshold:factor=-1"], /threshold: factor must be a number of at least 0, found -1/],
+    ["a text that is not there", ["calibrate", "--file", "/nonexistent"], /ENOENT/],
     ["one prompt too many", ["run", "x", "y"], /too many arguments/],
     ["a sparsity of no baseline", ["train", "--config", "a", "--sparsity", "0.5"], /--sparsity does nothing without --baseline/],
     ["a baseline to be resumed", ["train", "--config", "a", "--baseline", "prulong", "--resume"], /--baseline and --resume cannot be given together/],

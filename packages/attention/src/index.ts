@@ -6,6 +6,7 @@ import { pagesModeDefinition } from "./modes/pages.js";
 import { snapModeDefinition } from "./modes/snap.js";
 import { slidingModeDefinition } from "./modes/sliding.js";
 import { streamingModeDefinition } from "./modes/streaming.js";
+import { thresholdModeDefinition } from "./modes/threshold.js";
 import { xattentionModeDefinition } from "./modes/xattention.js";
 
 registerAttentionMode(fullModeDefinition);
@@ -15,6 +16,7 @@ registerAttentionMode(slidingModeDefinition);
 registerAttentionMode(flashPrefillModeDefinition);
 registerAttentionMode(pagesModeDefinition);
 registerAttentionMode(snapModeDefinition);
+registerAttentionMode(thresholdModeDefinition);
 
 export * from "./cache/cache-snapshot.js";
 export * from "./cache/head-slots.js";
@@ -49,6 +51,7 @@ export * from "./modes/prompt-rows.js";
 export * from "./modes/sliding.js";
 export * from "./modes/snap.js";
 export * from "./modes/streaming.js";
+export * from "./modes/threshold.js";
 export * from "./modes/xattention.js";
 export * from "./operations/attention-mass.js";
 export * from "./operations/attention-scores.js";

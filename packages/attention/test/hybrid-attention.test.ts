@@ -40,7 +40,7 @@ interface Case {
 /** The explicit mask of a pattern for one (position, key), from its definition. */
 function sees(pattern: BlockPattern, chosen: (head: number, row: number, column: number) => boolean) {
   return (head: number, position: number, key: number): boolean => {
-    if (pattern.type === "full") return true;
+    if (pattern.type === "full" || pattern.type === "threshold") return true;
     if (pattern.type === "sliding") return key > position - pattern.windowTokens;
     const [row, column] = [Math.floor(position / pattern.blockSize), Math.floor(key / pattern.blockSize)];
     if (pattern.type === "selected") return chosen(head, row, column);

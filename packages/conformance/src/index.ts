@@ -29,6 +29,7 @@ export * from "./kernels/linear/scaled-kernels.js";
 export * from "./models/routed-prefill.js";
 export * from "./kernels/router-kernels.js";
 export * from "./kernels/sampling-kernels.js";
+export * from "./kernels/attention/threshold-kernels.js";
 export * from "./models/tiny-model.js";
 export * from "./training/training-attention-kernels.js";
 export * from "./training/training-case.js";

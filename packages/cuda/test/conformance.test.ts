@@ -16,6 +16,7 @@ import {
   describeRoutedPrefill,
   describeRouterKernels,
   describeSamplingKernels,
+  describeThreshold,
 } from "@elastic-attention/conformance";
 import { createCudaBackend, cudaProblems } from "../src/index.js";
 import { describeCudaBackend } from "./cuda-backend.js";
@@ -35,6 +36,7 @@ if (problems.length > 0) {
   describeAttentionTerms(subject);
   describeAttentionMass(subject);
   describeBlockSearch(subject);
+  describeThreshold(subject);
   describePageKernels(subject);
   describePageSteps(subject);
   describeRouterKernels(subject);

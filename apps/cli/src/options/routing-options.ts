@@ -5,7 +5,7 @@ export const routingOptions = optionSchema({
   mode: {
     type: text("the name of a mode"),
     placeholder: "mode",
-    description: "fa-ssa, fa-xa, xa-ssa, fa-pages, fa-snap, full, or one that --load brings; settings follow: fa-pages:budget=1/8, fa-ssa:dense=64 (FA: full attention, SSA: sink and local blocks, XA: XAttention)",
+    description: "fa-ssa, fa-xa, xa-ssa, fa-pages, fa-snap, fa-threshold, full, or one that --load brings; settings follow: fa-pages:budget=1/8, fa-ssa:dense=64 (FA: full attention, SSA: sink and local blocks, XA: XAttention)",
     otherwise: "the model's own",
   },
   sparsity: { type: share, placeholder: "share", description: "target share of sparse heads", otherwise: "as the router decides" },

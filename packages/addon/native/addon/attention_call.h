@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "addon/call.h"
@@ -8,15 +9,25 @@
 
 namespace elastic {
 
+inline float bits_as_float(int32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
 /** Which blocks a head reads; mirrors `BlockPattern`. */
 struct HeadPattern {
   using Type = PatternType;
   Type type;
+  /** Of a threshold: the bits of its factor. */
   int64_t sink_blocks;
   /** Of a sliding window: its tokens. */
   int64_t local_blocks;
-  /** Tokens; 1 for Full and Sliding. */
+  /** Tokens; 1 for Full, Sliding and Threshold. */
   int64_t block_size;
+
+  /** What the tiles that a threshold skips may weigh in all, in weights of the heaviest key; 0: nothing is skipped. */
+  float skip_factor() const { return type == Type::Threshold ? bits_as_float(static_cast<int32_t>(sink_blocks)) : 0.0f; }
 
   /** Keys that a query sees at the most, its own included, where that is told row by row. */
   int64_t window() const { return type == Type::Sliding ? local_blocks : kNoWindow; }
@@ -85,6 +96,8 @@ struct AttentionSequence {
   /** u8 [numQueryHeads * mask_query_blocks, key blocks], or no data. */
   Matrix mask;
   int64_t mask_query_blocks;
+  /** I32 [2, numQueryHeads]: tiles skipped, and tiles looked at, by heads with a threshold; or no data. */
+  Matrix tile_counts;
   /** U8 [1, heads]: each head's pattern in `choices`, as a kernel ahead writes it; or no data. */
   Matrix decision;
   std::vector<HeadPattern> choices;

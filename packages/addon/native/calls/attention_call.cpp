@@ -45,7 +45,7 @@ namespace {
 HeadPattern read_pattern(Call& call, const AttentionSequence& sequence, int64_t num_query_heads) {
   HeadPattern pattern;
   const int64_t type = call.integer("pattern");
-  call.require(type >= 0 && type < kPatternTypes, "a head has an unknown pattern");
+  call.require(is_call_pattern(type), "a head has an unknown pattern");
   pattern.type = static_cast<HeadPattern::Type>(type);
   pattern.sink_blocks = call.integer("sink blocks");
   pattern.local_blocks = call.integer("local blocks");
@@ -54,6 +54,9 @@ HeadPattern read_pattern(Call& call, const AttentionSequence& sequence, int64_t 
   const bool sensible = pattern.block_size > 0 && pattern.block_size < kLargest && pattern.sink_blocks >= 0 &&
                         pattern.sink_blocks < kLargest && pattern.local_blocks >= 0 && pattern.local_blocks < kLargest;
   call.require(sensible, "a pattern has impossible sizes");
+  const float factor = pattern.skip_factor();
+  call.require(pattern.type != HeadPattern::Type::Threshold || (std::isfinite(factor) && factor > 0 && pattern.block_size == 1),
+               "a threshold has an impossible factor");
   const bool slides = pattern.type == HeadPattern::Type::Sliding;
   call.require(!slides || (pattern.block_size == 1 && pattern.sink_blocks == 0 && pattern.local_blocks > 0),
                "a sliding window has impossible sizes");
@@ -147,6 +150,13 @@ AttentionCall AttentionCall::read(Call& call, bool decisions) {
     sequence.keys = call.tensor("keys");
     sequence.values = call.tensor("values");
     sequence.pages = read_page_table(call);
+    sequence.tile_counts = call.optional_tensor("tile counts");
+    if (sequence.tile_counts.data != nullptr) {
+      const Matrix& counts = sequence.tile_counts;
+      call.require_dtype(counts, DType::I32, "tile counts");
+      call.require(counts.rows == 2 && counts.columns == result.num_query_heads && counts.row_stride == counts.columns,
+                   "tile counts do not fit the heads");
+    }
     sequence.mask = call.optional_tensor("mask");
     sequence.mask_query_blocks = call.integer("mask query blocks");
     sequence.decision = call.optional_tensor("decision");
@@ -169,9 +179,11 @@ AttentionCall AttentionCall::read(Call& call, bool decisions) {
       sequence.choices.push_back(read_pattern(call, sequence, result.num_query_heads));
     }
     for (int64_t head = 0; head < heads; ++head) {
+      // `decisions` is what tells attention from training, which has no gradient of tiles that were left out.
       sequence.patterns.push_back(decided ? sequence.choices.front() : read_pattern(call, sequence, result.num_query_heads));
       sequence.stores.push_back(read_head_store(call, sequence.keys.rows, sequence.pages));
       require_retained(call, sequence, head);
+      call.require(decisions || sequence.patterns.back().type != HeadPattern::Type::Threshold, "a threshold on tiles has no gradient");
       call.require(!decided || sequence.stores.back().ring_tokens == 0, "a head that is yet to be decided has a ring");
     }
     result.sequences.push_back(std::move(sequence));

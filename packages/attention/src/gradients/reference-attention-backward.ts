@@ -1,3 +1,4 @@
+import { ShapeError } from "@elastic-attention/core";
 import { expectShape, readFloats, type Tensor, writeFloats } from "@elastic-attention/tensor";
 import type { LayerCache } from "../cache/layer-cache.js";
 import type { AttentionBackwardCall } from "./attention-backward.js";
@@ -28,7 +29,8 @@ function backwardSequence(call: AttentionBackwardCall, sequence: AttentionSequen
   const [q, o, lse, dO] = [call.query, call.output, call.logSumExp, call.outputGradient].map((t) => readFloats(rowsOf(t)));
   const [keys, values] = [readFloats(cache.keys), readFloats(cache.values)];
   const [dQ, dK, dV] = [new Float64Array(q!.length), new Float64Array(keys.length), new Float64Array(values.length)];
-  for (const { queryHead, row, slots } of attentionRows("attentionBackward", call.query, sequence)) {
+  for (const { queryHead, pattern, row, slots } of attentionRows("attentionBackward", call.query, sequence)) {
+    if (pattern.type === "threshold") throw new ShapeError("attentionBackward: a threshold on tiles has no gradient.", "Read everything, or by blocks.");
     const index = row * numQueryHeads + queryHead;
     const at = index * headDim;
     if (slots.length === 0) continue;

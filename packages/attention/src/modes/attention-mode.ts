@@ -87,6 +87,16 @@ export interface SnapMode extends ModeEnds {
   readonly poolTokens: number;
 }
 
+/**
+ * Skipped tiles: everything is kept and looked at, and keys that weigh next to nothing beside those before are neither
+ * exponentiated nor multiplied by values.
+ */
+export interface ThresholdMode extends ModeEnds {
+  readonly kind: "threshold";
+  /** What is left out weighs less than this many of the heaviest key together; 0: nothing is left out. */
+  readonly factor: number;
+}
+
 /** A mode added by a user with `registerAttentionMode`; its definition knows the rest of its settings. */
 export interface CustomMode {
   readonly kind: string & {};
@@ -94,4 +104,4 @@ export interface CustomMode {
 }
 
 /** How a key-value head attends. Plain data: it can be stored, compared and sent to a worker. */
-export type AttentionMode = FullMode | StreamingMode | SlidingMode | XAttentionMode | FlashPrefillMode | PagesMode | SnapMode | CustomMode;
+export type AttentionMode = FullMode | StreamingMode | SlidingMode | XAttentionMode | FlashPrefillMode | PagesMode | SnapMode | ThresholdMode | CustomMode;

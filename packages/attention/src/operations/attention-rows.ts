@@ -2,7 +2,7 @@ import { ShapeError } from "@elastic-attention/core";
 import type { Tensor } from "@elastic-attention/tensor";
 import { rowOf } from "../cache/head-slots.js";
 import { maskRow, patternBlockSize, visitedRanges } from "../patterns/visited-blocks.js";
-import type { BlockMask } from "../patterns/block-pattern.js";
+import type { BlockMask, BlockPattern } from "../patterns/block-pattern.js";
 import { waitForPatterns } from "../patterns/head-patterns.js";
 import type { AttentionSequence } from "./hybrid-attention.js";
 
@@ -10,6 +10,7 @@ import type { AttentionSequence } from "./hybrid-attention.js";
 export interface AttentionRow {
   readonly queryHead: number;
   readonly keyValueHead: number;
+  readonly pattern: BlockPattern;
   /** Counted from the sequence's first query row. */
   readonly row: number;
   /** Rows of the cache's tensors, by ascending position. */
@@ -44,7 +45,7 @@ export function* attentionRows(operation: string, query: Tensor, sequence: Atten
       for (const [first, end] of visitedRanges(pattern, position, chosen)) {
         for (let key = first; key < end; key++) slots.push(rowOf(cache, store, key, cache.length));
       }
-      yield { queryHead, keyValueHead, row, slots };
+      yield { queryHead, keyValueHead, pattern, row, slots };
     }
   }
 }

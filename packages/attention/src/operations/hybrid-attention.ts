@@ -1,5 +1,5 @@
-import { TapeError } from "@elastic-attention/core";
-import { defineOperation, type GradientRule, type Tensor } from "@elastic-attention/tensor";
+import { ShapeError, TapeError } from "@elastic-attention/core";
+import { defineOperation, expectShape, type GradientRule, type Tensor } from "@elastic-attention/tensor";
 import type { LayerCache } from "../cache/layer-cache.js";
 import type { HeadPatterns } from "../patterns/head-patterns.js";
 import { addAttentionGradients, attentionInputs } from "../gradients/attention-gradient.js";
@@ -16,6 +16,11 @@ export interface AttentionSequence {
   readonly cache: LayerCache;
   /** What each key-value head reads; a kernel that cannot take a decision from the device waits for it. */
   readonly routing: HeadPatterns;
+  /**
+   * i32 [2, numQueryHeads]: the tiles that heads with a threshold skipped, and all that they looked at, are added to it by query
+   * head; in tiles of the kernel's own size, which may count none for few rows.
+   */
+  readonly tileCounts?: Tensor;
 }
 
 export interface HybridAttentionCall extends AttentionScores {
@@ -26,6 +31,12 @@ export interface HybridAttentionCall extends AttentionScores {
   readonly sequences: readonly AttentionSequence[];
   /** f32 [tokens, numQueryHeads], natural logarithm, with the sink's share; +Infinity for a row that sees nothing. */
   readonly logSumExp?: Tensor;
+}
+
+/** @throws ShapeError */
+export function expectTileCounts(tileCounts: Tensor, numQueryHeads: number): void {
+  expectShape("hybridAttention", "tileCounts", tileCounts, [2, numQueryHeads]);
+  if (tileCounts.dtype !== "i32") throw new ShapeError(`hybridAttention: tileCounts are i32, found ${tileCounts.dtype}.`);
 }
 
 /** The choice of blocks is no function of anything here; gradients flow through what was chosen. */

@@ -1,8 +1,9 @@
 import { MemoryScope } from "@elastic-attention/core";
-import { addDotProducts, expectShape, newFloats, readFloats, writeFloats } from "@elastic-attention/tensor";
+import { addDotProducts, expectShape, hostArray, newFloats, readFloats, writeFloats } from "@elastic-attention/tensor";
+import type { BlockPattern } from "../patterns/block-pattern.js";
 import { attentionRows } from "./attention-rows.js";
 import { cappedScore, expectAttentionScores } from "./attention-scores.js";
-import type { AttentionSequence, HybridAttentionCall } from "./hybrid-attention.js";
+import { type AttentionSequence, expectTileCounts, type HybridAttentionCall } from "./hybrid-attention.js";
 import { unpackedCache } from "./unpack-cache.js";
 
 /** The specification of hybrid attention: one query row at a time, every key it may see, softmax in one pass. */
@@ -27,32 +28,53 @@ function attendSequence(call: HybridAttentionCall, sequence: AttentionSequence):
   const lse = newFloats(call.query, length * numQueryHeads);
   const [keys, values] = [readFloats(cache.keys), readFloats(cache.values)];
   const sinks = call.sinkLogits === undefined ? undefined : readFloats(call.sinkLogits);
-  for (const { queryHead, row, slots } of attentionRows("hybridAttention", call.query, sequence)) {
+  const counts = new Int32Array(2 * numQueryHeads);
+  for (const { queryHead, pattern, row, slots } of attentionRows("hybridAttention", call.query, sequence)) {
     const index = row * numQueryHeads + queryHead;
-    const scores = { scale: call.scale, softCap: call.softCap, sinkLogit: sinks?.[queryHead] ?? -Infinity };
-    lse[index] = attendRow(q, index * headDim, slots, keys, values, headDim, scores, out);
+    const scores = { scale: call.scale, softCap: call.softCap, sinkLogit: sinks?.[queryHead] ?? -Infinity, pattern };
+    const { logSumExp, skipped, tiles } = attendRow(q, index * headDim, slots, keys, values, headDim, scores, out);
+    lse[index] = logSumExp;
+    counts[queryHead]! += skipped;
+    counts[numQueryHeads + queryHead]! += tiles;
   }
+  addTileCounts(sequence, counts);
   writeFloats(call.output.rows(start, start + length), out);
   if (call.logSumExp !== undefined) writeFloats(call.logSumExp.rows(start, start + length), lse);
 }
 
 type Floats = ReturnType<typeof readFloats>;
 
-/** Softmax attention of one query over the given slots into `out` at the query's own place; returns log-sum-exp. */
+interface RowResult {
+  readonly logSumExp: number;
+  /** Of a head with a threshold. */
+  readonly skipped: number;
+  readonly tiles: number;
+}
+
+interface RowScores {
+  readonly scale: number;
+  readonly softCap: number | undefined;
+  readonly sinkLogit: number;
+  readonly pattern: BlockPattern;
+}
+
+/** Softmax attention of one query over the given slots into `out` at the query's own place. */
 function attendRow(
   q: Floats,
   at: number,
-  slots: readonly number[],
+  given: readonly number[],
   keys: Floats,
   values: Floats,
   headDim: number,
-  { scale, softCap, sinkLogit }: { readonly scale: number; readonly softCap: number | undefined; readonly sinkLogit: number },
+  { scale, softCap, sinkLogit, pattern }: RowScores,
   out: Floats,
-): number {
-  if (slots.length === 0) return Infinity;
-  const dots = new Float64Array(slots.length);
-  addDotProducts(q, at, keys, slots.map((slot) => slot * headDim), headDim, dots);
-  const scores = dots.map((dot) => cappedScore(dot * scale, softCap));
+): RowResult {
+  if (given.length === 0) return { logSumExp: Infinity, skipped: 0, tiles: 0 };
+  const dots = new Float64Array(given.length);
+  addDotProducts(q, at, keys, given.map((slot) => slot * headDim), headDim, dots);
+  const all = dots.map((dot) => cappedScore(dot * scale, softCap));
+  const { kept, skipped, tiles } = pattern.type === "threshold" ? keptTiles(all, pattern.factor) : { kept: undefined, skipped: 0, tiles: 0 };
+  const [slots, scores] = kept === undefined ? [given, all] : [kept.map((key) => given[key]!), kept.map((key) => all[key]!)];
   let maximum = sinkLogit;
   for (const score of scores) maximum = Math.max(maximum, score);
   // The sink's weight is counted, and its value is nothing.
@@ -64,5 +86,33 @@ function attendRow(
     for (let i = 0, v = slot * headDim; i < headDim; i++) mixed[i]! += weight * values[v + i]!;
   }
   for (let i = 0; i < headDim; i++) out[at + i] = mixed[i]! / sum;
-  return maximum + Math.log(sum);
+  return { logSumExp: maximum + Math.log(sum), skipped, tiles };
+}
+
+/** Keys of a tile; one row is a tile of its own. */
+const tileKeys = 128;
+
+/** The keys of a row that are left when tiles far below those before them are skipped, from the first on. */
+function keptTiles(scores: ArrayLike<number>, factor: number) {
+  const limit = Math.min(0, Math.log(factor / scores.length));
+  const kept: number[] = [];
+  let [running, skipped, tiles] = [-Infinity, 0, 0];
+  for (let start = 0; start < scores.length; start += tileKeys, tiles++) {
+    const keys = Array.from({ length: Math.min(tileKeys, scores.length - start) }, (_, key) => start + key);
+    // What is not a number is in no order to anything: it is kept, and seen.
+    if (keys.every((key) => scores[key]! < running + limit)) {
+      skipped += 1;
+      continue;
+    }
+    kept.push(...keys);
+    for (const key of keys) running = Math.max(running, scores[key]!);
+  }
+  return { kept, skipped, tiles };
+}
+
+function addTileCounts({ tileCounts }: AttentionSequence, counts: Int32Array): void {
+  if (tileCounts === undefined) return;
+  expectTileCounts(tileCounts, counts.length / 2);
+  const before = hostArray(tileCounts.download(), "i32");
+  tileCounts.backend.write(tileCounts, counts.map((count, index) => count + before[index]!));
 }

@@ -10,7 +10,20 @@ export type BlockPattern =
   | { readonly type: "full" }
   | { readonly type: "streaming"; readonly sinkBlocks: number; readonly localBlocks: number; readonly blockSize: number }
   | { readonly type: "sliding"; readonly windowTokens: number }
+  | ThresholdPattern
   | SelectedPattern;
+
+/**
+ * Everything, but for tiles that weigh nothing: of the keys of a query row, taken tile after tile, those of a tile are left out
+ * whose largest score lies below the largest of the tiles before by more than log(n / factor), n the keys that the row sees. What
+ * is left out weighs less than `factor` times the heaviest key in all. How many keys a tile has, and in which order tiles are
+ * taken, is a kernel's matter.
+ */
+export interface ThresholdPattern {
+  readonly type: "threshold";
+  /** A finite number above 0. */
+  readonly factor: number;
+}
 
 /** Blocks that a mask says. */
 export interface SelectedPattern {

@@ -1,8 +1,8 @@
 import type { BlockMask, BlockPattern } from "./block-pattern.js";
 
-/** Tokens a block pattern counts in; "full" and "sliding" have no blocks of their own and count in single tokens. */
+/** Tokens a block pattern counts in; those without blocks of their own count in single tokens. */
 export function patternBlockSize(pattern: BlockPattern): number {
-  return pattern.type === "full" || pattern.type === "sliding" ? 1 : pattern.blockSize;
+  return "blockSize" in pattern ? pattern.blockSize : 1;
 }
 
 /**
@@ -20,6 +20,7 @@ export function visitsBlock(
   if (keyBlock > queryBlock) return false;
   switch (pattern.type) {
     case "full":
+    case "threshold":
       return true;
     case "streaming":
       return keyBlock < pattern.sinkBlocks || keyBlock > queryBlock - pattern.localBlocks;
@@ -31,7 +32,8 @@ export function visitsBlock(
 }
 
 /**
- * Key ranges [start, end) that the query at `position` reads, ascending and merged, causal limit included.
+ * Key ranges [start, end) that the query at `position` reads, ascending and merged, causal limit included; of a threshold the
+ * keys whose scores are looked at.
  *
  * @param maskRow see {@link visitsBlock}.
  */
@@ -40,7 +42,7 @@ export function visitedRanges(
   position: number,
   maskRow?: ArrayLike<number>,
 ): (readonly [start: number, end: number])[] {
-  if (pattern.type === "full") return [[0, position + 1]];
+  if (pattern.type === "full" || pattern.type === "threshold") return [[0, position + 1]];
   if (pattern.type === "sliding") return [[Math.max(0, position + 1 - pattern.windowTokens), position + 1]];
   const { blockSize } = pattern;
   const queryBlock = Math.floor(position / blockSize);

@@ -29,12 +29,14 @@ export interface BlockCount {
  * Blocks of one key-value head in a prefill of `tokens`, counted in blocks of `blockSize`, without walking over them: a
  * million tokens have 33 million pairs of blocks.
  *
+ * A threshold is counted as if it skipped nothing: what it skips is known of the tensors alone.
+ *
  * @param selectedBlocks for "selected": blocks that the head's query heads visit on average, in blocks of the pattern.
  * @throws ShapeError for a "selected" pattern without them
  */
 export function countBlocks(pattern: BlockPattern, tokens: number, blockSize: number, selectedBlocks?: number): BlockCount {
   const causal = triangle(Math.ceil(tokens / blockSize));
-  if (pattern.type === "full") return { visited: causal, causal };
+  if (pattern.type === "full" || pattern.type === "threshold") return { visited: causal, causal };
   if (pattern.type === "selected" && selectedBlocks === undefined) {
     throw new ShapeError('countBlocks: a "selected" pattern is counted from the blocks that were selected.');
   }

@@ -22,7 +22,7 @@ export interface HeadResults {
 
 /** Ranges of keys that the query at `position` sees, [start, end) after [start, end). */
 function visibleRanges({ pattern, mask, keys, query, headDim }: HeadInputs, position: number): number[] {
-  if (pattern.type === "full") return [0, position + 1];
+  if (pattern.type === "full" || pattern.type === "threshold") return [0, position + 1];
   if (pattern.type === "sliding") return [Math.max(0, position + 1 - pattern.windowTokens), position + 1];
   const { blockSize } = pattern;
   const block = Math.floor(position / blockSize);

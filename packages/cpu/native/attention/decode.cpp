@@ -18,6 +18,9 @@ namespace {
 constexpr int64_t kFewQueries = 4;
 /** Keys of one piece. */
 constexpr int64_t kPieceKeys = 256;
+/** Keys of a tile that a head with a threshold may skip; they lie in consecutive rows. */
+constexpr int64_t kSkipKeys = 128;
+constexpr int64_t kPieceTiles = kPieceKeys / kSkipKeys;
 
 /** Query heads that read the same keys of one row: a whole group, or one head whose blocks differ from its neighbours'. */
 struct Unit {
@@ -35,12 +38,24 @@ struct Piece {
   std::vector<Range> ranges;
   /** Start of this piece's results: for each head `head_dim` sums, the maximum, the sum of weights. */
   std::size_t results;
+  /** Of a head with a threshold: start of its scores [heads][kPieceKeys], which are all there before any is exponentiated. */
+  std::size_t scores = kNoScores;
+  static constexpr std::size_t kNoScores = SIZE_MAX;
+
+  /** Start of its tiles [heads][kPieceTiles]. */
+  std::size_t tiles() const { return scores / static_cast<std::size_t>(kSkipKeys); }
 };
 
 struct Work {
   std::vector<Unit> units;
   std::vector<Piece> pieces;
   std::size_t results = 0;
+  /** Of pieces with a threshold: scores, as the kernels of floats want them aligned. */
+  std::size_t num_scores = 0;
+  float* scores = nullptr;
+  /** The largest score of each tile, in units of log2. */
+  std::vector<float> tops;
+  std::vector<char> skipped;
 };
 
 /** Whether the query heads of a group read the same keys in a row: those of a mask may each have chosen their own. */
@@ -62,7 +77,7 @@ void cut(const std::vector<Range>& ranges, std::size_t unit, std::vector<Piece>&
   for (Range range : ranges) {
     while (range.start < range.end) {
       if (room == 0) {
-        pieces.push_back({unit, {}, 0});
+        pieces.push_back({unit, {}, 0, Piece::kNoScores});
         room = kPieceKeys;
       }
       const int64_t keys = std::min(room, range.end - range.start);
@@ -91,52 +106,141 @@ Work plan(const AttentionCall& call, const std::vector<const AttentionSequence*>
         for (std::size_t i = first; i < work.pieces.size(); ++i) {
           work.pieces[i].results = work.results;
           work.results += static_cast<std::size_t>(members * (call.head_dim + 2));
+          if (sequence->patterns[static_cast<std::size_t>(head)].type != HeadPattern::Type::Threshold) continue;
+          work.pieces[i].scores = work.num_scores;
+          work.num_scores += static_cast<std::size_t>(members * kPieceKeys);
         }
         work.units.push_back({sequence, row, head, query_head, members, first, work.pieces.size()});
         query_head += members;
       }
     }
   }
+  work.tops.resize(work.num_scores / static_cast<std::size_t>(kSkipKeys));
+  work.skipped.resize(work.tops.size());
   return work;
 }
 
-void attend_piece(const AttentionCall& call, const Unit& unit, const Piece& piece, float* results) {
+/** The queries of a unit's heads as floats, in the order in which rows are multiplied. */
+float* unit_queries(const AttentionCall& call, const Unit& unit, Scratch& scratch) {
+  const int64_t head_dim = call.head_dim;
+  const AttentionSequence& sequence = *unit.sequence;
+  float* query = scratch.take<float>(unit.num_query_heads * head_dim);
+  float* natural = scratch.take<float>(head_dim);
+  for (int64_t member = 0; member < unit.num_query_heads; ++member) {
+    const char* source = call.query_row(sequence.start + unit.row, unit.first_query_head + member);
+    float_kernels().convert(source, call.query.dtype, reinterpret_cast<char*>(natural), DType::F32, head_dim);
+    split_order(natural, query + member * head_dim, head_dim, sequence.keys.dtype);
+  }
+  return query;
+}
+
+/** Capped scores of consecutive rows from `slot` on, [heads][kPieceKeys]. */
+void score_keys(const AttentionCall& call, const Unit& unit, const float* query, int64_t slot, int64_t keys, float* scores) {
+  const Matrix& rows = unit.sequence->keys;
+  float_kernels().score_rows(query, unit.num_query_heads, rows.row(slot), rows.row_stride * byte_size(rows.dtype), rows.dtype, keys,
+                             call.head_dim, scores, kPieceKeys);
+  for (int64_t member = 0; member < unit.num_query_heads; ++member) cap_scores(call, scores + member * kPieceKeys, (keys + 15) / 16 * 16);
+}
+
+/** Calls fn(position, tile, keys) for each tile of a piece with a threshold. */
+template <typename Tile>
+void for_each_tile(const Piece& piece, const Tile& fn) {
+  const Range& range = piece.ranges.front();
+  for (int64_t start = range.start; start < range.end; start += kSkipKeys) {
+    fn(start, (start - range.start) / kSkipKeys, std::min(kSkipKeys, range.end - start));
+  }
+}
+
+/** The scores of a piece with a threshold, and the largest of each tile. */
+void score_piece(const AttentionCall& call, const Unit& unit, const Piece& piece, Work& work) {
+  const HeadStore& store = unit.sequence->stores[static_cast<std::size_t>(unit.head)];
+  Scratch scratch;
+  const float* query = unit_queries(call, unit, scratch);
+  const float factor = logit_factor(call);
+  for_each_tile(piece, [&](int64_t start, int64_t tile, int64_t keys) {
+    float* scores = work.scores + piece.scores + tile * kSkipKeys;
+    score_keys(call, unit, query, store.slot(start), keys, scores);
+    for (int64_t member = 0; member < unit.num_query_heads; ++member) {
+      float top = -INFINITY;
+      for (int64_t key = 0; key < keys; ++key) {
+        const float score = scores[member * kPieceKeys + key] * factor;
+        // What is not a number is never left out.
+        top = score != score ? INFINITY : std::max(top, score);
+        if (top == INFINITY) break;
+      }
+      work.tops[piece.tiles() + static_cast<std::size_t>(member * kPieceTiles + tile)] = top;
+    }
+  });
+}
+
+/** Which tiles of a unit are left out: those too far below the largest score of the tiles before them. */
+void skip_tiles(const Unit& unit, Work& work) {
+  const AttentionSequence& sequence = *unit.sequence;
+  const float factor = sequence.patterns[static_cast<std::size_t>(unit.head)].skip_factor();
+  if (factor == 0) return;
+  const float limit = skip_limit(factor, sequence.position(unit.row) + 1);
+  for (int64_t member = 0; member < unit.num_query_heads; ++member) {
+    int32_t skipped = 0, tiles = 0;
+    float maximum = -INFINITY;
+    for (std::size_t index = unit.first_piece; index < unit.last_piece; ++index) {
+      const Piece& piece = work.pieces[index];
+      for_each_tile(piece, [&](int64_t, int64_t tile, int64_t) {
+        const std::size_t at = piece.tiles() + static_cast<std::size_t>(member * kPieceTiles + tile);
+        const bool skips = work.tops[at] < maximum + limit;
+        work.skipped[at] = skips;
+        if (!skips) maximum = std::max(maximum, work.tops[at]);
+        skipped += skips;
+        ++tiles;
+      });
+    }
+    if (sequence.tile_counts.data == nullptr) continue;
+    __atomic_fetch_add(sequence.tile_counts.integers(0) + unit.first_query_head + member, skipped, __ATOMIC_RELAXED);
+    __atomic_fetch_add(sequence.tile_counts.integers(1) + unit.first_query_head + member, tiles, __ATOMIC_RELAXED);
+  }
+}
+
+void attend_piece(const AttentionCall& call, const Unit& unit, const Piece& piece, Work& work, float* results) {
   const FloatKernels& kernels = float_kernels();
   const AttentionSequence& sequence = *unit.sequence;
   const HeadStore& store = sequence.stores[static_cast<std::size_t>(unit.head)];
   const int64_t head_dim = call.head_dim, heads = unit.num_query_heads;
   const DType dtype = sequence.keys.dtype;
   const float factor = logit_factor(call);
+  const bool skipping = piece.scores != Piece::kNoScores;
   Scratch scratch;
-  float* scores = scratch.take<float>(heads * kPieceKeys);
-  float* query = scratch.take<float>(heads * head_dim);
+  float* own_scores = skipping ? nullptr : scratch.take<float>(heads * kPieceKeys);
+  const float* query = skipping ? nullptr : unit_queries(call, unit, scratch);
   float* out = scratch.take<float>(heads * head_dim);
-  float* natural = scratch.take<float>(head_dim);
   std::fill(out, out + heads * head_dim, 0.0f);
   for (int64_t member = 0; member < heads; ++member) {
-    const char* source = call.query_row(sequence.start + unit.row, unit.first_query_head + member);
-    kernels.convert(source, call.query.dtype, reinterpret_cast<char*>(natural), DType::F32, head_dim);
-    split_order(natural, query + member * head_dim, head_dim, dtype);
     results[member * (head_dim + 2) + head_dim] = -INFINITY;
     results[member * (head_dim + 2) + head_dim + 1] = 0;
   }
   for (const Range& range : piece.ranges) {
     for (int64_t position = range.start; position < range.end;) {
-      const int64_t keys = std::min(range.end - position, store.contiguous(position)), slot = store.slot(position);
-      kernels.score_rows(query, heads, sequence.keys.row(slot), sequence.keys.row_stride * byte_size(dtype), dtype, keys,
-                         head_dim, scores, kPieceKeys);
+      const int64_t in_tile = (position - range.start) / kSkipKeys, slot = store.slot(position);
+      const int64_t reach = skipping ? kSkipKeys : store.contiguous(position), keys = std::min(range.end - position, reach);
+      float* scores = skipping ? work.scores + piece.scores + in_tile * kSkipKeys : own_scores;
+      const auto skips = [&](int64_t member) { return work.skipped[piece.tiles() + static_cast<std::size_t>(member * kPieceTiles + in_tile)] != 0; };
+      if (!skipping) score_keys(call, unit, query, slot, keys, scores);
+      int64_t left_out = 0;
       for (int64_t member = 0; member < heads; ++member) {
         float* state = results + member * (head_dim + 2) + head_dim;
         float* row = scores + member * kPieceKeys;
         const int64_t padded = (keys + 15) / 16 * 16;
-        cap_scores(call, row, padded);
+        if (skipping && skips(member)) {
+          std::fill(row, row + keys, 0.0f);
+          ++left_out;
+          continue;
+        }
         float rescale = 1;
         state[0] = kernels.softmax_step(row, padded, 0, keys, factor, state[0], &state[1], &rescale);
         if (rescale != 1.0f) kernels.scale(out + member * head_dim, rescale, head_dim);
       }
+      position += keys;
+      if (left_out == heads) continue;
       kernels.mix_rows(scores, heads, kPieceKeys, sequence.values.row(slot),
                        sequence.values.row_stride * byte_size(dtype), dtype, keys, head_dim, out);
-      position += keys;
     }
   }
   for (int64_t member = 0; member < heads; ++member) {
@@ -171,11 +275,20 @@ bool decode_serves(const AttentionCall& call, const AttentionSequence& sequence)
 }
 
 void decode_attention(const AttentionCall& call, const std::vector<const AttentionSequence*>& sequences) {
-  const Work work = plan(call, sequences);
+  Work work = plan(call, sequences);
   std::vector<float> results(work.results);
+  Scratch scratch;
+  if (work.num_scores > 0) {
+    work.scores = scratch.take<float>(static_cast<int64_t>(work.num_scores));
+    parallel_for(static_cast<int64_t>(work.pieces.size()), [&](int64_t index) {
+      const Piece& piece = work.pieces[static_cast<std::size_t>(index)];
+      if (piece.scores != Piece::kNoScores) score_piece(call, work.units[piece.unit], piece, work);
+    });
+    for (const Unit& unit : work.units) skip_tiles(unit, work);
+  }
   parallel_for(static_cast<int64_t>(work.pieces.size()), [&](int64_t index) {
     const Piece& piece = work.pieces[static_cast<std::size_t>(index)];
-    attend_piece(call, work.units[piece.unit], piece, results.data() + piece.results);
+    attend_piece(call, work.units[piece.unit], piece, work, results.data() + piece.results);
   });
   parallel_rows(static_cast<int64_t>(work.units.size()), 4, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) merge(call, work, work.units[static_cast<std::size_t>(i)], results.data());

@@ -34,7 +34,8 @@ DecodeTables DecodeTables::read(Call& call) {
 HeadPattern DecodeTables::pattern(int64_t slot, int64_t layer, int64_t head) const {
   const int32_t* numbers = entry(slot, layer, head);
   const auto type = static_cast<HeadPattern::Type>(numbers[0]);
-  const bool known = type == HeadPattern::Type::Full || type == HeadPattern::Type::Streaming || type == HeadPattern::Type::Sliding;
+  const bool known = type == HeadPattern::Type::Full || type == HeadPattern::Type::Streaming || type == HeadPattern::Type::Sliding ||
+                     type == HeadPattern::Type::Threshold;
   if (!known) throw std::range_error("a head chooses what it reads by its queries");
   return {type, numbers[1], numbers[2], numbers[3]};
 }

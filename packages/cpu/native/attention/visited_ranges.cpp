@@ -7,7 +7,7 @@ namespace elastic {
 void visited_ranges(const AttentionSequence& sequence, int64_t query_head, int64_t head, int64_t position, int64_t end,
                     std::vector<Range>& ranges) {
   const HeadPattern& pattern = sequence.patterns[static_cast<std::size_t>(head)];
-  if (pattern.type == HeadPattern::Type::Full) {
+  if (pattern.type == HeadPattern::Type::Full || pattern.type == HeadPattern::Type::Threshold) {
     ranges.push_back({0, end});
     return;
   }

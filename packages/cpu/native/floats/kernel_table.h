@@ -64,6 +64,8 @@ struct FloatKernels {
    */
   float (*softmax_step)(float* scores, int64_t n, int64_t low, int64_t high, float factor, float maximum, float* sum,
                         float* rescale);
+  /** Whether score · factor < bound for scores [low, high); false where one is not a number. */
+  bool (*all_below)(const float* scores, int64_t low, int64_t high, float factor, float bound);
   /** x = cap · tanh(x · scale / cap) for n scores, n a multiple of 16. */
   void (*cap_scores)(float* x, int64_t n, float scale, float cap);
   /** x *= factor. */

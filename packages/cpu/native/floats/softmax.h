@@ -76,6 +76,21 @@ static float softmax_step(float* scores, int64_t n, int64_t low, int64_t high, f
   return top;
 }
 
+static bool all_below(const float* scores, int64_t low, int64_t high, float factor, float bound) {
+  int64_t i = low;
+  // Most tiles that stay are told by their first scores.
+  for (; i + kLanes <= high; i += kLanes) {
+    const IntVector below = load<DType::F32>(reinterpret_cast<const char*>(scores), i) * factor < broadcast(bound);
+    int32_t all = -1;
+    for (int lane = 0; lane < kLanes; ++lane) all &= below[lane];
+    if (all == 0) return false;
+  }
+  for (; i < high; ++i) {
+    if (!(scores[i] * factor < bound)) return false;
+  }
+  return true;
+}
+
 static void cap_scores(float* x, int64_t n, float scale, float cap) {
   const float inner = scale / cap;
   for (int64_t i = 0; i < n; i += kLanes) {
@@ -92,7 +107,7 @@ static void cap_scores(float* x, int64_t n, float scale, float cap) {
     static constexpr FloatKernels kernels = {                                                                    \
         label,   convert,    rms_norm,     add,          rotate,     softmax,         dot, multiply_panel_f32,   \
         multiply_panels_bf16, kWideningRows, widen_panel_bf16, widen_blocks_bf16, round_blocks,                  \
-        finish_row, softmax_step, cap_scores, scale, score_rows, mix_rows};                                                  \
+        finish_row, softmax_step, all_below, cap_scores, scale, score_rows, mix_rows};                               \
     return kernels;                                                                                              \
   }                                                                                                              \
   }

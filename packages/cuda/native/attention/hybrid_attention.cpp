@@ -39,7 +39,7 @@ size_t run_tiles(const AttentionCall& call, const std::vector<const AttentionSeq
                       call.query.dtype == DType::BF16 ? HalfType::BFloat16 : HalfType::Float16, score_terms(call), {}, {}, {}, {}};
   size_t next = first;
   for (; next < sequences.size() && forward.add(sequence_entry(*sequences[next])); ++next) {
-    forward.sliding = forward.sliding || has_sliding_heads(*sequences[next]);
+    forward.row_patterns = forward.row_patterns || has_row_patterns(*sequences[next]);
     if (sequences[next]->decision.data != nullptr) forward.decisions.push_back(decision_entry(*sequences[next], forward.heads.size()));
     append_head_entries(*sequences[next], forward.heads);
   }

@@ -66,4 +66,20 @@ __device__ inline void named_barrier_sync(uint32_t id, uint32_t threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
+/** {@link named_barrier_sync} that tells whether a condition holds for all of the threads. */
+__device__ inline bool all_of_barrier(uint32_t id, uint32_t threads, bool condition) {
+  uint32_t all;
+  asm volatile(
+      "{\n"
+      ".reg .pred own, every;\n"
+      "setp.ne.u32 own, %1, 0;\n"
+      "bar.red.and.pred every, %2, %3, own;\n"
+      "selp.u32 %0, 1, 0, every;\n"
+      "}\n"
+      : "=r"(all)
+      : "r"(static_cast<uint32_t>(condition)), "r"(id), "r"(threads)
+      : "memory");
+  return all != 0;
+}
+
 }  // namespace elastic::ptx

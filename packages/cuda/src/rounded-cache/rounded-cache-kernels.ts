@@ -47,7 +47,7 @@ export function registerRoundedCacheKernels(backend: NativeBackend, addon: Round
     run(call) {
       using scope = new MemoryScope();
       const dtype = call.query.dtype as FloatDType;
-      const sequences = call.sequences.map(({ start, length, cache, routing }) => ({ start, length, cache: unpackedCache(backend, cache, dtype, scope), routing }));
+      const sequences = call.sequences.map((sequence) => ({ ...sequence, cache: unpackedCache(backend, sequence.cache, dtype, scope) }));
       kernels.run(hybridAttention, { ...call, sequences });
     },
   });

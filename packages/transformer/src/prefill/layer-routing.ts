@@ -91,10 +91,19 @@ export class LayerRouting implements Disposable {
       const [start, end] = [offsets[index]!, offsets[index + 1]!];
       const common = { start, length: end - start, cache: cache.layer(this.layer) };
       const routed = this.#planOf(index);
-      if (routed === undefined) return { ...common, routing: cache.laterPatterns(this.layer) };
+      if (routed === undefined) return this.#counted({ ...common, routing: cache.laterPatterns(this.layer) }, query);
       const decision = routed.plan.decisionOf(routed.row);
-      return { ...common, routing: decision ?? this.#chooseAll(routed.plan.waitForModes(routed.row), query.rows(start, end), common.cache) };
+      return this.#counted({ ...common, routing: decision ?? this.#chooseAll(routed.plan.waitForModes(routed.row), query.rows(start, end), common.cache) }, query);
     });
+  }
+
+  /** Has the kernels count the tiles that heads with a threshold skip. */
+  #counted(sequence: AttentionSequence, query: Tensor): AttentionSequence {
+    const { routing } = sequence;
+    const patterns = routing.type === "decision" ? routing.choices : routing.patterns;
+    if (patterns.every(({ type }) => type !== "threshold")) return sequence;
+    const heads = query.shape[1]!;
+    return { ...sequence, tileCounts: this.scope.track(query.backend.upload(new Int32Array(2 * heads), [2, heads], "i32")) };
   }
 
   /**
@@ -124,7 +133,7 @@ export class LayerRouting implements Disposable {
     const { cache, length, routing } = sequence;
     const modes = this.#modesOf(index, sequence);
     const seen = shortenedCache(cache, cache.length - length + end);
-    const common = { start: sequence.start + start, length: end - start, cache: seen };
+    const common = { ...sequence, start: sequence.start + start, length: end - start, cache: seen };
     const patterns = modes.map(patternIn);
     if (routing.type === "decision" && patterns.every(({ type }) => type !== "selected")) return { ...common, routing: { ...routing, choices: patterns } };
     const heads = routing.type === "decision" ? this.#planOf(index)!.plan.waitForModes(this.#planOf(index)!.row) : modes;

@@ -32,10 +32,10 @@ export class RoutingRecord implements Disposable {
   add(heads: readonly RoutedHeads[], sequences: readonly AttentionSequence[], own: readonly RoutedHeads[]): void {
     const blocks: VisitedBlockCount[] = [];
     this.#layers.push({ heads, blocks });
-    for (const [index, { cache, routing }] of sequences.entries()) {
+    for (const [index, sequence] of sequences.entries()) {
       // Of all heads, also of those that other ranks have.
       const unit = blockSizeOf(heads[index]!.modes.map(patternOf));
-      blocks.push(new VisitedBlockCount(routing, cache.length, this.numQueryHeads, unit, own[index]!.modes));
+      blocks.push(new VisitedBlockCount(sequence, this.numQueryHeads, unit, own[index]!.modes));
     }
   }
 

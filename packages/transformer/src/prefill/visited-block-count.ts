@@ -1,5 +1,6 @@
-import { type AttentionMode, type BlockCount, type BlockPattern, countBlocks, countVisitedBlocks, denseRowsOf, type HeadPatterns, type KnownPatterns, waitForPatterns } from "@elastic-attention/attention";
-import { hostArray, type Tensor } from "@elastic-attention/tensor";
+import { MemoryScope } from "@elastic-attention/core";
+import { type AttentionMode, type AttentionSequence, type BlockCount, type BlockPattern, countBlocks, countVisitedBlocks, denseRowsOf, type KnownPatterns, waitForPatterns } from "@elastic-attention/attention";
+import { hostArray, type PendingDownload, type Tensor } from "@elastic-attention/tensor";
 
 /**
  * Blocks that one sequence visits in one layer, summed over its heads. What was chosen is summed on the device; the host
@@ -8,10 +9,12 @@ import { hostArray, type Tensor } from "@elastic-attention/tensor";
 export class VisitedBlockCount implements Disposable {
   readonly #known: KnownPatterns;
   readonly #counts: Tensor | undefined;
+  /** Tiles that heads with a threshold skipped and looked at, by query head. */
+  readonly #tiles: PendingDownload | undefined;
+  private readonly tokens: number;
 
   constructor(
-    routing: HeadPatterns,
-    private readonly tokens: number,
+    { routing, cache, tileCounts }: Pick<AttentionSequence, "routing" | "cache" | "tileCounts">,
     private readonly numQueryHeads: number,
     /** The unit that blocks are counted in: {@link blockSizeOf} all of the layer's heads. */
     private readonly blockSize: number,
@@ -19,6 +22,8 @@ export class VisitedBlockCount implements Disposable {
     private readonly modes: readonly AttentionMode[],
   ) {
     this.#known = waitForPatterns(routing);
+    this.tokens = cache.length;
+    this.#tiles = tileCounts?.startDownload();
     const { mask } = this.#known;
     if (mask === undefined) return;
     const { backend } = mask.visited;
@@ -27,6 +32,7 @@ export class VisitedBlockCount implements Disposable {
       backend.kernels.run(countVisitedBlocks, { mask, counts });
     } catch (error) {
       counts.dispose();
+      this.#tiles?.[Symbol.dispose]();
       throw error;
     }
     this.#counts = counts;
@@ -37,13 +43,15 @@ export class VisitedBlockCount implements Disposable {
     const { tokens, numQueryHeads, blockSize } = this;
     const { patterns } = this.#known;
     const byQueryHead = this.#counts === undefined ? undefined : hostArray(this.#counts.download(), "i32");
+    const tiles = this.#tiles === undefined ? undefined : hostArray(this.#tiles.read(), "i32");
     const group = numQueryHeads / patterns.length;
     let [visited, causal] = [0, 0];
     for (const [head, pattern] of patterns.entries()) {
       const chosen = byQueryHead?.subarray(head * group, (head + 1) * group);
       const mean = chosen === undefined ? undefined : Array.from(chosen).reduce((sum, count) => sum + count, 0) / group;
       const count = countBlocks(pattern, tokens, blockSize, mean);
-      visited += count.visited + this.#denseBlocks(pattern, head, blockSize);
+      const skipped = pattern.type === "threshold" && tiles !== undefined ? skippedShare(tiles, head * group, group) : 0;
+      visited += count.visited * (1 - skipped) + this.#denseBlocks(pattern, head, blockSize);
       causal += count.causal;
     }
     return { visited, causal };
@@ -58,8 +66,21 @@ export class VisitedBlockCount implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#counts?.dispose();
+    using scope = new MemoryScope();
+    if (this.#counts !== undefined) scope.track(this.#counts);
+    if (this.#tiles !== undefined) scope.track(this.#tiles);
   }
+}
+
+/** Share of the tiles that the query heads of a group skipped, of those that were looked at. */
+function skippedShare(counts: ArrayLike<number>, firstHead: number, group: number): number {
+  const numQueryHeads = counts.length / 2;
+  let [skipped, tiles] = [0, 0];
+  for (let head = firstHead; head < firstHead + group; head++) {
+    skipped += counts[head]!;
+    tiles += counts[numQueryHeads + head]!;
+  }
+  return tiles === 0 ? 0 : skipped / tiles;
 }
 
 /** The plan's block size, 128 where nothing has blocks. */

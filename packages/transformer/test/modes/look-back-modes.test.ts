@@ -64,6 +64,26 @@ describe("modes that look back", () => {
     expect(largestDifference(all.logits, whole.logits)).toBeLessThan(1e-9);
   });
 
+  test("a threshold that skips nothing is full attention in prompts, steps and later turns, to the bit with a factor of 0", async () => {
+    const whole = await read(full, [300, 40]);
+    const [none, tiny] = [await read(elasticModes("fa-threshold:factor=0", sizes).sparseMode, [300, 40]), await read({ kind: "threshold", factor: 1e-12 }, [300, 40])];
+    expect([none.logits, none.skipped]).toEqual([whole.logits, 0]);
+    expect(largestDifference(tiny.logits, whole.logits)).toBeLessThan(1e-9);
+  });
+
+  test("a threshold reports the share of tiles that it skipped, and keeps everything", async () => {
+    const [some, whole] = [await read(elasticModes("fa-threshold:factor=400", sizes).sparseMode, [600, 40]), await read(full, [600, 40])];
+    expect(some.skipped).toBeGreaterThan(0.05);
+    expect(some.skipped).toBeLessThan(0.9);
+    expect(some.bytes).toBe(whole.bytes);
+    expect(largestDifference(some.logits, whole.logits)).toBeGreaterThan(1e-6);
+  });
+
+  test("dense rows read what a threshold would have skipped", async () => {
+    const [dense, whole] = [await read(elasticModes("fa-threshold:factor=400:dense=300", sizes).sparseMode, [300], 0), await read(full, [300], 0)];
+    expect(dense.logits).toEqual(whole.logits);
+  });
+
   test.each(["fa-ssa", "fa-xa", "fa-fp", "fa-snap"])("%s whose dense rows are the whole prompt reads it as full attention does", async (name) => {
     const [dense, whole, sparse] = [
       await read(elasticModes(`${name}:dense=150`, sizes).sparseMode, [150], 0),

@@ -53,6 +53,15 @@ const headsOptions = optionSchema({
   ...modelOptions,
 });
 
+const calibrateOptions = optionSchema({
+  share: { type: share, placeholder: "share", description: "wanted share of skipped tiles", default: 0.5 },
+  file: { type: several(file), placeholder: "file", description: "texts to read", otherwise: "Moby-Dick" },
+  tokens: { type: count, placeholder: "n", description: "tokens of each prompt", default: 4096 },
+  samples: { type: count, placeholder: "n", description: "prompts from each text", default: 2 },
+  ...modelOptions,
+});
+
+export type CalibrateOptions = OptionValues<typeof calibrateOptions>;
 export type InspectOptions = OptionValues<typeof inspectOptions>;
 export type ForwardOptions = OptionValues<typeof forwardOptions>;
 export type BenchOptions = OptionValues<typeof benchOptions>;
@@ -83,5 +92,11 @@ export const modelCommands = [
     description: "find retrieval heads with needle prompts and write a head list (paper, appendix C)",
     options: headsOptions,
     load: async () => (await import("./heads.js")).heads,
+  }),
+  defineCommand({
+    syntax: "calibrate",
+    description: "find the factor with which the mode `threshold` skips a wanted share of tiles on given texts",
+    options: calibrateOptions,
+    load: async () => (await import("./calibrate.js")).calibrate,
   }),
 ];

@@ -5,6 +5,7 @@ import {
   type BlockMask,
   type BlockPattern,
   expectAttentionScores,
+  expectTileCounts,
   type HybridAttentionCall,
   numPatternHeads,
   patternNumbers,
@@ -46,12 +47,14 @@ export function pushAttentionScores(operation: string, call: CallArguments, scor
 }
 
 function pushSequence(operation: string, call: CallArguments, sequence: AttentionSequence, numQueryHeads: number, decisions: boolean): void {
-  const { start, length, cache } = sequence;
+  const { start, length, cache, tileCounts } = sequence;
   const routing = decisions ? sequence.routing : waitForPatterns(sequence.routing);
   const heads = numPatternHeads(routing);
   const fits = heads === cache.numKeyValueHeads && numQueryHeads % cache.numKeyValueHeads === 0;
   if (!fits) throw new ShapeError(`${operation}: the heads of query, cache and patterns do not fit together.`);
   call.number(start, length, cache.length).cacheRows(cache.keys, cache).cacheRows(cache.values, cache).pages(cache.pages);
+  if (tileCounts !== undefined) expectTileCounts(tileCounts, numQueryHeads);
+  call.optional(tileCounts);
   if (routing.type === "decision") {
     const { assignment, row, choices } = routing;
     call.missing().number(0).tensor(assignment).number(row, choices.length, heads);

@@ -4,6 +4,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include "attention/prefill/skipped_tiles.h"
 #include "attention/prefill/softmax_weights.h"
 #include "attention/softmax_scores.h"
 #include "attention/write_result.h"
@@ -79,6 +80,7 @@ struct TileState {
   float* out;         // [32][headDim]
   float maximum[kTileRows];
   float sum[kTileRows];
+  SkippedTiles<kTileRows> skips;
   PanelProduct multiply;
 };
 
@@ -103,6 +105,7 @@ TileState begin(const AttentionCall& call, const QueryTile& tile, Scratch& scrat
     state.maximum[row] = -__builtin_inff();
     state.sum[row] = 0;
   }
+  state.skips.begin(tile);
   return state;
 }
 
@@ -123,11 +126,16 @@ void step(const AttentionCall& call, const QueryTile& tile, const PackedHead& he
     const int64_t low = first_key > start ? first_key - start : 0;
     float* scores = state.scores + row * kStepKeys;
     cap_scores(call, scores, keys);
+    uint16_t* weights = state.weights + row * kStepKeys;
+    if (state.skips.skips(tile, row, scores, low, high, factor, state.maximum[row])) {
+      __builtin_memset(weights, 0, static_cast<std::size_t>(2 * keys));
+      continue;
+    }
     float rescale = 1;
-    state.maximum[row] = softmax_weights(scores, keys, low, high, factor, state.maximum[row], &state.sum[row], &rescale,
-                                         state.weights + row * kStepKeys);
+    state.maximum[row] = softmax_weights(scores, keys, low, high, factor, state.maximum[row], &state.sum[row], &rescale, weights);
     if (rescale != 1.0f) kernels.scale(state.out + row * head_dim, rescale, head_dim);
   }
+  if (state.skips.end_step(tile)) return;
   for (int64_t i = 0; i < head_dim; i += kPanel) {
     state.multiply(state.weights, kStepKeys, tile.rows, value_panel(head, i, first), keys, state.out + i, head_dim, true);
   }
@@ -139,6 +147,7 @@ void attend(const AttentionCall& call, const QueryTile& tile, const Range* range
   for_each_step(tile, ranges, [&](const Range& range, int64_t start, int64_t keys) {
     step(call, tile, head, start, keys, range, state);
   });
+  state.skips.count(tile);
   for (int64_t row = 0; row < tile.rows; ++row) {
     float* out = state.out + row * call.head_dim;
     write_result(call, tile.row + row, tile.query_head, out, state.maximum[row], state.sum[row]);

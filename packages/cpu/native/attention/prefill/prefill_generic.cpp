@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "attention/prefill/prefill.h"
+#include "attention/prefill/skipped_tiles.h"
 #include "attention/softmax_scores.h"
 #include "attention/write_result.h"
 #include "core/scratch.h"
@@ -64,6 +65,7 @@ struct TileState {
   float* out;     // [32][padded headDim]
   float maximum[kTileRows];
   float sum[kTileRows];
+  SkippedTiles<kTileRows> skips;
 };
 
 TileState begin(const AttentionCall& call, const QueryTile& tile, Scratch& scratch) {
@@ -80,6 +82,7 @@ TileState begin(const AttentionCall& call, const QueryTile& tile, Scratch& scrat
     state.sum[row] = 0;
   }
   std::fill(state.out, state.out + tile.rows * width, 0.0f);
+  state.skips.begin(tile);
   return state;
 }
 
@@ -98,10 +101,15 @@ void step(const AttentionCall& call, const QueryTile& tile, const PackedHead& he
     const int64_t high = std::clamp<int64_t>(std::min(range.end, tile.position + row + 1) - start, 0, keys);
     float* scores = state.scores + row * kStepKeys;
     cap_scores(call, scores, keys);
+    if (state.skips.skips(tile, row, scores, low, high, factor, state.maximum[row])) {
+      std::fill(scores, scores + keys, 0.0f);
+      continue;
+    }
     float rescale = 1;
     state.maximum[row] = kernels.softmax_step(scores, keys, low, high, factor, state.maximum[row], &state.sum[row], &rescale);
     if (rescale != 1.0f) kernels.scale(state.out + row * width, rescale, width);
   }
+  if (state.skips.end_step(tile)) return;
   for (int64_t i = 0; i < width; i += kPanel) {
     kernels.multiply_panel_f32(state.scores, kStepKeys, tile.rows, value_panel(head, i, start / kKeyBlock), keys,
                                state.out + i, width, true);
@@ -114,6 +122,7 @@ void attend(const AttentionCall& call, const QueryTile& tile, const Range* range
   for_each_step(tile, ranges, [&](const Range& range, int64_t start, int64_t keys) {
     step(call, tile, head, start, keys, range, state);
   });
+  state.skips.count(tile);
   for (int64_t row = 0; row < tile.rows; ++row) {
     float* out = state.out + row * padded(call.head_dim);
     write_result(call, tile.row + row, tile.query_head, out, state.maximum[row], state.sum[row]);

@@ -25,7 +25,9 @@ HeadTiles head_tiles(const AttentionSequence& sequence, int64_t head, int64_t gr
       }
       int64_t cost = 0;
       for (std::size_t i = first; i < result.ranges.size(); ++i) cost += result.ranges[i].end - result.ranges[i].start;
-      result.tiles.push_back({query_head, sequence.start + row, position, rows, window, first, result.ranges.size(), cost});
+      int32_t* counts = sequence.tile_counts.data == nullptr ? nullptr : sequence.tile_counts.integers(0) + query_head;
+      result.tiles.push_back({query_head, sequence.start + row, position, rows, window, first, result.ranges.size(), cost,
+                              pattern.skip_factor(), counts, sequence.tile_counts.columns});
     }
     row += rows;
   }

@@ -27,6 +27,11 @@ struct QueryTile {
   std::size_t last_range;
   /** Keys to read. */
   int64_t cost;
+  /** Of a head with a threshold, else 0; see `HeadPattern::skip_factor`. */
+  float skip_factor;
+  /** Where the head counts the key tiles that it skips, and all of them `counts_stride` further on; or null. */
+  int32_t* counts;
+  int64_t counts_stride;
 
   /** First position that a row of the tile sees of those that the tile reads. */
   int64_t first_seen(int64_t row) const { return position + row + 1 - window; }

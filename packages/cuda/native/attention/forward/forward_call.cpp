@@ -58,7 +58,7 @@ void run_forward(const ForwardCall& call, void* workspace, int capability, int m
         "attention schedule");
   if (capability != 90) {
     if (call.sparse_output != nullptr) throw std::invalid_argument("the dual forward needs compute capability 9.0");
-    if (call.scores.any() || call.sliding) throw std::invalid_argument("terms of the scores need compute capability 9.0");
+    if (call.scores.any() || call.row_patterns) throw std::invalid_argument("terms of the scores need compute capability 9.0");
     const MmaForwardParameters parameters{call.query, call.query_stride, call.output, call.output_stride, call.log_sum_exp,
                                           sequences, heads, schedule, call.num_query_heads, call.num_key_value_heads,
                                           call.scores.scale_log2};
@@ -86,7 +86,7 @@ void run_forward(const ForwardCall& call, void* workspace, int capability, int m
   parameters.scale_log2 = call.scores.scale_log2;
   parameters.scores = call.scores;
   const ForwardVariant variant = call.sparse_output != nullptr              ? ForwardVariant::Dual
-                                 : call.scores.any() || call.sliding ? ForwardVariant::Terms
+                                 : call.scores.any() || call.row_patterns ? ForwardVariant::Terms
                                                                      : ForwardVariant::Plain;
   check(launch_forward_sm90(parameters, variant, call.head_dim, call.type, multiprocessors, stream), "attention forward");
 }

@@ -30,8 +30,8 @@ struct ForwardCall {
   std::vector<DecisionEntry> decisions;
   /** The first sequence of each pair of keys and values. */
   std::vector<size_t> stores;
-  /** Whether a head has a sliding window; Hopper alone has these, and other terms of the scores than a scale. */
-  bool sliding = false;
+  /** Whether a head has a sliding window or a threshold; Hopper alone has these, and other terms of the scores than a scale. */
+  bool row_patterns = false;
 
   /** Adds a sequence, whose heads the caller then adds, or returns false where one launch cannot take it too. */
   bool add(SequenceEntry sequence);

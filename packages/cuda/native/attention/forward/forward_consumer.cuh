@@ -2,6 +2,7 @@
 // synchronised with each other, so that one issues products while the other is in its softmax.
 #pragma once
 #include "attention/forward/forward_products.cuh"
+#include "attention/forward/skipped_tiles.cuh"
 #include "attention/softmax/causal_mask.cuh"
 #include "attention/softmax/output_tile.cuh"
 #include "attention/softmax/score_terms.cuh"
@@ -75,6 +76,7 @@ class ForwardConsumer {
   __device__ __forceinline__ void attend() {
 #pragma unroll
     for (float& value : O_) value = 0;
+    if constexpr (Traits::terms) skipped_.begin(*query_tile_, thread_row_, softmax_.scale_log2);
     Scores S;
     int flags = issue_qk(S, tile_);
     ptx::matrix_wait<0>();
@@ -93,6 +95,7 @@ class ForwardConsumer {
     ptx::matrix_wait<0>();
     release_v();
     if constexpr (Traits::terms) {
+      skipped_.count(*query_tile_, parameters_.num_query_heads);
       target().template store<Traits::head_dim, true>(O_, softmax_, parameters_.scores.sink_logits);
     } else {
       target().template store<Traits::head_dim>(O_, softmax_);
@@ -157,6 +160,13 @@ class ForwardConsumer {
     if (Traits::dual && (next_flags & kDiagonal)) mask_diagonal(S, tile_ + 1);
     apply_cap(S);
     if (Traits::terms && (next_flags & kEdge)) mask_edge(S, tile_ + 1, next_flags);
+    if constexpr (Traits::terms) {
+      if (skipped_.decide(S, softmax_.maximum)) {
+        ptx::matrix_wait<pending>();
+        release_v();
+        return;
+      }
+    }
     float rescale[2];
     const bool rescaled = softmax_.rescale_lazily(S, rescale);
     softmax_.exponentiate(S);
@@ -190,6 +200,13 @@ class ForwardConsumer {
   __device__ __forceinline__ void issue_pv(uint32_t tile) {
     const uint32_t stage = stage_of(tile);
     shared_.values_full[stage].wait(phase_of(tile));
+    if constexpr (Traits::terms) {
+      if (skipped_.skips) {
+        // An empty group in place of the product: those who wait count groups.
+        ptx::matrix_commit();
+        return;
+      }
+    }
     multiply_pv<Traits>(O_, P_, ptx::advance(V_, stage * Traits::tile_bytes));
   }
 
@@ -246,6 +263,8 @@ class ForwardConsumer {
   /** Key tiles that this warp group has finished, over all query tiles. */
   uint32_t tile_ = 0;
   OnlineSoftmax softmax_;
+  /** Of the variant with terms. */
+  SkippedTiles skipped_;
   float O_[Traits::head_dim / 2];
   uint32_t P_[kTile / 16][4];
 };

@@ -69,6 +69,12 @@ __device__ void produce_forward(const ForwardParameters& parameters, ForwardShar
       query_tile.done = 0;
       query_tile.empty = key_tile < 0;
       query_tile.sparse_empty = sparse_empty;
+      if constexpr (Traits::terms) {
+        query_tile.first_position = tile * kTile;
+        query_tile.has_threshold = head.type == PatternType::Threshold;
+        query_tile.pattern = head;
+        query_tile.tile_counts = sequence.tile_counts;
+      }
       shared.query_full.arrive_and_expect(Traits::tile_bytes);
       for (int part = 0; part < Traits::parts; ++part) {
         ptx::copy_box(shared.queries + part * Traits::part_bytes, parameters.query, shared.query_full,

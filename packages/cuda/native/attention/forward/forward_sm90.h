@@ -36,7 +36,7 @@ struct ForwardParameters {
   ScoreTerms scores;
 };
 
-/** A dual forward also writes the sparse side; one with terms has soft caps, sinks and sliding windows. */
+/** A dual forward also writes the sparse side; one with terms has soft caps, sinks, sliding windows and thresholds. */
 enum class ForwardVariant { Plain, Dual, Terms };
 
 /** Whether there is a kernel for this head size. */

@@ -57,6 +57,12 @@ struct ForwardQueryTile {
   int32_t done;
   int32_t empty;
   int32_t sparse_empty;
+  /** Position of the tile's first row. */
+  int32_t first_position;
+  /** Whether the head has a threshold, and what its rows skip by; see `PatternEntry::skip_limit`. */
+  int32_t has_threshold;
+  PatternEntry pattern;
+  int32_t* tile_counts;
 };
 
 template <typename Traits>

@@ -30,6 +30,8 @@ __global__ void attend_rows(const RowAttention call) {
   __syncwarp();
   const Cache* keys = static_cast<const Cache*>(sequence.keys);
   const Cache* values = static_cast<const Cache*>(sequence.values);
+  const bool has_threshold = head.type == PatternType::Threshold;
+  const float limit = head.skip_limit(position + 1);
   float maximum = -INFINITY, sum = 0;
   for (int start = visible.first() / 32 * 32; start <= position; start += 32) {
     const bool seen = visible(start + lane);
@@ -44,6 +46,7 @@ __global__ void attend_rows(const RowAttention call) {
       if (call.scores.cap_input != 0) dot = call.scores.cap * tanhf(dot * call.scores.cap_input);
       score = dot * call.scores.scale_log2;
     }
+    if (has_threshold && __all_sync(0xffffffffu, !seen || score < maximum + limit)) continue;
     const float highest = fmaxf(maximum, warp_max(score));
     const float rescale = exp2f(maximum - highest);
     const float weight = exp2f(score - highest);

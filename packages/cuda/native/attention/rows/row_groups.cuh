@@ -60,6 +60,8 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
     }
   }
 
+  const bool has_threshold = head.type == PatternType::Threshold;
+  const float limit[2] = {head.skip_limit(sequence.offset() + row_of[0] + 1), head.skip_limit(sequence.offset() + row_of[1] + 1)};
   float O[value_chunks * value_width][4] = {};
   float maximum[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};
   const T* keys = static_cast<const T*>(sequence.keys);
@@ -74,7 +76,7 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
     const int start = steps.key(index), first_read = steps.first_read(index);
     const auto read = [&](int key) { return max(first_read, min(key, last_position)); };
     float S[2][4] = {};
-    const bool inside = head.type == PatternType::Full && start + kKeys - 1 <= sequence.offset() + first_row;
+    const bool inside = (head.type == PatternType::Full || has_threshold) && start + kKeys - 1 <= sequence.offset() + first_row;
     bool seen[2][4];
 #pragma unroll
     for (int tile = 0; tile < 2; ++tile) {
@@ -120,8 +122,10 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
       cap_scores(S[0], call.scores);
       cap_scores(S[1], call.scores);
     }
+    const auto sees = [&](int r, int i) { return seen[i / 2][2 * r + i % 2]; };
+    if (has_threshold && all_below(S, sees, [&](int r) { return valid[r]; }, call.scores.scale_log2, maximum, limit)) continue;
     uint32_t P[4];
-    softmax_step<T>(S, [&](int r, int i) { return seen[i / 2][2 * r + i % 2]; }, call.scores.scale_log2, maximum, sum, O, P);
+    softmax_step<T>(S, sees, call.scores.scale_log2, maximum, sum, O, P);
 #pragma unroll
     for (int chunk = 0; chunk < value_chunks; ++chunk) {
       add_pv<T, value_width>(O + chunk * value_width, P, value_data[0][chunk], value_data[1][chunk], value_data[2][chunk],

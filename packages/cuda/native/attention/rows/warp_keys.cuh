@@ -24,6 +24,24 @@ __device__ inline void multiply_qk(float (&S)[2][4], const uint32_t (&Q)[2 * key
 }
 
 /**
+ * Whether every key that a row sees lies below the row's running maximum by more than its limit, so that the step may be skipped:
+ * the same in all lanes. `counts(row)` says whether a lane's row is one; scores that are not a number keep the step.
+ */
+template <typename Visible, typename Counts>
+__device__ inline bool all_below(const float (&S)[2][4], const Visible& visible, const Counts& counts, float scale_log2,
+                                 const float (&maximum)[2], const float (&limit)[2]) {
+  bool below = true;
+#pragma unroll
+  for (int r = 0; r < 2; ++r) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      below = below && (!counts(r) || !visible(r, i) || S[i / 2][2 * r + i % 2] * scale_log2 < maximum[r] + limit[r]);
+    }
+  }
+  return __all_sync(0xffffffffu, below);
+}
+
+/**
  * One step of the online softmax: turns S into P and rescales O. `visible(row, i)` says whether a lane's row, 0 or 1, sees the
  * i-th of its four keys.
  */

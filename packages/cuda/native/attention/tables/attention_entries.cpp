@@ -28,7 +28,8 @@ SequenceEntry sequence_entry(const AttentionSequence& sequence) {
           narrow(sequence.keys.rows),
           sequence.pages.shift,
           0,
-          sequence.pages.entries};
+          sequence.pages.entries,
+          reinterpret_cast<int32_t*>(sequence.tile_counts.data)};
 }
 
 void append_head_entries(const AttentionSequence& sequence, std::vector<HeadEntry>& heads) {

@@ -11,14 +11,22 @@ namespace elastic {
 /** What a head reads; mirrors `BlockPattern`. */
 struct PatternEntry {
   PatternType type;
+  /** Of a threshold: the bits of its factor. */
   int32_t sink_blocks;
   /** Of a sliding window: its tokens. */
   int32_t local_blocks;
-  /** Tokens; 1 for Full and Sliding. */
+  /** Tokens; 1 for Full, Sliding and Threshold. */
   int32_t block_size;
   /** Of Pages: blocks that are chosen besides sink and window; see {@link chosen_pages}. */
   int32_t budget_pages = 0;
   int32_t budget_parts = 0;
+
+#ifdef __CUDACC__
+  /** How far above a tile's scores a row's running maximum must lie for the tile to be skipped: 0 or below, in units of log2; -infinity where nothing is skipped. */
+  __device__ float skip_limit(int32_t keys_seen) const {
+    return type == PatternType::Threshold ? fminf(0.0f, log2f(__int_as_float(sink_blocks) / static_cast<float>(keys_seen))) : -INFINITY;
+  }
+#endif
 
   /** Whether the head reads a sink and a window: a sliding window is one in blocks of one token, which follows each row. */
   __host__ __device__ bool has_window() const {
@@ -78,6 +86,8 @@ struct SequenceEntry {
   int32_t maps;
   /** Page of each page of slots; null where slot s is row s. */
   const int32_t* pages;
+  /** I32 [2, numQueryHeads]: tiles that heads with a threshold skipped, and all that they looked at; or null. */
+  int32_t* tile_counts;
 
   __device__ int32_t row(int32_t slot) const {
     if (pages == nullptr) return slot;

@@ -14,17 +14,24 @@ bool tiles_serve_call(const AttentionCall& call) {
          call.output.dtype == call.query.dtype && aligned_rows(call.query) && aligned_rows(call.output);
 }
 
-bool has_sliding_heads(const AttentionSequence& sequence) {
-  const auto slides = [](const HeadPattern& pattern) { return pattern.type == HeadPattern::Type::Sliding; };
-  return std::any_of(sequence.patterns.begin(), sequence.patterns.end(), slides) ||
-         std::any_of(sequence.choices.begin(), sequence.choices.end(), slides);
+namespace {
+
+bool is_row_pattern(const HeadPattern& pattern) {
+  return pattern.type == HeadPattern::Type::Sliding || pattern.type == HeadPattern::Type::Threshold;
 }
 
-bool tiles_serve_sequence(const AttentionCall& call, const AttentionSequence& sequence, bool sliding) {
+}  // namespace
+
+bool has_row_patterns(const AttentionSequence& sequence) {
+  return std::any_of(sequence.patterns.begin(), sequence.patterns.end(), is_row_pattern) ||
+         std::any_of(sequence.choices.begin(), sequence.choices.end(), is_row_pattern);
+}
+
+bool tiles_serve_sequence(const AttentionCall& call, const AttentionSequence& sequence, bool row_patterns) {
   if (sequence.keys.dtype != call.query.dtype || !aligned_rows(sequence.keys) || !aligned_rows(sequence.values)) return false;
   if (sequence.keys.row_stride != call.head_dim || sequence.values.row_stride != call.head_dim) return false;
   const auto whole_tiles = [&](const HeadPattern& pattern) {
-    if (pattern.type == HeadPattern::Type::Sliding) return sliding;
+    if (is_row_pattern(pattern)) return row_patterns;
     return pattern.type == HeadPattern::Type::Full || pattern.block_size % kTile == 0;
   };
   if (!std::all_of(sequence.choices.begin(), sequence.choices.end(), whole_tiles)) return false;

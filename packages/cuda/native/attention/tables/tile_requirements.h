@@ -9,9 +9,9 @@ constexpr int64_t kTileRows = 48;
 
 /** Whether the device and the types of a call are those of the Hopper kernels. */
 bool tiles_serve_call(const AttentionCall& call);
-/** Whether they read the cache of this sequence and know the blocks of its patterns; not all know sliding windows. */
-bool tiles_serve_sequence(const AttentionCall& call, const AttentionSequence& sequence, bool sliding = false);
-/** Whether a head of the sequence has a sliding window, or may be given one. */
-bool has_sliding_heads(const AttentionSequence& sequence);
+/** Whether they read the cache of this sequence and know the blocks of its patterns; not all know sliding windows and thresholds. */
+bool tiles_serve_sequence(const AttentionCall& call, const AttentionSequence& sequence, bool row_patterns = false);
+/** Whether a head of the sequence has a pattern that is told row by row, or may be given one: a sliding window or a threshold. */
+bool has_row_patterns(const AttentionSequence& sequence);
 
 }  // namespace elastic

@@ -21,7 +21,8 @@ class KeyTiles {
       low_ = max(0, first_position - head.local_blocks + 1) / kTile;
       return;
     }
-    const int block_tiles = head.type == PatternType::Full ? 1 : head.block_size / kTile;
+    const bool reads_all = head.type == PatternType::Full || head.type == PatternType::Threshold;
+    const int block_tiles = reads_all ? 1 : head.block_size / kTile;
     const int block = tile / block_tiles;
     if (head.type == PatternType::Selected) {
       const int row = query_head * sequence.mask_query_blocks + block -

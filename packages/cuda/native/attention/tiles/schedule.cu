@@ -26,7 +26,7 @@ __global__ void build_schedule(Schedule schedule, const SequenceEntry* sequences
   __syncthreads();
   if (threadIdx.x != 0) return;
   int work = 0, segments = 0, listed = 0;
-  constexpr PatternType order[] = {PatternType::Full, PatternType::Selected, PatternType::Streaming, PatternType::Sliding};
+  constexpr PatternType order[] = {PatternType::Full, PatternType::Threshold, PatternType::Selected, PatternType::Streaming, PatternType::Sliding};
   for (const PatternType type : order) {
     for (int sequence = 0; sequence < num_sequences; ++sequence) {
       const SequenceEntry& entry = sequences[sequence];

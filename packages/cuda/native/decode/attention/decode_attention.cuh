@@ -106,6 +106,7 @@ __device__ void stream_units(const DecodeAttention& call, const DecodeShared<Tra
           info.item = item;
           info.query_row = sequence.query_start;
           info.query_head = key_value_head * group;
+          info.skip_limit = head.skip_limit(sequence.key_length);
           info.shared = shares;
           shared.free[stage].wait(phase);
           shared.infos[stage] = info;
@@ -174,7 +175,7 @@ __device__ void multiply_units(const DecodeAttention& call, const DecodeShared<T
         ptx::fence_shared_for_async();
         __syncwarp();
       }
-      rows.attend(shared.keys(stage) + first_row * Traits::row_bytes, values, visible, call.scores, quad, place);
+      rows.attend(shared.keys(stage) + first_row * Traits::row_bytes, values, visible, call.scores, info.skip_limit, group, quad, place);
     }
     if (flags & kLastUnit) {
       const UnitInfo finished = info;

@@ -25,6 +25,8 @@ struct UnitInfo {
   int32_t item;
   int32_t query_row;
   int32_t query_head;
+  /** Of a head with a threshold, else -infinity; see `PatternEntry::skip_limit`. */
+  float skip_limit;
   DecodeItem shared;
 };
 

@@ -59,8 +59,9 @@ struct WarpRows {
     }
   }
 
-  /** Attends sixteen keys; `visible` says which of this lane's four the queries see. */
-  __device__ void attend(const uint8_t* keys, const uint8_t* values, const bool (&visible)[4], const ScoreTerms& scores, int quad, int place) {
+  /** Attends sixteen keys, or skips them; `visible` says which of this lane's four the queries see. */
+  __device__ void attend(const uint8_t* keys, const uint8_t* values, const bool (&visible)[4], const ScoreTerms& scores, float skip_limit,
+                         int group, int quad, int place) {
     uint4 key_data[2][key_chunks];
 #pragma unroll
     for (int tile = 0; tile < 2; ++tile) {
@@ -87,8 +88,11 @@ struct WarpRows {
       cap_scores(S[0], scores);
       cap_scores(S[1], scores);
     }
+    const auto sees = [&](int, int i) { return visible[i]; };
+    const float limit[2] = {skip_limit, skip_limit};
+    if (skip_limit != -INFINITY && all_below(S, sees, [&](int r) { return quad + 8 * r < group; }, scores.scale_log2, maximum, limit)) return;
     uint32_t P[4];
-    softmax_step<Element>(S, [&](int, int i) { return visible[i]; }, scores.scale_log2, maximum, sum, O, P);
+    softmax_step<Element>(S, sees, scores.scale_log2, maximum, sum, O, P);
     if constexpr (Traits::rounded) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) P[i] = multiply_pairs(P[i], pack_pair<Element>(value_scales[i / 2 * 2], value_scales[i / 2 * 2 + 1]));
