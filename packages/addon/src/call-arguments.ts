@@ -1,8 +1,11 @@
 import { ShapeError } from "@elastic-attention/core";
 import { type Activation, activations, type DType, type ExpertGroups, type ExpertWeight, type GateActivation, type LinearWeight, type Tensor } from "@elastic-attention/tensor";
-import type { HeadStore, PageTable } from "@elastic-attention/attention";
+import type { CacheType, HeadStore, LayerCache, PageTable } from "@elastic-attention/attention";
 
 const dtypeCodes: Record<DType, number> = { f32: 0, bf16: 1, f16: 2, i32: 3, u8: 4 };
+
+/** Rows of a rounded cache, which no tensor is made of. */
+const cacheTypeCodes: Record<CacheType, number> = { fp8: 5, q8_0: 6 };
 
 /** The number by which addons know a dtype. */
 export function dtypeCode(dtype: DType): number {
@@ -25,6 +28,13 @@ export class CallArguments {
   /** A tensor as a matrix: its rows, everything else flattened into columns. */
   tensor(tensor: Tensor): this {
     this.#values.push(bufferOf(tensor), tensor.offset, tensor.numRows, tensor.rowLength, tensor.rowStride, dtypeCodes[tensor.dtype]);
+    return this;
+  }
+
+  /** Keys or values of a cache, in what it keeps them in: of rounded rows the elements are columns, and scales lie behind them. */
+  cacheRows(rows: Tensor, { headDim, cacheType }: Pick<LayerCache, "headDim" | "cacheType">): this {
+    if (cacheType === undefined) return this.tensor(rows);
+    this.#values.push(bufferOf(rows), rows.offset, rows.numRows, headDim, rows.rowStride, cacheTypeCodes[cacheType]);
     return this;
   }
 

@@ -5,5 +5,6 @@ export * from "./loading/load-addon.js";
 export * from "./loading/platform.js";
 export * from "./native-addon.js";
 export * from "./native-backend.js";
-export { pushAttentionScores } from "./kernels/pack-attention.js";
+export * from "./kernels/packing/decode-arguments.js";
+export { pushAttentionScores } from "./kernels/packing/pack-attention.js";
 export * from "./kernels/requirements.js";

@@ -1,4 +1,5 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
+import type { CacheType } from "@elastic-attention/attention";
 import { OutOfMemoryError, ShapeError } from "@elastic-attention/core";
 import {
   type Backend,
@@ -29,6 +30,8 @@ export interface NativeBackendTraits {
   readonly device: DeviceInformation;
   /** Types that kernels compute with; sums are float32 on every backend. */
   readonly computeDTypes: readonly DType[];
+  /** What kernels read keys and values in besides. Default: nothing else. */
+  readonly cacheTypes?: readonly CacheType[];
   /** Types that {@link LinearWeight}s are packed in. */
   readonly packedDTypes: readonly DType[];
   /** Whether a packed weight is its matrix, row after row: then it is filled in place. */

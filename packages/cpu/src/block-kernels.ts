@@ -1,7 +1,8 @@
 import { CallArguments, type NativeBackend, type NativeKernel, requireFloats } from "@elastic-attention/addon";
 import { ModelConfigError } from "@elastic-attention/core";
-import { embedBlocks, expectBlocks, expectShape, joinedShape, linear, LinearWeight, packBlocks, unpackBlocks } from "@elastic-attention/tensor";
-import { blockFormats } from "./block-layout.js";
+import { embedBlocks, expectBlocks, expectShape, isScaledMatrix, joinedShape, linear, LinearWeight, packBlocks, unpackBlocks } from "@elastic-attention/tensor";
+import { blockFormats, cpuBlockWeights } from "./block-layout.js";
+import { asBlocks } from "./scaled-blocks.js";
 
 /** What the addon exports for weights in blocks. */
 export interface BlockAddon {
@@ -19,9 +20,13 @@ export function registerBlockKernels(backend: NativeBackend, addon: BlockAddon):
   backend.kernels.register(packBlocks, {
     name: "blocks",
     supports: ({ weights }) =>
-      weights.flatMap(({ format }) => (blockFormats.includes(format) ? [] : [`weights are computed on as ${blockFormats.join(", ")}, not ${format}`])),
-    run({ weights }) {
-      const { outFeatures, inFeatures } = joinedShape(weights);
+      weights.flatMap((matrix) => {
+        const { formats } = cpuBlockWeights;
+        return formats.includes(matrix.format) ? cpuBlockWeights.problems!(matrix, matrix.columns) : [`weights are computed on as ${formats.join(", ")}, not ${matrix.format}`];
+      }),
+    run(call) {
+      const { outFeatures, inFeatures } = joinedShape(call.weights);
+      const weights = call.weights.map((matrix) => (isScaledMatrix(matrix) ? asBlocks(matrix) : matrix));
       const entries = weights.flatMap(({ format, rows }) => [blockFormats.indexOf(format), rows]);
       const shape = [inFeatures, weights.length, ...entries];
       const packed = new LinearWeight(backend, backend.allocateStorage(addon.blockWeightBytes(Float64Array.from(shape))), outFeatures, inFeatures, "f32", inBlocks);

@@ -1,4 +1,5 @@
 import { type BlockMatrixShape, type BlockWeights, weightFormat } from "@elastic-attention/tensor";
+import { scaledBlocks, scaledProblems } from "./scaled-blocks.js";
 
 /** Formats with kernels, as the addon numbers them. */
 export const blockFormats: readonly string[] = ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL"];
@@ -17,7 +18,9 @@ function panelBlockBytes(format: string): number {
 /** See `native/blocks/block_weight.h`: parts of one format each, behind a table of them. */
 function packedBytes(matrices: readonly BlockMatrixShape[], inFeatures: number): number {
   const parts: { format: string; rows: number }[] = [];
-  for (const { format, rows } of matrices) {
+  for (const matrix of matrices) {
+    const { rows } = matrix;
+    const format = scaledBlocks[matrix.format] ?? matrix.format;
     const last = parts.at(-1);
     if (last?.format === format) last.rows += rows;
     else parts.push({ format, rows });
@@ -27,4 +30,10 @@ function packedBytes(matrices: readonly BlockMatrixShape[], inFeatures: number):
 }
 
 /** The formats whose weights the cpu backend computes on as they are. */
-export const cpuBlockWeights: BlockWeights = { formats: blockFormats, embeds: true, byDefault: true, packedBytes };
+export const cpuBlockWeights: BlockWeights = {
+  formats: [...blockFormats, ...Object.keys(scaledBlocks)],
+  embeds: true,
+  byDefault: true,
+  problems: (matrix, inFeatures) => (scaledBlocks[matrix.format] === undefined ? [] : scaledProblems(matrix, inFeatures)),
+  packedBytes,
+};

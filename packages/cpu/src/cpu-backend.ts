@@ -38,6 +38,7 @@ export class CpuBackend extends NativeBackend<NativeAddon & BlockAddon & DecodeA
         workSizes: hostWorkSizes,
       },
       computeDTypes: ["f32", "bf16"],
+      cacheTypes: ["fp8", "q8_0"],
       packedDTypes: ["f32", "bf16"],
     });
     this.instructionSet = level;

@@ -11,7 +11,9 @@ export interface WorkSizes {
   readonly slicesInFlight: number;
   /** Whether decode steps may have rows that belong to no sequence, where these cost next to nothing. Default true. */
   readonly emptyDecodeRows?: boolean;
+  /** Whether attention reads a cache in 8 bits as it lies; else prompts attend to one layer of it as floats. Default false. */
+  readonly readsRoundedCache?: boolean;
 }
 
 /** Of backends that compute on the host's processor. */
-export const hostWorkSizes: WorkSizes = { chunkRows: 1024, slicePairs: 2 ** 24, slicesInFlight: 1, emptyDecodeRows: false };
+export const hostWorkSizes: WorkSizes = { chunkRows: 1024, slicePairs: 2 ** 24, slicesInFlight: 1, emptyDecodeRows: false, readsRoundedCache: true };

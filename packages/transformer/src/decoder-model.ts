@@ -108,6 +108,7 @@ export class DecoderModel implements Disposable {
       dtype: this.dtype,
       cacheType: this.caches.cacheType,
       chunkRows: this.backend.device.workSizes.chunkRows,
+      readsRoundedCache: this.backend.device.workSizes.readsRoundedCache,
       pageTokens: this.pagePool?.pageTokens,
       weightBytes: this.weightBytes,
       logitsRows,

@@ -1,4 +1,4 @@
-import type { SequenceCache } from "@elastic-attention/attention";
+import type { CacheType, SequenceCache } from "@elastic-attention/attention";
 import { ConstantRouter } from "@elastic-attention/router";
 import { ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
@@ -11,7 +11,7 @@ const prompt = Array.from({ length: 90 }, (_, i) => (i * 13) % 40);
 const window = { kind: "streaming", sinkTokens: 16, localTokens: 32, blockSize: 16 } as const;
 
 /** Logits of a prompt and of a few steps; a cache that was resumed half way gives the same. */
-async function logitsOf(path: string, cacheType: "fp8" | undefined, fork: boolean): Promise<number[]> {
+async function logitsOf(path: string, cacheType: CacheType | undefined, fork: boolean): Promise<number[]> {
   using backend = new ReferenceBackend();
   using model = await PretrainedModel.open({ path, backend, dtype: "f32", ...(cacheType === undefined ? {} : { cacheType }) });
   const { decoder } = model;
@@ -30,16 +30,16 @@ async function logitsOf(path: string, cacheType: "fp8" | undefined, fork: boolea
   return values;
 }
 
-describe("a cache in fp8", () => {
-  test("gives nearly the same logits, and a fork of it the same", async () => {
+describe("a cache in 8 bits", () => {
+  test.each([["fp8", 0.05], ["q8_0", 0.01]] as const)("in %s gives logits within %d of the exact ones, and a fork of it the same", async (cacheType, most) => {
     using checkpoint = tinyCheckpoint();
     const exact = await logitsOf(checkpoint.path, undefined, false);
-    const rounded = await logitsOf(checkpoint.path, "fp8", false);
+    const rounded = await logitsOf(checkpoint.path, cacheType, false);
     const length = Math.hypot(...exact);
     const error = Math.hypot(...rounded.map((value, i) => value - exact[i]!)) / length;
     expect(error).toBeGreaterThan(0);
-    expect(error).toBeLessThan(0.05);
-    expect(await logitsOf(checkpoint.path, "fp8", true)).toEqual(rounded);
+    expect(error).toBeLessThan(most);
+    expect(await logitsOf(checkpoint.path, cacheType, true)).toEqual(rounded);
   });
 
   test("is refused by a backend without kernels for it, by name and before weights are read", async () => {

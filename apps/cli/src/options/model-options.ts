@@ -21,9 +21,9 @@ export const modelOptions = optionSchema({
     otherwise: "stored where the backend has kernels for it and f32 is not asked for, else unpacked",
   },
   cacheType: {
-    type: choice<CacheType>("fp8"),
+    type: choice<CacheType>("fp8", "q8_0"),
     placeholder: "format",
-    description: "what keys and values are kept in: fp8 takes half of the memory of bf16 (cuda)",
+    description: "what keys and values are kept in, for half of the memory of bf16: fp8, or q8_0 (cpu), which is closer",
     otherwise: "the type that is computed in",
   },
   threads: { type: wholeNumber({ minimum: 1 }), placeholder: "n", description: "threads of the cpu backend", otherwise: "all cores" },

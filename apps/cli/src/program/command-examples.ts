@@ -7,7 +7,7 @@ export const commandExamples: Readonly<Record<string, readonly [string, string]>
   tokens: ['tokens --model Qwen/Qwen3-4B "Hello"', "tokens --file report.txt --json"],
   inspect: ["inspect --model ./Qwen3-4B --memory --tokens 131072 --sparsity 0.7 --weights q8_0", 'inspect --file report.txt --svg heads.svg "What was decided?"'],
   forward: ["forward ./model --ids ids.safetensors --out numerics.safetensors", "forward ./model --ids ids.safetensors --out full.safetensors --mode full"],
-  bench: ["bench --tokens 4000", "bench --model ./Qwen3-4B --sparsity 0.75 --rounds 5 --cpu-level avx2"],
+  bench: ["bench --tokens 4000", "bench --model ./Qwen3-4B --sparsity 0.75 --rounds 5 --cpu-level avx2 --cache-type q8_0"],
   heads: ["heads --model ./Qwen3-4B --out ./Qwen3-4B/heads.json", "heads --out heads.json --tokens 2000 --samples 4"],
   calibrate: ["calibrate --share 0.5", "calibrate --model ./Qwen3-4B --share 0.3 --file report.txt notes.txt --tokens 8192 --json"],
   eval: ["eval ruler --model ./Qwen3-4B --mode full,fa-ssa --lengths 8192 --out report", "eval all --preset small --limit 2 --open"],

@@ -14,5 +14,7 @@ void write_memory(char* target, const char* host, std::size_t bytes);
 void read_memory(char* host, const char* source, std::size_t bytes);
 /** Whether kernels compute with this type. */
 bool computes_with(DType dtype);
+/** Whether kernels read the rows of a rounded cache as they lie. */
+bool reads_rounded_rows();
 
 }  // namespace elastic

@@ -29,6 +29,8 @@ class Call {
   void require(bool condition, const char* message) const;
   void require_dtype(const Matrix& matrix, DType dtype, const char* name) const;
   void require_float(const Matrix& matrix, const char* name) const;
+  /** Floats, or rows that a cache keeps rounded where the backend reads these. */
+  void require_cache_rows(const Matrix& matrix, const char* name) const;
 
  private:
   Napi::Env env_;

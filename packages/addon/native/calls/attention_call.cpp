@@ -162,7 +162,7 @@ AttentionCall AttentionCall::read(Call& call, bool decisions) {
     sequence.decision = call.optional_tensor("decision");
     const int64_t decision_row = call.integer("row of the decision"), choices = call.integer("choices");
     const int64_t heads = call.integer("key-value heads");
-    call.require_float(sequence.keys, "keys");
+    call.require_cache_rows(sequence.keys, "keys");
     call.require_dtype(sequence.values, sequence.keys.dtype, "values");
     call.require(sequence.start >= 0 && sequence.length >= 0 && sequence.start <= result.query.rows &&
                      sequence.length <= result.query.rows - sequence.start,

@@ -56,7 +56,7 @@ Matrix Call::optional_tensor(const char* name) {
   const int64_t offset = integer(name), rows = integer(name), columns = integer(name), stride = integer(name);
   const int64_t dtype = integer(name);
   if (id == 0) return Matrix{};
-  if (id < 0 || id > UINT32_MAX || dtype < 0 || dtype > 4 || offset < 0 || rows < 0 || columns < 0 || stride < 0) {
+  if (id < 0 || id > UINT32_MAX || dtype < 0 || dtype >= kDTypes || offset < 0 || rows < 0 || columns < 0 || stride < 0) {
     throw Napi::TypeError::New(env_, std::string(name) + " is not a tensor");
   }
   const BufferTable::Block block = BufferTable::instance().find(static_cast<uint32_t>(id));
@@ -64,7 +64,7 @@ Matrix Call::optional_tensor(const char* name) {
   const auto type = static_cast<DType>(dtype);
   if (rows > 0 && columns > 0) {
     // 128-bit arithmetic: products of hostile sizes must not wrap around into the buffer.
-    const __int128 last = static_cast<__int128>(rows - 1) * stride + columns + offset;
+    const __int128 last = static_cast<__int128>(rows - 1) * stride + row_elements(type, columns) + offset;
     if (last * byte_size(type) > static_cast<__int128>(block.bytes)) {
       throw Napi::RangeError::New(env_, std::string(name) + " leaves its buffer");
     }
@@ -100,6 +100,12 @@ Napi::Error javascript_error(Napi::Env env) {
   } catch (...) {
     return Napi::Error::New(env, "an exception of no known type");
   }
+}
+
+void Call::require_cache_rows(const Matrix& matrix, const char* name) const {
+  if (!is_rounded(matrix.dtype)) return require_float(matrix, name);
+  if (!reads_rounded_rows()) throw Napi::TypeError::New(env_, std::string(name) + " are rounded, the kernel reads floats");
+  require(matrix.row_stride == row_elements(matrix.dtype, matrix.columns), "rounded rows leave room between them");
 }
 
 void Call::require_float(const Matrix& matrix, const char* name) const {

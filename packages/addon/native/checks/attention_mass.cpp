@@ -20,12 +20,12 @@ void attention_mass(Call& call) {
   mass.soft_cap = static_cast<float>(call.number("soft cap"));
   const int64_t count = call.integer("heads");
   call.require_float(mass.query, "query");
-  call.require_float(mass.keys, "keys");
+  call.require_cache_rows(mass.keys, "keys");
   call.require_dtype(mass.mass, DType::F32, "mass");
   call.require(std::isfinite(mass.scale) && std::isfinite(mass.soft_cap) && mass.soft_cap >= 0, "impossible scores");
   const bool sensible = mass.head_dim > 0 && num_query_heads > 0 && mass.group > 0 && mass.length > 0 && mass.length < (int64_t{1} << 31) &&
                         mass.query.rows > 0 && mass.query.rows <= mass.length && mass.query.columns == num_query_heads * mass.head_dim &&
-                        mass.keys.columns == mass.head_dim && mass.keys.row_stride == mass.head_dim && mass.mass.rows == count &&
+                        mass.keys.columns == mass.head_dim && mass.keys.row_stride == row_elements(mass.keys.dtype, mass.head_dim) && mass.mass.rows == count &&
                         mass.mass.columns == mass.length && mass.mass.row_stride == mass.length;
   call.require(sensible, "the sizes do not fit together");
   for (int64_t i = 0; i < count; ++i) {

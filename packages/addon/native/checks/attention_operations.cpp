@@ -10,8 +10,8 @@ void cache_append(Call& call) {
   const int64_t length = call.integer("length"), heads = call.integer("key-value heads");
   call.require_float(keys, "keys");
   call.require_float(values, "values");
-  call.require_float(cache_keys, "cache keys");
-  call.require_float(cache_values, "cache values");
+  call.require_cache_rows(cache_keys, "cache keys");
+  call.require_cache_rows(cache_values, "cache values");
   const int64_t head_dim = cache_keys.columns, tokens = keys.rows;
   call.require(heads > 0 && length >= 0 && keys.columns == heads * head_dim && values.columns == keys.columns &&
                    values.rows == tokens && cache_values.columns == head_dim && cache_values.rows == cache_keys.rows,
@@ -28,7 +28,13 @@ void cache_append(Call& call) {
 void copy_spans(Call& call) {
   const Matrix source = call.tensor("source"), destination = call.tensor("destination");
   const int64_t count = call.integer("spans");
-  call.require(source.dtype == destination.dtype && source.columns == destination.columns, "rows differ in length or dtype");
+  // Rounded rows are copied as floats too.
+  const bool widened = is_rounded(source.dtype) && source.dtype != destination.dtype;
+  if (widened) {
+    call.require_cache_rows(source, "source");
+    call.require_float(destination, "destination");
+  }
+  call.require((widened || source.dtype == destination.dtype) && source.columns == destination.columns, "rows differ in length or dtype");
   std::vector<RowSpan> spans;
   for (int64_t i = 0; i < count; ++i) {
     const RowSpan span{call.integer("from"), call.integer("to"), call.integer("rows")};

@@ -21,14 +21,14 @@ void block_search(Call& call) {
   const int64_t count = call.integer("heads");
   search.tokens = search.query.rows;
   call.require_float(search.query, "query");
-  call.require_float(search.keys, "keys");
+  call.require_cache_rows(search.keys, "keys");
   call.require_dtype(search.visited, DType::U8, "visited");
   call.require(std::isfinite(search.scale) && std::isfinite(search.soft_cap) && search.soft_cap >= 0, "impossible scores");
   constexpr int64_t kLargest = int64_t{1} << 31;
   const bool sensible = search.block_size > 0 && search.block_size < kLargest && search.stride > 0 && search.stride < kLargest && search.alpha >= 0 &&
                         search.alpha <= 1 && search.group > 0 && search.head_dim > 0 && search.tokens > 0 && search.tokens < kLargest &&
                         search.query.columns == search.num_query_heads * search.head_dim && search.keys.columns == search.head_dim &&
-                        search.keys.row_stride == search.head_dim && search.visited.rows == search.num_query_heads * search.blocks() &&
+                        search.keys.row_stride == row_elements(search.keys.dtype, search.head_dim) && search.visited.rows == search.num_query_heads * search.blocks() &&
                         search.visited.columns == search.blocks();
   call.require(sensible, "the sizes do not fit together");
   for (int64_t i = 0; i < count; ++i) {

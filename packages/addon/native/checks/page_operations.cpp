@@ -30,10 +30,10 @@ void bound_pages(Call& call) {
   bounding.first_page = call.integer("first page");
   bounding.end_page = call.integer("last page");
   const int64_t count = call.integer("heads");
-  call.require_float(bounding.keys, "keys");
+  call.require_cache_rows(bounding.keys, "keys");
   require_bounds(call, bounding.bounds, bounding.page_tokens, bounding.keys.columns);
-  call.require_dtype(bounding.bounds, bounding.keys.dtype, "bounds");
-  call.require(bounding.keys.row_stride == bounding.keys.columns &&
+  if (!is_rounded(bounding.keys.dtype)) call.require_dtype(bounding.bounds, bounding.keys.dtype, "bounds");
+  call.require(bounding.keys.row_stride == row_elements(bounding.keys.dtype, bounding.keys.columns) &&
                    bounding.bounds.rows >= (bounding.keys.rows + bounding.page_tokens - 1) / bounding.page_tokens,
                "the bounds do not fit the keys");
   call.require(bounding.first_page >= 0 && bounding.first_page <= bounding.end_page, "impossible pages");

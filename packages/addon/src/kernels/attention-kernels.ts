@@ -5,25 +5,26 @@ import {
   expectAttentionScores,
   hybridAttention,
   type LayerCache,
-  rowOf,
   xattentionEstimate,
 } from "@elastic-attention/attention";
-import { copySpans, expectShape, type Tensor } from "@elastic-attention/tensor";
+import { copySpans, type DType, expectShape, type Tensor } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
-import { pushAttention } from "./pack-attention.js";
-import { computeFloats } from "./requirements.js";
+import { pushAttention } from "./packing/pack-attention.js";
+import { copyHeldRows } from "./packing/copy-held-rows.js";
+import { computeFloats, readableRows } from "./requirements.js";
 
 /** The hybrid attention call and what surrounds it: cache rows and XAttention's choice of blocks. */
 export function registerAttentionKernels(backend: NativeBackend): void {
   const { addon, kernels } = backend;
   const requireComputeFloats = computeFloats(backend.traits.computeDTypes);
+  const requireReadableRows = readableRows(backend.traits);
 
   kernels.register(hybridAttention, {
     name: "tiles",
     supports: ({ query, output, sequences }) => [
       ...requireComputeFloats({ query, output }),
-      ...sequences.flatMap(({ cache }) => requireComputeFloats({ "the cache": cache.keys })),
+      ...sequences.flatMap(({ cache }) => requireReadableRows(cache)),
     ],
     run(call) {
       backend.call("hybridAttention", addon.hybridAttention, pushAttention("hybridAttention", new CallArguments(), call, true));
@@ -32,12 +33,12 @@ export function registerAttentionKernels(backend: NativeBackend): void {
 
   kernels.register(cacheAppend, {
     name: "rows",
-    supports: ({ keys, values, cache }) => requireComputeFloats({ keys, values, "the cache": cache.keys }),
+    supports: ({ keys, values, cache }) => [...requireComputeFloats({ keys, values }), ...requireReadableRows(cache)],
     run({ keys, values, cache }) {
       const { numKeyValueHeads, headDim, length, heads } = cache;
       expectShape("cacheAppend", "keys", keys, [-1, numKeyValueHeads, headDim]);
       expectShape("cacheAppend", "values", values, keys.shape);
-      const call = new CallArguments().tensor(keys).tensor(values).tensor(cache.keys).tensor(cache.values);
+      const call = new CallArguments().tensor(keys).tensor(values).cacheRows(cache.keys, cache).cacheRows(cache.values, cache);
       call.pages(cache.pages).number(length, numKeyValueHeads);
       for (const store of heads) call.store(store);
       backend.call("cacheAppend", addon.cacheAppend, call);
@@ -56,7 +57,7 @@ export function registerAttentionKernels(backend: NativeBackend): void {
 
   kernels.register(xattentionEstimate, {
     name: "antidiagonals",
-    supports: ({ query, cache }) => requireComputeFloats({ query, "the cache": cache.keys }),
+    supports: ({ query, cache }) => [...requireComputeFloats({ query }), ...requireReadableRows(cache)],
     run({ query, cache, keyValueHeads, mode, scale = cache.headDim ** -0.5, softCap, roundToBFloat16 = false }) {
       const [tokens, numQueryHeads] = [query.shape[0]!, query.shape[1] ?? -1];
       expectShape("xattentionEstimate", "query", query, [tokens, numQueryHeads, cache.headDim]);
@@ -65,7 +66,7 @@ export function registerAttentionKernels(backend: NativeBackend): void {
       const blocks = Math.ceil(tokens / mode.blockSize);
       const visited = backend.allocate([numQueryHeads * blocks, blocks], "u8");
       try {
-        using gathered = cache.pages === undefined ? undefined : gatherHeads(backend, cache, keyValueHeads);
+        using gathered = cache.pages === undefined && cache.cacheType === undefined ? undefined : gatherHeads(backend, cache, keyValueHeads, query.dtype);
         const call = new CallArguments().tensor(query).tensor(gathered ?? cache.keys).tensor(visited);
         call.number(numQueryHeads, cache.headDim, tokens, mode.stride, mode.blockSize, mode.threshold, scale, softCap ?? 0);
         call.flag(roundToBFloat16).number(numQueryHeads / cache.numKeyValueHeads, keyValueHeads.length);
@@ -83,24 +84,13 @@ export function registerAttentionKernels(backend: NativeBackend): void {
   });
 }
 
-/** Keys of these heads, one after another by position, out of their pages. */
-function gatherHeads(backend: NativeBackend, cache: LayerCache, keyValueHeads: readonly number[]): Tensor {
-  const { length, pages } = cache;
-  const spans: number[] = [];
-  for (const [index, head] of keyValueHeads.entries()) {
-    for (let position = 0; position < length; position += pages!.pageTokens) {
-      const row = rowOf(cache, cache.heads[head]!, position, length);
-      const [rows, at] = [Math.min(pages!.pageTokens, length - position), index * length + position];
-      // Pages that follow one another are one span.
-      const last = spans.length - 3;
-      const follows = last >= 0 && spans[last]! + spans[last + 2]! === row && spans[last + 1]! + spans[last + 2]! === at;
-      if (follows) spans[last + 2]! += rows;
-      else spans.push(row, at, rows);
-    }
-  }
-  const gathered = backend.allocate([keyValueHeads.length * length, cache.headDim], cache.keys.dtype);
+/** Keys of these heads, one after another by position, as floats: those of a rounded cache in `dtype`. */
+function gatherHeads(backend: NativeBackend, cache: LayerCache, keyValueHeads: readonly number[], dtype: DType): Tensor {
+  const { length, headDim, cacheType } = cache;
+  const gathered = backend.allocate([keyValueHeads.length * length, headDim], cacheType === undefined ? cache.keys.dtype : dtype);
   try {
-    backend.kernels.run(copySpans, { source: cache.keys, destination: gathered, spans: Int32Array.from(spans) });
+    const firstRows = new Map(keyValueHeads.map((head, index) => [head, index * length]));
+    copyHeldRows(backend, { cache, side: "keys", target: gathered, heads: keyValueHeads, rowOf: (head, position) => firstRows.get(head)! + position });
     return gathered;
   } catch (error) {
     gathered.dispose();

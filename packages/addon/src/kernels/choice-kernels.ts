@@ -12,7 +12,7 @@ import {
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
 import { registerPacked } from "./packed-kernel.js";
-import { computeFloats } from "./requirements.js";
+import { computeFloats, readableRows } from "./requirements.js";
 
 /** What modes choose by: pages, blocks of a prompt, the attention of last rows. Registered where the addon has them. */
 export function registerChoiceKernels(backend: NativeBackend): void {
@@ -25,15 +25,16 @@ export function registerChoiceKernels(backend: NativeBackend): void {
 function registerPageKernels(backend: NativeBackend): void {
   const { addon, kernels } = backend;
   const requireComputeFloats = computeFloats(backend.traits.computeDTypes);
+  const requireReadableRows = readableRows(backend.traits);
   const { boundPages: bound, selectPages: select } = addon;
 
   if (bound !== undefined) {
     kernels.register(boundPages, {
       name: "pages",
-      supports: ({ cache, bounds }) => requireComputeFloats({ "the cache": cache.keys, bounds: bounds.rows }),
+      supports: ({ cache, bounds }) => [...requireReadableRows(cache), ...requireComputeFloats({ bounds: bounds.rows })],
       run({ cache, bounds, keyValueHeads, firstPage, endPage }) {
         expectBounds("boundPages", cache, bounds);
-        const call = new CallArguments().tensor(cache.keys).pages(cache.pages).tensor(bounds.rows);
+        const call = new CallArguments().cacheRows(cache.keys, cache).pages(cache.pages).tensor(bounds.rows);
         call.number(bounds.pageTokens, firstPage, endPage, keyValueHeads.length);
         for (const head of keyValueHeads) call.store(cache.heads[head]!);
         backend.call("boundPages", bound, call);
@@ -67,13 +68,14 @@ function registerPageKernels(backend: NativeBackend): void {
 /** The attention of last rows, summed by key. */
 function registerAttentionMass(backend: NativeBackend): void {
   const requireComputeFloats = computeFloats(backend.traits.computeDTypes);
+  const requireReadableRows = readableRows(backend.traits);
   registerPacked(backend, attentionMass, backend.addon.attentionMass, {
     name: "rows",
-    supports: ({ query, cache }) => requireComputeFloats({ query, "the cache": cache.keys }),
+    supports: ({ query, cache }) => [...requireComputeFloats({ query }), ...requireReadableRows(cache)],
     pack(call) {
       const { query, cache, keyValueHeads, mass, scale, softCap = 0 } = call;
       const { numQueryHeads, group } = expectMass(call);
-      const packed = new CallArguments().tensor(query).tensor(cache.keys).pages(cache.pages).tensor(mass);
+      const packed = new CallArguments().tensor(query).cacheRows(cache.keys, cache).pages(cache.pages).tensor(mass);
       packed.number(numQueryHeads, cache.headDim, cache.length, group, scale, softCap, keyValueHeads.length);
       for (const head of keyValueHeads) packed.number(head).store(cache.heads[head]!);
       return packed;
@@ -87,15 +89,16 @@ function registerBlockSearch(backend: NativeBackend): void {
   const { blockSearch: search } = addon;
   if (search === undefined) return;
   const requireComputeFloats = computeFloats(backend.traits.computeDTypes);
+  const requireReadableRows = readableRows(backend.traits);
   kernels.register(blockSearch, {
     name: "means",
-    supports: ({ query, cache }) => requireComputeFloats({ query, "the cache": cache.keys }),
+    supports: ({ query, cache }) => [...requireComputeFloats({ query }), ...requireReadableRows(cache)],
     run(call) {
       const { query, cache, keyValueHeads, blockSize, stride, alpha, scale, softCap = 0 } = call;
       const { numQueryHeads, group, blocks } = expectBlockSearch(call);
       const visited = backend.allocate([numQueryHeads * blocks, blocks], "u8");
       try {
-        const packed = new CallArguments().tensor(query).tensor(cache.keys).pages(cache.pages).tensor(visited);
+        const packed = new CallArguments().tensor(query).cacheRows(cache.keys, cache).pages(cache.pages).tensor(visited);
         packed.number(numQueryHeads, cache.headDim, blockSize, stride, alpha, scale, softCap, group, keyValueHeads.length);
         for (const head of keyValueHeads) packed.number(head).store(cache.heads[head]!);
         backend.call("blockSearch", search, packed);

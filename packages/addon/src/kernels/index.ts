@@ -1,6 +1,7 @@
 import type { NativeBackend } from "../native-backend.js";
 import { registerAttentionKernels } from "./attention-kernels.js";
 import { registerChoiceKernels } from "./choice-kernels.js";
+import { registerUnpackCache } from "./packing/copy-held-rows.js";
 import { registerExpertKernels } from "./expert-kernels.js";
 import { registerFloatKernels } from "./float-kernels.js";
 import { registerLinearKernels } from "./linear-kernels.js";
@@ -17,6 +18,7 @@ export function registerNativeKernels(backend: NativeBackend): void {
   registerLinearKernels(backend);
   registerExpertKernels(backend);
   registerAttentionKernels(backend);
+  registerUnpackCache(backend);
   registerChoiceKernels(backend);
   registerRouterKernels(backend);
   registerPreparationKernels(backend);

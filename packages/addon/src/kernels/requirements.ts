@@ -1,5 +1,6 @@
 import type { LayerCache } from "@elastic-attention/attention";
 import type { DType, LinearWeight, Tensor } from "@elastic-attention/tensor";
+import type { NativeBackendTraits } from "../native-backend.js";
 
 /** Operands by name; undefined ones are not there. */
 export type Operands = Readonly<Record<string, Tensor | undefined>>;
@@ -7,6 +8,15 @@ export type Operands = Readonly<Record<string, Tensor | undefined>>;
 /** Makes a check: reasons against operands that are not of the types that kernels compute with. */
 export function computeFloats(dtypes: readonly DType[]): (operands: Operands) => readonly string[] {
   return (operands) => reasonsAgainst(operands, (name, { dtype }) => (dtypes.includes(dtype) ? undefined : `${name} is ${dtype}, the kernel computes with ${dtypes.join(" and ")}`));
+}
+
+/** Makes a check: reasons against a cache in a type that kernels do not read. */
+export function readableRows({ computeDTypes, cacheTypes = [] }: Pick<NativeBackendTraits, "computeDTypes" | "cacheTypes">): (cache: LayerCache) => readonly string[] {
+  const floats = computeFloats(computeDTypes);
+  return ({ keys, cacheType }) => {
+    if (cacheType === undefined) return floats({ "the cache": keys });
+    return cacheTypes.includes(cacheType) ? noReasons : [`the cache is kept in ${cacheType}, the kernel reads ${[...computeDTypes, ...cacheTypes].join(" and ")}`];
+  };
 }
 
 /** Reasons against operands of different dtypes. */

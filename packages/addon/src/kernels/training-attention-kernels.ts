@@ -2,7 +2,7 @@ import { attentionBackward, attentionScoresOf, dualAttention, expectCacheGradien
 import { expectShape } from "@elastic-attention/tensor";
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
-import { pushAttention } from "./pack-attention.js";
+import { pushAttention } from "./packing/pack-attention.js";
 import { registerPacked } from "./packed-kernel.js";
 import { computeFloats, requireRows } from "./requirements.js";
 

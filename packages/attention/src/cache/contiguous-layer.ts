@@ -8,7 +8,7 @@ import type { HeadStore } from "./layer-cache.js";
 import type { LayerStorage } from "./layer-storage.js";
 import { allocateBounds, type PageBounds } from "./bounds/page-bounds.js";
 import { RowSpans } from "./row-spans.js";
-import { cacheRow, type CacheType, requireFloatKeys } from "./rounded/cache-type.js";
+import { cacheRow, type CacheType } from "./rounded/cache-type.js";
 import { sharedRanges } from "./shared-ranges.js";
 
 /** Tensors of its own for each layer, head after head; growing and dropping copy to new ones. */
@@ -41,10 +41,9 @@ export class ContiguousLayer implements LayerStorage {
   }
 
   openBounds(pageTokens: number): PageBounds {
-    requireFloatKeys("A head that chooses pages", this.cacheType);
     if (this.bounds?.pageTokens === pageTokens) return this.bounds;
     this.#dropBounds();
-    return (this.bounds = allocateBounds(this, pageTokens));
+    return (this.bounds = allocateBounds(this, pageTokens, this.dtype));
   }
 
   /** Grows what is too small: "all" heads by half, rings just for this append. */
@@ -68,7 +67,8 @@ export class ContiguousLayer implements LayerStorage {
         back.add(rows++, firstSlot + first + index);
       }
     }
-    using memory = this.backend.allocate([rows, this.headDim], this.dtype);
+    const { dtype, columns } = cacheRow(this);
+    using memory = this.backend.allocate([rows, columns], dtype);
     for (const tensor of [this.keys, this.values]) {
       out.copy(this.backend, tensor, memory);
       back.copy(this.backend, memory, tensor);

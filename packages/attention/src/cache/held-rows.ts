@@ -20,19 +20,26 @@ export function heldRanges(layer: LayerCache): HeldRanges[] {
  * @param target [rows, headDim]
  */
 export function copyHeldRows(layer: LayerCache, head: number, source: Tensor, target: Tensor, firstRow = 0): void {
-  const store = layer.heads[head]!;
   const spans: number[] = [];
-  let row = firstRow;
-  for (const [start, end] of retainedRanges(store, layer.length)) {
-    for (let position = start; position < end; ) {
-      const count = Math.min(end - position, rowsFrom(layer, store, position));
-      spans.push(rowOf(layer, store, position, layer.length), row, count);
-      row += count;
-      position += count;
-    }
+  let to = firstRow;
+  for (const { row, count } of heldRuns(layer, head)) {
+    spans.push(row, to, count);
+    to += count;
   }
   for (let at = 0; at < spans.length; at += 3 * spansAtOnce) {
     source.backend.kernels.run(copySpans, { source, destination: target, spans: Int32Array.from(spans.slice(at, at + 3 * spansAtOnce)) });
+  }
+}
+
+/** What a head of a layer holds, position after position, as runs of rows that follow one another. */
+export function* heldRuns(layer: LayerCache, head: number): Generator<{ readonly position: number; readonly row: number; readonly count: number }> {
+  const store = layer.heads[head]!;
+  for (const [start, end] of retainedRanges(store, layer.length)) {
+    for (let position = start; position < end; ) {
+      const count = Math.min(end - position, rowsFrom(layer, store, position));
+      yield { position, row: rowOf(layer, store, position, layer.length), count };
+      position += count;
+    }
   }
 }
 

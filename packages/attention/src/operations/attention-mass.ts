@@ -1,8 +1,9 @@
-import { ShapeError } from "@elastic-attention/core";
-import { addDotProducts, defineOperation, expectShape, newFloats, readFloats, type Tensor, writeFloats } from "@elastic-attention/tensor";
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
+import { addDotProducts, type Backend, defineOperation, expectShape, newFloats, readFloats, type Tensor, writeFloats } from "@elastic-attention/tensor";
 import { rowOf } from "../cache/head-slots.js";
 import type { LayerCache } from "../cache/layer-cache.js";
 import { type AttentionScores, cappedScore, expectAttentionScores } from "./attention-scores.js";
+import { unpackedCache } from "./unpack-cache.js";
 
 export interface AttentionMassCall extends Pick<AttentionScores, "scale" | "softCap"> {
   /** [rows, numQueryHeads, headDim], rotated: the last rows of the cache's positions. */
@@ -18,8 +19,10 @@ export interface AttentionMassCall extends Pick<AttentionScores, "scale" | "soft
  * The attention that the last rows of a sequence pay to each key, in full attention: the sum of its weights over the rows and
  * over the query heads of each key-value head. Summed in float32 at least.
  */
-export const attentionMass = defineOperation<AttentionMassCall>("attentionMass", (call) => {
-  const { query, cache, keyValueHeads, scale, softCap, mass } = call;
+export const attentionMass = defineOperation<AttentionMassCall>("attentionMass", (call, backend: Backend) => {
+  using scope = new MemoryScope();
+  const cache = unpackedCache(backend, call.cache, "f32", scope);
+  const { query, keyValueHeads, scale, softCap, mass } = call;
   const { rows, group } = expectMass(call);
   const { headDim, length } = cache;
   const [q, keys] = [readFloats(query), readFloats(cache.keys)];

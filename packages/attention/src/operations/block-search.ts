@@ -1,10 +1,11 @@
-import { ShapeError } from "@elastic-attention/core";
+import { MemoryScope, ShapeError } from "@elastic-attention/core";
 import { type Backend, defineOperation, expectShape, readFloats, type Tensor } from "@elastic-attention/tensor";
 import { rowOf } from "../cache/head-slots.js";
 import type { LayerCache } from "../cache/layer-cache.js";
 import { blockMaskFromHost } from "../patterns/block-mask.js";
 import type { BlockMask } from "../patterns/block-pattern.js";
 import { type AttentionScores, cappedScore, expectAttentionScores } from "./attention-scores.js";
+import { unpackedCache } from "./unpack-cache.js";
 
 export interface BlockSearchCall extends Pick<AttentionScores, "scale" | "softCap"> {
   /** [tokens, numQueryHeads, headDim], rotated; tokens = `cache.length`. */
@@ -27,7 +28,9 @@ export interface BlockSearchCall extends Pick<AttentionScores, "scale" | "softCa
  * is not a number has a block read. The caller disposes the mask.
  */
 export const blockSearch = defineOperation<BlockSearchCall, BlockMask>("blockSearch", (call, backend: Backend) => {
-  const { query, cache, keyValueHeads, blockSize, stride, alpha, scale, softCap } = call;
+  using scope = new MemoryScope();
+  const cache = unpackedCache(backend, call.cache, "f32", scope);
+  const { query, keyValueHeads, blockSize, stride, alpha, scale, softCap } = call;
   const { tokens, numQueryHeads, group, blocks } = expectBlockSearch(call);
   const { headDim } = cache;
   const bytes = new Uint8Array(numQueryHeads * blocks * blocks);

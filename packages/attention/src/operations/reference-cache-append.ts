@@ -20,7 +20,7 @@ export function referenceCacheAppend({ keys, values, cache }: CacheAppendCall): 
         const row = rowOf(cache, store, position, position + 1);
         const values = rows.subarray(at, at + headDim);
         if (cache.cacheType === undefined) writeFloats(target.rows(row, row + 1), values);
-        else target.backend.write(target.rows(row, row + 1), roundedRow(values));
+        else target.backend.write(target.rows(row, row + 1), roundedRow(values, cache.cacheType));
       }
     }
   }

@@ -16,8 +16,8 @@ export interface UnpackCacheCall {
 
 /** Writes what the heads of a rounded cache hold as floats; rows of slots that hold nothing are left alone. */
 export const unpackCache = defineOperation<UnpackCacheCall>("unpackCache", ({ cache, keys, values, heads }) => {
-  const { headDim, length } = cache;
-  if (cache.cacheType === undefined) throw new ShapeError("unpackCache: the cache holds floats already.");
+  const { headDim, length, cacheType } = cache;
+  if (cacheType === undefined) throw new ShapeError("unpackCache: the cache holds floats already.");
   expectShape("unpackCache", "keys", keys, [-1, headDim]);
   expectShape("unpackCache", "values", values, keys.shape);
   for (const [source, target] of [[cache.keys, keys], [cache.values, values]] as const) {
@@ -25,9 +25,9 @@ export const unpackCache = defineOperation<UnpackCacheCall>("unpackCache", ({ ca
     for (const [head, store] of cache.heads.entries()) {
       for (const [start, end] of retainedRanges(store, length)) {
         for (let position = start; position < end; position++) {
-          const from = rowOf(cache, store, position, length) * (headDim + 4);
+          const from = rowOf(cache, store, position, length) * source.rowLength;
           const row = slotOf(heads[head]!, position, length);
-          writeFloats(target.rows(row, row + 1), roundedRowValues(bytes.subarray(from, from + headDim + 4)));
+          writeFloats(target.rows(row, row + 1), roundedRowValues(bytes.subarray(from, from + source.rowLength), headDim, cacheType));
         }
       }
     }

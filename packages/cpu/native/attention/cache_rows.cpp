@@ -31,11 +31,18 @@ void cache_append(const CacheAppend& append) {
 }
 
 void copy_spans(const Matrix& source, const Matrix& destination, const std::vector<RowSpan>& spans) {
-  const auto bytes = static_cast<std::size_t>(source.columns * byte_size(source.dtype));
+  const bool widened = source.dtype != destination.dtype;
+  const auto bytes = static_cast<std::size_t>(row_elements(source.dtype, source.columns) * byte_size(source.dtype));
   parallel_for(static_cast<int64_t>(spans.size()), [&](int64_t index) {
     const RowSpan& span = spans[static_cast<std::size_t>(index)];
     for (int64_t row = 0; row < span.rows; ++row) {
-      std::memcpy(destination.row(span.to + row), source.row(span.from + row), bytes);
+      const char* from = source.row(span.from + row);
+      char* to = destination.row(span.to + row);
+      if (widened) {
+        float_kernels().convert(from, source.dtype, to, destination.dtype, source.columns);
+      } else {
+        std::memcpy(to, from, bytes);
+      }
     }
   });
 }

@@ -10,11 +10,13 @@ DecodeTables DecodeTables::read(Call& call) {
   tables.keys = call.tensor("keys");
   tables.values = call.tensor("values");
   tables.pages = read_page_table(call);
+  // The keys of a step are shared out when its attention runs.
+  call.optional_tensor("plan");
   tables.num_layers = call.integer("layers");
   tables.num_heads = call.integer("key-value heads");
   call.require_dtype(lengths, DType::I32, "lengths");
   call.require_dtype(entries, DType::I32, "heads");
-  call.require_float(tables.keys, "keys");
+  call.require_cache_rows(tables.keys, "keys");
   call.require_dtype(tables.values, tables.keys.dtype, "values");
   call.require(tables.values.columns == tables.keys.columns && tables.pages.entries != nullptr, "a decode step reads keys and values in pages");
   constexpr int64_t kMost = int64_t{1} << 20;

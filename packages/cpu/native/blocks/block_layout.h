@@ -91,6 +91,8 @@ void multiply_blocks_avx2(const RoundedRows& rows, int64_t count, const char* pa
 void multiply_blocks_avx_vnni(const RoundedRows& rows, int64_t count, const char* panel, BlockFormat format, float* sums);
 /** By those of AVX-512 VNNI. */
 void multiply_blocks_avx512_vnni(const RoundedRows& rows, int64_t count, const char* panel, BlockFormat format, float* sums);
+/** By the tiles of AMX, with the sums of AVX-512 VNNI, which must be there too. */
+void multiply_blocks_amx(const RoundedRows& rows, int64_t count, const char* panel, BlockFormat format, float* sums);
 /** By the dot products of 64-bit ARM. */
 void multiply_blocks_dot(const RoundedRows& rows, int64_t count, const char* panel, BlockFormat format, float* sums);
 

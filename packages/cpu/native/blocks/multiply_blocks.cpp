@@ -11,16 +11,24 @@
 namespace elastic {
 namespace {
 
-/** Rows up to which integer products are as fast as AMX's tiles of bf16, which read widened weights. */
+/** Rows up to which integer products are as fast as AMX's tiles of bf16, which read widened weights where there are no tiles of int8. */
 constexpr int64_t kFewIntegerRows = 8;
 /** Rows that are rounded at a time, and those of one task. */
 constexpr int64_t kRoundedRows = 768, kRowBlock = 48;
 /** Bytes of widened panels at a time: they stay in the caches until the product has read them. */
 constexpr int64_t kWidenedBytes = int64_t{2} << 20;
 
+#if defined(__x86_64__)
+bool tiles_of_bytes() {
+  static const bool there = amx_multiplies_bytes();
+  return there;
+}
+#endif
+
 BlockProduct product_of([[maybe_unused]] InstructionSet level) {
 #if defined(__x86_64__)
   static const bool vnni = __builtin_cpu_supports("avx512vnni");
+  if (level == InstructionSet::Amx && vnni && tiles_of_bytes()) return multiply_blocks_amx;
   if (level >= InstructionSet::Avx512 && vnni) return multiply_blocks_avx512_vnni;
   if (level == InstructionSet::AvxVnni) return multiply_blocks_avx_vnni;
   if (level >= InstructionSet::Avx2) return multiply_blocks_avx2;
@@ -33,7 +41,7 @@ BlockProduct product_of([[maybe_unused]] InstructionSet level) {
 /** Whether any number of rows is multiplied as integers: the same sums for a row alone and among others. */
 bool multiplies_integers([[maybe_unused]] int64_t rows) {
 #if defined(__x86_64__)
-  return rows <= kFewIntegerRows || instruction_set() != InstructionSet::Amx;
+  return rows <= kFewIntegerRows || instruction_set() != InstructionSet::Amx || tiles_of_bytes();
 #else
   return true;
 #endif

@@ -6,7 +6,7 @@ namespace elastic {
 
 /**
  * output = input · weightᵀ (+ bias) (+ output). Rows are rounded to int8 by blocks of 32 and multiplied as integers. With AMX
- * panels are widened to bf16 group by group for many rows, which its tiles multiply faster.
+ * that has no products of int8 panels are widened to bf16 group by group for many rows, which its tiles multiply faster.
  */
 void multiply_blocks(const Matrix& input, const BlockWeight& weight, const float* bias, const Matrix& output, bool accumulate);
 

@@ -39,5 +39,6 @@ void free_memory(char* data) {
 void write_memory(char* target, const char* host, std::size_t bytes) { std::memcpy(target, host, bytes); }
 void read_memory(char* host, const char* source, std::size_t bytes) { std::memcpy(host, source, bytes); }
 bool computes_with(DType dtype) { return dtype == DType::F32 || dtype == DType::BF16; }
+bool reads_rounded_rows() { return true; }
 
 }  // namespace elastic

@@ -18,7 +18,9 @@ namespace {
 #if defined(__x86_64__)
 /** Linux alone is asked: elsewhere the tile registers stay unused. */
 bool amx_granted() {
-#if defined(__linux__)
+#if defined(ELASTIC_ATTENTION_EMULATE_AMX)
+  return true;
+#elif defined(__linux__)
   unsigned a, b, c, d;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
   const bool present = (d & (1u << 22)) != 0 && (d & (1u << 24)) != 0;  // AMX-BF16, AMX-TILE
@@ -70,6 +72,18 @@ InstructionSet detect() { return InstructionSet::Plain; }
 InstructionSet detected_instruction_set() {
   static const InstructionSet level = detect();
   return level;
+}
+
+bool amx_multiplies_bytes() {
+#if defined(ELASTIC_ATTENTION_EMULATE_AMX)
+  return detected_instruction_set() == InstructionSet::Amx;
+#elif defined(__x86_64__)
+  unsigned a, b, c, d;
+  if (detected_instruction_set() != InstructionSet::Amx || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  return (d & (1u << 25)) != 0;
+#else
+  return false;
+#endif
 }
 
 bool has_instruction_set(InstructionSet level) {

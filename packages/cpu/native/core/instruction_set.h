@@ -20,6 +20,8 @@ enum class InstructionSet : int {
 InstructionSet detected_instruction_set();
 /** Whether this machine has a level. */
 bool has_instruction_set(InstructionSet level);
+/** Whether the tiles of level Amx multiply int8 too. */
+bool amx_multiplies_bytes();
 /** The level of the call that this thread works for. */
 InstructionSet instruction_set();
 

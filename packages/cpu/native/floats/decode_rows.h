@@ -2,7 +2,9 @@
 // Attention over rows of keys and values as they lie in the cache, for few queries: every row is read once for a group
 // of query heads. bf16 rows are widened 32 elements at a time into the even and the odd ones; queries and results use
 // the same order at every level (see split order in attention/decode.cpp).
+#include "core/scratch.h"
 #include "floats/kernel_table.h"
+#include "floats/rounded_rows.h"
 #include "floats/vector.h"
 
 namespace elastic {
@@ -105,9 +107,28 @@ static void score_typed(const float* query, int64_t heads, const char* keys, int
   }
 }
 
+/** Rows of a rounded cache that are widened together, for all heads that read them: they stay in the first-level cache. */
+constexpr int64_t kWidenedRows = 16;
+
+/** Calls use(floats, first, rows) for n rounded rows, widened to floats a few at a time. */
+template <typename Use>
+ELASTIC_INLINE void for_widened(const char* rows, int64_t stride, DType dtype, int64_t n, int64_t head_dim, const Use& use) {
+  Scratch scratch;
+  char* tile = scratch.take<char>(kWidenedRows * head_dim * 4);
+  for (int64_t first = 0; first < n; first += kWidenedRows) {
+    const int64_t count = n - first < kWidenedRows ? n - first : kWidenedRows;
+    for (int64_t row = 0; row < count; ++row) widen_row(rows + (first + row) * stride, dtype, tile + row * head_dim * 4, DType::F32, head_dim);
+    use(tile, first, count);
+  }
+}
+
 static void score_rows(const float* query, int64_t heads, const char* keys, int64_t stride, DType dtype, int64_t n,
                        int64_t head_dim, float* scores, int64_t score_stride) {
-  if (dtype == DType::F32) {
+  if (is_rounded(dtype)) {
+    for_widened(keys, stride, dtype, n, head_dim, [&](const char* tile, int64_t first, int64_t count) {
+      score_typed<DType::F32>(query, heads, tile, head_dim * 4, count, head_dim, scores + first, score_stride);
+    });
+  } else if (dtype == DType::F32) {
     score_typed<DType::F32>(query, heads, keys, stride, n, head_dim, scores, score_stride);
   } else {
     score_typed<DType::BF16>(query, heads, keys, stride, n, head_dim, scores, score_stride);
@@ -174,7 +195,11 @@ static void mix_typed(const float* weights, int64_t heads, int64_t weight_stride
 
 static void mix_rows(const float* weights, int64_t heads, int64_t weight_stride, const char* values, int64_t stride,
                      DType dtype, int64_t n, int64_t head_dim, float* out) {
-  if (dtype == DType::F32) {
+  if (is_rounded(dtype)) {
+    for_widened(values, stride, dtype, n, head_dim, [&](const char* tile, int64_t first, int64_t count) {
+      mix_typed<DType::F32>(weights + first, heads, weight_stride, tile, head_dim * 4, count, head_dim, out);
+    });
+  } else if (dtype == DType::F32) {
     mix_typed<DType::F32>(weights, heads, weight_stride, values, stride, n, head_dim, out);
   } else {
     mix_typed<DType::BF16>(weights, heads, weight_stride, values, stride, n, head_dim, out);

@@ -1,6 +1,7 @@
 #pragma once
 // Row-wise and element-wise kernels; included once for each instruction set.
 #include "floats/kernel_table.h"
+#include "floats/rounded_rows.h"
 #include "floats/vector.h"
 
 namespace elastic {
@@ -15,9 +16,11 @@ static void convert_all(const char* x, char* out, int64_t n) {
 
 static void convert(const char* x, DType from, char* out, DType to, int64_t n) {
   if (from == to) {
-    std::memmove(out, x, static_cast<std::size_t>(n * byte_size(from)));
+    std::memmove(out, x, static_cast<std::size_t>(row_elements(from, n) * byte_size(from)));
     return;
   }
+  if (is_rounded(to)) return round_row(x, from, out, to, n);
+  if (is_rounded(from)) return widen_row(x, from, out, to, n);
   using Function = void (*)(const char*, char*, int64_t);
   static constexpr Function table[3][3] = {
       {nullptr, convert_all<DType::F32, DType::BF16>, convert_all<DType::F32, DType::F16>},

@@ -21,7 +21,7 @@ struct RoundedRows;
  */
 struct FloatKernels {
   const char* name;
-  /** Copies n floats between F32, BF16 and F16. */
+  /** Copies n floats between F32, BF16 and F16; from F32 and BF16 to whole rows of a rounded cache, and back. */
   void (*convert)(const char* x, DType from, char* out, DType to, int64_t n);
   /** out = x / sqrt(mean(x²) + epsilon) · weight; `out` may be `x`. */
   void (*rms_norm)(const char* x, DType from, const float* weight, float epsilon, char* out, DType to, int64_t n);

@@ -1,6 +1,6 @@
 // bf16 products on AMX tiles. Compiled with AVX-512 and AMX; called only where both are there.
 #if defined(__x86_64__)
-#include "core/amx_tiles.h"
+#include "amx/tiles.h"
 #include "core/scratch.h"
 #include "core/thread_pool.h"
 #include "floats/finish_row.h"
@@ -135,7 +135,7 @@ struct Block {
 
 /** One task: some row panels by some output panels, all of the depth. */
 static void multiply_block(const Product& product, const uint16_t* packed, int64_t start, const Block& block) {
-  configure_tiles();
+  configure_tiles(TileShape::Whole);
   const PackedWeight& weight = product.weight;
   const int64_t tiles = weight.depth() / 32, panels = block.last_panel - block.first_panel;
   const int64_t row_panels = block.last_row - block.first_row;
@@ -162,7 +162,7 @@ static void multiply_block(const Product& product, const uint16_t* packed, int64
 
 void multiply_panel_tiles(const uint16_t* a, int64_t a_stride, int64_t, const uint16_t* panel, int64_t depth, float* c,
                           int64_t c_stride, bool accumulate) {
-  configure_tiles();
+  configure_tiles(TileShape::Whole);
   packed_for_tiles();
   float* below = c + 16 * c_stride;
   if (accumulate) {
@@ -194,7 +194,7 @@ void multiply_panel_tiles(const uint16_t* a, int64_t a_stride, int64_t, const ui
 
 /** One task of a weight that stays in the caches: 32 rows by some output panels, packed by the thread that reads them. */
 static void multiply_resident_rows(const Product& product, int64_t start, int64_t first_panel, int64_t last_panel) {
-  configure_tiles();
+  configure_tiles(TileShape::Whole);
   const PackedWeight& weight = product.weight;
   const Matrix& input = product.input;
   const int64_t depth = weight.depth(), left = input.rows - start, rows = left < kRowPanel ? left : kRowPanel;

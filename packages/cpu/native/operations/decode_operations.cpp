@@ -35,11 +35,10 @@ struct Angles {
 };
 
 Angles read_angles(Call& call, const char* name, int64_t head_dim) {
-  const Angles angles{call.optional_tensor(name), call.optional_tensor(name)};
-  if (angles.cosine.data == nullptr) return angles;
+  const Angles angles{call.tensor(name), call.tensor(name)};
   call.require_dtype(angles.cosine, DType::F32, name);
   call.require_dtype(angles.sine, DType::F32, name);
-  call.require(angles.sine.data != nullptr && angles.cosine.columns > 0 && 2 * angles.cosine.columns <= head_dim &&
+  call.require(angles.cosine.columns > 0 && 2 * angles.cosine.columns <= head_dim &&
                    angles.sine.columns == angles.cosine.columns && angles.sine.rows == angles.cosine.rows,
                "the rotary tables have another head dimension");
   return angles;
@@ -104,11 +103,14 @@ void prepare_decode(Call& call) {
   step.query_norm = read_norm(call, "queryNorm", step.head_dim);
   step.key_norm = read_norm(call, "keyNorm", step.head_dim);
   step.epsilon = static_cast<float>(call.number("epsilon"));
-  step.query_angles = read_angles(call, "angles of queries", step.head_dim);
-  step.key_angles = read_angles(call, "angles of keys", step.head_dim);
-  step.neighbours = call.flag("neighbours");
-  step.row_of_slot = call.flag("row of the slot");
   step.num_query_heads = call.integer("query heads");
+  call.require(call.integer("head dimension") == step.head_dim, "the pool has other heads");
+  if (call.flag("rotated")) {
+    step.neighbours = call.flag("neighbours");
+    step.row_of_slot = call.flag("row of the slot");
+    step.query_angles = read_angles(call, "angles of queries", step.head_dim);
+    step.key_angles = read_angles(call, "angles of keys", step.head_dim);
+  }
   call.require_float(step.projected, "queryKeyValue");
   call.require(step.num_query_heads > 0 && step.projected.rows == tables.slots &&
                    step.projected.columns == (step.num_query_heads + 2 * tables.num_heads) * step.head_dim,
@@ -145,6 +147,7 @@ void attend(Call& call) {
   attention.output = call.tensor("output");
   attention.num_query_heads = call.integer("query heads");
   attention.head_dim = tables.keys.columns;
+  call.require(call.integer("head dimension") == attention.head_dim, "the pool has other heads");
   attention.scale = static_cast<float>(call.number("scale"));
   attention.soft_cap = static_cast<float>(call.number("soft cap"));
   attention.sink_logits = call.optional_tensor("sinkLogits");

@@ -1,7 +1,7 @@
 import { CallArguments, type NativeBackend, type NativeKernel, requireFloats } from "@elastic-attention/addon";
-import { cacheAppend, hybridAttention, type LayerCache, unpackCache, unpackedCache, xattentionEstimate } from "@elastic-attention/attention";
+import { attentionMass, blockSearch, cacheAppend, hybridAttention, type LayerCache, unpackCache, unpackedCache, xattentionEstimate } from "@elastic-attention/attention";
 import { MemoryScope } from "@elastic-attention/core";
-import { expectShape, type FloatDType } from "@elastic-attention/tensor";
+import { expectShape, type FloatDType, type Tensor } from "@elastic-attention/tensor";
 
 /** What the addon exports for caches in fp8. */
 export interface RoundedCacheAddon {
@@ -52,14 +52,41 @@ export function registerRoundedCacheKernels(backend: NativeBackend, addon: Round
     },
   });
 
+  // What looks at keys before it attends.
+  const floatsOf = ({ cache, query }: KeysCall, scope: MemoryScope) => unpackedCache(backend, cache, query.dtype as FloatDType, scope);
   kernels.register(xattentionEstimate, {
     name: "unpacked",
-    supports: ({ cache }) => (cache.cacheType === undefined ? notRounded : roundedProblems(cache)),
+    supports: (call) => keysProblems(call),
     run(call) {
       using scope = new MemoryScope();
-      return kernels.run(xattentionEstimate, { ...call, cache: unpackedCache(backend, call.cache, call.query.dtype as FloatDType, scope) });
+      return kernels.run(xattentionEstimate, { ...call, cache: floatsOf(call, scope) });
     },
   });
+  kernels.register(blockSearch, {
+    name: "unpacked",
+    supports: (call) => keysProblems(call),
+    run(call) {
+      using scope = new MemoryScope();
+      return kernels.run(blockSearch, { ...call, cache: floatsOf(call, scope) });
+    },
+  });
+  kernels.register(attentionMass, {
+    name: "unpacked",
+    supports: (call) => keysProblems(call),
+    run(call) {
+      using scope = new MemoryScope();
+      kernels.run(attentionMass, { ...call, cache: floatsOf(call, scope) });
+    },
+  });
+}
+
+interface KeysCall {
+  readonly cache: LayerCache;
+  readonly query: Tensor;
+}
+
+function keysProblems({ cache }: KeysCall): readonly string[] {
+  return cache.cacheType === undefined ? notRounded : roundedProblems(cache);
 }
 
 // Asked before every call: where no cache is rounded nothing is allocated.

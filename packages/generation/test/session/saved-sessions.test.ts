@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SafetensorsFile, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { GenerationRequest, LocalEngine } from "../../src/index.js";
+import type { GenerationRequest, LocalEngine, LocalEngineOptions } from "../../src/index.js";
 import { savedSessionPath } from "../../src/session/saved/saved-session.js";
 import { answer, someTokens, withRunningEngine } from "../doubles/running-engine.js";
 
@@ -15,10 +15,10 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "elastic-session-"))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A turn in a session, whose engine saves it. */
-async function saved(settings: GenerationRequest, isPaged: boolean, name = "talk"): Promise<readonly number[]> {
+async function saved(settings: GenerationRequest, isPaged: boolean, name = "talk", engineSettings: Partial<LocalEngineOptions> = {}): Promise<readonly number[]> {
   const tokens = someTokens(140);
   let given: readonly number[] = [];
-  await withRunningEngine(options, {}, async (engine) => {
+  await withRunningEngine(options, engineSettings, async (engine) => {
     given = (await answer(engine, { tokens, maxNewTokens: 5, session: name, ...settings })).tokens;
     await engine.saveSession(name, folder);
   }, isPaged);
@@ -46,6 +46,26 @@ describe.each([["pages", true], ["tensors of their own", false]])("a saved sessi
       expect(restored.finish.report).toMatchObject({ reusedTokens: 144, headMap: kept!.finish.report.headMap });
     }, isPaged);
   });
+});
+
+test.each(["fp8", "q8_0"] as const)("a saved session of a cache in %s goes on with the same bits, and is another type's no more", async (cacheType) => {
+  const settings = { sparsity: 0.5 } as const;
+  const before = await saved(settings, true, "talk", { cacheType });
+  const next = { tokens: [...before, ...someTokens(20, 3)], maxNewTokens: 6, session: "talk", ...settings };
+  const answers: Awaited<ReturnType<typeof answer>>[] = [];
+  await withRunningEngine(options, { cacheType }, async (engine) => {
+    await answer(engine, { tokens: someTokens(140), maxNewTokens: 5, session: "talk", ...settings });
+    answers.push(await answer(engine, next));
+  }, true);
+  await withRunningEngine(options, { cacheType }, async (engine) => {
+    await engine.restoreSession("talk", folder);
+    answers.push(await answer(engine, next));
+  }, true);
+  expect(answers[1]!.tokens).toEqual(answers[0]!.tokens);
+  if (cacheType === "fp8") return;
+  await withRunningEngine(options, { dtype: "bf16" }, async (engine) => {
+    await expect(engine.restoreSession("talk", folder)).rejects.toThrow(/another type/);
+  }, true);
 });
 
 test("no name leads out of the folder, and each has a file of its own", async () => {

@@ -26,6 +26,8 @@ export interface MemoryQuestion {
   /** What keys and values are kept in; undefined: `dtype`. */
   readonly cacheType?: CacheType | undefined;
   /** See `WorkSizes`. */
+  readonly readsRoundedCache?: boolean | undefined;
+  /** See `WorkSizes`. */
   readonly chunkRows: number;
   /** New sequences that are read together. */
   readonly sequences: readonly SequenceQuestion[];
@@ -104,10 +106,10 @@ export function predictMemory(spec: ModelSpec, question: MemoryQuestion): Memory
 }
 
 /** Keys and values after the prefill, and the most during it, chosen blocks included. */
-function predictKeyValues(spec: ModelSpec, { dtype, cacheType, sequences, pageTokens }: MemoryQuestion) {
+function predictKeyValues(spec: ModelSpec, { dtype, cacheType, readsRoundedCache = false, sequences, pageTokens }: MemoryQuestion) {
   const perSlot = slotBytes({ ...spec, dtype, cacheType });
-  // Attention reads one layer of a rounded cache as floats.
-  const perUnpackedSlot = cacheType === undefined ? 0 : slotBytes({ ...spec, dtype });
+  // Where kernels do not read it as it lies, attention reads one layer of a rounded cache as floats.
+  const perUnpackedSlot = cacheType === undefined || readsRoundedCache ? 0 : slotBytes({ ...spec, dtype });
   const layers = sequences.map((sequence) => layerSlots(spec, sequence, pageTokens));
   const masks = sum(sequences, (sequence) => maskBytes(spec, sequence));
   let [settled, most] = [0, 0];

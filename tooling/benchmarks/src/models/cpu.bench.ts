@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { MemoryScope } from "@elastic-attention/core";
 import { availableInstructionSets, createCpuBackend, type InstructionSet, loadAddon } from "@elastic-attention/cpu";
@@ -40,6 +41,8 @@ const largeModes: readonly Mode[] = [
 ];
 /** Of the machine's read bandwidth, where a Q8_0 model decodes that no cache holds. */
 const bandwidthGoal = 0.8;
+/** Of the file's size and that of keys and values, what a process may hold while it decodes. */
+const residentGoal = 1.15;
 
 /** What is measured, and which goals are those of its issue. */
 interface Subject {
@@ -56,13 +59,14 @@ export const benchmark: Benchmark = {
     registerLlama();
     registerQwen();
     const level = chosenLevel(options);
-    const subject = chosenSubject(options, level, progress);
+    const subject = withModes(chosenSubject(options, level, progress), options.modes);
     const { path } = subject;
     const missing = options.peers ? llamaCppMissing() : "llama.cpp was left out (--no-peers).";
     using scope = new MemoryScope();
     const backend = scope.track(createCpuBackend({ threads: options.threads, instructionSet: level }));
     const machine = measureMachine(backend, options.threads, options.tiny);
     progress(`loading ${basename(path)} at ${level}`);
+    const residentBefore = process.memoryUsage().rss;
     const start = performance.now();
     const model = scope.track(await PretrainedModel.open({ path, backend, weights: "automatic" }));
     const loading = (performance.now() - start) / 1000;
@@ -72,6 +76,7 @@ export const benchmark: Benchmark = {
     figures.push(figure({ what: `loading ${basename(path)}`, unit: "s", ours: duration("ours", [loading], 1), peer: peer === undefined ? undefined : duration(peer.name, [peer.loadSeconds], 1), higherIsBetter: false }));
     const measured = { model, peer, machine, subject, rounds: options.rounds ?? (options.tiny ? 2 : 5) };
     for (const tokens of subject.lengths) figures.push(...(await measureLength(measured, tokens, progress)));
+    figures.push(residentShare(model, path, contextSize, process.memoryUsage().rss - residentBefore));
     return result(figures, model, level, missing);
   },
 };
@@ -91,6 +96,15 @@ function chosenSubject(options: BenchmarkOptions, level: InstructionSet, progres
   const path = randomGguf(modelShape(shape), type!, progress);
   const large = shape === "1b";
   return { path, modes: large ? largeModes : smallModes, hasGoals: large && level !== "avx2", lengths: tokens ?? (options.tiny ? [64] : [512, 2048]), readsMemory: large && type === "q8_0" };
+}
+
+/** The subject with those of its modes that were asked for. @throws RangeError for one that it has not */
+function withModes(subject: Subject, asked: readonly string[] | undefined): Subject {
+  if (asked === undefined) return subject;
+  const known = subject.modes.map(({ request }) => request);
+  const unknown = asked.find((mode) => !known.includes(mode));
+  if (unknown !== undefined) throw new RangeError(`--modes takes ${known.join(", ")} here, found "${unknown}".`);
+  return { ...subject, modes: subject.modes.filter(({ request }) => asked.includes(request)) };
 }
 
 interface Measured {
@@ -141,7 +155,8 @@ async function measureLength({ model, peer, machine, subject, rounds }: Measured
       figure({ what: `decode after ${count}, ${label}`, unit: "tokens/s", ours: rate("ours", decodes.get(label)!, decodeSteps), peer: theirs(decodes.get("peer"), decodeSteps), ...goal(decodeGoal), higherIsBetter: true, note }),
     ];
   });
-  if (subject.readsMemory) figures.push(bandwidthShare(model, machine, decodes.get("every head full")!, count));
+  const full = decodes.get("every head full");
+  if (subject.readsMemory && full !== undefined) figures.push(bandwidthShare(model, machine, full, count));
   return figures;
 }
 
@@ -156,6 +171,18 @@ function bandwidthShare({ decoder, spec }: PretrainedModel, { bytesPerSecond }: 
     ours: { name: "ours", best: Math.max(...share), median, samples: share.length },
     target: { bound: "at least", value: bandwidthGoal },
     higherIsBetter: true,
+  });
+}
+
+/** What this process holds more than before it loaded, over the file and a cache of the longest prompt with every head full. */
+function residentShare({ decoder }: PretrainedModel, path: string, tokens: number, bytes: number): Figure {
+  const share = bytes / (statSync(path).size + decoder.fullKeyValueBytes(tokens));
+  return figure({
+    what: "resident memory over file and cache",
+    unit: "share",
+    ours: { name: "ours", best: share, median: share, samples: 1 },
+    target: { bound: "at most", value: residentGoal },
+    higherIsBetter: false,
   });
 }
 

@@ -52,4 +52,17 @@ describe.skipIf(folder === undefined)("perplexity of SmolLM2 on wikitext2, compu
     console.log(`SmolLM2 as stored at ${instructionSet}: perplexity ${Math.exp(found).toFixed(4)}, recorded ${Math.exp(recorded).toFixed(4)}, ratio ${ratio.toFixed(5)}`);
     expect(Math.abs(ratio - 1)).toBeLessThan(0.005);
   });
+
+  test.each([["fp8", 0.01], ["q8_0", 0.001]] as const)("moves little with a cache in %s: by less than %d over a window", { timeout: 300_000 }, async (cacheType, most) => {
+    const { windows } = JSON.parse(readFileSync(join(folder!, "perplexity.json"), "utf8")) as { windows: readonly Window[] };
+    const [exact, rounded] = await Promise.all([undefined, cacheType].map(async (each) => {
+      using backend = createCpuBackend();
+      const path = join(folder!, "SmolLM2-135M-Instruct.Q4_1.gguf");
+      using model = await PretrainedModel.open({ path, backend, weights: "stored", ...(each === undefined ? {} : { cacheType: each }) });
+      return await meanNegativeLogLikelihood(model, windows[0]!.ids);
+    }));
+    const ratio = Math.exp(rounded! - exact!);
+    console.log(`SmolLM2 as stored with a cache in ${cacheType}: perplexity times ${ratio.toFixed(5)}`);
+    expect(Math.abs(ratio - 1)).toBeLessThan(most);
+  });
 });

@@ -104,8 +104,8 @@ function routerOf(directory: string, trained: string | undefined, { heads, route
 function promptMemory(spec: ModelSpec, config: ModelConfig, dtype: FloatDType, plan: WeightPlan, options: InspectOptions) {
   const { tokens, sparsity = 0, mode, backend } = options;
   const { retrievalMode, sparseMode } = mode === undefined ? (spec.elastic ?? elasticModes("fa-ssa", elasticSizes(config))) : elasticModes(mode, elasticSizes(config));
-  const chunkRows = backendProvider(backend).workSizes.chunkRows;
-  return { tokens, dtype, weights: plan.text, sparsity, ...predictMemory(spec, { dtype, cacheType: options.cacheType, chunkRows, weightBytes: plan.byteLength, sequences: [{ tokens, sparsity, retrievalMode, sparseMode }] }) };
+  const { chunkRows, readsRoundedCache } = backendProvider(backend).workSizes;
+  return { tokens, dtype, weights: plan.text, sparsity, ...predictMemory(spec, { dtype, cacheType: options.cacheType, readsRoundedCache, chunkRows, weightBytes: plan.byteLength, sequences: [{ tokens, sparsity, retrievalMode, sparseMode }] }) };
 }
 
 function memoryText({ memory }: Description): string {

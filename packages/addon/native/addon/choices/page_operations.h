@@ -28,7 +28,7 @@ struct PageChoice {
 struct PageBounding {
   /** [rows, head_dim]. */
   Matrix keys;
-  /** [rows / page_tokens, 2 · head_dim], in the type of the keys: largest values, then smallest. */
+  /** [rows / page_tokens, 2 · head_dim], in the type of the keys where these are floats: largest values, then smallest. */
   Matrix bounds;
   int64_t page_tokens;
   /** Pages [first_page, end_page) of every head. */

@@ -4,7 +4,12 @@
 
 namespace elastic {
 
-enum class DType : int { F32 = 0, BF16 = 1, F16 = 2, I32 = 3, U8 = 4 };
+/**
+ * Fp8 and Q8_0 are rows of a key-value cache: a byte an element, and behind a row's elements what these are multiplied by, a float
+ * for the row or a bf16 for each 32 elements. Columns of such a matrix are elements, its stride is that of whole rows.
+ */
+enum class DType : int { F32 = 0, BF16 = 1, F16 = 2, I32 = 3, U8 = 4, Fp8 = 5, Q8_0 = 6 };
+constexpr int kDTypes = 7;
 
 static inline int64_t byte_size(DType dtype) {
   switch (dtype) {
@@ -15,9 +20,23 @@ static inline int64_t byte_size(DType dtype) {
     case DType::F16:
       return 2;
     case DType::U8:
+    case DType::Fp8:
+    case DType::Q8_0:
       return 1;
   }
   return 0;
+}
+
+static inline bool is_rounded(DType dtype) { return dtype == DType::Fp8 || dtype == DType::Q8_0; }
+
+/** Elements that share a scale in a row of Q8_0. */
+constexpr int64_t kScaledElements = 32;
+
+/** Elements from one row to the next where rows of so many columns lie one after another, scales included. */
+static inline int64_t row_elements(DType dtype, int64_t columns) {
+  if (dtype == DType::Fp8) return columns + 4;
+  if (dtype == DType::Q8_0) return columns + 2 * ((columns + kScaledElements - 1) / kScaledElements);
+  return columns;
 }
 
 static inline float bf16_to_float(uint16_t pattern) {

@@ -1,4 +1,4 @@
-import type { Tensor } from "@elastic-attention/tensor";
+import type { FloatDType, Tensor } from "@elastic-attention/tensor";
 import { boundPages } from "../../operations/pages/bound-pages.js";
 import type { LayerCache } from "../layer-cache.js";
 
@@ -9,7 +9,7 @@ import type { LayerCache } from "../layer-cache.js";
 export interface PageBounds {
   /** 16, 32 or 64. */
   readonly pageTokens: number;
-  /** [rows of the keys / pageTokens, rounded up; 2 · headDim] in the type of the keys: largest values, then smallest. */
+  /** [rows of the keys / pageTokens, rounded up; 2 · headDim] in the type that is computed in: largest values, then smallest. */
   readonly rows: Tensor;
 }
 
@@ -19,15 +19,15 @@ export function completePages(tokens: number, pageTokens: number): number {
 }
 
 /** Memory for the bounds of all pages that a cache's keys have room for. @throws OutOfMemoryError */
-export function allocateBounds({ keys, headDim }: Pick<LayerCache, "keys" | "headDim">, pageTokens: number): PageBounds {
-  return { pageTokens, rows: keys.backend.allocate([Math.ceil(keys.shape[0]! / pageTokens), 2 * headDim], keys.dtype) };
+export function allocateBounds({ keys, headDim }: Pick<LayerCache, "keys" | "headDim">, pageTokens: number, dtype: FloatDType): PageBounds {
+  return { pageTokens, rows: keys.backend.allocate([Math.ceil(keys.shape[0]! / pageTokens), 2 * headDim], dtype) };
 }
 
 /** Bounds of a cache's complete pages: its own where it keeps them, else made for the time of the call. */
 export function boundedPages(cache: LayerCache, pageTokens: number, keyValueHeads: readonly number[]): PageBounds & Disposable {
   const { bounds, keys, length } = cache;
   if (bounds?.pageTokens === pageTokens) return { ...bounds, [Symbol.dispose]: () => {} };
-  const made = allocateBounds(cache, pageTokens);
+  const made = allocateBounds(cache, pageTokens, cache.cacheType === undefined ? (keys.dtype as FloatDType) : "f32");
   try {
     keys.backend.kernels.run(boundPages, { cache, bounds: made, keyValueHeads, firstPage: 0, endPage: completePages(length, pageTokens) });
     return { ...made, [Symbol.dispose]: () => made.rows.dispose() };

@@ -3,6 +3,7 @@ import { attentionModeDefinition } from "../../modes/mode-registry.js";
 import { boundPages } from "../../operations/pages/bound-pages.js";
 import { shortenedCache } from "../shortened-cache.js";
 import type { LayerStorage } from "../layer-storage.js";
+import { refuseCacheType } from "../rounded/cache-type.js";
 import { completePages } from "./page-bounds.js";
 
 /**
@@ -15,11 +16,14 @@ export function updateBounds(storage: LayerStorage, modes: readonly AttentionMod
   const pageTokens = modes.map((mode) => attentionModeDefinition(mode).pageTokens?.(mode));
   const size = pageTokens.find((tokens) => tokens !== undefined);
   if (size === undefined) return;
+  const { backend } = storage.keys;
   const bounds = storage.openBounds(size);
   const [firstPage, endPage] = [completePages(storage.boundedTokens, size), completePages(length, size)];
   if (firstPage < endPage) {
     const keyValueHeads = pageTokens.flatMap((tokens, head) => (tokens === size ? [head] : []));
-    bounds.rows.backend.kernels.run(boundPages, { cache: shortenedCache(storage, length), bounds, keyValueHeads, firstPage, endPage });
+    const call = { cache: shortenedCache(storage, length), bounds, keyValueHeads, firstPage, endPage };
+    if (storage.cacheType !== undefined && backend.kernels.find(boundPages, call) === undefined) throw refuseCacheType("pages", storage.cacheType, backend.name);
+    backend.kernels.run(boundPages, call);
   }
   storage.boundedTokens = Math.max(storage.boundedTokens, length);
 }

@@ -1,10 +1,10 @@
-import { copySpans, type Tensor } from "@elastic-attention/tensor";
+import { copySpans, dtypeByteSize, type Tensor } from "@elastic-attention/tensor";
 import type { KeptTokens } from "../keep-chosen.js";
 import { RowSpans } from "../row-spans.js";
 import type { Retention } from "../../patterns/block-pattern.js";
 import type { HeadStore, PageTable } from "../layer-cache.js";
 import type { LayerStorage } from "../layer-storage.js";
-import { type CacheType, requireFloatKeys } from "../rounded/cache-type.js";
+import type { CacheType } from "../rounded/cache-type.js";
 import type { PageBounds } from "../bounds/page-bounds.js";
 import type { PagePool } from "./page-pool.js";
 import { headAt, type HeadSnapshot, headSnapshot, noPage, rowsBeforeWrite } from "./head-snapshot.js";
@@ -103,7 +103,6 @@ export class PagedLayer implements LayerStorage {
   }
 
   openBounds(pageTokens: number): PageBounds {
-    requireFloatKeys("A head that chooses pages", this.cacheType);
     if (this.#boundPageTokens !== pageTokens) this.boundedTokens = 0;
     const bounds = this.pool.bounds(pageTokens);
     this.#boundPageTokens = pageTokens;
@@ -112,7 +111,8 @@ export class PagedLayer implements LayerStorage {
 
   /** Bytes of the bounds beside one page of the pool. */
   get #boundBytes(): number {
-    return this.#boundPageTokens === undefined ? 0 : this.pool.pageBytes / this.#boundPageTokens;
+    const { headDim, dtype } = this.pool.options;
+    return this.#boundPageTokens === undefined ? 0 : (this.pool.pageTokens / this.#boundPageTokens) * 2 * headDim * dtypeByteSize(dtype);
   }
 
   get byteLength(): number {

@@ -15,7 +15,7 @@ constexpr int64_t kPackGroup = 8;
 
 const PrefillKernel& choose([[maybe_unused]] const AttentionCall& call, [[maybe_unused]] const AttentionSequence& sequence) {
 #if defined(__x86_64__)
-  const bool bf16 = call.query.dtype == DType::BF16 && sequence.keys.dtype == DType::BF16;
+  const bool bf16 = call.query.dtype == DType::BF16 && sequence.keys.dtype != DType::F32;
   if (bf16 && call.head_dim % 32 == 0 && instruction_set() >= InstructionSet::Avx512Bf16) return bf16_prefill_kernel();
 #endif
   return generic_prefill_kernel();

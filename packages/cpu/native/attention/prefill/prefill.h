@@ -63,7 +63,7 @@ void prefill_head(const std::vector<PrefillSide>& sides, int64_t head);
 
 /** Float kernels of every instruction set, any head dimension, f32 and bf16. */
 const PrefillKernel& generic_prefill_kernel();
-/** AVX512_BF16 and AMX: bf16 queries and cache, head dimension a multiple of 32. */
+/** AVX512_BF16 and AMX: bf16 queries, a cache in bf16 or rounded, head dimension a multiple of 32. */
 const PrefillKernel& bf16_prefill_kernel();
 
 }  // namespace elastic

@@ -29,7 +29,22 @@ uint16_t* value_panel(const PackedHead& head, int64_t element, int64_t block) {
   return reinterpret_cast<uint16_t*>(head.values) + (element / kPanel * head.blocks + block) * kKeyBlock * kPanel;
 }
 
-void pack_keys(const CacheRows& source, int64_t block, const PackedHead& head) {
+/** The rows of a block in bf16: those of a rounded cache are widened first. */
+CacheRows halves_of(const CacheRows& source, int64_t head_dim, Scratch& scratch) {
+  if (source.dtype == DType::BF16) return source;
+  CacheRows halves{{}, DType::BF16};
+  for (int64_t i = 0; i < kKeyBlock; ++i) {
+    if (source.rows[i] == nullptr) continue;
+    char* row = scratch.take<char>(2 * head_dim);
+    float_kernels().convert(source.rows[i], source.dtype, row, DType::BF16, head_dim);
+    halves.rows[i] = row;
+  }
+  return halves;
+}
+
+void pack_keys(const CacheRows& given, int64_t block, const PackedHead& head) {
+  Scratch scratch;
+  const CacheRows source = halves_of(given, head.head_dim, scratch);
   auto* words = reinterpret_cast<uint32_t*>(key_panel(head, block));
   for (int64_t key = 0; key < kKeyBlock; ++key) {
     uint32_t* column = words + key / 16 * 256 + key % 16;
@@ -41,7 +56,9 @@ void pack_keys(const CacheRows& source, int64_t block, const PackedHead& head) {
   }
 }
 
-void pack_values(const CacheRows& source, int64_t block, const PackedHead& head) {
+void pack_values(const CacheRows& given, int64_t block, const PackedHead& head) {
+  Scratch scratch;
+  const CacheRows source = halves_of(given, head.head_dim, scratch);
   for (int64_t pair = 0; pair < 16; ++pair) {
     const char* even = source.rows[2 * pair];
     const char* odd = source.rows[2 * pair + 1];

@@ -108,5 +108,6 @@ void read_memory(char* host, const char* source, std::size_t bytes) {
 }
 
 bool computes_with(DType dtype) { return dtype == DType::F32 || dtype == DType::BF16 || dtype == DType::F16; }
+bool reads_rounded_rows() { return false; }
 
 }  // namespace elastic

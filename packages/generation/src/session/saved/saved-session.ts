@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { copyHeldRows, heldRanges, type HeldRanges, type LayerCache, type SequenceCache, unpackedCache } from "@elastic-attention/attention";
+import { copyHeldRows, exactRowDType, heldRanges, type HeldRanges, type LayerCache, type SequenceCache, unpackedCache } from "@elastic-attention/attention";
 import { ElasticAttentionError, FileWriteError, MemoryScope, SavedSessionError } from "@elastic-attention/core";
 import { dtypeByteSize, dtypeElement, type FloatDType, SafetensorsFile, type Tensor, type TensorSource, writeSafetensors } from "@elastic-attention/tensor";
 import type { PretrainedModel } from "@elastic-attention/transformer";
@@ -41,7 +41,7 @@ export function writeSession(folder: string, name: string, state: SessionState, 
   };
   const tensors = new Map<string, TensorSource>();
   for (const [index, layer] of layers.entries()) {
-    for (const side of ["keys", "values"] as const) tensors.set(tensorName(index, side), sourceOf(layer, side, model.decoder.dtype));
+    for (const side of ["keys", "values"] as const) tensors.set(tensorName(index, side), sourceOf(layer, side, savedDType(model)));
   }
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -71,6 +71,11 @@ export function readSession(folder: string, name: string, model: PretrainedModel
   }
   const { cachedTokens, routedTokens, pendingTokens, text, routingKey, hasPlan, assignment, modes } = manifest;
   return { cache, cachedTokens, routedTokens, pendingTokens, text, routingKey, assignment, plan: hasPlan ? { modes, assignment } : undefined };
+}
+
+/** What rows are saved in: the keys and values of a cache come back to the same bits. */
+function savedDType({ decoder }: PretrainedModel): FloatDType {
+  return exactRowDType(decoder.dtype, decoder.caches.cacheType);
 }
 
 const tensorName = (layer: number, side: "keys" | "values") => `layers.${layer}.${side}`;
@@ -117,7 +122,7 @@ function openSession(path: string): SafetensorsFile {
 /** @throws SavedSessionError */
 function checkedManifest(path: string, file: SafetensorsFile, name: string, model: PretrainedModel): SessionManifest {
   const { metadata } = file;
-  const { spec, decoder } = model;
+  const { spec } = model;
   if (metadata.get("format") !== format) throw new SavedSessionError(path, "is no saved session.");
   if (metadata.get("version") !== version) {
     throw new SavedSessionError(path, `has version ${metadata.get("version")}; this release reads version ${version}.`);
@@ -139,7 +144,7 @@ function checkedManifest(path: string, file: SafetensorsFile, name: string, mode
   for (const [layer, held] of session.held.entries()) {
     for (const side of ["keys", "values"] as const) {
       const entry = file.tensors.get(tensorName(layer, side));
-      const fits = entry?.type === dtypeElement(decoder.dtype) && entry.shape.length === 2 && entry.shape[0] === countRows(held) && entry.shape[1] === spec.headDim;
+      const fits = entry?.type === dtypeElement(savedDType(model)) && entry.shape.length === 2 && entry.shape[0] === countRows(held) && entry.shape[1] === spec.headDim;
       if (!fits) throw new SavedSessionError(path, `is damaged: ${tensorName(layer, side)} is not what the session says.`);
       names.add(tensorName(layer, side));
     }
@@ -149,12 +154,14 @@ function checkedManifest(path: string, file: SafetensorsFile, name: string, mode
 }
 
 /** Adds all tokens to a layer, those that are not held as zeros, and drops what its modes do not need. */
-function fillLayer(cache: SequenceCache, layer: number, file: SafetensorsFile, { cachedTokens, held, modes }: SessionManifest, { decoder, spec }: PretrainedModel): void {
+function fillLayer(cache: SequenceCache, layer: number, file: SafetensorsFile, { cachedTokens, held, modes }: SessionManifest, model: PretrainedModel): void {
+  const { decoder, spec } = model;
+  const dtype = savedDType(model);
   const { numKeyValueHeads, headDim } = spec;
   const shape = [cachedTokens.length, numKeyValueHeads, headDim];
   const upload = (side: "keys" | "values"): Tensor => {
-    const bytes = tokensOf(file.read(tensorName(layer, side)), held[layer]!, shape, headDim * dtypeByteSize(decoder.dtype));
-    return decoder.backend.upload(bytes, shape, decoder.dtype);
+    const bytes = tokensOf(file.read(tensorName(layer, side)), held[layer]!, shape, headDim * dtypeByteSize(dtype));
+    return decoder.backend.upload(bytes, shape, dtype);
   };
   using keys = upload("keys");
   using values = upload("values");

@@ -12,7 +12,7 @@ import {
   waitForPatterns,
 } from "@elastic-attention/attention";
 import { expectShape } from "@elastic-attention/tensor";
-import type { CallArguments } from "../call-arguments.js";
+import type { CallArguments } from "../../call-arguments.js";
 
 /**
  * Packs an attention call as `AttentionCall::read` of the addons takes it.
@@ -52,7 +52,7 @@ function pushSequence(operation: string, call: CallArguments, sequence: Attentio
   const heads = numPatternHeads(routing);
   const fits = heads === cache.numKeyValueHeads && numQueryHeads % cache.numKeyValueHeads === 0;
   if (!fits) throw new ShapeError(`${operation}: the heads of query, cache and patterns do not fit together.`);
-  call.number(start, length, cache.length).tensor(cache.keys).tensor(cache.values).pages(cache.pages);
+  call.number(start, length, cache.length).cacheRows(cache.keys, cache).cacheRows(cache.values, cache).pages(cache.pages);
   if (tileCounts !== undefined) expectTileCounts(tileCounts, numQueryHeads);
   call.optional(tileCounts);
   if (routing.type === "decision") {
