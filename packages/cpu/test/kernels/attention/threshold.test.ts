@@ -3,7 +3,7 @@ import { MemoryScope } from "@elastic-attention/core";
 import { type AttentionMode, decodeAttention, DecodeBatch, decodePlanBytes, hybridAttention, knownPatterns, PagePool, planDecode, prepareDecode, SequenceCache } from "@elastic-attention/attention";
 import { type Backend, type FloatDType, type Graph, hostArray, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { subjects } from "../instruction-set-levels.js";
+import { subjects } from "../../instruction-set-levels.js";
 
 for (const subject of subjects) describeThreshold(subject);
 
