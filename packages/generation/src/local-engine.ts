@@ -164,7 +164,8 @@ export class LocalEngine implements Engine {
     signal?.addEventListener("abort", abort);
     if (signal?.aborted) abort();
     try {
-      yield* group.events.read();
+      // Without yield*, which waits for each event three times.
+      for (let event = await group.events.next(); event !== undefined; event = await group.events.next()) yield event;
     } finally {
       signal?.removeEventListener("abort", abort);
       abort();

@@ -1,6 +1,7 @@
 import type { Engine } from "@elastic-attention/generation";
 import type { AnswerMarkers } from "./answer/answer-markers.js";
 import type { ApiKeys } from "./http/api-keys.js";
+import type { StreamPace } from "./http/stream-pace.js";
 import type { EngineHealth } from "./operation/engine-health.js";
 import type { LiveRequests } from "./live/live-requests.js";
 import type { ServerMetrics } from "./operation/metrics.js";
@@ -20,6 +21,8 @@ export interface ServerContext {
   readonly metrics: ServerMetrics;
   readonly markers: AnswerMarkers;
   readonly live: LiveRequests;
+  /** When streamed answers write. */
+  readonly pace: StreamPace;
   /** Whether the server has been told to stop: nothing new is taken. */
   isDraining: boolean;
 }

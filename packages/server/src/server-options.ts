@@ -51,6 +51,8 @@ export interface ServerOptions {
   readonly patienceMilliseconds?: number;
   /** A client that is further behind with reading is cut off; default 4 MiB. */
   readonly unreadLimitBytes?: number;
+  /** How long the events of streamed answers are gathered before they are written, while 16 or more are streamed; 0: never. Default 50. */
+  readonly gatherMilliseconds?: number;
   /** How long running answers may take after the server was told to stop; default 30 000. */
   readonly drainMilliseconds?: number;
   /** Gets a line for each request; default: nothing is logged. */
@@ -76,6 +78,7 @@ const defaults = {
   heartbeatMilliseconds: 10_000,
   patienceMilliseconds: 60_000,
   unreadLimitBytes: 4 * 1024 ** 2,
+  gatherMilliseconds: 50,
   drainMilliseconds: 30_000,
   logsPrompts: false,
   enforcesFormats: false,
@@ -94,6 +97,7 @@ const lowest: Partial<Record<keyof ServerOptions, number>> = {
   heartbeatMilliseconds: 1,
   patienceMilliseconds: 1,
   unreadLimitBytes: 1,
+  gatherMilliseconds: 0,
   drainMilliseconds: 0,
 };
 

@@ -9,6 +9,7 @@ import { createApplication } from "./http/application.js";
 import { describeRoutes } from "./http/openapi.js";
 import { listen } from "./http/listen.js";
 import { pageRoutes } from "./http/page-routes.js";
+import { StreamPace } from "./http/stream-pace.js";
 import { systemRoutes } from "./http/system-routes.js";
 import { tokenizerRoutes } from "./http/tokenizer-routes.js";
 import { LiveRequests } from "./live/live-requests.js";
@@ -103,6 +104,7 @@ export async function startServer(engine: Engine, options: ServerOptions = {}): 
     metrics: new ServerMetrics(engine, modelId),
     markers: new AnswerMarkers(engine),
     live: new LiveRequests(engine),
+    pace: new StreamPace(checked.gatherMilliseconds),
     isDraining: false,
   };
   const app = await createApplication(context);

@@ -44,6 +44,11 @@ async function serve(...options: string[]): Promise<Serving> {
   };
 }
 
+interface Turn {
+  readonly choices: readonly { readonly message: { readonly content: string } }[];
+  readonly usage: { readonly prompt_tokens: number; readonly prompt_tokens_details: { readonly cached_tokens: number } };
+}
+
 const question = { messages: [{ role: "user", content: "What is the capital of France?" }], max_tokens: 4 };
 
 function ask(url: string, body: object): Promise<Response> {
@@ -64,6 +69,21 @@ test("serve answers over HTTP, shows the inspector, lets a running answer end, a
   expect(await ended).toBe(0);
   expect(serving.lines.map((line) => JSON.parse(line) as object)).toContainEqual(expect.objectContaining({ path: "/v1/chat/completions", status: 200, msr: 0.5 }));
   expect(serving.lines.join("\n")).not.toContain("capital of France");
+});
+
+test("serve --reuse-answers goes on from the answer of the turn before, and --prefix-cache bounds what is kept", async () => {
+  const first = [{ role: "user", content: "Tell me about the whale and the ship. ".repeat(12) }];
+  const reused = async (...options: string[]) => {
+    await using serving = await serve(...options);
+    const one = (await (await ask(serving.url, { messages: first, max_tokens: 150, temperature: 0, logit_bias: { 1: -100 } })).json()) as Turn;
+    const messages = [...first, { role: "assistant", content: one.choices[0]!.message.content }, { role: "user", content: "And the harbour?" }];
+    const two = (await (await ask(serving.url, { messages, max_tokens: 2, temperature: 0 })).json()) as Turn;
+    return { prompt: one.usage.prompt_tokens, cached: two.usage.prompt_tokens_details.cached_tokens };
+  };
+  const [answers, prompts, bounded] = [await reused("--reuse-answers"), await reused(), await reused("--prefix-cache", "1kB")];
+  expect(prompts.cached).toBeLessThanOrEqual(prompts.prompt);
+  expect(answers.cached).toBeGreaterThan(answers.prompt);
+  expect(bounded.cached).toBe(0);
 });
 
 test("serve holds answers to a schema while they are written, and refuses by name what it cannot enforce", async () => {

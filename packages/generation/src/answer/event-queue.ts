@@ -30,16 +30,17 @@ export class EventQueue<Event> {
     this.#wake?.();
   }
 
-  /** Ends with the queue. @throws what {@link fail} was given */
-  async *read(): AsyncGenerator<Event, void, undefined> {
+  /** The next event; undefined at the end. @throws what {@link fail} was given */
+  async next(): Promise<Event | undefined> {
     for (;;) {
-      for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
+      const event = this.#events.shift();
+      if (event !== undefined) {
         this.onRead();
-        yield event;
+        return event;
       }
       if (this.#end !== undefined) {
         if ("error" in this.#end) throw this.#end.error;
-        return;
+        return undefined;
       }
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }

@@ -27,17 +27,25 @@ export class RequestRecorder {
     };
   }
 
-  /** The same events; an error is taken down before it goes on. */
-  async *record(events: AsyncIterable<GenerationEvent>): AsyncGenerator<GenerationEvent, void, undefined> {
+  /**
+   * The same events; an error is taken down before it goes on.
+   *
+   * @param ended called once, with whether every event was read
+   */
+  async *record(events: AsyncIterable<GenerationEvent>, ended: (isWhole: boolean) => void = () => {}): AsyncGenerator<GenerationEvent, void, undefined> {
+    let isWhole = false;
     try {
       for await (const event of events) {
         this.#take(event);
         yield event;
       }
+      isWhole = true;
     } catch (error) {
       const { name, message } = error instanceof Error ? error : new Error(String(error));
       this.#add({ at: this.#now(), type: "error", name, message });
       throw error;
+    } finally {
+      ended(isWhole);
     }
   }
 

@@ -74,7 +74,8 @@ export class WorkerEngine implements Engine {
     // It may have come while a thread was started.
     if (signal?.aborted) abort();
     try {
-      yield* events.read();
+      // Without yield*, which waits for each event three times.
+      for (let event = await events.next(); event !== undefined; event = await events.next()) yield event;
     } finally {
       signal?.removeEventListener("abort", abort);
       thread.close(id);

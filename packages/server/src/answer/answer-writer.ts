@@ -21,7 +21,7 @@ export interface AnswerWriter {
 
 /** Streams an answer: headers at once, then what the writer makes of its events; an error ends the stream as its last event. */
 export function streamAnswer(context: ServerContext, reply: FastifyReply, events: AsyncIterable<AnswerEvent>, writer: AnswerWriter): FastifyReply {
-  const stream = new EventStream(context.options);
+  const stream = new EventStream(context.options, context.pace);
   void pump(stream, reply, events, writer);
   return reply
     .headers({ "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no" })

@@ -69,7 +69,8 @@ export class RunningAnswer {
 
   async *#read(events: AsyncIterator<GenerationEvent>, leave: () => void): AsyncGenerator<AnswerEvent, void, undefined> {
     try {
-      for (let next = await events.next(); next.done !== true; next = await events.next()) yield* this.#translate(next.value);
+      // Without yield*, which waits for each event three times.
+      for (let next = await events.next(); next.done !== true; next = await events.next()) for (const event of this.#translate(next.value)) yield event;
       this.context.health.succeeded();
     } catch (error) {
       this.context.health.failed(error);
@@ -80,15 +81,14 @@ export class RunningAnswer {
     }
   }
 
-  *#translate(event: GenerationEvent): Generator<AnswerEvent, void, undefined> {
-    if (event.type === "progress") {
-      const { promptTokens, processedTokens, cachedTokens } = event;
-      yield { type: "progress", promptTokens, processedTokens, cachedTokens, milliseconds: this.#elapsed };
-    } else if (event.type === "token") yield* this.#token(event);
-    else yield* this.#finish(event);
+  #translate(event: GenerationEvent): readonly AnswerEvent[] {
+    if (event.type === "token") return this.#token(event);
+    if (event.type === "finish") return this.#finish(event);
+    const { promptTokens, processedTokens, cachedTokens } = event;
+    return [{ type: "progress", promptTokens, processedTokens, cachedTokens, milliseconds: this.#elapsed }];
   }
 
-  *#token(event: EngineToken): Generator<AnswerEvent, void, undefined> {
+  #token(event: EngineToken): readonly AnswerEvent[] {
     this.#tokens += 1;
     if (this.#firstToken === undefined) {
       this.#firstToken = performance.now();
@@ -100,12 +100,12 @@ export class RunningAnswer {
     if (text.isReasoning) this.#reasoningTokens.set(answer, (this.#reasoningTokens.get(answer) ?? 0) + 1);
     const marker = this.markers.get(event.id);
     const isLeftOut = marker !== undefined && !event.text.includes(marker);
-    for (const part of text.push(isLeftOut ? marker + event.text : event.text)) yield { ...part, answer, chances: this.#takeChances(answer) };
+    return text.push(isLeftOut ? marker + event.text : event.text).map((part) => ({ ...part, answer, chances: this.#takeChances(answer) }));
   }
 
-  *#finish({ answer, reason: ended, report, stopText }: EngineFinish): Generator<AnswerEvent, void, undefined> {
+  #finish({ answer, reason: ended, report, stopText }: EngineFinish): readonly AnswerEvent[] {
     const text = this.#textOf(answer);
-    for (const part of text.end()) yield { ...part, answer, chances: this.#takeChances(answer) };
+    const rest: AnswerEvent[] = text.end().map((part) => ({ ...part, answer, chances: this.#takeChances(answer) }));
     const reason = finishReason(ended, text.hasCalls);
     const decodeSeconds = this.#firstToken === undefined ? 0 : (performance.now() - this.#firstToken) / 1000;
     this.context.metrics.finished(answer, reason, report, report.newTokens, this.#elapsed / 1000, decodeSeconds);
@@ -119,7 +119,7 @@ export class RunningAnswer {
       key_value_bytes: report.keyValueBytes,
       ...(this.#firstToken === undefined ? {} : { first_token_ms: Math.round(this.#firstToken - this.#begun) }),
     };
-    yield { type: "finish", answer, reason, stopText, report, reasoningTokens: this.#reasoningTokens.get(answer) ?? 0, chances: this.#takeChances(answer) };
+    return [...rest, { type: "finish", answer, reason, stopText, report, reasoningTokens: this.#reasoningTokens.get(answer) ?? 0, chances: this.#takeChances(answer) }];
   }
 
   #textOf(answer: number): AnswerText {

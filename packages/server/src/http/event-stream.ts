@@ -1,4 +1,5 @@
-import { PassThrough, type Readable } from "node:stream";
+import { Readable } from "node:stream";
+import type { StreamPace } from "./stream-pace.js";
 
 export interface EventStreamOptions {
   /** Between two signs of life while nothing else is sent. */
@@ -12,14 +13,25 @@ export interface EventStreamOptions {
  * up; one that is too far behind is cut off.
  */
 export class EventStream {
-  readonly #body = new PassThrough();
+  // What is pushed waits until it is read.
+  readonly #body = new Readable({ read() {} });
   readonly #heartbeat: NodeJS.Timeout;
+  /** What goes out with the next write. */
+  #gathered = "";
+  #hasEnded = false;
 
-  constructor(private readonly options: EventStreamOptions) {
+  constructor(
+    private readonly options: EventStreamOptions,
+    private readonly pace: StreamPace,
+  ) {
+    const leave = pace.enter(this);
     // Headers go out with the first bytes.
-    this.#write(": ok\n\n");
+    this.#body.push(": ok\n\n");
     this.#heartbeat = setInterval(() => this.#write(": waiting\n\n"), options.heartbeatMilliseconds);
-    this.#body.once("close", () => clearInterval(this.#heartbeat));
+    this.#body.once("close", () => {
+      clearInterval(this.#heartbeat);
+      leave();
+    });
   }
 
   /** What the client is sent. */
@@ -36,19 +48,30 @@ export class EventStream {
   send(data: object | string, event?: string): void {
     const text = typeof data === "string" ? data : JSON.stringify(data);
     // JSON has no line breaks, which would end the field.
-    this.#write(`${event === undefined ? "" : `event: ${event}\n`}data: ${text}\n\n`);
+    this.#write(event === undefined ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`);
     this.#heartbeat.refresh();
   }
 
   end(): void {
     clearInterval(this.#heartbeat);
-    this.#body.end();
+    this.#hasEnded = true;
+    this.pace.request(this);
+  }
+
+  /** Writes what has been gathered; the pace calls it. */
+  flush(): void {
+    const text = this.#gathered;
+    this.#gathered = "";
+    if (this.#body.destroyed) return;
+    if (text !== "") this.#body.push(text);
+    const unread = this.#body.readableLength;
+    if (unread > this.options.unreadLimitBytes) this.#body.destroy(new Error(`The client is ${unread} bytes behind.`));
+    else if (this.#hasEnded) this.#body.push(null);
   }
 
   #write(text: string): void {
-    if (this.#body.destroyed || this.#body.writableEnded) return;
-    this.#body.write(text);
-    const unread = this.#body.writableLength + this.#body.readableLength;
-    if (unread > this.options.unreadLimitBytes) this.#body.destroy(new Error(`The client is ${unread} bytes behind.`));
+    if (this.#body.destroyed || this.#hasEnded) return;
+    this.#gathered += text;
+    this.pace.request(this);
   }
 }

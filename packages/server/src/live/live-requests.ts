@@ -48,27 +48,16 @@ export class LiveRequests {
       else if (event.type === "token") live.summary = { ...live.summary, newTokens: live.summary.newTokens + 1 };
       else if (event.type === "finish") live.summary = { ...live.summary, modelSparsity: event.report.modelSparsity };
     });
-    const end = (state: "finished" | "failed") => {
+    return recorder.record(this.engine.generate(request), (isWhole) => {
       unwatch();
-      live.summary = { ...live.summary, state };
+      live.summary = { ...live.summary, state: isWhole ? "finished" : "failed" };
       this.#forgetOld();
-    };
-    return untilEnd(recorder.record(this.engine.generate(request)), end);
+    });
   }
 
   /** Those that run stay. */
   #forgetOld(): void {
     const ended = [...this.#requests].filter(([, { summary }]) => summary.state !== "running");
     for (const [id] of ended.slice(0, Math.max(0, ended.length - keptRequests))) this.#requests.delete(id);
-  }
-}
-
-async function* untilEnd(events: AsyncIterable<GenerationEvent>, end: (state: "finished" | "failed") => void): AsyncGenerator<GenerationEvent, void, undefined> {
-  let state: "finished" | "failed" = "failed";
-  try {
-    yield* events;
-    state = "finished";
-  } finally {
-    end(state);
   }
 }

@@ -9,7 +9,7 @@ import type { LiveRequest } from "./live-requests.js";
 const params = z.object({ id: z.string() });
 
 /** How requests were routed, while they run and for some time afterwards. */
-export function liveRoutes(app: App, { live, options }: ServerContext): void {
+export function liveRoutes(app: App, { live, options, pace }: ServerContext): void {
   const tags = ["Routing"];
   const find = (id: string): LiveRequest => {
     // Answers have the id of their request behind a prefix.
@@ -21,7 +21,7 @@ export function liveRoutes(app: App, { live, options }: ServerContext): void {
   app.get("/v1/elastic/requests/:id", { schema: { params, tags, summary: "What happened in a request so far" } }, ({ params: { id } }) => find(id).recorder.recording);
   app.get("/v1/elastic/requests/:id/events", { schema: { params, tags, summary: "What happens in a request, from its beginning" } }, ({ params: { id } }, reply) => {
     const { recorder, summary, answers } = find(id);
-    const stream = new EventStream(options);
+    const stream = new EventStream(options, pace);
     let unwatch: (() => void) | undefined;
     let finished = 0;
     let ended = false;

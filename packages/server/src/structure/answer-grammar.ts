@@ -1,7 +1,7 @@
 import { InvalidRequestError } from "@elastic-attention/core";
 import type { CompiledGrammar, GrammarCompiler, StructuralTagFormat, TagFormat } from "@mlc-ai/web-xgrammar";
 import type { CallForm } from "../answer/tool-calls/call-form.js";
-import { checkSchema } from "./check-schema.js";
+import { type CheckedSchema, checkSchema, integerMark } from "./check-schema.js";
 import { loadGrammars } from "./load-grammars.js";
 
 /** White space in a row: a model that likes it would fill its answer with it. */
@@ -18,8 +18,10 @@ export interface HeldTool {
 
 /** JSON under a schema. @throws InvalidRequestError for one that cannot be enforced whole */
 export async function compileJson(compiler: GrammarCompiler, schema: JsonSchema): Promise<CompiledGrammar> {
-  const text = checkSchema(schema ?? { type: "object" });
-  return compiled(() => compiler.compileJSONSchema(text, true, undefined, undefined, true, mostWhitespace));
+  const checked = checkSchema(schema ?? { type: "object" });
+  if (checked.integers.length === 0) return compiled(() => compiler.compileJSONSchema(checked.text, true, undefined, undefined, true, mostWhitespace));
+  // The compiler's own way from a text would write the escapes that have no end again.
+  return compileFormats(compiler, [{ type: "grammar", grammar: await compiled(() => schemaGrammar(checked)) }]);
 }
 
 /** Any of some formats. @throws InvalidRequestError */
@@ -30,10 +32,15 @@ export async function compileFormats(compiler: GrammarCompiler, formats: readonl
 
 /** JSON under a schema, as a part of a larger format. @throws InvalidRequestError for one that cannot be enforced whole */
 export async function jsonFormat(schema: JsonSchema): Promise<StructuralTagFormat> {
-  const text = checkSchema(schema ?? { type: "object" });
-  const grammar = await compiled(() => loadGrammars().Grammar.fromJSONSchema(text, true, undefined, undefined, true, mostWhitespace));
+  const checked = checkSchema(schema ?? { type: "object" });
+  return { type: "grammar", grammar: await compiled(() => schemaGrammar(checked)) };
+}
+
+/** The grammar of a schema as text. */
+async function schemaGrammar({ text, integers }: CheckedSchema): Promise<string> {
+  const grammar = await loadGrammars().Grammar.fromJSONSchema(text, true, undefined, undefined, true, mostWhitespace);
   try {
-    return { type: "grammar", grammar: withWholeEscapes(grammar.toString()) };
+    return integers.reduce((whole, integer, index) => whole.replaceAll(`"\\"${integerMark(index)}\\""`, integer), withWholeEscapes(grammar.toString()));
   } finally {
     grammar.dispose();
   }

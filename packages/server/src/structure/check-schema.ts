@@ -1,4 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { InvalidRequestError } from "@elastic-attention/core";
+import { boundOf, integerGrammar, type IntegerBounds } from "./integer-range.js";
 
 /** What a schema may be at most: compiling a larger one would keep others waiting. */
 const limits = { characters: 64 * 1024, depth: 32, keywords: 5_000 } as const;
@@ -15,18 +17,37 @@ const enforced = [
 ];
 
 const known = new Set([...annotations, ...enforced]);
-const bounds = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
+/** Keywords beside which the grammar library overlooks others. */
+const alone = ["enum", "const", "anyOf", "$ref"];
+/** What may stand beside them. */
+const beside = new Set([...annotations, ...alone, "type", "$defs", "definitions"]);
+
+/** A schema that a grammar can be made of. */
+export interface CheckedSchema {
+  /** Grammars of the integers with bounds. */
+  readonly integers: readonly string[];
+  /** The schema as JSON; in the place of those integers it has the constants {@link integerMark}. */
+  readonly text: string;
+}
+
+/** Stands for an integer with bounds: no schema has this constant by itself. */
+export function integerMark(index: number): string {
+  return `integer_${markNonce}_${index}`;
+}
+
+const markNonce = randomUUID().replaceAll("-", "");
 
 /**
  * Whether every answer that a grammar made from this schema lets through is valid under it.
  *
- * @returns the schema as JSON
  * @throws InvalidRequestError naming the keyword that could not be enforced, or the limit
  */
-export function checkSchema(schema: unknown): string {
+export function checkSchema(schema: unknown): CheckedSchema {
   let keywords = 0;
-  const visit = (value: unknown, path: string, depth: number): void => {
-    if (typeof value === "boolean") return;
+  const integers: string[] = [];
+  /** @returns the same, or a constant in its place */
+  const visit = (value: unknown, path: string, depth: number): unknown => {
+    if (typeof value === "boolean") return value;
     if (typeof value !== "object" || value === null || Array.isArray(value)) throw refused(path, "a schema must be an object");
     if (depth > limits.depth) throw refused(path, `schemas nest ${limits.depth} deep at most`);
     const entries = Object.entries(value);
@@ -35,26 +56,33 @@ export function checkSchema(schema: unknown): string {
     for (const [keyword, given] of entries) {
       const at = `${path}/${keyword}`;
       if (!known.has(keyword)) throw refused(at, "cannot be enforced while an answer is written");
-      if (bounds.includes(keyword) && (value as { type?: unknown }).type !== "integer") throw refused(at, "bounds are enforced of integers alone");
+      if (!beside.has(keyword) && alone.some((other) => other in value)) throw refused(at, `cannot be enforced beside ${alone.find((other) => other in value)}`);
       if (keyword === "$ref" && !(typeof given === "string" && given.startsWith("#"))) throw refused(at, "only references into the schema itself are followed");
       if (keyword === "pattern") checkPattern(given, at);
-      for (const [name, inner] of schemasOf(keyword, given)) visit(inner, `${at}${name}`, depth + 1);
     }
+    const bound = boundOf(value);
+    if (bound !== undefined) {
+      if ((value as { type?: unknown }).type !== "integer") throw refused(`${path}/${bound}`, "bounds are enforced of integers alone");
+      integers.push(integerGrammar(value as IntegerBounds, path));
+      return { const: integerMark(integers.length - 1) };
+    }
+    return Object.fromEntries(entries.map(([keyword, given]) => [keyword, visitInner(keyword, given, `${path}/${keyword}`, depth)]));
   };
-  visit(schema, "#", 0);
-  const text = JSON.stringify(schema);
+  const visitInner = (keyword: string, given: unknown, at: string, depth: number): unknown => {
+    if (named.includes(keyword)) return Object.fromEntries(Object.entries((given ?? {}) as object).map(([name, inner]) => [name, visit(inner, `${at}/${name}`, depth + 1)]));
+    if (listed.includes(keyword) && Array.isArray(given)) return given.map((inner, index) => visit(inner, `${at}/${index}`, depth + 1));
+    return single.includes(keyword) ? visit(given, at, depth + 1) : given;
+  };
+  const held = visit(schema, "#", 0);
+  const text = JSON.stringify(held);
   if (text.length > limits.characters) throw refused("#", `a schema has ${limits.characters} characters at most`);
-  return text;
+  return { text, integers };
 }
 
-/** The schemas inside a keyword's value, each with its place. */
-function schemasOf(keyword: string, given: unknown): (readonly [name: string, schema: unknown])[] {
-  if (["properties", "patternProperties", "$defs", "definitions"].includes(keyword)) {
-    return Object.entries((given ?? {}) as object).map(([name, schema]) => [`/${name}`, schema]);
-  }
-  if (keyword === "anyOf" || keyword === "prefixItems") return Array.isArray(given) ? given.map((schema, index) => [`/${index}`, schema]) : [];
-  return keyword === "items" || keyword === "additionalProperties" ? [["", given]] : [];
-}
+/** Keywords whose values are schemas by name, in a list, and one. */
+const named = ["properties", "patternProperties", "$defs", "definitions"];
+const listed = ["anyOf", "prefixItems"];
+const single = ["items", "additionalProperties"];
 
 /** Look-around and references back are no regular language. */
 function checkPattern(pattern: unknown, at: string): void {

@@ -35,6 +35,8 @@ describe("a schema", () => {
     ["that no grammar can hold to", { type: "object", properties: { a: { not: { type: "string" } } } }, "#/properties/a/not"],
     ["of unique items", { type: "array", uniqueItems: true }, "#/uniqueItems"],
     ["of multiples", { type: "integer", multipleOf: 5 }, "#/multipleOf"],
+    ["of integers between bounds that leave none", { type: "integer", minimum: 3, exclusiveMaximum: 3 }, "no integer"],
+    ["with keywords beside an enumeration, which would overlook them", { enum: ["a", "bcd"], maxLength: 1 }, "#/maxLength"],
     ["with bounds of a fraction", { type: "number", maximum: 1 }, "#/maximum"],
     ["of alternatives of which one alone may hold", { oneOf: [{ type: "string" }] }, "#/oneOf"],
     ["that refers to somewhere else", { $ref: "https://example.org/schema" }, "#/$ref"],

@@ -20,13 +20,11 @@ export function countTokens(text: string): number {
   return tokenizer.encode(text, { addSpecialTokens: false }).length;
 }
 
-/** Lines of a log of a service, about so many tokens, with a line of its own in the middle. */
+/** Lines of a log of a service, so many tokens to a few, with a line of its own in the middle. */
 export function logWith(line: string, tokens: number): string {
-  const lines: string[] = [];
-  const perLine = countTokens(logLine(7));
-  const count = Math.max(2, Math.floor(tokens / perLine));
-  for (let index = 0; index < count; index++) lines.push(index === Math.floor(count / 2) ? line : logLine(index));
-  return lines.join("\n");
+  const textOf = (count: number) => Array.from({ length: count }, (_, index) => (index === Math.floor(count / 2) ? line : logLine(index))).join("\n");
+  const guess = Math.max(2, Math.floor(tokens / countTokens(logLine(7))));
+  return textOf(Math.max(2, Math.floor((guess * tokens) / countTokens(textOf(guess)))));
 }
 
 function logLine(index: number): string {

@@ -27,6 +27,8 @@ const serveOptions = optionSchema({
   maxQueue: { type: wholeNumber({ minimum: 0 }), placeholder: "n", description: "requests that may wait; beyond them 429", default: 256 },
   maxPromptTokens: { ...count, description: "longest prompt", otherwise: "the model's context" },
   maxAnswerTokens: { ...count, description: "longest answer, also of requests that name no limit", otherwise: "up to the end of the model's context" },
+  prefixCache: { type: byteSize, placeholder: "size", description: "memory for keys and values of finished prompts, so that what a prompt begins with is not read again", otherwise: "half of what the weights leave" },
+  reuseAnswers: { type: flag, description: "reuse answers too, so that the next turn reads what is new alone; on cpu its logits then agree to rounding, not to the bit", otherwise: "on cuda" },
   maxBody: { type: byteSize, placeholder: "size", description: "largest body of a request", default: 32 * 1024 ** 2 },
   requestTimeout: { ...seconds, description: "how long a client may take to send a request", default: 60 },
   drainTimeout: { ...seconds, description: "how long running answers may take after Ctrl-C or SIGTERM", default: 30 },

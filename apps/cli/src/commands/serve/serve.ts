@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { InvalidOptionError } from "@elastic-attention/core";
 import { launchedRanks } from "@elastic-attention/distributed";
+import type { EngineSettings } from "@elastic-attention/generation";
 import type * as Server from "@elastic-attention/server";
 import { backendProvider } from "@elastic-attention/tensor";
 import { openEngine } from "../../engine/open-engine.js";
@@ -40,7 +41,7 @@ export const serve: CommandFunction<ServeOptions> = async ({ positional, options
     return 0;
   }
   const threads = options.threads ?? (place === undefined || options.gpus !== undefined ? undefined : threadsOf(place));
-  await using engine = await openEngine({ ...options, ...model, ...(threads === undefined ? {} : { threads }) }, signal, { maximumBatch: options.maxRunning }, [server.formatConstraints]);
+  await using engine = await openEngine({ ...options, ...model, ...(threads === undefined ? {} : { threads }) }, signal, { maximumBatch: options.maxRunning, prefixCache: keptPrefixes(options) }, [server.formatConstraints]);
   await using served = await server.startServer(engine, {
     ...door,
     ...(place === undefined ? {} : behindDoor(place)),
@@ -90,6 +91,11 @@ function doorOptions(options: ServeOptions): DoorOptions {
     requestTimeoutMilliseconds: Math.ceil(options.requestTimeout * 1000),
     drainMilliseconds: Math.ceil(options.drainTimeout * 1000),
   };
+}
+
+/** What is kept of prompts that have been read. */
+function keptPrefixes({ prefixCache, reuseAnswers }: ServeOptions): NonNullable<EngineSettings["prefixCache"]> {
+  return { ...(prefixCache === undefined ? {} : { maxBytes: prefixCache }), ...(reuseAnswers === true ? { answers: true } : {}) };
 }
 
 /** How a replica differs from a server of its own. */
