@@ -36,10 +36,33 @@ if (readFileSync(join(packageFolder, "CMakeLists.txt"), "utf8").includes("enable
 
 // cmake-js is a dependency of the package that is built, so it is resolved from there.
 const cmakeJs = createRequire(join(packageFolder, "package.json")).resolve("cmake-js/bin/cmake-js");
-const build = spawnSync(process.execPath, [cmakeJs, "build", "--config", "Release"], {
-  cwd: packageFolder,
-  stdio: "inherit",
-  env: { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()), ...process.env },
-});
-if (build.error) fail(`The native build did not start: ${build.error.message}`);
-process.exit(build.status ?? 1);
+configureLevels();
+run(process.execPath, [cmakeJs, "build", "--config", "Release"]);
+
+/**
+ * ELASTIC_ATTENTION_CPU_LEVELS says which levels of kernels the addon contains: all (the default), machine, or a list. A folder
+ * that was configured with others is configured again; one that has all of them keeps them when this machine's are asked for.
+ */
+function configureLevels() {
+  const name = "ELASTIC_ATTENTION_CPU_LEVELS";
+  if (!readFileSync(join(packageFolder, "CMakeLists.txt"), "utf8").includes(name)) return;
+  const wanted = process.env[name] || "all";
+  const cache = join(packageFolder, "build", "CMakeCache.txt");
+  if (!existsSync(cache)) {
+    run(process.execPath, [cmakeJs, "configure", "--config", "Release", `--CD${name}=${wanted}`]);
+    return;
+  }
+  const [, configured = "all"] = readFileSync(cache, "utf8").match(new RegExp(`^${name}:\\w+=(.*)$`, "m")) ?? [];
+  if (configured === wanted || (configured === "all" && wanted === "machine")) return;
+  run("cmake", [`-D${name}=${wanted}`, "build"]);
+}
+
+function run(command, args) {
+  const { status, error } = spawnSync(command, args, {
+    cwd: packageFolder,
+    stdio: "inherit",
+    env: { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()), ...process.env },
+  });
+  if (error) fail(`The native build did not start: ${error.message}`);
+  if (status !== 0) process.exit(status ?? 1);
+}

@@ -24,11 +24,12 @@ void export_all(Napi::Env env, Napi::Object exports, const Execution& execution)
   export_decode_operations(env, exports, &execution);
 }
 
-/** A bit for each level that this machine has. */
-Napi::Value available_levels(const Napi::CallbackInfo& info) {
+/** A bit for each level that a function says yes to. */
+template <bool (*has)(InstructionSet)>
+Napi::Value levels_of(const Napi::CallbackInfo& info) {
   int levels = 0;
   for (int level = 0; level <= static_cast<int>(InstructionSet::Amx); ++level) {
-    if (has_instruction_set(static_cast<InstructionSet>(level))) levels |= 1 << level;
+    if (has(static_cast<InstructionSet>(level))) levels |= 1 << level;
   }
   return Napi::Number::New(info.Env(), levels);
 }
@@ -39,7 +40,7 @@ Napi::Value create_context(const Napi::CallbackInfo& info) {
     const int64_t threads = call.integer("threads"), level = call.integer("level");
     call.require(threads >= 1 && threads <= 4096, "threads must be between 1 and 4096");
     call.require(level >= 0 && level <= static_cast<int>(InstructionSet::Amx) && has_instruction_set(static_cast<InstructionSet>(level)),
-                 "this processor does not have that instruction set");
+                 "this processor does not have that instruction set, or this build leaves it out");
     ThreadPool::instance().grow(static_cast<int>(threads));
     Napi::Object functions = Napi::Object::New(info.Env());
     export_all(info.Env(), functions, execution_of(static_cast<int>(threads), static_cast<InstructionSet>(level)));
@@ -49,7 +50,8 @@ Napi::Value create_context(const Napi::CallbackInfo& info) {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   export_all(env, exports, default_execution());
-  export_function<available_levels>(env, exports, "availableInstructionSets");
+  export_function<levels_of<has_instruction_set>>(env, exports, "availableInstructionSets");
+  export_function<levels_of<processor_has>>(env, exports, "processorInstructionSets");
   export_function<create_context>(env, exports, "createContext");
   return exports;
 }

@@ -5,8 +5,10 @@ import type { DecodeAddon } from "./decode-kernels.js";
 
 /** What the addon exports. Called as it is exported, a function runs on all threads and at the best level. */
 export interface CpuAddon extends NativeAddon, BlockAddon, DecodeAddon {
-  /** A bit for each level that the processor has. */
+  /** A bit for each level that the processor has and the addon contains. */
   availableInstructionSets(): number;
+  /** A bit for each level that the processor has. */
+  processorInstructionSets(): number;
   /** (threads, level): the functions of {@link NativeAddon}, each run on so many threads and at most that level. */
   createContext(values: Float64Array): NativeAddon & BlockAddon & DecodeAddon;
 }
@@ -24,7 +26,7 @@ function addonFile(): AddonFile {
 export function findAddon(): LoadedAddon<CpuAddon> {
   return loadAddonFile<CpuAddon>({
     ...addonFile(),
-    exports: [...requiredExports, "availableInstructionSets", "createContext", "blockWeightBytes", "packBlocks", "unpackBlocks", "linearBlocks", "embedBlocks", "prepareDecode", "decodeAttention"],
+    exports: [...requiredExports, "availableInstructionSets", "processorInstructionSets", "createContext", "blockWeightBytes", "packBlocks", "unpackBlocks", "linearBlocks", "embedBlocks", "prepareDecode", "decodeAttention"],
   });
 }
 

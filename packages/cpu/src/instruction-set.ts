@@ -29,11 +29,22 @@ export function detectedInstructionSet(addon: CpuAddon): InstructionSet {
   return availableInstructionSets(addon).at(-1)!;
 }
 
-/** The levels that this machine can run, lowest first. */
+/** The levels that this machine can run and that the addon was built with, lowest first. */
 export function availableInstructionSets(addon: CpuAddon): readonly InstructionSet[] {
-  const levels = addon.availableInstructionSets();
-  return instructionSets.filter((_, code) => (levels >> code) & 1);
+  return levelsOf(addon.availableInstructionSets());
 }
+
+/** The levels that this machine has and that the addon was built without, lowest first: a first command builds only what it needs. */
+export function leftOutInstructionSets(addon: CpuAddon): readonly InstructionSet[] {
+  return levelsOf(addon.processorInstructionSets() & ~addon.availableInstructionSets());
+}
+
+function levelsOf(bits: number): readonly InstructionSet[] {
+  return instructionSets.filter((_, code) => (bits >> code) & 1);
+}
+
+/** The command that builds the levels that are left out. */
+export const buildAllLevels = "`pnpm build` builds all levels";
 
 /** Limits the level of backends that are started without one. */
 export const levelVariable = "ELASTIC_ATTENTION_CPU_LEVEL";
@@ -41,7 +52,7 @@ export const levelVariable = "ELASTIC_ATTENTION_CPU_LEVEL";
 /**
  * The level that kernels run at, and the addon's number for it.
  * @param wanted default: what `ELASTIC_ATTENTION_CPU_LEVEL` names, else the best of this machine
- * @throws InvalidOptionError for a level that is unknown, or that this processor does not have
+ * @throws InvalidOptionError for a level that is unknown, that this processor does not have, or that the addon was built without
  */
 export function usableLevel(addon: CpuAddon, wanted?: string): { readonly level: InstructionSet; readonly code: number } {
   const named = wanted ?? (process.env[levelVariable] || undefined);
@@ -49,7 +60,10 @@ export function usableLevel(addon: CpuAddon, wanted?: string): { readonly level:
   const level = named === undefined ? available.at(-1)! : available.find((each) => each === named);
   if (level !== undefined) return { level, code: instructionSets.indexOf(level) };
   const option = wanted === undefined ? levelVariable : "instructionSet";
-  const problem = instructionSets.some((level) => level === named) ? `This processor does not have the level ${named}` : `There is no level ${JSON.stringify(named)}`;
   const source = wanted === undefined ? `, which ${levelVariable} asks for` : "";
+  if (leftOutInstructionSets(addon).some((each) => each === named)) {
+    throw new InvalidOptionError(`This build leaves out the level ${named}${source}.`, option, `${buildAllLevels}. This one has: ${available.join(", ")}.`);
+  }
+  const problem = instructionSets.some((level) => level === named) ? `This processor does not have the level ${named}` : `There is no level ${JSON.stringify(named)}`;
   throw new InvalidOptionError(`${problem}${source}.`, option, `This processor has: ${available.join(", ")}.`);
 }

@@ -1,7 +1,9 @@
 import { InvalidOptionError } from "@elastic-attention/core";
 import { createBackend, registerBackend, referenceProvider } from "@elastic-attention/tensor";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { cpuProvider, createCpuBackend, type InstructionSet, instructionSets } from "../src/index.js";
+import type { CpuAddon } from "../src/cpu-addon.js";
+import { cpuProvider, createCpuBackend, type InstructionSet, instructionSets, leftOutInstructionSets } from "../src/index.js";
+import { usableLevel } from "../src/instruction-set.js";
 import { levels } from "./instruction-set-levels.js";
 
 afterEach(() => vi.unstubAllEnvs());
@@ -28,6 +30,16 @@ describe("the level of the cpu backend", () => {
     }
     vi.stubEnv("ELASTIC_ATTENTION_CPU_LEVEL", "sse9");
     expect(() => createCpuBackend()).toThrow(/"sse9", which ELASTIC_ATTENTION_CPU_LEVEL asks for/);
+  });
+
+  test("is refused with the command that builds it when the addon was built without it", () => {
+    const [lowest, built, leftOut] = instructionSets;
+    const addon = { availableInstructionSets: () => 0b011, processorInstructionSets: () => 0b111 } as CpuAddon;
+    expect(leftOutInstructionSets(addon)).toEqual([leftOut]);
+    expect(usableLevel(addon)).toEqual({ level: built, code: 1 });
+    expect(() => usableLevel(addon, leftOut)).toThrow(`This build leaves out the level ${leftOut}.`);
+    expect(() => usableLevel(addon, leftOut)).toThrow(expect.objectContaining({ hint: `\`pnpm build\` builds all levels. This one has: ${lowest}, ${built}.` }));
+    expect(() => usableLevel(addon, "amx9")).toThrow('There is no level "amx9"');
   });
 
   test("is a setting that other backends refuse", async () => {

@@ -1,5 +1,9 @@
 import type { BackendUnderTest } from "@elastic-attention/conformance";
-import { availableInstructionSets, createCpuBackend, loadAddon } from "../src/index.js";
+import { availableInstructionSets, buildAllLevels, createCpuBackend, leftOutInstructionSets, loadAddon } from "../src/index.js";
+
+// A first command builds this machine's level alone.
+const leftOut = leftOutInstructionSets(loadAddon());
+if (leftOut.length > 0) throw new Error(`The addon was built without the levels ${leftOut.join(", ")}, which these tests run: ${buildAllLevels}.`);
 
 /** Every level that this machine can run; the tests run each of them. */
 export const levels = availableInstructionSets(loadAddon());

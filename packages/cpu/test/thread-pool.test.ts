@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const sources = ["test/native/thread_pool_check.cpp", "native/core/thread_pool.cpp", "native/core/execution.cpp", "native/core/instruction_set.cpp"];
+const sources = ["test/native/thread_pool_check.cpp", "native/built_levels.cpp", ...["thread_pool", "execution", "instruction_set"].map((name) => `native/core/${name}.cpp`)];
 
 test("callers with different threads share the pool without a race, by ThreadSanitizer", { timeout: 120_000 }, (context) => {
   const folder = mkdtempSync(join(tmpdir(), "elastic-attention-pool-"));

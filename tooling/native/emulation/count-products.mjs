@@ -48,6 +48,7 @@ function buildProgram() {
     "blocks/levels/block_product_dot.cpp": ["-mcpu=generic+dotprod"],
     "gemm/panel_dot_neon.cpp": ["-mcpu=generic+bf16"],
     "floats/kernel_table.cpp": [],
+    "core/scratch.cpp": [],
     "../test/native/counted_products.cpp": [],
   };
   const objects = Object.entries(parts).map(([source, options], index) => {

@@ -56,36 +56,55 @@ function programProblems(packages: readonly PackedPackage[]): string[] {
   return [...demoProblems(folder, started), ...sizeProblems(installedSize(folder))];
 }
 
-function emptyFolder(name: string): string {
-  const folder = join(temporary, name);
-  mkdirSync(folder);
-  return folder;
-}
-
-/** Where the tarballs stay when they are to be published: `release:check OUT`. */
-const kept = process.argv[2] === undefined ? undefined : resolve(process.argv[2]);
-const temporary = mkdtempSync(join(tmpdir(), "elastic-attention-release-"));
-try {
-  const tarballs = kept ?? temporary;
-  mkdirSync(tarballs, { recursive: true });
-  const folders = packageFolders();
-  const packages = folders.map((folder) => packPackage(folder, tarballs, notice));
-  const platforms = packPlatforms(folders, tarballs);
+/** What is wrong with any package; those that pack well are installed and used. */
+function releaseProblems(packages: readonly PackedPackage[], platforms: readonly PackedPlatform[], own: readonly PackedPackage[]): string[] {
   const problems = [
     ...packages.flatMap((packed) => packageProblems(packed).map((problem) => `${packed.manifest.name} ${problem}`)),
     ...platforms.flatMap(({ platform, published, packed }) =>
       published === undefined ? [] : binaryProblems(published, platform).map((problem) => `${packed.manifest.name} ${problem}`),
     ),
   ];
-  if (problems.length === 0) {
-    const [suites, libraries] = [packages.filter(isTestSuite), packages.filter((packed) => !isTestSuite(packed))];
-    const own = platforms.filter(({ platform }) => platform === platformName()).map(({ packed }) => packed);
-    problems.push(...programProblems(withDependencies([...libraries, ...own], "@elastic-attention/cli")));
-    const consumer = emptyFolder("consumer");
-    installPackages([...libraries, ...own], consumer);
-    problems.push(...loadProblems(libraries, consumer));
-    problems.push(...suiteProblems([...packages, ...own], suites, consumer));
-  }
+  if (problems.length > 0) return problems;
+  const [suites, libraries] = [packages.filter(isTestSuite), packages.filter((packed) => !isTestSuite(packed))];
+  const consumer = emptyFolder("consumer");
+  installPackages([...libraries, ...own], consumer);
+  return [
+    ...programProblems(withDependencies([...libraries, ...own], program)),
+    ...loadProblems(libraries, consumer),
+    ...suiteProblems([...packages, ...own], suites, consumer),
+  ];
+}
+
+function emptyFolder(name: string): string {
+  const folder = join(temporary, name);
+  mkdirSync(folder);
+  return folder;
+}
+
+/** The folders of the command line and of what it depends on. */
+function programFolders(): string[] {
+  const manifests = packageFolders().map((folder) => {
+    const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as PackedPackage["manifest"];
+    return { folder, manifest, tarball: "", files: new Set<string>() };
+  });
+  const needed = new Set(withDependencies(manifests, program).map(({ manifest }) => manifest.name));
+  return manifests.filter(({ manifest }) => needed.has(manifest.name)).map(({ folder }) => folder);
+}
+
+const program = "@elastic-attention/cli";
+/** `--program`: only that the command line packs, installs, keeps its size and answers; seconds, and no declarations are needed. */
+const programOnly = process.argv[2] === "--program";
+/** Where the tarballs stay when they are to be published: `release:check OUT`. */
+const kept = process.argv[2] === undefined || programOnly ? undefined : resolve(process.argv[2]);
+const temporary = mkdtempSync(join(tmpdir(), "elastic-attention-release-"));
+try {
+  const tarballs = kept ?? temporary;
+  mkdirSync(tarballs, { recursive: true });
+  const folders = programOnly ? programFolders() : packageFolders();
+  const packages = folders.map((folder) => packPackage(folder, tarballs, notice));
+  const platforms = packPlatforms(folders, tarballs);
+  const own = platforms.filter(({ platform }) => platform === platformName()).map(({ packed }) => packed);
+  const problems = programOnly ? programProblems([...packages, ...own]) : releaseProblems(packages, platforms, own);
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;
   else {

@@ -57,7 +57,7 @@ export const ways = {
     newcomer.fail(folder, program, demo, /does not load[\s\S]*remove .*cpu-[\w-]+, then `npm install/);
     rmSync(dirname(binary), { recursive: true });
     newcomer.fail(folder, program, demo, /is not installed; `npm install @elastic-attention\/cpu-[\w-]+` brings it/);
-    expectAnswer(newcomer.run(folder, program, [...demo.filter((word) => word !== "600"), "512", "--backend", "reference"], newcomer.bareEnvironment));
+    expectAnswer(newcomer.run(folder, program, ["demo", "--tokens", "512", "--json", "--backend", "reference"], newcomer.bareEnvironment));
   },
 
   runtimes,

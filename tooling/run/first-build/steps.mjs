@@ -10,9 +10,16 @@ import { packagesOf } from "./workspace-packages.mjs";
 const [cli, server, inspector] = ["@elastic-attention/cli", "@elastic-attention/server", "@elastic-attention/inspector"];
 const at = (...path) => join(root, ...path);
 
-/** Addons by the words that the screen shows; CUDA is built only for those who ask, because it takes minutes. */
+/**
+ * Addons by the words that the screen shows. The cpu's is for this machine's processor; builds of the whole workspace add the
+ * other levels. CUDA is built only for those who ask, because it takes minutes.
+ */
 const addons = {
-  cpu: { package: "@elastic-attention/cpu", title: "kernels for the processor (C++)", environment: {} },
+  cpu: {
+    package: "@elastic-attention/cpu",
+    title: "kernels for this processor (C++)",
+    environment: { ELASTIC_ATTENTION_CPU_LEVELS: process.env.ELASTIC_ATTENTION_CPU_LEVELS || "machine" },
+  },
   cuda: { package: "@elastic-attention/cuda", title: "kernels for the GPU (CUDA)", environment: { ELASTIC_ATTENTION_CUDA: "1" } },
 };
 
@@ -55,7 +62,7 @@ function addonStep(packages, name) {
   const { package: packageName, title, environment } = addons[name];
   const { folder } = packages.find((one) => one.name === packageName);
   return step(name, title, {
-    inputs: [join(folder, "native"), join(folder, "CMakeLists.txt"), at("packages/addon/native"), at("tooling/native")],
+    inputs: [...["native", "cmake", "CMakeLists.txt"].map((part) => join(folder, part)), at("packages/addon/native"), at("tooling/native")],
     outputs: [join(folder, "build", "Release", `elastic_attention_${name}.node`)],
     build: (onProgress) => buildAddon(folder, environment, onProgress),
   });

@@ -93,6 +93,15 @@ describe.each([20, 200])("on a terminal of %i columns", (columns) => {
   });
 });
 
+test("chat brings back what was typed in an earlier conversation", async () => {
+  const environment = { XDG_STATE_HOME: join(folder, "state") };
+  const chat = (type: NonNullable<SessionOptions["type"]>) => onTerminal(["chat"], { columns: 80, cwd: folder, environment, type, deadline: 60_000 * load });
+  await chat([[/> /, "/sparsity 2\r"], [/is a number from 0 to 1[\s\S]*> /, "/exit\r"]]);
+  const up = "\u001b[A";
+  const { exitCode, output } = await chat([[/> /, `${up}${up}\r`], [/is a number from 0 to 1[\s\S]*> /, "/exit\r"]]);
+  expect([exitCode, plainText(output)]).toEqual([0, expect.stringContaining("/sparsity 2") as string]);
+});
+
 describe("on a terminal that can do little", () => {
   test("doctor fits on a screen of 60 columns and 24 lines", async () => {
     const { exitCode, output } = await session(["doctor"], 60);

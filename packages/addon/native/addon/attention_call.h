@@ -3,11 +3,12 @@
 #include <cstring>
 #include <vector>
 
-#include "addon/call.h"
 #include "addon/values/numeric.h"
 #include "addon/values/pattern_type.h"
 
 namespace elastic {
+
+class Call;
 
 inline float bits_as_float(int32_t bits) {
   float value;

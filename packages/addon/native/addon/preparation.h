@@ -1,8 +1,7 @@
 // Operations that prepare tensors or sum up what was chosen, outside of the layers' arithmetic.
 #pragma once
-#include <napi.h>
-
 #include "addon/call_context.h"
+#include "addon/napi_names.h"
 #include "addon/values/numeric.h"
 
 namespace elastic {

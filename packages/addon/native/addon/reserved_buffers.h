@@ -1,10 +1,9 @@
 // Buffers that grow where they lie: an address range is reserved once, memory comes under it as it is asked for.
 #pragma once
-#include <napi.h>
-
 #include <cstddef>
 
 #include "addon/call_context.h"
+#include "addon/napi_names.h"
 
 namespace elastic {
 

@@ -1,8 +1,9 @@
 // Drawing tokens from logits, and their log-probabilities; mirrors `sampleTokens` and `logProbabilities`.
 #pragma once
+#include <cstdint>
 #include <vector>
 
-#include "addon/call.h"
+#include "addon/values/numeric.h"
 
 namespace elastic {
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "addon/backend.h"
+#include "addon/call.h"
 
 namespace elastic {
 

@@ -1,10 +1,10 @@
 // Attention in training: both sides of a layer in one call, and the gradients. Only addons that implement them compile it.
 #pragma once
-#include <napi.h>
-
 #include <vector>
 
 #include "addon/attention_call.h"
+#include "addon/call_context.h"
+#include "addon/napi_names.h"
 
 namespace elastic {
 

@@ -1,11 +1,11 @@
 // The operations of a training step that an addon may implement besides those of `addon/operations.h`; the arguments have
 // been checked. Only addons that implement them compile the files of this folder.
 #pragma once
-#include <napi.h>
-
 #include <array>
 #include <vector>
 
+#include "addon/call_context.h"
+#include "addon/napi_names.h"
 #include "addon/operations.h"
 
 namespace elastic {

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "addon/call.h"
+
 namespace elastic {
 
 DecodeTables DecodeTables::read(Call& call) {

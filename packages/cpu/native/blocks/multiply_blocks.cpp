@@ -27,7 +27,7 @@ bool tiles_of_bytes() {
 
 BlockProduct product_of([[maybe_unused]] InstructionSet level) {
 #if defined(__x86_64__)
-  static const bool vnni = __builtin_cpu_supports("avx512vnni");
+  static const bool vnni = avx512_multiplies_bytes();
   if (level == InstructionSet::Amx && vnni && tiles_of_bytes()) return multiply_blocks_amx;
   if (level >= InstructionSet::Avx512 && vnni) return multiply_blocks_avx512_vnni;
   if (level == InstructionSet::AvxVnni) return multiply_blocks_avx_vnni;

@@ -29,8 +29,8 @@ const Execution& execution_of(int threads, InstructionSet most) {
   // Never destroyed: JavaScript may keep functions that point to an execution until the process ends.
   static auto& executions = *new std::map<std::pair<int, InstructionSet>, std::unique_ptr<Execution>>;
   static std::mutex mutex;
-  InstructionSet level = std::min(most, detected_instruction_set());
-  if (!has_instruction_set(level)) level = InstructionSet::Avx2;
+  InstructionSet level = most;
+  while (!has_instruction_set(level)) level = static_cast<InstructionSet>(static_cast<int>(level) - 1);
   std::lock_guard lock(mutex);
   std::unique_ptr<Execution>& execution = executions[{threads, level}];
   if (execution == nullptr) execution = std::make_unique<Execution>(threads, level);

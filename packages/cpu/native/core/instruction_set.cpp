@@ -2,6 +2,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+
+#include <initializer_list>
 #endif
 #if defined(__x86_64__) && defined(__linux__)
 #include <sys/syscall.h>
@@ -16,14 +18,39 @@ namespace elastic {
 namespace {
 
 #if defined(__x86_64__)
+/**
+ * Registers of a leaf of CPUID, zeros where there is no such leaf. The processor is asked itself: what compilers offer for it is
+ * not in every one's runtime library.
+ */
+struct Leaf {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+
+  explicit Leaf(unsigned number, unsigned part = 0) {
+    if (__get_cpuid_count(number, part, &a, &b, &c, &d) == 0) a = b = c = d = 0;
+  }
+};
+
+constexpr bool has_all(unsigned word, std::initializer_list<int> bits) {
+  for (const int bit : bits) {
+    if ((word >> bit & 1) == 0) return false;
+  }
+  return true;
+}
+
+/** Which registers the system keeps for a thread: bits 1 and 2 for 256-bit vectors, 5 to 7 for those of AVX-512. */
+unsigned kept_registers() {
+  if (!has_all(Leaf(1).c, {27})) return 0;  // OSXSAVE
+  unsigned low, high;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
 /** Linux alone is asked: elsewhere the tile registers stay unused. */
 bool amx_granted() {
 #if defined(ELASTIC_ATTENTION_EMULATE_AMX)
   return true;
 #elif defined(__linux__)
-  unsigned a, b, c, d;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-  const bool present = (d & (1u << 22)) != 0 && (d & (1u << 24)) != 0;  // AMX-BF16, AMX-TILE
+  const bool present = has_all(Leaf(7).d, {22, 24});  // AMX-BF16, AMX-TILE
   // The tile registers belong to a thread's state only after the process has asked: ARCH_REQ_XCOMP_PERM, XTILEDATA.
   return present && syscall(SYS_arch_prctl, 0x1023, 18) == 0;
 #else
@@ -31,19 +58,15 @@ bool amx_granted() {
 #endif
 }
 
-bool avx_vnni() {
-  unsigned a, b, c, d;
-  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0;
-}
+bool avx_vnni() { return has_all(Leaf(7, 1).a, {4}); }
 
 InstructionSet detect() {
-  __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-  if (!avx2) return InstructionSet::Plain;
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (!avx512) return avx_vnni() ? InstructionSet::AvxVnni : InstructionSet::Avx2;
-  if (!__builtin_cpu_supports("avx512bf16")) return InstructionSet::Avx512;
+  const unsigned kept = kept_registers();
+  // AVX2, FMA and F16C.
+  if (!has_all(kept, {1, 2}) || !has_all(Leaf(7).b, {5}) || !has_all(Leaf(1).c, {12, 29})) return InstructionSet::Plain;
+  // AVX-512 F, DQ, BW and VL.
+  if (!has_all(kept, {5, 6, 7}) || !has_all(Leaf(7).b, {16, 17, 30, 31})) return avx_vnni() ? InstructionSet::AvxVnni : InstructionSet::Avx2;
+  if (!has_all(Leaf(7, 1).a, {5})) return InstructionSet::Avx512;  // AVX512_BF16
   return amx_granted() ? InstructionSet::Amx : InstructionSet::Avx512Bf16;
 }
 #elif defined(__aarch64__) && defined(__linux__)
@@ -69,28 +92,34 @@ InstructionSet detect() { return InstructionSet::Plain; }
 
 }  // namespace
 
-InstructionSet detected_instruction_set() {
+InstructionSet processor_instruction_set() {
   static const InstructionSet level = detect();
   return level;
 }
 
 bool amx_multiplies_bytes() {
 #if defined(ELASTIC_ATTENTION_EMULATE_AMX)
-  return detected_instruction_set() == InstructionSet::Amx;
+  return processor_instruction_set() == InstructionSet::Amx;
 #elif defined(__x86_64__)
-  unsigned a, b, c, d;
-  if (detected_instruction_set() != InstructionSet::Amx || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-  return (d & (1u << 25)) != 0;
+  return processor_instruction_set() == InstructionSet::Amx && has_all(Leaf(7).d, {25});  // AMX-INT8
 #else
   return false;
 #endif
 }
 
-bool has_instruction_set(InstructionSet level) {
+bool avx512_multiplies_bytes() {
+#if defined(__x86_64__)
+  return processor_instruction_set() >= InstructionSet::Avx512 && has_all(Leaf(7).c, {11});  // AVX512_VNNI
+#else
+  return false;
+#endif
+}
+
+bool processor_has(InstructionSet level) {
 #if defined(__x86_64__)
   if (level == InstructionSet::AvxVnni && !avx_vnni()) return false;
 #endif
-  return level <= detected_instruction_set();
+  return level <= processor_instruction_set();
 }
 
 }  // namespace elastic

@@ -17,11 +17,17 @@ enum class InstructionSet : int {
 };
 
 /** The best level of this machine (AMX only when the system grants the tile registers). */
-InstructionSet detected_instruction_set();
+InstructionSet processor_instruction_set();
 /** Whether this machine has a level. */
+bool processor_has(InstructionSet level);
+/** Whether kernels can run at a level: this machine has it, and this build contains it. */
 bool has_instruction_set(InstructionSet level);
+/** The best of these levels. */
+InstructionSet detected_instruction_set();
 /** Whether the tiles of level Amx multiply int8 too. */
 bool amx_multiplies_bytes();
+/** Whether the levels of AVX-512 multiply int8 (VNNI); AVX2's products stand in for them elsewhere. */
+bool avx512_multiplies_bytes();
 /** The level of the call that this thread works for. */
 InstructionSet instruction_set();
 

@@ -24,42 +24,42 @@ constexpr int kSpins = 4000;
 /** True while this thread runs a piece: a nested call then runs in place. */
 thread_local bool inside = false;
 
-/** Indices that one thread takes first; when they are gone it takes those of others. */
-struct alignas(64) Share {
-  std::atomic<int64_t> next{0};
-  int64_t end = 0;
-};
-
-/** One thread of the pool. Whoever takes it out of Called, it by working or its caller by going on alone, has the call. */
-struct alignas(64) Worker {
-  enum State : int { Idle, Called, Working };
-  std::atomic<int> state{Idle};
-  std::thread thread;
-
-  void call() {
-    state.store(Called, std::memory_order_release);
-    state.notify_one();
-  }
-  bool take(State next) {
-    int called = Called;
-    return state.compare_exchange_strong(called, next, std::memory_order_acquire, std::memory_order_relaxed);
-  }
-  /** The end of a call: one that has not begun has nothing left to do, whether the system has no core for it or it slept. */
-  void finish() {
-    if (take(Idle)) return;
-    for (int spin = 0; state.load(std::memory_order_acquire) == Working; ++spin) {
-      if (spin < kSpins) {
-        ELASTIC_PAUSE();
-      } else {
-        std::this_thread::yield();
-      }
-    }
-  }
-};
-
 }  // namespace
 
 struct ThreadPool::State {
+  /** Indices that one thread takes first; when they are gone it takes those of others. */
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
+  /** One thread of the pool. Whoever takes it out of Called, it by working or its caller by going on alone, has the call. */
+  struct alignas(64) Worker {
+    enum State : int { Idle, Called, Working };
+    std::atomic<int> state{Idle};
+    std::thread thread;
+
+    void call() {
+      state.store(Called, std::memory_order_release);
+      state.notify_one();
+    }
+    bool take(State next) {
+      int called = Called;
+      return state.compare_exchange_strong(called, next, std::memory_order_acquire, std::memory_order_relaxed);
+    }
+    /** The end of a call: one that has not begun has nothing left to do, whether the system has no core for it or it slept. */
+    void finish() {
+      if (take(Idle)) return;
+      for (int spin = 0; state.load(std::memory_order_acquire) == Working; ++spin) {
+        if (spin < kSpins) {
+          ELASTIC_PAUSE();
+        } else {
+          std::this_thread::yield();
+        }
+      }
+    }
+  };
+
   /** Held by the caller for the length of a call: everything below is its own, and the workers' that it has woken. */
   std::mutex turn;
   std::vector<std::unique_ptr<Worker>> workers;
@@ -138,7 +138,7 @@ void ThreadPool::run(int64_t count, bool each_its_own, const std::function<void(
   state.execution = &execution;
   state.share_count = each_its_own ? threads : 1;
   for (int64_t i = 0; i < state.share_count; ++i) {
-    Share& share = state.shares[static_cast<std::size_t>(i)];
+    auto& share = state.shares[static_cast<std::size_t>(i)];
     share.next.store(count * i / state.share_count, std::memory_order_relaxed);
     share.end = count * (i + 1) / state.share_count;
   }

@@ -2,13 +2,23 @@
 // counted by tooling/native/emulation/count-products.mjs; every kernel must give the sums of the plain loops.
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "addon/backend.h"
 #include "blocks/block_layout.h"
 #include "floats/kernel_table.h"
 #include "gemm/panel_product.h"
+
+namespace elastic {
+
+// Scratch memory of kernels is part of them, the addon's tensors are not.
+char* allocate_memory(std::size_t bytes) { return static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)); }
+void free_memory(char* data) { std::free(data); }
+
+}  // namespace elastic
 
 using namespace elastic;
 
