@@ -63,6 +63,7 @@ export * from "./operations/hybrid-attention.js";
 export * from "./operations/pages/bound-pages.js";
 export * from "./operations/pages/select-pages.js";
 export * from "./operations/reference-xattention-estimate.js";
+export * from "./operations/tile-counts.js";
 export * from "./operations/unpack-cache.js";
 export * from "./operations/xattention-estimate.js";
 export * from "./patterns/block-mask.js";

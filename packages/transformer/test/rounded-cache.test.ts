@@ -1,4 +1,4 @@
-import type { CacheType, SequenceCache } from "@elastic-attention/attention";
+import type { AttentionMode, CacheType, SequenceCache } from "@elastic-attention/attention";
 import { ConstantRouter } from "@elastic-attention/router";
 import { ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
@@ -11,12 +11,12 @@ const prompt = Array.from({ length: 90 }, (_, i) => (i * 13) % 40);
 const window = { kind: "streaming", sinkTokens: 16, localTokens: 32, blockSize: 16 } as const;
 
 /** Logits of a prompt and of a few steps; a cache that was resumed half way gives the same. */
-async function logitsOf(path: string, cacheType: CacheType | undefined, fork: boolean): Promise<number[]> {
+async function logitsOf(path: string, cacheType: CacheType | undefined, fork: boolean, mode: AttentionMode = window): Promise<number[]> {
   using backend = new ReferenceBackend();
   using model = await PretrainedModel.open({ path, backend, dtype: "f32", ...(cacheType === undefined ? {} : { cacheType }) });
   const { decoder } = model;
   using first = decoder.createCache();
-  const result = await decoder.prefill({ sequences: [{ tokens: prompt, cache: first, router: new ConstantRouter(window, { kind: "full" }) }] });
+  const result = await decoder.prefill({ sequences: [{ tokens: prompt, cache: first, router: new ConstantRouter(mode, { kind: "full" }) }] });
   const values = [...result.logits.toFloat32()];
   result.logits.dispose();
   const cache: SequenceCache = fork ? decoder.forkCache(first) : first;
@@ -40,6 +40,21 @@ describe("a cache in 8 bits", () => {
     expect(error).toBeGreaterThan(0);
     expect(error).toBeLessThan(most);
     expect(await logitsOf(checkpoint.path, cacheType, true)).toEqual(rounded);
+  });
+
+  test.each<AttentionMode>([
+    { kind: "pages", sinkTokens: 16, localTokens: 16, pageTokens: 16, budget: 32 },
+    { kind: "pages", sinkTokens: 16, localTokens: 16, pageTokens: 16, budget: 32, promptRows: 20 },
+    { kind: "snap", sinkTokens: 16, localTokens: 16, blockSize: 16, keptTokens: 16, scoringRows: 8, poolTokens: 3 },
+    { kind: "flash-prefill", blockSize: 16, stride: 4, alpha: 0.3 },
+    { kind: "threshold", factor: 0.5 },
+    { ...window, denseRows: 20 },
+  ])("serves heads in the mode $kind", async (mode) => {
+    using checkpoint = tinyCheckpoint();
+    const [exact, rounded] = [await logitsOf(checkpoint.path, undefined, false, mode), await logitsOf(checkpoint.path, "q8_0", false, mode)];
+    const error = Math.hypot(...rounded.map((value, i) => value - exact[i]!)) / Math.hypot(...exact);
+    expect(error).toBeGreaterThan(0);
+    expect(error).toBeLessThan(0.02);
   });
 
   test("is refused by a backend without kernels for it, by name and before weights are read", async () => {

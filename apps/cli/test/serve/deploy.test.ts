@@ -15,8 +15,8 @@ test("every flag that a deployment file gives to serve is one that it has", () =
     // Without comments, and of a Dockerfile what it starts.
     const lines = read(path).split("\n").filter((line) => !line.trim().startsWith("#") && (!path.startsWith("docker/") || /^(?:ENTRYPOINT|CMD)/.test(line)));
     const given = lines.join("\n").match(/(?<=["\s])--[a-z][a-z-]+/g) ?? [];
-    expect(given.filter((flag) => !flags.has(flag)), path).toEqual([]);
-    if (!path.startsWith("docker/")) expect(given, path).toContain("--api-key-file");
+    expect({ path, unknown: given.filter((flag) => !flags.has(flag)) }).toEqual({ path, unknown: [] });
+    if (!path.startsWith("docker/")) expect({ path, hasKeys: given.includes("--api-key-file") }).toEqual({ path, hasKeys: true });
   }
 });
 

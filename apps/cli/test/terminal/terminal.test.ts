@@ -52,7 +52,7 @@ const commands: [name: string, args: string[], says: RegExp][] = [
   ["forward", ["forward", model, "--ids", "ids.safetensors", "--out", "numerics.safetensors"], /4 tokens, \d+ of 48 heads full/],
   ["bench", ["bench", "--tokens", "64", "--new-tokens", "2", "--rounds", "1"], /64 tokens +full/],
   ["heads", ["heads", "--out", "heads.json", "--tokens", "300", "--samples", "1"], /Wrote heads\.json: 12 layers of 4 heads/],
-  ["calibrate", ["calibrate", "--tokens", "300", "--samples", "1", "--share", "0.05"], /Factor [\d.]+ skips \d+\.\d% of the tiles of 1 prompt of up to 300 tokens\.\s+Use it as --mode fa-threshold:factor=/],
+  ["calibrate", ["calibrate", "--tokens", "300", "--samples", "1", "--share", "0.004"], /Factor [\d.]+ skips \d+\.\d% of the tiles of 1 prompt of up to 300 tokens\.\s+Use it as --mode fa-threshold:factor=/],
   ["train", ["train", "--config", config], /Wrote .*routers\.safetensors/],
   ["ablate", ["ablate", "--config", config, "--axis", "mode"], /xa-ssa is trained[\s\S]*fa-ssa/],
   ["analyze", ["analyze", "--config", config, "--prompts", "1"], /Task similarity before the task MLP/],

@@ -27,8 +27,8 @@ export function stepPatterns(
   const { patterns } = cache.decodePatterns(layer);
   if (patterns.every(({ type }) => type !== "selected")) return { cache: view, routing: knownPatterns(patterns), [Symbol.dispose]: () => {} };
   cache.boundPages(layer, view.length);
-  const { numKeyValueHeads, headDim, length, keys, values, heads, pages } = view;
-  const bounded: LayerCache = { numKeyValueHeads, headDim, length, keys, values, heads, pages, bounds: cache.layer(layer).bounds };
+  const { numKeyValueHeads, headDim, length, keys, values, heads, pages, cacheType } = view;
+  const bounded: LayerCache = { numKeyValueHeads, headDim, length, keys, values, heads, pages, cacheType, bounds: cache.layer(layer).bounds };
   const modes = cache.modes(layer)!;
   const mask = chooseBlocksOfHeads(modes, patterns, { layer, query, cache: bounded, scale, softCap });
   return { cache: bounded, routing: knownPatterns(patterns, mask), [Symbol.dispose]: () => mask?.[Symbol.dispose]() };

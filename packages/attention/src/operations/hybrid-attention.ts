@@ -1,5 +1,5 @@
-import { ShapeError, TapeError } from "@elastic-attention/core";
-import { defineOperation, expectShape, type GradientRule, type Tensor } from "@elastic-attention/tensor";
+import { TapeError } from "@elastic-attention/core";
+import { defineOperation, type GradientRule, type Tensor } from "@elastic-attention/tensor";
 import type { LayerCache } from "../cache/layer-cache.js";
 import type { HeadPatterns } from "../patterns/head-patterns.js";
 import { addAttentionGradients, attentionInputs } from "../gradients/attention-gradient.js";
@@ -31,12 +31,6 @@ export interface HybridAttentionCall extends AttentionScores {
   readonly sequences: readonly AttentionSequence[];
   /** f32 [tokens, numQueryHeads], natural logarithm, with the sink's share; +Infinity for a row that sees nothing. */
   readonly logSumExp?: Tensor;
-}
-
-/** @throws ShapeError */
-export function expectTileCounts(tileCounts: Tensor, numQueryHeads: number): void {
-  expectShape("hybridAttention", "tileCounts", tileCounts, [2, numQueryHeads]);
-  if (tileCounts.dtype !== "i32") throw new ShapeError(`hybridAttention: tileCounts are i32, found ${tileCounts.dtype}.`);
 }
 
 /** The choice of blocks is no function of anything here; gradients flow through what was chosen. */

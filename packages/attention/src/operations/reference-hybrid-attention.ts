@@ -3,7 +3,8 @@ import { addDotProducts, expectShape, hostArray, newFloats, readFloats, writeFlo
 import type { BlockPattern } from "../patterns/block-pattern.js";
 import { attentionRows } from "./attention-rows.js";
 import { cappedScore, expectAttentionScores } from "./attention-scores.js";
-import { type AttentionSequence, expectTileCounts, type HybridAttentionCall } from "./hybrid-attention.js";
+import type { AttentionSequence, HybridAttentionCall } from "./hybrid-attention.js";
+import { expectTileCounts } from "./tile-counts.js";
 import { unpackedCache } from "./unpack-cache.js";
 
 /** The specification of hybrid attention: one query row at a time, every key it may see, softmax in one pass. */

@@ -15,21 +15,27 @@
 namespace elastic {
 namespace {
 
-/** Column of the first element whose exponent is all ones, -1 without one. */
-int64_t first_not_finite_of(const char* row, DType dtype, int64_t columns) {
-  if (dtype == DType::F32) {
-    const auto* patterns = reinterpret_cast<const uint32_t*>(row);
-    for (int64_t i = 0; i < columns; ++i) {
-      if ((patterns[i] & 0x7f800000u) == 0x7f800000u) return i;
+/** Index of the first pattern in which all bits of the exponent are set, -1 without one. */
+template <typename Pattern>
+int64_t first_with(const Pattern* patterns, Pattern exponent, int64_t count) {
+  // Blocks without a way out in their middle are read in vectors, as fast as memory gives them.
+  constexpr int64_t kBlock = 1024;
+  for (int64_t start = 0; start < count; start += kBlock) {
+    const int64_t end = std::min(count, start + kBlock);
+    Pattern found = 0;
+    for (int64_t i = start; i < end; ++i) found |= static_cast<Pattern>((patterns[i] & exponent) == exponent);
+    if (found == 0) continue;
+    for (int64_t i = start; i < end; ++i) {
+      if ((patterns[i] & exponent) == exponent) return i;
     }
-    return -1;
-  }
-  const uint16_t exponent = dtype == DType::BF16 ? 0x7f80 : 0x7c00;
-  const auto* patterns = reinterpret_cast<const uint16_t*>(row);
-  for (int64_t i = 0; i < columns; ++i) {
-    if ((patterns[i] & exponent) == exponent) return i;
   }
   return -1;
+}
+
+/** Column of the first element that is not finite, -1 without one. */
+int64_t first_not_finite_of(const char* row, DType dtype, int64_t columns) {
+  if (dtype == DType::F32) return first_with<uint32_t>(reinterpret_cast<const uint32_t*>(row), 0x7f800000u, columns);
+  return first_with<uint16_t>(reinterpret_cast<const uint16_t*>(row), dtype == DType::BF16 ? 0x7f80 : 0x7c00, columns);
 }
 
 }  // namespace

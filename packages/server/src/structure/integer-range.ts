@@ -43,7 +43,9 @@ function upwards(first: number, last: number): string[] {
     // Everything with as many digits, and everything with more.
     if (last === Infinity && /^10*$/.test(digits)) return [...parts, `[1-9] ${anyDigits(digits.length - 1)} [0-9]*`];
     let size = 1;
-    while (low > 0 && low % (size * 10) === 0 && low + size * 10 - 1 <= last) size *= 10;
+    if (low > 0) {
+      while (low % (size * 10) === 0 && low + size * 10 - 1 <= last) size *= 10;
+    }
     const digit = Math.floor(low / size) % 10;
     const steps = Math.min(10 - digit, Math.floor((last - low + 1) / size));
     const free = String(size).length - 1;

@@ -48,7 +48,7 @@ test("many streams write each event at once where nothing is gathered", async ()
 
 test("a stream whose reader is too far behind is destroyed, with what was gathered", async () => {
   const stream = new EventStream(options, new StreamPace(50));
-  const failed = vi.fn();
+  const failed = vi.fn<(error: Error) => void>();
   stream.body.on("error", failed);
   stream.send("x".repeat(2000));
   await vi.advanceTimersByTimeAsync(1);

@@ -1,6 +1,6 @@
 import { MemoryScope, ModelConfigError } from "@elastic-attention/core";
 import type { Backend, BlockMatrix, Checkpoint, FloatDType, ScaledMatrix, Tensor } from "@elastic-attention/tensor";
-import { allocateExperts, cast, elementDType, firstNotFinite, hostArray, LinearWeight, packBlocks, packExpert, packLinear, quantiseLinear } from "@elastic-attention/tensor";
+import { allocateExperts, cast, elementDType, firstNotFinite, hostArray, LinearWeight, packBlocks, packExpert, packLinear, quantiseLinear, weightByteLength, weightFormat } from "@elastic-attention/tensor";
 import type { ExpertProjection, NormWeights, Projection } from "../layer/decoder-weights.js";
 import type { ExpertsFeedForward } from "../model/layer-spec.js";
 import type { FusedRole, ModelAdapter, WeightRole } from "../model/model-adapter.js";
@@ -10,7 +10,7 @@ import { findNotFinite, hostFloats } from "./host-floats.js";
 import { joinedExperts } from "./joined-experts.js";
 import { quantiseRows } from "./rows/quantise-rows.js";
 import { RowUnpacker } from "./rows/row-unpacker.js";
-import { notFinite } from "./rows/unpack-rows.js";
+import { notFinite, readSlice, SliceBuffers } from "./rows/unpack-rows.js";
 import { isBlocked, type WeightPlan } from "./weight-plan.js";
 
 export interface ReadWeightsOptions {
@@ -29,6 +29,8 @@ export class WeightReader {
   readonly #unpacker: RowUnpacker;
   /** Rows of matrices on their way into a weight, kept from one to the next: fresh memory for each costs more than the copy. */
   #rows: Tensor | undefined;
+  /** Matrices as the file has them, on their way into a weight. */
+  readonly #stored: SliceBuffers[] = [];
   /** Matrices whose values are checked where they are, and the numbers of the first broken elements. */
   readonly #checked: { readonly name: string; readonly found: Tensor }[] = [];
 
@@ -146,10 +148,16 @@ export class WeightReader {
       if (scaled !== undefined && scaled.format === formats[index]) return scaled.read();
       const { shape } = checkpoint.entry(name);
       const [format, rows, columns] = [formats[index]!, shape[0]!, shape[1]!];
-      const bytes = plan!.quantisation === undefined ? checkpoint.read(name) : quantiseRows(checkpoint, name, format);
+      const bytes = plan!.quantisation === undefined ? this.#storedBytes(name, format, rows * columns, index) : quantiseRows(checkpoint, name, format);
       return { name, format, rows, columns, bytes };
     });
     return this.scope.track(backend.kernels.run(packBlocks, { weights }));
+  }
+
+  /** A matrix as the file has it, in memory of its place among those of a weight, until the next weight is read. */
+  #storedBytes(name: string, format: string, elements: number, index: number): Uint8Array {
+    const buffers = (this.#stored[index] ??= new SliceBuffers());
+    return readSlice(this.options.checkpoint, name, 0, weightByteLength(weightFormat(format, name), elements), buffers);
   }
 
   /** Float matrices rounded where they are multiplied; undefined where the backend leaves that to the host. */

@@ -103,7 +103,7 @@ export function describeThreshold(subject: BackendUnderTest): void {
         expect(relativeError(whole.output, expected.output)).toBeGreaterThan(2 * tolerances[dtype]);
         for (const paged of [false, true]) {
           const actual = attend(backend, prompt, dtype, rows, paged, pattern);
-          expect(relativeError(actual.output, expected.output), dtype).toBeLessThan(tolerances[dtype]);
+          expect(relativeError(actual.output, expected.output)).toBeLessThan(tolerances[dtype]);
           expect(relativeError(actual.logSumExp, expected.logSumExp)).toBeLessThan(2e-5);
           // A kernel without tiles of rows counts none.
           if (actual.tiles > 0) expect(Math.abs(actual.skipped / actual.tiles - expected.skipped / expected.tiles)).toBeLessThan(0.1);

@@ -3,7 +3,7 @@ import { MemoryScope } from "@elastic-attention/core";
 import { type AttentionMode, decodeAttention, DecodeBatch, decodePlanBytes, hybridAttention, knownPatterns, PagePool, planDecode, prepareDecode, SequenceCache } from "@elastic-attention/attention";
 import { type Backend, type FloatDType, type Graph, hostArray, ReferenceBackend } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
-import { subjects } from "../instruction-set-levels.js";
+import { subjects } from "../../instruction-set-levels.js";
 
 for (const subject of subjects) describeThreshold(subject);
 
@@ -70,7 +70,7 @@ describe.each(subjects.map((subject) => [subject.name, subject] as const))("what
       expect(expected.counts[0]! / expected.counts[kvHeads * group]!).toBeGreaterThan(0.02);
       for (const paged of [false, true]) {
         const actual = turns(backend, shape, dtype, paged);
-        expect(relativeError(actual.output, expected.output), dtype).toBeLessThan(dtype === "f32" ? 2e-5 : 2 ** -7);
+        expect(relativeError(actual.output, expected.output)).toBeLessThan(dtype === "f32" ? 2e-5 : 2 ** -7);
         // The kernel counts tiles of many rows, which all must skip.
         expect(actual.counts[0]! / actual.counts[kvHeads * group]!).toBeLessThanOrEqual(expected.counts[0]! / expected.counts[kvHeads * group]! + 0.05);
       }

@@ -1,5 +1,5 @@
 import { describeBackwardGrid, describeForwardGrid } from "@elastic-attention/conformance";
-import { subjects } from "../instruction-set-levels.js";
+import { subjects } from "../../instruction-set-levels.js";
 
 // The best level of this machine: the other files run them all.
 const subject = subjects.at(-1)!;
