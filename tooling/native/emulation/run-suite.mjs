@@ -16,7 +16,9 @@ if (!existsSync(addon)) fail(`${addon} is not built: node ../../tooling/native/b
 mkdirSync(folder, { recursive: true });
 const kernels = join(root, "packages/cpu/test/kernels");
 // Loops are read in the disassembly of this machine's own addon.
-const tests = readdirSync(kernels).filter((name) => name.endsWith(".test.ts") && name !== "inner-loops.test.ts").map((name) => join(kernels, name));
+const tests = readdirSync(kernels, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".test.ts") && !name.endsWith("inner-loops.test.ts"))
+  .map((name) => join(kernels, name));
 run(process.execPath, [join(root, "tooling/run/bundle-suite.mjs"), suite, ...tests, join(root, "packages/cpu/test/cpu-level.test.ts")]);
 const { status } = spawnSync(emulator.command, [...(await emulator.withNode(folder)), suite, ...process.argv.slice(2)], {
   stdio: "inherit",
