@@ -14,7 +14,7 @@ test("every flag that a deployment file gives to serve is one that it has", () =
   for (const path of ["compose/compose.yaml", "kubernetes/elastic-attention.yaml", "systemd/elastic-attention.service", "docker/Dockerfile", "docker/Dockerfile.cuda"]) {
     // Without comments, and of a Dockerfile what it starts.
     const lines = read(path).split("\n").filter((line) => !line.trim().startsWith("#") && (!path.startsWith("docker/") || /^(?:ENTRYPOINT|CMD)/.test(line)));
-    const given = lines.join("\n").match(/(?<=["\s])--[a-z][a-z-]+/g) ?? [];
+    const given: readonly string[] = lines.join("\n").match(/(?<=["\s])--[a-z][a-z-]+/g) ?? [];
     expect({ path, unknown: given.filter((flag) => !flags.has(flag)) }).toEqual({ path, unknown: [] });
     if (!path.startsWith("docker/")) expect({ path, hasKeys: given.includes("--api-key-file") }).toEqual({ path, hasKeys: true });
   }
