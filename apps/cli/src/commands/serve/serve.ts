@@ -5,7 +5,8 @@ import { InvalidOptionError } from "@elastic-attention/core";
 import { launchedRanks } from "@elastic-attention/distributed";
 import type { EngineSettings } from "@elastic-attention/generation";
 import type * as Server from "@elastic-attention/server";
-import { backendProvider } from "@elastic-attention/tensor";
+import { registeredBackends } from "@elastic-attention/tensor";
+import registerPackages from "../../program/register-packages.js";
 import { openEngine } from "../../engine/open-engine.js";
 import { requestRouting } from "../../engine/request-settings.js";
 import type { CommandFunction } from "../../program/command-definition.js";
@@ -72,9 +73,14 @@ export const serve: CommandFunction<ServeOptions> = async ({ positional, options
  * @throws InvalidOptionError for replicas of ranks that a launcher started
  */
 function replicaCount({ replicas, backend }: ServeOptions): number {
-  if (launchedRanks() === 1) return replicas ?? (backendProvider(backend).needsDevice === true ? 1 : 0);
+  if (launchedRanks() === 1) return replicas ?? (needsDevice(backend) ? 1 : 0);
   if (replicas === undefined) return 0;
   throw new InvalidOptionError("--replicas starts processes on this machine, and a launcher has started this one as a rank.", "--replicas", "Leave it out under mpirun or Slurm.");
+}
+
+function needsDevice(backend: string): boolean {
+  registerPackages();
+  return registeredBackends().some(({ name, needsDevice: needs }) => name === backend && needs === true);
 }
 
 /** Where the server listens and how much it lets in, whether replicas stand behind it or not. */
