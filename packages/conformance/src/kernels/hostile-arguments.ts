@@ -18,7 +18,7 @@ export function testHostileArguments(addon: NativeAddon): void {
     const [full, selected, store] = [[0, 0, 0, 1], [2, 0, 0, 128], [0, 1, 0, 0]];
     /** One token of one head; what the decision is made of may be wrong. */
     const attend = (decision: readonly number[], row: number, choices: readonly (readonly number[])[], ring = 0) => () => {
-      const sequence = [0, 1, 1, ...matrix, ...matrix, ...missing, 0, ...missing, 0, ...decision, row, choices.length, 1];
+      const sequence = [0, 1, 1, ...matrix, ...matrix, ...missing, 0, ...missing, ...missing, 0, ...decision, row, choices.length, 1];
       const stores = ring === 0 ? store : [0, 1, 0, ring];
       addon.hybridAttention(Float64Array.from([...matrix, ...matrix, ...missing, 1, 8, 1, 0, ...missing, 1, ...sequence, ...choices.flat(), ...stores]));
     };
