@@ -35,10 +35,15 @@ export function routeRequest(source: RoutingSource, { mode, sparsity, router: ow
     if (mode === undefined && sparsity === undefined) return labelled(own, "own");
     throw new InvalidRequestError("Give either a router, or mode and sparsity: a router has its own.");
   }
+  // Before anything is looked up: as a key NaN and null are like nothing.
+  if (mode !== undefined) expectMode(source, mode);
+  if (sparsity !== undefined && !(typeof sparsity === "number" && sparsity >= 0 && sparsity <= 1)) {
+    throw new InvalidRequestError(`sparsity must be between 0 and 1, found ${String(sparsity)}.`);
+  }
   const known = remembered.get(source) ?? new Map<string, RequestRouting>();
   remembered.set(source, known);
   const key = JSON.stringify([mode, sparsity, own]);
-  const routing = known.get(key) ?? newRouting(source, { mode, sparsity, router: own });
+  const routing = known.get(key) ?? newRouting(source, mode, sparsity, own);
   // Last is newest.
   known.delete(key);
   known.set(key, routing);
@@ -46,18 +51,9 @@ export function routeRequest(source: RoutingSource, { mode, sparsity, router: ow
   return routing;
 }
 
-interface NamedWish {
-  readonly mode: ModeName | undefined;
-  readonly sparsity: number | undefined;
-  readonly router: string | undefined;
-}
-
-function newRouting(source: RoutingSource, { mode, sparsity, router: own }: NamedWish): RequestRouting {
-  if (mode !== undefined) expectMode(source, mode);
-  if (sparsity !== undefined && !(typeof sparsity === "number" && sparsity >= 0 && sparsity <= 1)) {
-    throw new InvalidRequestError(`sparsity must be between 0 and 1, found ${String(sparsity)}.`);
-  }
-  if (own !== undefined) return labelled(namedRouter(source, own, mode, sparsity), "own");
+/** @param name of a registered router; undefined: the model's own, or its head list */
+function newRouting(source: RoutingSource, mode: ModeName | undefined, sparsity: number | undefined, name: string | undefined): RequestRouting {
+  if (name !== undefined) return labelled(namedRouter(source, name, mode, sparsity), "own");
   const router = modelRouter(source, mode, sparsity);
   return labelled(router, router === undefined ? "none" : source.router);
 }

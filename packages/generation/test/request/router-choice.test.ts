@@ -68,4 +68,14 @@ describe("what decides a model's heads", () => {
     copyFileSync(join(folder.path, "routers.safetensors"), path);
     expect((await decide({ router: "beside" }, { routers: path })).routerDescription).toBe("learned routers of others.safetensors");
   });
+
+  test("what is no sparsity and no mode is refused, also when a request that named none came before", async () => {
+    using folder = writeTinyModel({ router: true });
+    using backend = new ReferenceBackend();
+    await using engine = await LocalEngine.load({ path: folder.path, backend });
+    const request = { tokens: someTokens(40), maxNewTokens: 1 };
+    await answer(engine, request);
+    await expect(answer(engine, { ...request, sparsity: NaN })).rejects.toThrow("sparsity must be between 0 and 1, found NaN.");
+    await expect(answer(engine, { ...request, mode: null as unknown as "full" })).rejects.toThrow(/mode must be one of .*found null/);
+  });
 });
