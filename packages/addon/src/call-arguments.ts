@@ -95,10 +95,6 @@ export class CallArguments {
     return this.number(activations.length, activation.alpha, activation.limit);
   }
 
-  optionalTensor(tensor: Tensor | undefined): this {
-    return tensor === undefined ? this.missing() : this.tensor(tensor);
-  }
-
   store({ firstSlot, numSlots, sinkTokens, ringTokens }: HeadStore): this {
     return this.number(firstSlot, numSlots, sinkTokens, ringTokens);
   }

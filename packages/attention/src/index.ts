@@ -22,6 +22,7 @@ export * from "./cache/cache-snapshot.js";
 export * from "./cache/head-slots.js";
 export * from "./cache/head-stores.js";
 export * from "./cache/held-rows.js";
+export * from "./cache/row-spans.js";
 export * from "./cache/keep-chosen.js";
 export * from "./cache/key-value-bytes.js";
 export * from "./cache/layer-cache.js";

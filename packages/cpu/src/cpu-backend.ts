@@ -1,7 +1,7 @@
 import { totalmem } from "node:os";
 import { type CallArguments, guardCall, type NativeAddon, NativeBackend, type NativeKernel } from "@elastic-attention/addon";
 import { ShapeError } from "@elastic-attention/core";
-import { type Graph, hostWorkSizes, type Tensor } from "@elastic-attention/tensor";
+import { type Graph, hostWorkSizes, type Tensor, type WorkSizes } from "@elastic-attention/tensor";
 import { type InstructionSet, instructionSetName, usableLevel } from "./instruction-set.js";
 import { type BlockAddon, registerBlockKernels } from "./block-kernels.js";
 import { cpuBlockWeights } from "./block-layout.js";
@@ -15,6 +15,9 @@ export interface CpuBackendOptions {
   /** The level that kernels run at; default: what `ELASTIC_ATTENTION_CPU_LEVEL` names, else the best that the machine has. */
   readonly instructionSet?: InstructionSet;
 }
+
+/** Those of a host whose attention reads caches in 8 bits as they lie, which the reference backend does not. */
+export const cpuWorkSizes: WorkSizes = { ...hostWorkSizes, readsRoundedCache: true };
 
 /** Native kernels on the host's processor; f32 and bf16, sums in float32. */
 export class CpuBackend extends NativeBackend<NativeAddon & BlockAddon & DecodeAddon> {
@@ -35,7 +38,7 @@ export class CpuBackend extends NativeBackend<NativeAddon & BlockAddon & DecodeA
         description: `${instructionSetName(level)} kernels on ${threads} thread${threads === 1 ? "" : "s"}`,
         parallelism: threads,
         memoryBytes: usableMemory(),
-        workSizes: hostWorkSizes,
+        workSizes: cpuWorkSizes,
       },
       computeDTypes: ["f32", "bf16"],
       cacheTypes: ["fp8", "q8_0"],

@@ -1,15 +1,15 @@
 import { availableParallelism } from "node:os";
 import { InvalidOptionError } from "@elastic-attention/core";
-import { type BackendProvider, hostWorkSizes } from "@elastic-attention/tensor";
+import type { BackendProvider } from "@elastic-attention/tensor";
 import { cpuBlockWeights } from "./block-layout.js";
-import { CpuBackend, type CpuBackendOptions } from "./cpu-backend.js";
+import { CpuBackend, type CpuBackendOptions, cpuWorkSizes } from "./cpu-backend.js";
 import type { InstructionSet } from "./instruction-set.js";
 import { findAddon, loadAddon } from "./cpu-addon.js";
 
 /** Makes the backend known as "cpu": `registerBackend(cpuProvider)`. */
 export const cpuProvider: BackendProvider = {
   name: "cpu",
-  workSizes: hostWorkSizes,
+  workSizes: cpuWorkSizes,
   options: ["instructionSet"],
   blockWeights: cpuBlockWeights,
   async available() {

@@ -16,7 +16,7 @@ export function registerDecodeKernels(backend: NativeBackend, addon: DecodeAddon
 
   kernels.register(prepareDecode, {
     name: "heads",
-    supports: ({ queryKeyValue, batch }) => [...floats({ queryKeyValue: queryKeyValue.dtype, "the cache": batch.options.pool.options.dtype })],
+    supports: ({ queryKeyValue, batch }) => floats({ queryKeyValue: queryKeyValue.dtype, "the cache": batch.options.pool.options.dtype }),
     run(call) {
       backend.call("prepareDecode", addon.prepareDecode, prepareDecodeArguments(call, pool));
     },

@@ -16,4 +16,4 @@ export interface WorkSizes {
 }
 
 /** Of backends that compute on the host's processor. */
-export const hostWorkSizes: WorkSizes = { chunkRows: 1024, slicePairs: 2 ** 24, slicesInFlight: 1, emptyDecodeRows: false, readsRoundedCache: true };
+export const hostWorkSizes: WorkSizes = { chunkRows: 1024, slicePairs: 2 ** 24, slicesInFlight: 1, emptyDecodeRows: false };

@@ -11,7 +11,7 @@ import { copySpans, type DType, expectShape, type Tensor } from "@elastic-attent
 import { CallArguments } from "../call-arguments.js";
 import type { NativeBackend } from "../native-backend.js";
 import { pushAttention } from "./packing/pack-attention.js";
-import { copyHeldRows } from "./packing/copy-held-rows.js";
+import { copyHeldFloats } from "./packing/copy-held-floats.js";
 import { computeFloats, readableRows } from "./requirements.js";
 
 /** The hybrid attention call and what surrounds it: cache rows and XAttention's choice of blocks. */
@@ -90,7 +90,7 @@ function gatherHeads(backend: NativeBackend, cache: LayerCache, keyValueHeads: r
   const gathered = backend.allocate([keyValueHeads.length * length, headDim], cacheType === undefined ? cache.keys.dtype : dtype);
   try {
     const firstRows = new Map(keyValueHeads.map((head, index) => [head, index * length]));
-    copyHeldRows(backend, { cache, side: "keys", target: gathered, heads: keyValueHeads, rowOf: (head, position) => firstRows.get(head)! + position });
+    copyHeldFloats(backend, { cache, side: "keys", target: gathered, heads: keyValueHeads, rowOf: (head, position) => firstRows.get(head)! + position });
     return gathered;
   } catch (error) {
     gathered.dispose();

@@ -65,7 +65,7 @@ export function registerExpertKernels(backend: NativeBackend): void {
       expectGroups("combineRows", groups, output.numRows);
       expectShape("combineRows", "input", input, [groups.rows.numElements, output.rowLength]);
       if (weights !== undefined) expectShape("combineRows", "weights", weights, groups.slots.shape);
-      return new CallArguments().tensor(input).tensor(output).groups(groups).optionalTensor(weights).flag(accumulate);
+      return new CallArguments().tensor(input).tensor(output).groups(groups).optional(weights).flag(accumulate);
     },
   });
 
@@ -75,7 +75,7 @@ export function registerExpertKernels(backend: NativeBackend): void {
     pack(call) {
       expectExpertLinear(call);
       const { input, weight, offsets, bias, output } = call;
-      return new CallArguments().tensor(input).experts(weight).vector(offsets).optionalTensor(bias).tensor(output);
+      return new CallArguments().tensor(input).experts(weight).vector(offsets).optional(bias).tensor(output);
     },
   });
 
@@ -100,7 +100,7 @@ export function registerExpertKernels(backend: NativeBackend): void {
         if (tensor !== undefined) expectShape("combineRowsBackward", operand, tensor, groups.slots.shape);
       }
       const call = new CallArguments().tensor(input).tensor(outputGradient).tensor(inputGradient).groups(groups);
-      return call.optionalTensor(weights).optionalTensor(weightsGradient);
+      return call.optional(weights).optional(weightsGradient);
     },
   });
 

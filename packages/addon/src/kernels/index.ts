@@ -1,7 +1,7 @@
 import type { NativeBackend } from "../native-backend.js";
 import { registerAttentionKernels } from "./attention-kernels.js";
 import { registerChoiceKernels } from "./choice-kernels.js";
-import { registerUnpackCache } from "./packing/copy-held-rows.js";
+import { registerUnpackCache } from "./packing/copy-held-floats.js";
 import { registerExpertKernels } from "./expert-kernels.js";
 import { registerFloatKernels } from "./float-kernels.js";
 import { registerLinearKernels } from "./linear-kernels.js";

@@ -1,12 +1,10 @@
-import { copySpans, type Tensor } from "@elastic-attention/tensor";
+import type { Tensor } from "@elastic-attention/tensor";
 import { retainedRanges, rowOf } from "./head-slots.js";
 import type { HeadStore, LayerCache } from "./layer-cache.js";
+import { RowSpans } from "./row-spans.js";
 
 /** Positions that one head of a layer holds, ascending. */
 export type HeldRanges = readonly (readonly [start: number, end: number])[];
-
-/** Spans of one copy: each is an argument of the kernel's call. */
-const spansAtOnce = 4096;
 
 /** The positions that each head of a layer holds. */
 export function heldRanges(layer: LayerCache): HeldRanges[] {
@@ -20,15 +18,13 @@ export function heldRanges(layer: LayerCache): HeldRanges[] {
  * @param target [rows, headDim]
  */
 export function copyHeldRows(layer: LayerCache, head: number, source: Tensor, target: Tensor, firstRow = 0): void {
-  const spans: number[] = [];
+  const spans = new RowSpans();
   let to = firstRow;
   for (const { row, count } of heldRuns(layer, head)) {
-    spans.push(row, to, count);
+    spans.add(row, to, count);
     to += count;
   }
-  for (let at = 0; at < spans.length; at += 3 * spansAtOnce) {
-    source.backend.kernels.run(copySpans, { source, destination: target, spans: Int32Array.from(spans.slice(at, at + 3 * spansAtOnce)) });
-  }
+  spans.copy(source.backend, source, target);
 }
 
 /** What a head of a layer holds, position after position, as runs of rows that follow one another. */

@@ -7,17 +7,21 @@ const spansAtOnce = 4096;
 export class RowSpans {
   readonly #spans: number[] = [];
 
-  add(from: number, to: number): void {
+  /** @param count rows that follow one another on both sides */
+  add(from: number, to: number, count = 1): void {
     const last = this.#spans.length - 3;
     const follows = last >= 0 && this.#spans[last]! + this.#spans[last + 2]! === from && this.#spans[last + 1]! + this.#spans[last + 2]! === to;
-    if (follows) this.#spans[last + 2]! += 1;
-    else this.#spans.push(from, to, 1);
+    if (follows) this.#spans[last + 2]! += count;
+    else this.#spans.push(from, to, count);
+  }
+
+  /** The triples, as many at a time as one call takes. */
+  *calls(): Generator<Int32Array> {
+    for (let at = 0; at < this.#spans.length; at += 3 * spansAtOnce) yield Int32Array.from(this.#spans.slice(at, at + 3 * spansAtOnce));
   }
 
   /** Copies them; source and destination may be one tensor where no row is both. */
   copy(backend: Backend, source: Tensor, destination: Tensor): void {
-    for (let at = 0; at < this.#spans.length; at += 3 * spansAtOnce) {
-      backend.kernels.run(copySpans, { source, destination, spans: Int32Array.from(this.#spans.slice(at, at + 3 * spansAtOnce)) });
-    }
+    for (const spans of this.calls()) backend.kernels.run(copySpans, { source, destination, spans });
   }
 }

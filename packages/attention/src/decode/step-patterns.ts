@@ -1,6 +1,7 @@
 import type { Tensor } from "@elastic-attention/tensor";
 import type { LayerCache } from "../cache/layer-cache.js";
 import type { SequenceCache } from "../cache/sequence-cache.js";
+import { shortenedCache } from "../cache/shortened-cache.js";
 import { chooseBlocksOfHeads } from "../modes/choose-blocks.js";
 import type { AttentionScores } from "../operations/attention-scores.js";
 import { knownPatterns, type KnownPatterns } from "../patterns/head-patterns.js";
@@ -27,8 +28,7 @@ export function stepPatterns(
   const { patterns } = cache.decodePatterns(layer);
   if (patterns.every(({ type }) => type !== "selected")) return { cache: view, routing: knownPatterns(patterns), [Symbol.dispose]: () => {} };
   cache.boundPages(layer, view.length);
-  const { numKeyValueHeads, headDim, length, keys, values, heads, pages, cacheType } = view;
-  const bounded: LayerCache = { numKeyValueHeads, headDim, length, keys, values, heads, pages, cacheType, bounds: cache.layer(layer).bounds };
+  const bounded: LayerCache = { ...shortenedCache(view, view.length), bounds: cache.layer(layer).bounds };
   const modes = cache.modes(layer)!;
   const mask = chooseBlocksOfHeads(modes, patterns, { layer, query, cache: bounded, scale, softCap });
   return { cache: bounded, routing: knownPatterns(patterns, mask), [Symbol.dispose]: () => mask?.[Symbol.dispose]() };

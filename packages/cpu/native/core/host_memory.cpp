@@ -21,11 +21,11 @@ char* allocate_memory(std::size_t bytes) {
     if (char* kept = FreedBlocks::instance().take(kept_size)) return kept;
   }
   const std::size_t alignment = size >= kHugePage ? kHugePage : 64;
-  const std::size_t padded = (size + alignment - 1) / alignment * alignment;
-  char* data = allocate_aligned(alignment, padded == 0 ? alignment : padded);
+  const std::size_t padded = size == 0 ? alignment : (size + alignment - 1) / alignment * alignment;
+  char* data = allocate_aligned(alignment, padded);
   if (data == nullptr) {
     FreedBlocks::instance().clear();
-    data = allocate_aligned(alignment, padded == 0 ? alignment : padded);
+    data = allocate_aligned(alignment, padded);
   }
   if (data == nullptr) throw OutOfMemory(bytes);
   if (size >= kHugePage) advise_huge_pages(data, padded);

@@ -1,7 +1,7 @@
 import { CallArguments, type NativeBackend, type NativeKernel, requireFloats } from "@elastic-attention/addon";
 import { attentionMass, blockSearch, cacheAppend, hybridAttention, type LayerCache, unpackCache, unpackedCache, xattentionEstimate } from "@elastic-attention/attention";
 import { MemoryScope } from "@elastic-attention/core";
-import { expectShape, type FloatDType, type Tensor } from "@elastic-attention/tensor";
+import { expectShape, type FloatDType, type Operation, type Tensor } from "@elastic-attention/tensor";
 
 /** What the addon exports for caches in fp8. */
 export interface RoundedCacheAddon {
@@ -53,31 +53,9 @@ export function registerRoundedCacheKernels(backend: NativeBackend, addon: Round
   });
 
   // What looks at keys before it attends.
-  const floatsOf = ({ cache, query }: KeysCall, scope: MemoryScope) => unpackedCache(backend, cache, query.dtype as FloatDType, scope);
-  kernels.register(xattentionEstimate, {
-    name: "unpacked",
-    supports: (call) => keysProblems(call),
-    run(call) {
-      using scope = new MemoryScope();
-      return kernels.run(xattentionEstimate, { ...call, cache: floatsOf(call, scope) });
-    },
-  });
-  kernels.register(blockSearch, {
-    name: "unpacked",
-    supports: (call) => keysProblems(call),
-    run(call) {
-      using scope = new MemoryScope();
-      return kernels.run(blockSearch, { ...call, cache: floatsOf(call, scope) });
-    },
-  });
-  kernels.register(attentionMass, {
-    name: "unpacked",
-    supports: (call) => keysProblems(call),
-    run(call) {
-      using scope = new MemoryScope();
-      kernels.run(attentionMass, { ...call, cache: floatsOf(call, scope) });
-    },
-  });
+  registerUnpacked(backend, xattentionEstimate);
+  registerUnpacked(backend, blockSearch);
+  registerUnpacked(backend, attentionMass);
 }
 
 interface KeysCall {
@@ -85,8 +63,17 @@ interface KeysCall {
   readonly query: Tensor;
 }
 
-function keysProblems({ cache }: KeysCall): readonly string[] {
-  return cache.cacheType === undefined ? notRounded : roundedProblems(cache);
+/** A kernel that reads the keys of one layer as floats, by the kernel for these. */
+function registerUnpacked<Call extends KeysCall, Result>(backend: NativeBackend, operation: Operation<Call, Result>): void {
+  const { kernels } = backend;
+  kernels.register(operation, {
+    name: "unpacked",
+    supports: ({ cache }) => (cache.cacheType === undefined ? notRounded : roundedProblems(cache)),
+    run(call) {
+      using scope = new MemoryScope();
+      return kernels.run(operation, { ...call, cache: unpackedCache(backend, call.cache, call.query.dtype as FloatDType, scope) });
+    },
+  });
 }
 
 // Asked before every call: where no cache is rounded nothing is allocated.

@@ -8,8 +8,9 @@ import { type PretrainedModel, routerFileName } from "@elastic-attention/transfo
 const [pieces, pieceBytes] = [32, 1 << 16];
 
 /**
- * SHA-256 over what a model's keys and values depend on: its shape, the dtype it computes in, what rows are saved in, and of each weight file its name,
- * its size, its beginning and pieces all over it. Two models that differ in any training step differ in it.
+ * SHA-256 over what a model's keys and values depend on: its shape, the dtype it computes in, what rows are saved in, and of
+ * each weight file its name, its size, its beginning and pieces all over it. Two models that differ in any training step differ
+ * in it.
  */
 export function modelFingerprint({ directory, ggufPath, spec, decoder }: PretrainedModel): string {
   const hash = createHash("sha256");

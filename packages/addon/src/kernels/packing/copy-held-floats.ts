@@ -1,13 +1,10 @@
-import { heldRuns, type LayerCache, slotOf, unpackCache } from "@elastic-attention/attention";
+import { heldRuns, type LayerCache, RowSpans, slotOf, unpackCache } from "@elastic-attention/attention";
 import { expectShape, type Tensor } from "@elastic-attention/tensor";
 import { CallArguments } from "../../call-arguments.js";
 import type { NativeBackend } from "../../native-backend.js";
 import { computeFloats, readableRows } from "../requirements.js";
 
-/** Spans of one copy: each is an argument of the call. */
-const spansAtOnce = 4096;
-
-export interface HeldRowsCopy {
+export interface HeldFloatsCopy {
   readonly cache: LayerCache;
   readonly side: "keys" | "values";
   /** Floats [rows, headDim]. */
@@ -17,20 +14,13 @@ export interface HeldRowsCopy {
   readonly heads: readonly number[];
 }
 
-/** Copies what heads hold; rows of a rounded cache become floats. */
-export function copyHeldRows(backend: NativeBackend, { cache, side, target, rowOf, heads }: HeldRowsCopy): void {
-  const spans: number[] = [];
+/** Copies what heads hold; rows of a rounded cache become floats, where `copyHeldRows` copies their bytes. */
+export function copyHeldFloats(backend: NativeBackend, { cache, side, target, rowOf, heads }: HeldFloatsCopy): void {
+  const spans = new RowSpans();
   for (const head of heads) {
-    for (const { position, row, count } of heldRuns(cache, head)) {
-      const to = rowOf(head, position);
-      const last = spans.length - 3;
-      const follows = last >= 0 && spans[last]! + spans[last + 2]! === row && spans[last + 1]! + spans[last + 2]! === to;
-      if (follows) spans[last + 2]! += count;
-      else spans.push(row, to, count);
-    }
+    for (const { position, row, count } of heldRuns(cache, head)) spans.add(row, rowOf(head, position), count);
   }
-  for (let at = 0; at < spans.length; at += 3 * spansAtOnce) {
-    const some = spans.slice(at, at + 3 * spansAtOnce);
+  for (const some of spans.calls()) {
     const call = new CallArguments().cacheRows(cache[side], cache).tensor(target);
     backend.call("copySpans", backend.addon.copySpans, call.number(some.length / 3, ...some));
   }
@@ -48,7 +38,7 @@ export function registerUnpackCache(backend: NativeBackend): void {
       expectShape("unpackCache", "keys", keys, [-1, cache.headDim]);
       expectShape("unpackCache", "values", values, keys.shape);
       for (const [side, target] of [["keys", keys], ["values", values]] as const) {
-        copyHeldRows(backend, { cache, side, target, heads: heads.map((_, head) => head), rowOf: (head, position) => slotOf(heads[head]!, position, cache.length) });
+        copyHeldFloats(backend, { cache, side, target, heads: heads.map((_, head) => head), rowOf: (head, position) => slotOf(heads[head]!, position, cache.length) });
       }
     },
   });
