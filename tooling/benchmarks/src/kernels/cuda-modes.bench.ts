@@ -16,6 +16,7 @@ import {
 import { cudaProvider } from "@elastic-attention/cuda";
 import { type Backend, createBackend, fillNormal, registerBackend, type Tensor } from "@elastic-attention/tensor";
 import type { Benchmark } from "../benchmark.js";
+import { skippedTiles } from "./skipped-tiles.js";
 import { type Figure, figure } from "../figures/figure.js";
 import { queuedSeconds } from "../figures/queued-seconds.js";
 import { duration, median } from "../figures/statistics.js";
@@ -27,7 +28,7 @@ const launches = 32;
 const full: AttentionMode = { kind: "full" };
 
 export const benchmark: Benchmark = {
-  description: "Modes that choose on cuda: decoding by pages over full attention, and what choosing blocks of a prompt costs (one GPU)",
+  description: "Modes that choose on cuda: decoding by pages over full attention, what choosing blocks of a prompt costs, and what a threshold on tiles gains (one GPU)",
   async run(options, progress) {
     registerBackend(cudaProvider);
     using backend = await createBackend("cuda");
@@ -53,6 +54,8 @@ export const benchmark: Benchmark = {
       }
     }
     for (const tokens of options.tiny ? [2048] : [8192, 32_768]) for (const found of await searches(backend, tokens)) add(found);
+    const time = (run: () => void) => microseconds(backend, run, 2);
+    for (const found of await skippedTiles(backend, { ...shape, tokens: options.tiny ? 4096 : 65_536, time })) add(found);
     return { figures, notes: ["times of queued work"] };
   },
 };
