@@ -32,6 +32,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   generation: [...engineBelowGeneration, "hub", "chat-template", "tokenizer"],
   distributed: ["core", "tensor", "addon"],
   training: [...engineBelowGeneration, "data-files", "generation", "distributed"],
+  routers: engineBelowGeneration,
   "demo-model": [],
   // Published with what it takes of the fixtures inside.
   conformance: [...engineBelowGeneration, "addon", "fixtures"],
