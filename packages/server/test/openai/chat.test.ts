@@ -212,8 +212,9 @@ test("a reader that is too far behind is cut off", async () => {
 test("a reader that keeps up reads more than the limit", async () => {
   let [written, read] = [0, 0];
   const size = 300_000;
+  const isBehind = () => written - read > 5 * size;
   const keepsUp = async () => {
-    while (written - read > 5 * size) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (isBehind()) await new Promise((resolve) => setTimeout(resolve, 1));
     written += size;
   };
   const engine = new ScriptedEngine({ tokens: Array.from({ length: 40 }, () => "x".repeat(size)), pause: keepsUp });

@@ -49,10 +49,10 @@ export const benchmark: Benchmark = {
         progress(`${mode.label}: ${((clients * newTokens) / measured.seconds).toFixed(1)} tokens/s`);
         return [measured.seconds];
       };
-      return { name: mode.label, round };
+      return { name: mode.label, round, settings };
     });
     // Kernels are chosen before anything counts.
-    for (const { name } of contenders) await answerAll(engine, [prompts[0]!.slice(0, 300)], 4, name === "full" ? { mode: "full" } : {});
+    for (const { settings } of contenders) await answerAll(engine, prompts.slice(0, 2), 4, settings);
     const samples = await alternate(contenders, options.rounds ?? 1, progress);
     const all = clients * newTokens;
     const [reference, ...others] = modes;
