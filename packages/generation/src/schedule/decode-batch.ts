@@ -7,7 +7,10 @@ import type { DecodeStep } from "../request/measurements.js";
 export type DecodeOutcome =
   /** The tokens of each request: one, and those that its draft foresaw before it. */
   | { readonly draws: readonly (readonly Draw[])[]; readonly step: DecodeStep }
-  /** The requests are as before the step, but those in `restart` have to begin again. */
+  /**
+   * The requests are as before the step, but those in `restart` have to begin again. Without an error memory was lacking for
+   * drafts, of which there are no more: nobody has failed.
+   */
   | { readonly error: unknown; readonly restart: readonly ActiveRequest[] };
 
 /** One step for each request, all in one batch; where memory is lacking for drafts, without them. */
@@ -16,7 +19,7 @@ export function decodeBatch(decoder: DecoderModel, requests: readonly ActiveRequ
   const drafting = requests.filter(({ draft }) => draft.length > 0);
   if (!("error" in outcome) || drafting.length === 0 || !OutOfMemoryError.isInstance(outcome.error)) return outcome;
   for (const request of drafting) request.stopDrafting();
-  return outcome.restart.length > 0 ? outcome : takeStep(decoder, requests);
+  return outcome.restart.length > 0 ? { ...outcome, error: undefined } : takeStep(decoder, requests);
 }
 
 function takeStep(decoder: DecoderModel, requests: readonly ActiveRequest[]): DecodeOutcome {

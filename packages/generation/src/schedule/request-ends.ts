@@ -52,12 +52,14 @@ export class RequestEnds {
   /**
    * A step that failed is taken again: with fewer requests where it lacked memory, else by each of them alone, so that nobody
    * suffers from another. Who fails alone has failed.
+   *
+   * @param error undefined where nobody is to blame
    */
   decodeFailed(batch: readonly ActiveRequest[], error: unknown, restart: readonly ActiveRequest[]): void {
     // The first of all: where memory is lacking everybody else gives way to it.
     const first = batch.reduce((earlier, each) => (each.arrival < earlier.arrival ? each : earlier));
-    if (batch.length === 1 || OutOfMemoryError.isInstance(error)) this.failed(first, error);
-    else for (const { faults } of batch) faults.stepFailed();
+    if (error !== undefined && (batch.length === 1 || OutOfMemoryError.isInstance(error))) this.failed(first, error);
+    else if (error !== undefined) for (const { faults } of batch) faults.stepFailed();
     for (const request of restart.filter(isDecoding)) this.requests.requeue(request);
   }
 
