@@ -66,7 +66,7 @@ export function checkSettings(settings: EngineSettings): CheckedSettings {
 /** @returns tokens of a draft at most */
 function checkSpeculation({ speculate = "off", speculateTokens }: EngineSettings): number {
   const { speculate: how, speculateTokens: tokens } = speculationOptions;
-  if ("found" in how.type.read([String(speculate)])) throw new InvalidRequestError(`speculate must be ${how.type.allowed}, found ${JSON.stringify(speculate)}.`);
+  if ("found" in how.type.read([speculate])) throw new InvalidRequestError(`speculate must be ${how.type.allowed}, found ${JSON.stringify(speculate)}.`);
   if (speculateTokens === undefined) return speculate === "off" ? 0 : mostDraftTokens;
   requireSetting("speculateTokens", speculateTokens, "value" in tokens.type.read([String(speculateTokens)]), tokens.type.allowed);
   if (speculate === "off") throw new InvalidRequestError('speculateTokens does nothing without speculate: "ngram".', "Give both, or leave it out.");

@@ -30,6 +30,8 @@ export class DecodeGraphs implements Disposable {
       if (decodeGraphProblems(backend, pool, spec, dtype).length > 0) return undefined;
       this.#graphs.set(pool, (graphs = new Map<number, DecodeGraph>()));
     }
+    // A device's kernels fetch keys before the step's own are all there.
+    if (rows > sequences.length && !fillsSlots) return undefined;
     const choosing = sequences.filter(({ cache }) => cache.choosesPages);
     // The bounds of a page that one token of a draft completes are not there yet for the next one.
     if (choosing.some(({ tokens }) => tokens.length > 1) || (choosing.length > 0 && !this.#choosesPages(pool))) return undefined;

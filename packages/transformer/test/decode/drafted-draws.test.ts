@@ -43,7 +43,7 @@ test("each drafted position draws by the model's probabilities, whatever was dra
   // 1 of 1000 samples of 5 degrees of freedom lies above.
   const limit = 20.5;
   for (const draft of [[3, 1], [2, 5], [0, 0]]) {
-    const counts = logits.map(() => new Array<number>(vocabulary).fill(0));
+    const counts = logits.map(() => Array.from({ length: vocabulary }, () => 0));
     for (let seed = 0; seed < 12_000; seed++) {
       for (const [position, token] of drawn(backend, draft, { temperature: 1, seed }).entries()) counts[position]![token]! += 1;
     }
@@ -92,7 +92,7 @@ test("masks hold position by position, and what completes a text is its last tok
 
 test("sequences with and without drafts share a step, and one without a finite logit ends alone", () => {
   using backend = new ReferenceBackend();
-  using rows = backend.upload(Float32Array.from([...logits.flat(), ...new Array<number>(vocabulary).fill(Number.NaN), ...logits[0]!]), [5, vocabulary], "f32");
+  using rows = backend.upload(Float32Array.from([...logits.flat(), ...Array.from({ length: vocabulary }, () => Number.NaN), ...logits[0]!]), [5, vocabulary], "f32");
   using first = new TokenSampler(backend, vocabulary, { presencePenalty: 0.1 });
   using second = new TokenSampler(backend, vocabulary);
   using third = new TokenSampler(backend, vocabulary);
