@@ -16,7 +16,7 @@ export interface ShippedRouters {
 export const shippedRouters: readonly ShippedRouters[] = [
   {
     checkpoint: "SmolLM2-135M-Instruct",
-    hash: "0000000000000000",
+    hash: "b1c3b88d13d30d19",
     files: [{ sparsity: 0.8, file: "smollm2-135m-instruct/routers-0.80.safetensors" }],
   },
 ];

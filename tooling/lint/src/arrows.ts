@@ -54,6 +54,7 @@ const testArrows: Readonly<Record<string, readonly string[]>> = {
   generation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
   training: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
   evaluation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
+  routers: ["model-llama"],
   server: ["tensor", "cpu", "model-qwen", "demo-model"],
 };
 
