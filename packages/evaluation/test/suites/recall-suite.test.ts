@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { findSuite, sampleText, sampleTokens, trainingRows } from "../../src/index.js";
+import { type EvaluationSample, findSuite, sampleText, sampleTokens, trainingRows } from "../../src/index.js";
 import { demoTokenizer, samplesOf } from "../demo-tokenizer.js";
 
 const tokenizer = demoTokenizer();
@@ -12,6 +12,13 @@ const suite = findSuite("recall");
 async function samples(name: string) {
   const [task] = await suite.tasks({ tasks: [name] });
   return samplesOf(task!, { lengths: [1024, 2048], samplesPerTask: 3 });
+}
+
+/** The text of a prompt in chat form. */
+function promptOf({ messages }: EvaluationSample): string {
+  const content = messages?.[0]?.content;
+  if (typeof content !== "string") throw new Error("The prompt is no conversation of one text.");
+  return content;
 }
 
 describe("the suite recall", () => {
@@ -43,7 +50,7 @@ describe("the suite recall", () => {
         expect(tokens).toBeGreaterThan(0.85 * length);
       }
       expect(await samples(name)).toEqual(made);
-      expect(new Set(made.map(({ messages }) => messages![0]!.content)).size).toBe(6);
+      expect(new Set(made.map(promptOf)).size).toBe(6);
     },
   );
 
@@ -51,13 +58,14 @@ describe("the suite recall", () => {
     for (const sample of await samples(name)) {
       const values = sample.references[0]!.split(",").map((value) => value.trim());
       expect(values).toHaveLength(name === "values" || name === "queries" ? 4 : 1);
-      for (const value of values) expect(sample.messages![0]!.content).toContain(`is: ${value}.`);
+      for (const value of values) expect(promptOf(sample)).toContain(`is: ${value}.`);
     }
   });
 
   test("a passage to copy stands in the text as it is begun and goes on", async () => {
-    for (const { messages, answerPrefix, references } of await samples("copy")) {
-      const [text, question] = String(messages![0]!.content).split("\n\nRepeat the passage");
+    for (const sample of await samples("copy")) {
+      const { answerPrefix, references } = sample;
+      const [text, question] = promptOf(sample).split("\n\nRepeat the passage");
       const words = answerPrefix!.trim();
       expect(question).toContain(`"${words}"`);
       expect(text).toContain(`${words}${references[0]!}`);
@@ -66,29 +74,30 @@ describe("the suite recall", () => {
   });
 
   test("look-ups have one answer, in both of their forms", async () => {
-    for (const { messages, references } of await samples("key_values")) {
-      const key = /What is the value of (.+)\?$/.exec(String(messages![0]!.content))![1]!;
-      expect(String(messages![0]!.content).split(`${key}: `)).toHaveLength(2);
-      expect(messages![0]!.content).toContain(`${key}: ${references[0]!.trim()}\n`);
+    for (const sample of await samples("key_values")) {
+      const prompt = promptOf(sample);
+      const key = /What is the value of (.+)\?$/.exec(prompt)![1]!;
+      expect(prompt.split(`\n${key}: `)).toHaveLength(2);
+      expect(prompt).toContain(`${key}: ${sample.references[0]!.trim()}\n`);
     }
-    for (const { messages, references } of await samples("repeated_question")) {
-      const prompt = String(messages![0]!.content);
+    for (const sample of await samples("repeated_question")) {
+      const prompt = promptOf(sample);
       const asked = prompt.slice(prompt.lastIndexOf("Q: "));
-      expect(prompt).toContain(`${asked}\nA: ${references[0]!.trim()}\n`);
+      expect(prompt).toContain(`${asked}\nA: ${sample.references[0]!.trim()}\n`);
     }
   });
 
   test("labels are explained by the examples, of which none speaks of the word that is asked for", async () => {
-    for (const { messages, references } of await samples("labels")) {
-      const prompt = String(messages![0]!.content);
+    for (const sample of await samples("labels")) {
+      const prompt = promptOf(sample);
       const word = /Word: (\S+)$/.exec(prompt)![1]!;
       expect(prompt).not.toContain(`Word: ${word}\nKind`);
-      expect(prompt.split(`Kind: ${references[0]!.trim()}\n`).length).toBeGreaterThan(3);
+      expect(prompt.split(`Kind: ${sample.references[0]!.trim()}\n`).length).toBeGreaterThan(3);
     }
   });
 
   test("a last word stands far in front of the sentence that it ends", async () => {
-    for (const { messages, references } of await samples("last_word")) expect(messages![0]!.content).toContain(references[0]!);
+    for (const sample of await samples("last_word")) expect(promptOf(sample)).toContain(sample.references[0]!);
   });
 
   test("training rows are the samples, with the beginning of the answer apart", async () => {
