@@ -1,5 +1,5 @@
 import { MemoryScope } from "@elastic-attention/core";
-import type { PagePool, SequenceCache } from "@elastic-attention/attention";
+import type { PagePool, StepSequence } from "@elastic-attention/attention";
 import type { DecoderCore } from "../layer/forward-pass.js";
 import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode-graph.js";
 
@@ -12,24 +12,29 @@ export class DecodeGraphs implements Disposable {
   constructor(private readonly core: DecoderCore) {}
 
   /**
-   * The graph for a batch whose caches share a pool and hold a prompt each; undefined where none can be had.
+   * The graph for a step of sequences whose caches share a pool and hold a prompt each; undefined where none can be had.
    * @throws OutOfMemoryError
    */
-  graphFor(caches: readonly SequenceCache[]): DecodeGraph | undefined {
+  graphFor(sequences: readonly StepSequence[]): DecodeGraph | undefined {
     const { backend, dtype, spec, ranks, rankProblem } = this.core;
     const fillsSlots = backend.device.workSizes.emptyDecodeRows === false;
     // A sum through the host's memory cannot be recorded, as it is where the host computes.
     if (rankProblem !== undefined || (ranks !== undefined && fillsSlots)) return undefined;
-    const pool = caches[0]?.pool;
-    if (pool === undefined || caches.some((cache) => cache.pool !== pool || cache.length === 0)) return undefined;
-    const slots = slotsFor(caches.length);
-    if (slots !== caches.length && fillsSlots) return undefined;
+    const pool = sequences[0]?.cache.pool;
+    if (pool === undefined || sequences.some(({ cache }) => cache.pool !== pool || cache.length === 0)) return undefined;
+    const rows = sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    const slots = slotsFor(rows);
+    if (slots !== rows && fillsSlots) return undefined;
     let graphs = this.#graphs.get(pool);
     if (graphs === undefined) {
       if (decodeGraphProblems(backend, pool, spec, dtype).length > 0) return undefined;
       this.#graphs.set(pool, (graphs = new Map<number, DecodeGraph>()));
     }
-    if (caches.some(({ choosesPages }) => choosesPages) && !this.#choosesPages(pool)) return undefined;
+    // A device's kernels fetch keys before the step's own are all there.
+    if (rows > sequences.length && !fillsSlots) return undefined;
+    const choosing = sequences.filter(({ cache }) => cache.choosesPages);
+    // The bounds of a page that one token of a draft completes are not there yet for the next one.
+    if (choosing.some(({ tokens }) => tokens.length > 1) || (choosing.length > 0 && !this.#choosesPages(pool))) return undefined;
     const known = graphs.get(slots);
     if (known !== undefined) return known;
     const graph = this.#scope.track(new DecodeGraph({ ...this.core, pool }, slots));
