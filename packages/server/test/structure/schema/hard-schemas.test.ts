@@ -11,7 +11,7 @@ const variant = (kind: string, more: object) => ({ type: "object", properties: {
 const schemas: Readonly<Record<string, object>> = {
   "a pattern of a quote, which JSON escapes": pattern('^"+$'),
   "a pattern of everything but a letter": pattern("^[^a]{1,40}$"),
-  "a pattern of any characters around a sign": pattern("^.{0,9}@.{0,9}$"),
+  "a pattern of any characters around a sign": pattern("^[^@]{1,9}@[^@]{1,9}$"),
   "a pattern of words, spaces and digits": pattern(String.raw`^\w+\s\d$`),
   "a pattern that is not held to the ends": pattern("ab|c"),
   "a pattern that takes as little as it can": pattern("^a+?b??$"),
