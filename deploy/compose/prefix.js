@@ -30,7 +30,8 @@ function keyOf(request) {
     const beginning = beginningOf(body);
     if (beginning !== "") return beginning;
   } catch (error) {
-    // No prompt, or a body that a replica will refuse.
+    // A replica will say what is wrong with it.
+    request.log("no prompt was found: " + error.message);
   }
   return request.variables.request_id;
 }

@@ -62,7 +62,7 @@ test("the Kubernetes deployment probes the routes that there are, gives each pod
 test("nginx sends requests whose prompts begin alike to one replica, in every protocol, and what belongs to a session too", async () => {
   const { default: prefix } = (await import(new URL("../../../../deploy/compose/prefix.js", import.meta.url).href)) as { default: { route(request: object): void } };
   const keyOf = (body: unknown, headersIn: Readonly<Record<string, string>> = {}) => {
-    const request = { requestText: typeof body === "string" ? body : JSON.stringify(body), headersIn, variables: { request_id: "random", replica_key: "" }, internalRedirect: (to: string) => expect(to).toBe("@replicas") };
+    const request = { requestText: typeof body === "string" ? body : JSON.stringify(body), headersIn, variables: { request_id: "random", replica_key: "" }, log: () => {}, internalRedirect: (to: string) => expect(to).toBe("@replicas") };
     prefix.route(request);
     return request.variables.replica_key;
   };
