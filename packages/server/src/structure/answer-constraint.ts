@@ -45,11 +45,11 @@ async function makeConstraint({ format, calls }: Omit<AnswerConstraintOptions, "
   const parallel = calls.parallel && takesSeveral(form);
   const compiler = await grammarCompiler(context, "marked");
   if (!calls.required && format === undefined) {
-    const grammar = await compileFormats(compiler, [await callsBehindOpener(form, calls.tools, parallel)]);
+    const grammar = await compileFormats(compiler, [callsBehindOpener(form, calls.tools, parallel)]);
     return new FreeText(context, form, await MatchedConstraint.make(answerConstraintName, grammar, true), parallel);
   }
   // Beside a format, calls that nothing closes come one at a time.
-  const formats = [await callsFormat(form, calls.tools, parallel && (calls.required || form.list !== undefined || form.closer !== ""))];
-  if (!calls.required) formats.push(await jsonFormat(format?.schema));
+  const formats = [callsFormat(form, calls.tools, parallel && (calls.required || form.list !== undefined || form.closer !== ""))];
+  if (!calls.required) formats.push(jsonFormat(format?.schema));
   return MatchedConstraint.make(answerConstraintName, await compileFormats(compiler, formats), endsByItself);
 }
