@@ -8,7 +8,7 @@ export interface AutomatonState {
 }
 
 /** States at most; a pattern that needs more can be read in too many ways. */
-const mostStates = 300;
+const mostStates = 100;
 /** Places of a pattern at most, its repetitions written out. */
 const mostPlaces = 4000;
 

@@ -1,6 +1,6 @@
 const day = String.raw`\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])`;
 const time = String.raw`([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-](0\d|1[0-3]):[0-5]\d)`;
-const label = "[a-z0-9]{1,20}(-[a-z0-9]{1,20})?";
+const label = "[a-z0-9]{1,10}(-[a-z0-9]{1,10})?";
 const name = "[a-z0-9]+(-[a-z0-9]+)*";
 const byte = String.raw`(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`;
 

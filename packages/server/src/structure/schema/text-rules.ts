@@ -6,10 +6,12 @@ import { refusedSchema } from "./refused-schema.js";
 import { countOf, type SchemaNode } from "./schema-node.js";
 import { textFormats } from "./text-formats.js";
 
-/** Characters of a pattern at most, and repetitions of a part of it. */
-const limits = { characters: 500, repetitions: 1000 } as const;
+/** Characters of a pattern at most, and repetitions of a part of it: each costs as much as the vocabulary is large. */
+const limits = { characters: 500, repetitions: 128 } as const;
 /** A text has to be so long at most: a longer one may be asked for, not required. */
-const longestNeeded = 2000;
+const longestNeeded = 128;
+/** Characters that a grammar counts; those of longer texts are counted beside it. */
+const mostCounted = 32;
 
 /** A text under a schema, quotes included. @throws InvalidRequestError for what cannot be enforced */
 export function textExpression(schema: SchemaNode, at: string, grammar: GrammarText): string {
@@ -23,13 +25,27 @@ export function textExpression(schema: SchemaNode, at: string, grammar: GrammarT
   if (source === undefined) {
     if (format !== undefined) throw refusedSchema(`${at}/format`, `${JSON.stringify(format)} cannot be enforced while an answer is written`);
     // Escapes by number may be two for one character.
-    return least === 0 && most === Infinity ? "text" : String.raw`"\"" ${repeated(String.raw`plain | "\\" ["\\/bfnrt]`, least, most)} "\""`;
+    const counted = most > mostCounted ? Infinity : most;
+    return least === 0 && counted === Infinity ? "text" : String.raw`"\"" ${repeated(String.raw`plain | "\\" ["\\/bfnrt]`, least, counted)} "\""`;
   }
   const where = pattern === undefined ? `${at}/format` : `${at}/pattern`;
   const read = patternAt(source, where);
   const [shortest, longest] = lengthsOf(read);
   if (shortest < least || longest > most) throw refusedSchema(where, "cannot be enforced beside minLength or maxLength, which it does not keep to by itself");
-  return String.raw`"\"" ${patternExpression(read, where, grammar)} "\""`;
+  return String.raw`"\"" ${patternExpression(withoutLongLimit(read), where, grammar)} "\""`;
+}
+
+/** The length that texts under a schema may have and that its grammar does not count; Infinity: there is none. */
+export function longestText({ maxLength, pattern }: SchemaNode): number {
+  if (typeof maxLength === "number") return maxLength > mostCounted ? maxLength : Infinity;
+  const read = typeof pattern === "string" && pattern.length <= limits.characters ? readPattern(pattern) : undefined;
+  return read?.type === "repeat" && withoutLongLimit(read) !== read ? read.most : Infinity;
+}
+
+/** A pattern that is one character, up to a long number of times, without the number. */
+function withoutLongLimit(pattern: Pattern): Pattern {
+  const isLong = pattern.type === "repeat" && pattern.part.type === "set" && pattern.most > mostCounted && pattern.most < Infinity && pattern.least <= mostCounted;
+  return isLong ? { ...pattern, most: Infinity } : pattern;
 }
 
 /** @throws InvalidRequestError for a pattern that no grammar can hold to */
