@@ -34,8 +34,11 @@ struct ForwardTraits {
   static constexpr int parts = head_dim / columns;
   static constexpr int part_bytes = kTile * row_bytes;
   static constexpr int tile_bytes = parts * part_bytes;
-  /** Whether registers hold S of two tiles: one in its softmax while the other is computed. */
-  static constexpr bool two_score_tiles = head_dim < 128;
+  /**
+   * Whether registers hold S of two tiles: one in its softmax while the other is computed. Not with terms: where a product
+   * may be left out, ptxas then waits for every single one (C7520).
+   */
+  static constexpr bool two_score_tiles = head_dim < 128 && !terms;
   static constexpr uint32_t stages = head_dim == 128 ? 2 : 4;
   static_assert((stages & (stages - 1)) == 0, "the tile counter wraps at 2^32, which must be a multiple of the stages");
   static constexpr ptx::Swizzle swizzle = columns == 64 ? ptx::Swizzle::Bytes128 : ptx::Swizzle::Bytes64;
