@@ -1,8 +1,9 @@
-// A consumer warp group of the Hopper forward: 64 rows of each query tile. The two warp groups of a thread block are not
+// A consumer warp group of the Hopper forward: 64 rows of each query tile. The warp groups of a thread block are not
 // synchronised with each other, so that one issues products while the other is in its softmax.
 #pragma once
 #include "attention/forward/forward_products.cuh"
 #include "attention/forward/skipped_tiles.cuh"
+#include "attention/forward/unseen_values.cuh"
 #include "attention/softmax/causal_mask.cuh"
 #include "attention/softmax/output_tile.cuh"
 #include "attention/softmax/score_terms.cuh"
@@ -70,6 +71,11 @@ class ForwardConsumer {
 
   /** One query tile against all of its key tiles. */
   __device__ __forceinline__ void attend() {
+    if constexpr (Traits::wide) {
+      const int position = query_tile_->first_position + 64 * consumer_;
+      flags_shift_ = position / kTile > query_tile_->first_position / kTile ? kLaterShift : 0;
+      if (!skip_absent()) return;
+    }
 #pragma unroll
     for (float& value : O_) value = 0;
     if constexpr (Traits::terms) skipped_.begin(*query_tile_, thread_row_, softmax_.scale_log2);
@@ -97,6 +103,25 @@ class ForwardConsumer {
       target().template store<Traits::head_dim>(O_, softmax_);
     }
     if (Traits::dual && (flags & kSnapshot)) sparse_target().template store<Traits::head_dim>(O_, softmax_);
+  }
+
+  /** Leaves out the tiles of a wide query tile that these rows do not begin with; returns whether there is any for them. */
+  __device__ bool skip_absent() {
+    for (;;) {
+      const uint32_t stage = stage_of(tile_);
+      shared_.keys_full[stage].wait(phase_of(tile_));
+      const int flags = flags_of(stage);
+      if (!(flags & kAbsent)) return true;
+      // In the order of their loads: a stage is released in the phase that it was filled in.
+      shared_.values_full[stage].wait(phase_of(tile_));
+      release(shared_.keys_free[stage]);
+      release(shared_.values_free[stage]);
+      ++tile_;
+      if (flags & kLast) break;
+    }
+    target().template store_zeros<Traits::head_dim>();
+    release_q();
+    return false;
   }
 
   /** One key tile on, with one tile of S: issues S = QKᵀ of the next tile, then O += PV of this one. */
@@ -154,6 +179,12 @@ class ForwardConsumer {
     }
     // The diagonal is the first tile, unless a selection of blocks left it to the complement.
     if (Traits::dual && (next_flags & kDiagonal)) mask_diagonal(S, tile_ + 1);
+    if constexpr (Traits::wide) {
+      if (next_flags & kAbsent) {
+#pragma unroll
+        for (float& score : S) score = -INFINITY;
+      }
+    }
     apply_cap(S);
     if (Traits::terms && (next_flags & kEdge)) mask_edge(S, tile_ + 1, next_flags);
     if constexpr (Traits::terms) {
@@ -180,10 +211,16 @@ class ForwardConsumer {
   __device__ __forceinline__ int issue_qk(Scores& S, uint32_t tile) {
     const uint32_t stage = stage_of(tile);
     shared_.keys_full[stage].wait(phase_of(tile));
-    const int flags = ptx::uniform(shared_.flags[stage]);
+    const int flags = flags_of(stage);
     multiply_qk<Traits>(S, {shared_.queries, ptx::uniform(consumer_) * 64u * Traits::row_bytes},
                         {shared_.keys, ptx::uniform(stage) * Traits::tile_bytes});
     return flags;
+  }
+
+  /** What the producer says of a tile to these rows. */
+  __device__ int flags_of(uint32_t stage) const {
+    const int flags = shared_.flags[stage];
+    return ptx::uniform(Traits::wide ? flags >> flags_shift_ : flags);
   }
 
   /** S of a tile is complete: its keys may be overwritten. */
@@ -223,8 +260,9 @@ class ForwardConsumer {
 
   /** The tile on the diagonal: masks keys after the query, and clears rows of V past the last key. */
   __device__ __forceinline__ void mask_diagonal(Scores& S, uint32_t tile) {
-    mask_causal(S, thread_row_, lane());
-    const int keys = query_tile_->diagonal_keys;
+    const int position = query_tile_->first_position + thread_row_;
+    mask_causal(S, position % kTile, lane());
+    const int keys = query_tile_->key_length - position / kTile * kTile;
     if (keys < kTile) clear_values(tile, keys, kTile);
   }
 
@@ -235,18 +273,10 @@ class ForwardConsumer {
     if (unseen > 0) clear_values(tile, 0, unseen);
   }
 
-  /** Rows of V that nothing sees may hold anything, NaN included, and 0 · NaN is NaN. */
+  /** See `clear_value_rows`. */
   __device__ __forceinline__ void clear_values(uint32_t tile, int begin, int end) {
-    constexpr int cleared = 1;  // Id of a named barrier.
     shared_.values_full[stage_of(tile)].wait(phase_of(tile));
-    for (int part = 0; part < Traits::parts; ++part) {
-      auto* first = reinterpret_cast<uint4*>(shared_.values[stage_of(tile)] + part * Traits::part_bytes +
-                                             begin * Traits::row_bytes);
-      const int count = (end - begin) * Traits::row_bytes / 16;
-      for (int i = threadIdx.x - 128; i < count; i += 256) first[i] = uint4{0, 0, 0, 0};
-    }
-    ptx::fence_shared_for_async();
-    ptx::named_barrier_sync(cleared, 256);
+    clear_value_rows<Traits>(shared_.values[stage_of(tile)], begin, end);
   }
 
   const ForwardParameters& parameters_;
@@ -254,6 +284,8 @@ class ForwardConsumer {
   const ForwardQueryTile* query_tile_ = nullptr;
   int consumer_;
   int thread_row_;
+  /** Of a wide query tile: where the flags for the block of these rows are. */
+  int flags_shift_ = 0;
   /** Key tiles that this warp group has finished, over all query tiles. */
   uint32_t tile_ = 0;
   OnlineSoftmax softmax_;

@@ -19,8 +19,8 @@ __device__ __forceinline__ void multiply_qk(float (&S)[kTile / 2], SharedTile<Tr
   for (int part = 0; part < Traits::parts; ++part) {
 #pragma unroll
     for (int step = 0; step < Traits::columns / 16; ++step) {
-      const int bytes = part * Traits::part_bytes + step * 32;
-      Product::shared(S, Q.at(bytes), K.at(bytes), part + step > 0);
+      const int bytes = step * 32;
+      Product::shared(S, Q.at(part * Traits::query_part_bytes + bytes), K.at(part * Traits::part_bytes + bytes), part + step > 0);
     }
   }
   ptx::matrix_commit();

@@ -1,4 +1,4 @@
-// The Hopper forward: a producer warp copies tiles, two consumer warp groups attend 64 query rows each.
+// The Hopper forward: a producer warp copies tiles, two or three consumer warp groups attend 64 query rows each.
 #pragma once
 #include "attention/forward/forward_consumer.cuh"
 #include "attention/forward/forward_producer.cuh"
@@ -25,10 +25,10 @@ __global__ void __launch_bounds__(Traits::threads, 1)
   }
   __syncthreads();
   if (threadIdx.x < 128) {
-    asm volatile("setmaxnreg.dec.sync.aligned.u32 24;");
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Traits::producer_registers));
     if (threadIdx.x < 32) produce_forward<Traits>(parameters, shared);
   } else {
-    asm volatile("setmaxnreg.inc.sync.aligned.u32 240;");
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Traits::consumer_registers));
     ForwardConsumer<Traits>(parameters, shared).run();
   }
 #endif
