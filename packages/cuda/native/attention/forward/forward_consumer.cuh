@@ -179,12 +179,7 @@ class ForwardConsumer {
     }
     // The diagonal is the first tile, unless a selection of blocks left it to the complement.
     if (Traits::dual && (next_flags & kDiagonal)) mask_diagonal(S, tile_ + 1);
-    if constexpr (Traits::wide) {
-      if (next_flags & kAbsent) {
-#pragma unroll
-        for (float& score : S) score = -INFINITY;
-      }
-    }
+    if (Traits::wide && (next_flags & kAbsent)) hide(S);
     apply_cap(S);
     if (Traits::terms && (next_flags & kEdge)) mask_edge(S, tile_ + 1, next_flags);
     if constexpr (Traits::terms) {
@@ -258,6 +253,12 @@ class ForwardConsumer {
     }
   }
 
+  /** A tile that the pattern of these rows does not read; volatile, or every tile would have a selection for each score. */
+  __device__ static void hide(Scores& S) {
+#pragma unroll
+    for (float& score : S) asm volatile("mov.b32 %0, 0xff800000;" : "=f"(score));
+  }
+
   /** The tile on the diagonal: masks keys after the query, and clears rows of V past the last key. */
   __device__ __forceinline__ void mask_diagonal(Scores& S, uint32_t tile) {
     const int position = query_tile_->first_position + thread_row_;
@@ -273,7 +274,6 @@ class ForwardConsumer {
     if (unseen > 0) clear_values(tile, 0, unseen);
   }
 
-  /** See `clear_value_rows`. */
   __device__ __forceinline__ void clear_values(uint32_t tile, int begin, int end) {
     shared_.values_full[stage_of(tile)].wait(phase_of(tile));
     clear_value_rows<Traits>(shared_.values[stage_of(tile)], begin, end);

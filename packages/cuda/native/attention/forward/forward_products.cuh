@@ -1,6 +1,7 @@
 // The two matrix products of the Hopper forward, issued and committed but not waited for.
 #pragma once
 #include "attention/forward/forward_tiles.cuh"
+#include "ptx/uniform_matrix.cuh"
 
 namespace elastic {
 
