@@ -71,11 +71,6 @@ class ForwardConsumer {
 
   /** One query tile against all of its key tiles. */
   __device__ __forceinline__ void attend() {
-    if constexpr (Traits::wide) {
-      const int position = query_tile_->first_position + 64 * consumer_;
-      flags_shift_ = position / kTile > query_tile_->first_position / kTile ? kLaterShift : 0;
-      if (!skip_absent()) return;
-    }
 #pragma unroll
     for (float& value : O_) value = 0;
     if constexpr (Traits::terms) skipped_.begin(*query_tile_, thread_row_, softmax_.scale_log2);
@@ -103,25 +98,6 @@ class ForwardConsumer {
       target().template store<Traits::head_dim>(O_, softmax_);
     }
     if (Traits::dual && (flags & kSnapshot)) sparse_target().template store<Traits::head_dim>(O_, softmax_);
-  }
-
-  /** Leaves out the tiles of a wide query tile that these rows do not begin with; returns whether there is any for them. */
-  __device__ bool skip_absent() {
-    for (;;) {
-      const uint32_t stage = stage_of(tile_);
-      shared_.keys_full[stage].wait(phase_of(tile_));
-      const int flags = flags_of(stage);
-      if (!(flags & kAbsent)) return true;
-      // In the order of their loads: a stage is released in the phase that it was filled in.
-      shared_.values_full[stage].wait(phase_of(tile_));
-      release(shared_.keys_free[stage]);
-      release(shared_.values_free[stage]);
-      ++tile_;
-      if (flags & kLast) break;
-    }
-    target().template store_zeros<Traits::head_dim>();
-    release_q();
-    return false;
   }
 
   /** One key tile on, with one tile of S: issues S = QKᵀ of the next tile, then O += PV of this one. */
@@ -179,7 +155,6 @@ class ForwardConsumer {
     }
     // The diagonal is the first tile, unless a selection of blocks left it to the complement.
     if (Traits::dual && (next_flags & kDiagonal)) mask_diagonal(S, tile_ + 1);
-    if (Traits::wide && (next_flags & kAbsent)) hide(S);
     apply_cap(S);
     if (Traits::terms && (next_flags & kEdge)) mask_edge(S, tile_ + 1, next_flags);
     if constexpr (Traits::terms) {
@@ -206,16 +181,10 @@ class ForwardConsumer {
   __device__ __forceinline__ int issue_qk(Scores& S, uint32_t tile) {
     const uint32_t stage = stage_of(tile);
     shared_.keys_full[stage].wait(phase_of(tile));
-    const int flags = flags_of(stage);
+    const int flags = ptx::uniform(shared_.flags[stage]);
     multiply_qk<Traits>(S, {shared_.queries, ptx::uniform(consumer_) * 64u * Traits::row_bytes},
                         {shared_.keys, ptx::uniform(stage) * Traits::tile_bytes});
     return flags;
-  }
-
-  /** What the producer says of a tile to these rows. */
-  __device__ int flags_of(uint32_t stage) const {
-    const int flags = shared_.flags[stage];
-    return ptx::uniform(Traits::wide ? flags >> flags_shift_ : flags);
   }
 
   /** S of a tile is complete: its keys may be overwritten. */
@@ -253,12 +222,6 @@ class ForwardConsumer {
     }
   }
 
-  /** A tile that the pattern of these rows does not read; volatile, or every tile would have a selection for each score. */
-  __device__ static void hide(Scores& S) {
-#pragma unroll
-    for (float& score : S) asm volatile("mov.b32 %0, 0xff800000;" : "=f"(score));
-  }
-
   /** The tile on the diagonal: masks keys after the query, and clears rows of V past the last key. */
   __device__ __forceinline__ void mask_diagonal(Scores& S, uint32_t tile) {
     const int position = query_tile_->first_position + thread_row_;
@@ -284,8 +247,6 @@ class ForwardConsumer {
   const ForwardQueryTile* query_tile_ = nullptr;
   int consumer_;
   int thread_row_;
-  /** Of a wide query tile: where the flags for the block of these rows are. */
-  int flags_shift_ = 0;
   /** Key tiles that this warp group has finished, over all query tiles. */
   uint32_t tile_ = 0;
   OnlineSoftmax softmax_;

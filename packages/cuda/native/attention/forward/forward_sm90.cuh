@@ -2,6 +2,7 @@
 #pragma once
 #include "attention/forward/forward_consumer.cuh"
 #include "attention/forward/forward_producer.cuh"
+#include "attention/forward/wide_consumer.cuh"
 
 namespace elastic {
 
@@ -29,7 +30,8 @@ __global__ void __launch_bounds__(Traits::threads, 1)
     if (threadIdx.x < 32) produce_forward<Traits>(parameters, shared);
   } else {
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Traits::consumer_registers));
-    ForwardConsumer<Traits>(parameters, shared).run();
+    using Consumer = std::conditional_t<Traits::wide, WideConsumer<Traits>, ForwardConsumer<Traits>>;
+    Consumer(parameters, shared).run();
   }
 #endif
 }
