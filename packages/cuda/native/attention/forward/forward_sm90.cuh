@@ -2,7 +2,7 @@
 #pragma once
 #include "attention/forward/forward_consumer.cuh"
 #include "attention/forward/forward_producer.cuh"
-#include "attention/forward/wide_consumer.cuh"
+#include "attention/forward/wide/wide_consumer.cuh"
 
 namespace elastic {
 

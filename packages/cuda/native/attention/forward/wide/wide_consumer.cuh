@@ -3,7 +3,7 @@
 // for the exponentials.
 #pragma once
 #include "attention/forward/forward_products.cuh"
-#include "attention/forward/score_again.cuh"
+#include "attention/forward/wide/score_again.cuh"
 #include "attention/forward/unseen_values.cuh"
 #include "attention/softmax/causal_mask.cuh"
 #include "attention/softmax/deferred_softmax.cuh"
