@@ -51,6 +51,12 @@ describe("the report of a prompt", () => {
     expect(text).toMatch(/KV memory: 8\.0 MB$/);
   });
 
+  test("tells how many guessed tokens were right, where the engine guesses", () => {
+    expect(routingReportText(report, model)).not.toContain("Drafts:");
+    expect(routingReportText({ ...report, drafts: { tokens: 40, accepted: 31 } }, model)).toContain("Drafts:    31 of 40 guessed tokens were right (78%)");
+    expect(routingReportText({ ...report, drafts: { tokens: 0, accepted: 0 } }, model)).toContain("no token was guessed, as nothing was repeated");
+  });
+
   test("as a picture has the same words", () => {
     expect(headMapSvg(report, "a <model>")).toContain("75% of heads sparse (MSR)</text>");
   });

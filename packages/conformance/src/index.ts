@@ -9,6 +9,7 @@ export * from "./kernels/attention/attention-terms.js";
 export * from "./kernels/attention/block-search.js";
 export * from "./backend-under-test.js";
 export * from "./models/batch-invariance.js";
+export * from "./models/drafted-steps.js";
 export * from "./models/family-decode.js";
 export * from "./models/resumed-prefill.js";
 export * from "./kernels/attention/decode-kernels.js";

@@ -60,6 +60,7 @@ export * from "./files/write-file.js";
 export * from "./options/flags.js";
 export * from "./options/option.js";
 export * from "./options/read-options.js";
+export * from "./options/speculation-options.js";
 export * from "./options/value-type.js";
 export * from "./options/value-types.js";
 export * from "./random/mix-bits.js";

@@ -38,7 +38,8 @@ export class CpuBackend extends NativeBackend<NativeAddon & BlockAddon & DecodeA
         description: `${instructionSetName(level)} kernels on ${threads} thread${threads === 1 ? "" : "s"}`,
         parallelism: threads,
         memoryBytes: usableMemory(),
-        workSizes: cpuWorkSizes,
+        // The tiles of AMX add in another order than the vectors that take fewer rows.
+        workSizes: level === "amx" ? { ...cpuWorkSizes, draftedRows: 8 } : cpuWorkSizes,
       },
       computeDTypes: ["f32", "bf16"],
       cacheTypes: ["fp8", "q8_0"],

@@ -1,4 +1,4 @@
-import { describeBatchInvariance, describeFamilyDecode, describeResumedPrefill } from "@elastic-attention/conformance";
+import { describeBatchInvariance, describeDraftedSteps, describeFamilyDecode, describeResumedPrefill } from "@elastic-attention/conformance";
 import { test } from "vitest";
 import { createCudaBackend, cudaProblems } from "../src/index.js";
 
@@ -8,6 +8,7 @@ if (problems.length > 0) {
 } else {
   const subject = { name: "cuda", dtypes: ["f32", "bf16", "f16"], create: createCudaBackend } as const;
   describeBatchInvariance(subject, "rounding");
+  describeDraftedSteps(subject, "rounding");
   describeResumedPrefill(subject, "rounding");
   describeFamilyDecode(subject);
 }

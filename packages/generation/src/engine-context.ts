@@ -15,4 +15,6 @@ export interface EngineContext {
   readonly sessions: SessionStore;
   readonly prefixes: PrefixCache;
   readonly sparsity: ExpectedSparsity;
+  /** Tokens that may be drafted for a decode step of an answer; 0: none. */
+  readonly draftTokens: number;
 }

@@ -1,4 +1,4 @@
-import { InvalidRequestError } from "@elastic-attention/core";
+import { InvalidRequestError, mostDraftTokens, type SpeculationOptions, speculationOptions } from "@elastic-attention/core";
 
 /** How an engine shares its model among requests. */
 export interface EngineSettings {
@@ -19,6 +19,14 @@ export interface EngineSettings {
   readonly memoryLimitBytes?: number;
   /** Keeps keys and values of prompts that have been read, so that what a new prompt begins with is not read again. */
   readonly prefixCache?: PrefixCacheSettings;
+  /**
+   * "ngram": where an answer repeats its prompt or itself, the tokens that followed there are drafted, and a decode step checks
+   * all of them at once. Every token has the probability that it has without: at temperature 0, and for the same seed, the text
+   * is the same, where a device gives a sequence the same bits alone and in a batch. "off" (default): one token a step.
+   */
+  readonly speculate?: SpeculationOptions["speculate"];
+  /** Tokens of a draft at most, 1 to 15. Default 15; how many are drafted follows how many were right. */
+  readonly speculateTokens?: number;
 }
 
 /** How much of what was read stays. */
@@ -35,9 +43,11 @@ export interface PrefixCacheSettings {
 }
 
 /** Settings with every default filled in. */
-export interface CheckedSettings extends Required<Omit<EngineSettings, "memoryLimitBytes" | "prefixCache">> {
+export interface CheckedSettings extends Required<Omit<EngineSettings, "memoryLimitBytes" | "prefixCache" | "speculate" | "speculateTokens">> {
   readonly memoryLimitBytes: number | undefined;
   readonly prefixCache: { readonly enabled: boolean; readonly maxBytes: number | undefined; readonly answers: boolean | undefined };
+  /** Tokens of a draft at most; 0: nothing is drafted. */
+  readonly draftTokens: number;
 }
 
 /** @throws InvalidRequestError for settings out of range, naming the setting */
@@ -49,7 +59,18 @@ export function checkSettings(settings: EngineSettings): CheckedSettings {
   if (memoryLimitBytes !== undefined) {
     requireSetting("memoryLimitBytes", memoryLimitBytes, Number.isSafeInteger(memoryLimitBytes) && memoryLimitBytes > 0, "a whole number above 0");
   }
-  return { maximumBatch, prefillBudgetMilliseconds, maximumSessions, memoryLimitBytes, prefixCache: checkPrefixCache(prefixCache) };
+  const draftTokens = checkSpeculation(settings);
+  return { maximumBatch, prefillBudgetMilliseconds, maximumSessions, memoryLimitBytes, prefixCache: checkPrefixCache(prefixCache), draftTokens };
+}
+
+/** @returns tokens of a draft at most */
+function checkSpeculation({ speculate = "off", speculateTokens }: EngineSettings): number {
+  const { speculate: how, speculateTokens: tokens } = speculationOptions;
+  if ("found" in how.type.read([speculate])) throw new InvalidRequestError(`speculate must be ${how.type.allowed}, found ${JSON.stringify(speculate)}.`);
+  if (speculateTokens === undefined) return speculate === "off" ? 0 : mostDraftTokens;
+  requireSetting("speculateTokens", speculateTokens, "value" in tokens.type.read([String(speculateTokens)]), tokens.type.allowed);
+  if (speculate === "off") throw new InvalidRequestError('speculateTokens does nothing without speculate: "ngram".', "Give both, or leave it out.");
+  return speculateTokens;
 }
 
 function checkPrefixCache(settings: PrefixCacheSettings): CheckedSettings["prefixCache"] {

@@ -103,7 +103,7 @@ export class LocalEngine implements Engine {
     owned.track(choice.model);
     const sessions = owned.track(new SessionStore(settings.maximumSessions));
     const prefixes = owned.track(new PrefixCache(choice.model.decoder, settings.prefixCache));
-    this.#context = { choice, tokenizer, defaults, endOfText, sessions, prefixes, sparsity: new ExpectedSparsity() };
+    this.#context = { choice, tokenizer, defaults, endOfText, sessions, prefixes, sparsity: new ExpectedSparsity(), draftTokens: settings.draftTokens };
     this.#scheduler = new Scheduler(this.#context, settings);
   }
 

@@ -11,6 +11,11 @@ export interface WorkSizes {
   readonly slicesInFlight: number;
   /** Whether decode steps may have rows that belong to no sequence, where these cost next to nothing. Default true. */
   readonly emptyDecodeRows?: boolean;
+  /**
+   * Rows of a decode step up to which sequences may bring drafts besides their last tokens. On a device that promises that a
+   * sequence has the same bits alone and in a batch, no more than its products compute alike. Default 64.
+   */
+  readonly draftedRows?: number;
   /** Whether attention reads a cache in 8 bits as it lies; else prompts attend to one layer of it as floats. Default false. */
   readonly readsRoundedCache?: boolean;
 }

@@ -1,5 +1,5 @@
-import { MemoryScope, OutOfMemoryError, ShapeError } from "@elastic-attention/core";
-import { type CacheType, fullKeyValueBytes, type PagePool, type SequenceCache } from "@elastic-attention/attention";
+import { MemoryScope, OutOfMemoryError, PromptError, ShapeError } from "@elastic-attention/core";
+import { type CacheType, fullKeyValueBytes, type PagePool, type SequenceCache, type StepSequence } from "@elastic-attention/attention";
 import { type Backend, cast, type FloatDType, type RankGroup, type Tensor } from "@elastic-attention/tensor";
 import type { LoadOptions, PrefillOptions, RandomModelOptions } from "./decoder-options.js";
 import { cachedDecodeAttention } from "./decode/cached-decode-attention.js";
@@ -13,7 +13,7 @@ import { checkTokens } from "./layer/check-tokens.js";
 import { runDecoderLayer } from "./layer/decoder-layer.js";
 import type { DecoderWeights } from "./layer/decoder-weights.js";
 import { beginForward, type DecoderCore } from "./layer/forward-pass.js";
-import { lastRows, logitsOf } from "./layer/logits.js";
+import { logitsOf } from "./layer/logits.js";
 import { ModelRotations } from "./layer/rotation/model-rotations.js";
 import { SequenceHistories } from "./layer/rotation/sequence-histories.js";
 import { loadWeights } from "./loading/load-weights.js";
@@ -145,22 +145,9 @@ export class DecoderModel implements Disposable {
    * @returns f32 [sequences, vocabulary]; the caller disposes it.
    */
   decode(tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
-    const graph = this.#graphs.graphFor(caches);
-    if (graph !== undefined) return this.#stepAndCopy(graph, tokens, caches);
-    const sequences = this.#stepSequences(tokens, caches);
-    // A step that cannot have its memory fails before it changes a cache.
-    for (const cache of caches) if (cache.length > 0) cache.makeRoom(1);
-    using owned = new MemoryScope();
-    using scope = new MemoryScope();
-    const pass = beginForward(this.core, sequences, scope);
-    const layers = cachedPass(pass, (layer) => cachedDecodeAttention(pass, layer));
-    for (const [layer, weights] of this.core.weights.layers.entries()) runDecoderLayer(layers, weights, layer);
-    for (const { cache } of sequences) cache.advance(1);
-    this.core.histories.addAll(sequences);
-    const logits = owned.track(logitsOf(pass, lastRows(pass, 1)));
-    scope.dispose();
-    owned.move();
-    return logits;
+    const sequences = oneTokenEach(tokens, caches);
+    const graph = this.#graphs.graphFor(sequences);
+    return graph === undefined ? this.#runStep(sequences) : this.#stepAndCopy(graph, sequences);
   }
 
   /**
@@ -170,37 +157,83 @@ export class DecoderModel implements Disposable {
    */
   decodeTokens(tokens: ArrayLike<number>, caches: readonly SequenceCache[], samplers: readonly TokenSampler[]): Int32Array {
     if (samplers.length !== caches.length) throw new ShapeError("decodeTokens: one sampler belongs to each sequence.");
-    return this.readStep(tokens, caches, (logits) => sampleLogits(logits, samplers));
+    return this.readStep(oneTokenEach(tokens, caches), (logits) => sampleLogits(logits, samplers));
   }
 
-  /** {@link decode}, for a reader whose logits f32 [sequences, vocabulary] are gone when it returns. */
-  readStep<Result>(tokens: ArrayLike<number>, caches: readonly SequenceCache[], read: (logits: Tensor) => Result): Result {
-    const graph = this.#graphs.graphFor(caches);
-    if (graph !== undefined) return read(this.#step(graph, tokens, caches));
-    using logits = this.decode(tokens, caches);
+  /**
+   * One step for each sequence: its last token, and a draft of those that may follow, 1 + {@link draftRoom} tokens at most. The
+   * first token is counted in its cache. Those of the draft are written behind it, and {@link accept} counts them one by one;
+   * the next step overwrites what it did not count.
+   *
+   * @param read gets the logits f32 [tokens, vocabulary], sequence after sequence; they are gone when it returns
+   * @throws OutOfMemoryError, PromptError
+   */
+  readStep<Result>(sequences: readonly StepSequence[], read: (logits: Tensor) => Result): Result {
+    const graph = this.#graphs.graphFor(sequences);
+    if (graph !== undefined) return read(this.#step(graph, sequences));
+    using logits = this.#runStep(sequences);
     return read(logits);
   }
 
-  #step(graph: DecodeGraph, tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
-    const sequences = this.#stepSequences(tokens, caches);
-    const logits = graph.step(tokens, caches);
-    this.core.histories.addAll(sequences);
+  /** Tokens that a draft of the next step may have: the context ends somewhere, and so do angles that depend on a sequence's length. */
+  draftRoom(cache: SequenceCache): number {
+    return Math.max(0, Math.min(this.spec.contextLength - cache.length, this.core.histories.roomOf(cache)) - 1);
+  }
+
+  /** Counts the next token of a draft that the last step has written. */
+  accept(cache: SequenceCache, token: number): void {
+    cache.countWritten(1);
+    this.core.histories.add(cache, [token], cache.length);
+  }
+
+  /** A step call by call; its logits are the caller's. */
+  #runStep(sequences: readonly StepSequence[]): Tensor {
+    this.#beginStep(sequences);
+    // A step that cannot have its memory fails before it changes a cache.
+    for (const { cache, tokens } of sequences) if (cache.length > 0) cache.makeRoom(tokens.length);
+    using owned = new MemoryScope();
+    using scope = new MemoryScope();
+    const pass = beginForward(this.core, sequences, scope, { turning: "one by one" });
+    const layers = cachedPass(pass, (layer) => cachedDecodeAttention(pass, layer));
+    for (const [layer, weights] of this.core.weights.layers.entries()) runDecoderLayer(layers, weights, layer);
+    for (const { cache } of sequences) {
+      cache.undoStep(cache.length);
+      cache.countWritten(1);
+    }
+    this.#remember(sequences);
+    const logits = owned.track(logitsOf(pass, [[0, pass.batch.numTokens]]));
+    scope.dispose();
+    owned.move();
+    return logits;
+  }
+
+  #step(graph: DecodeGraph, sequences: readonly StepSequence[]): Tensor {
+    this.#beginStep(sequences);
+    const logits = graph.step(sequences);
+    this.#remember(sequences);
     return logits;
   }
 
   /** Refuses what is no token, and reads again what was rotated by angles that the step ends. */
-  #stepSequences(tokens: ArrayLike<number>, caches: readonly SequenceCache[]) {
-    const sequences = caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
+  #beginStep(sequences: readonly StepSequence[]): void {
     checkTokens(this.spec, sequences);
-    for (const cache of caches) if (this.core.histories.mustReadAgain(cache, cache.length + 1)) this.#readAgain(cache);
-    return sequences;
+    for (const { cache, tokens } of sequences) {
+      if (tokens.length > 1 && tokens.length - 1 > this.draftRoom(cache)) {
+        throw new PromptError(`A draft of ${tokens.length - 1} tokens goes beyond what the sequence can take in one step, ${this.draftRoom(cache)}.`, "Ask draftRoom.");
+      }
+      if (this.core.histories.mustReadAgain(cache, cache.length + 1)) this.#readAgain(cache);
+    }
+  }
+
+  #remember(sequences: readonly StepSequence[]): void {
+    for (const { cache, tokens } of sequences) this.core.histories.add(cache, [tokens[0]!], cache.length);
   }
 
   /** Logits that the next step does not overwrite; their memory is there before the step begins. */
-  #stepAndCopy(graph: DecodeGraph, tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
-    const copy = this.backend.allocate([caches.length, this.spec.vocabularySize], "f32");
+  #stepAndCopy(graph: DecodeGraph, sequences: readonly StepSequence[]): Tensor {
+    const copy = this.backend.allocate([sequences.length, this.spec.vocabularySize], "f32");
     try {
-      this.backend.kernels.run(cast, { input: this.#step(graph, tokens, caches), output: copy });
+      this.backend.kernels.run(cast, { input: this.#step(graph, sequences), output: copy });
       return copy;
     } catch (error) {
       copy.dispose();
@@ -244,6 +277,10 @@ export class DecoderModel implements Disposable {
       throw new OutOfMemoryError(this.backend.name, requestBytes, liveBytes, limitBytes, `a prefill of ${rows} tokens`);
     }
   }
+}
+
+function oneTokenEach(tokens: ArrayLike<number>, caches: readonly SequenceCache[]): StepSequence[] {
+  return caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
 }
 
 const keyValueShape = ({ numLayers, numKeyValueHeads, headDim }: ModelSpec) => ({ numLayers, numKeyValueHeads, headDim });

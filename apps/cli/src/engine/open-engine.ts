@@ -1,4 +1,4 @@
-import { InvalidModeError, InvalidOptionError, nearestName } from "@elastic-attention/core";
+import { InvalidModeError, InvalidOptionError, nearestName, type SpeculationOptions } from "@elastic-attention/core";
 import { type EngineSettings, WorkerEngine, type WorkerSettings } from "@elastic-attention/generation";
 import { elasticModeNames, findElasticModes, publishedSizes } from "@elastic-attention/transformer";
 import type { ModelOptions } from "../options/model-options.js";
@@ -30,8 +30,13 @@ function requireMode({ mode }: RoutingOptions): void {
   );
 }
 
+/** What options say of drafts, as engines take it. */
+function drafting({ speculate, speculateTokens }: Partial<SpeculationOptions>): Pick<EngineSettings, "speculate" | "speculateTokens"> {
+  return { ...(speculate === undefined ? {} : { speculate }), ...(speculateTokens === undefined ? {} : { speculateTokens }) };
+}
+
 /** Loads the model in a worker thread, with progress on standard error. @throws the errors of `namedModel` and `WorkerEngine.load` */
-export async function openEngine(options: ModelOptions & RoutingOptions & RankOptions, signal: AbortSignal, sharing: EngineSettings = {}, setup: readonly string[] = []): Promise<WorkerEngine> {
+export async function openEngine(options: ModelOptions & RoutingOptions & RankOptions & Partial<SpeculationOptions>, signal: AbortSignal, sharing: EngineSettings = {}, setup: readonly string[] = []): Promise<WorkerEngine> {
   requireMode(options);
   const ranks = chosenRanks(options);
   const { path, name } = await namedModel(options, signal);
@@ -42,6 +47,7 @@ export async function openEngine(options: ModelOptions & RoutingOptions & RankOp
     path,
     name,
     ...loadSettings(options),
+    ...drafting(options),
     ...(ranks === undefined ? {} : { ranks }),
     routing: requestRouting(options),
   };

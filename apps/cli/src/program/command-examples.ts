@@ -1,9 +1,9 @@
 /** Two ways to call each command, below its options in help and in the manual page; `elastic-attention` stands before each. */
 export const commandExamples: Readonly<Record<string, readonly [string, string]>> = {
-  run: ['run --record run.json --file report.txt "What was decided?"', 'run --model Qwen/Qwen3-4B --sparsity 0.7 --json "Hello" > answer.json'],
+  run: ['run --record run.json --file report.txt "What was decided?"', 'run --model Qwen/Qwen3-4B --sparsity 0.7 --speculate ngram --json "Hello" > answer.json'],
   chat: ["chat --model ./Llama-3.1-8B-Instruct", 'chat --system "Answer in one sentence." --quiet'],
   demo: ["demo", "demo --tokens 7600 --backend cuda"],
-  serve: ["serve Qwen/Qwen3-4B --port 8000 --api-key-file keys.txt", "serve ./Llama-3.1-70B-Instruct --backend cuda --gpus 4 --replicas 2 --max-queue 32"],
+  serve: ["serve Qwen/Qwen3-4B --port 8000 --api-key-file keys.txt --speculate ngram", "serve ./Llama-3.1-70B-Instruct --backend cuda --gpus 4 --replicas 2 --max-queue 32"],
   tokens: ['tokens --model Qwen/Qwen3-4B "Hello"', "tokens --file report.txt --json"],
   inspect: ["inspect --model ./Qwen3-4B --memory --tokens 131072 --sparsity 0.7 --weights q8_0", 'inspect --file report.txt --svg heads.svg "What was decided?"'],
   forward: ["forward ./model --ids ids.safetensors --out numerics.safetensors", "forward ./model --ids ids.safetensors --out full.safetensors --mode full"],

@@ -75,8 +75,14 @@ export function routingReportText(report: RoutingReport, model: Pick<ModelDescri
     ...(report.settings === undefined ? [] : [`Sampling:  ${samplingText(report.settings)}`]),
     `Prefill:   ${promptTokens} tokens in ${report.prefillSeconds.toFixed(2)} s, ${report.prefillTokensPerSecond.toFixed(0)} tokens/s`,
     `Decode:    ${newTokens} tokens, ${report.decodeTokensPerSecond.toFixed(1)} tokens/s`,
+    ...(report.drafts === undefined ? [] : [`Drafts:    ${draftsText(report.drafts)}`]),
     `KV memory: ${keyValueText(report)}`,
   ].join("\n");
+}
+
+/** What came of guessed tokens: "96 of 120 guessed tokens were right (80%)". */
+export function draftsText({ tokens, accepted }: NonNullable<RoutingReport["drafts"]>): string {
+  return tokens === 0 ? "no token was guessed, as nothing was repeated" : `${accepted} of ${tokens} guessed tokens were right (${percent(accepted / tokens)})`;
 }
 
 /** Memory of keys and values; beside full attention's where sparsity saves any. */

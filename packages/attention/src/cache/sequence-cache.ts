@@ -195,7 +195,7 @@ export class SequenceCache implements Disposable {
     }
   }
 
-  /** Counts tokens that such a step wrote to every layer, and completes them. */
+  /** Counts the next tokens that such a step has written to every layer, and completes them; those it does not count are overwritten. */
   countWritten(tokens: number): void {
     for (const index of this.#layers.keys()) {
       const storage = this.#layer(index);
@@ -253,8 +253,8 @@ export class SequenceCache implements Disposable {
   }
 
   /**
-   * Forgets the token that a step which failed has written to some layers, or to all: the step can be taken again, and
-   * writes it where it was.
+   * Forgets the tokens that a step has written to some layers, or to all: the step can be taken again, and writes them where
+   * they were. With room made for all of them (`makeRoom`), nothing that their predecessors see has been overwritten.
    *
    * @param length tokens before the step
    */

@@ -15,12 +15,47 @@ const pagesCode = 4;
 export interface DecodeBatchOptions {
   readonly backend: Backend;
   readonly pool: PagePool;
-  /** Sequences there is room for. */
+  /** Tokens there is room for. */
   readonly slots: number;
   readonly numLayers: number;
   readonly numKeyValueHeads: number;
   /** Bytes that the backend's kernels write the plan of a step to. */
   readonly planBytes: number;
+  /**
+   * Tokens of one sequence that a kernel may take together, so that it reads a head's keys once for all of them; see
+   * {@link tokensOfGroups}. Default 1: best for steps in which every sequence brings one. Any step is computed either way.
+   */
+  readonly tokensTogether?: number;
+}
+
+/** Tokens that a sequence brings to a step at most. */
+export const mostStepTokens = 16;
+
+/** Query rows, tokens times the heads of a group, that kernels take together at most. */
+const mostQueryRows = 32;
+
+/** Tokens of one sequence that kernels take together, of heads in groups of so many. */
+export function tokensOfGroups(queryHeadsOfGroup: number): number {
+  return Math.max(1, Math.min(mostStepTokens, Math.floor(mostQueryRows / queryHeadsOfGroup)));
+}
+
+/** What a sequence brings to a step: its last token, and a draft of those that may follow it. */
+export interface StepSequence {
+  /** One to {@link mostStepTokens}. */
+  readonly tokens: ArrayLike<number>;
+  /** Counts the tokens before these. */
+  readonly cache: SequenceCache;
+}
+
+/** One token of a step: its sequence, and its position there. */
+export interface StepRow {
+  readonly cache: SequenceCache;
+  readonly position: number;
+}
+
+/** The tokens of a step, sequence after sequence. */
+export function stepRows(sequences: readonly StepSequence[]): StepRow[] {
+  return sequences.flatMap(({ tokens, cache }) => Array.from(tokens, (_, index) => ({ cache, position: cache.length + index })));
 }
 
 /** Memory in which the heads of a step choose pages, by slot and head. */
@@ -36,11 +71,12 @@ export interface StepPages {
 }
 
 /**
- * Which sequences decode together, as tables at fixed places on the backend: the kernels of a step read everything that
- * changes from step to step from here, so that the step can be captured once and replayed.
+ * Which tokens of which sequences a step takes, as tables at fixed places on the backend: the kernels of a step read everything
+ * that changes from step to step from here, so that the step can be captured once and replayed. A slot is one token. Those of
+ * one sequence follow each other, and each sees itself and what comes before it.
  */
 export class DecodeBatch implements Disposable {
-  /** i32 [slots]: tokens of each sequence, the one of this step included; 0 for an empty slot. */
+  /** i32 [slots]: tokens that each slot's token sees, itself included; 0 for an empty slot. */
   readonly lengths: Tensor;
   /** i32 [slots]: the tokens of this step. */
   readonly ids: Tensor;
@@ -48,8 +84,8 @@ export class DecodeBatch implements Disposable {
   readonly heads: Tensor;
   /** u8 [1, planBytes]. */
   readonly plan: Tensor;
-  /** The sequences, in the order of the slots. */
-  caches: readonly SequenceCache[] = [];
+  /** The tokens of the step, in the order of the slots. */
+  rows: readonly StepRow[] = [];
   /** Undefined as long as no head of any step chooses pages. A step that was captured with another one is not valid. */
   pages: StepPages | undefined;
   readonly #numbers: Tensor;
@@ -72,25 +108,26 @@ export class DecodeBatch implements Disposable {
   }
 
   /**
-   * Sets the batch of the next step: makes room for one token in every cache and brings what changed to the backend.
+   * Sets the batch of the next step: makes room for its tokens in every cache and brings what changed to the backend.
    * @throws OutOfMemoryError, and nothing of the caches changed but the room they have; ShapeError
    */
-  update(tokens: ArrayLike<number>, caches: readonly SequenceCache[]): void {
+  update(sequences: readonly StepSequence[]): void {
     const { slots, pool, backend } = this.options;
-    if (caches.length > slots) throw new ShapeError(`${caches.length} sequences do not fit a decode batch of ${slots}.`);
-    for (const cache of caches) {
+    const rows = stepRows(sequences);
+    if (rows.length > slots) throw new ShapeError(`${rows.length} tokens do not fit a decode batch of ${slots}.`);
+    for (const { tokens, cache } of sequences) {
       if (cache.pool !== pool) throw new ShapeError("Every cache of a decode batch keeps its pages in the batch's pool.");
-      cache.makeRoom(1);
+      if (tokens.length > mostStepTokens) throw new ShapeError(`A sequence brings ${tokens.length} tokens to a step; ${mostStepTokens} are allowed.`);
+      if (tokens.length > 1 && cache.choosesPages) throw new ShapeError("A sequence whose heads choose pages takes one token in a captured step.");
+      cache.makeRoom(tokens.length);
     }
-    for (const [slot, cache] of caches.entries()) this.#updateHeads(slot, cache);
-    this.#updatePages(caches);
+    for (const [slot, { cache }] of rows.entries()) this.#updateHeads(slot, cache);
+    this.#updatePages(rows);
     const numbers = new Int32Array(2 * slots);
-    for (const [slot, cache] of caches.entries()) {
-      numbers[slot] = cache.length + 1;
-      numbers[slots + slot] = tokens[slot]!;
-    }
+    for (const [slot, { position }] of rows.entries()) numbers[slot] = position + 1;
+    numbers.set(sequences.flatMap(({ tokens }) => Array.from(tokens)), slots);
     backend.write(this.#numbers, numbers);
-    this.caches = caches;
+    this.rows = rows;
   }
 
   [Symbol.dispose](): void {
@@ -100,13 +137,13 @@ export class DecodeBatch implements Disposable {
   }
 
   /** Has every complete page bounded before the step, and makes room for the choice of the step's pages. */
-  #updatePages(caches: readonly SequenceCache[]): void {
+  #updatePages(rows: readonly StepRow[]): void {
     const { numLayers, slots, numKeyValueHeads, backend, pool } = this.options;
     let longest = 0;
-    for (const cache of caches) {
+    for (const { cache, position } of rows) {
       if (!cache.choosesPages) continue;
       for (let layer = 0; layer < numLayers; layer++) cache.boundPages(layer);
-      longest = Math.max(longest, cache.length + 1);
+      longest = Math.max(longest, position + 1);
     }
     const pageSizes = pool.boundedPageSizes.join();
     const { pages } = this;

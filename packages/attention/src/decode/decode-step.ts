@@ -2,7 +2,7 @@ import { MemoryScope } from "@elastic-attention/core";
 import { defineOperation, headNorm, rotary, type RotaryPairs, type Tensor } from "@elastic-attention/tensor";
 import type { DecodeBatch } from "./decode-batch.js";
 import { stepPatterns } from "./step-patterns.js";
-import type { LayerCache } from "../cache/layer-cache.js";
+import { shortenedCache } from "../cache/shortened-cache.js";
 import { cacheAppend } from "../operations/cache-append.js";
 import type { AttentionScores } from "../operations/attention-scores.js";
 import { hybridAttention } from "../operations/hybrid-attention.js";
@@ -50,31 +50,31 @@ export interface DecodeAngles {
 /** How the queries and keys of a layer are rotated in a decode step. */
 export interface DecodeRotation {
   readonly pairs: RotaryPairs;
-  /** Which row of the tables a sequence turns by: that of its last position, or that of its slot. */
+  /** Which row of the tables a token turns by: that of its position, or that of its slot. */
   readonly rowOf: "position" | "slot";
   readonly query: DecodeAngles;
   readonly key: DecodeAngles;
 }
 
-/** Norm and rotation of each sequence's queries and keys at its last position; keys and values go to its cache. */
+/** Norm and rotation of each slot's queries and keys at its token's position; keys and values go to its sequence's cache. */
 export const prepareDecode = defineOperation<PrepareDecodeCall>("prepareDecode", (call, backend) => {
   const { batch, layer, queryKeyValue, numQueryHeads, headDim, queryNorm, keyNorm, epsilon, rotation } = call;
   const { numKeyValueHeads } = batch.options;
   const heads = (slot: number, first: number, count: number) =>
     queryKeyValue.rows(slot, slot + 1).columns(first * headDim, (first + count) * headDim).reshape([1, count, headDim]);
-  for (const [slot, cache] of batch.caches.entries()) {
+  for (const [slot, { cache, position }] of batch.rows.entries()) {
     const query = heads(slot, 0, numQueryHeads);
     const keys = heads(slot, numQueryHeads, numKeyValueHeads);
     const values = heads(slot, numQueryHeads + numKeyValueHeads, numKeyValueHeads);
     if (queryNorm !== undefined) backend.kernels.run(headNorm, { heads: query, weight: queryNorm, epsilon });
     if (keyNorm !== undefined) backend.kernels.run(headNorm, { heads: keys, weight: keyNorm, epsilon });
     if (rotation !== undefined) {
-      using positions = backend.upload(Int32Array.of(rotation.rowOf === "slot" ? slot : cache.length), [1], "i32");
+      using positions = backend.upload(Int32Array.of(rotation.rowOf === "slot" ? slot : position), [1], "i32");
       const { pairs } = rotation;
       backend.kernels.run(rotary, { heads: query, positions, ...rotation.query, pairs });
       backend.kernels.run(rotary, { heads: keys, positions, ...rotation.key, pairs });
     }
-    backend.kernels.run(cacheAppend, { keys, values, cache: cache.layer(layer) });
+    backend.kernels.run(cacheAppend, { keys, values, cache: shortenedCache(cache.layer(layer), position) });
   }
 });
 
@@ -89,13 +89,15 @@ export interface DecodeAttentionCall extends AttentionScores {
   readonly choosesPages?: boolean;
 }
 
-/** Attention of one token of each sequence, each head by its cache's decode pattern. */
+/**
+ * Attention of the tokens of a step, each head by its cache's decode pattern. The keys of all of them have been prepared, and a
+ * token sees no later one.
+ */
 export const decodeAttention = defineOperation<DecodeAttentionCall>("decodeAttention", ({ batch, layer, query, output, ...scores }, backend) => {
   using scope = new MemoryScope();
-  const sequences = batch.caches.map((cache, start) => {
-    const { numKeyValueHeads, headDim, length, keys, values, heads, pages, cacheType } = cache.layer(layer);
-    const grown: LayerCache = { numKeyValueHeads, headDim, length: length + 1, keys, values, heads, pages, cacheType };
-    const step = scope.track(stepPatterns(cache, layer, grown, query.rows(start, start + 1), scores));
+  const sequences = batch.rows.map(({ cache, position }, start) => {
+    const view = shortenedCache(cache.layer(layer), position + 1);
+    const step = scope.track(stepPatterns(cache, layer, view, query.rows(start, start + 1), scores));
     return { start, length: 1, cache: step.cache, routing: step.routing };
   });
   backend.kernels.run(hybridAttention, { query, output, sequences, ...scores });

@@ -93,16 +93,16 @@ describe("a cache in pages", () => {
     const newBatch = () => new DecodeBatch({ backend, pool, slots: 1, numLayers: 1, numKeyValueHeads, planBytes: 1 });
     using batch = newBatch();
     turn(cache, backend, 200, seededRandom(1));
-    batch.update([0], [cache]);
+    batch.update([{ tokens: [0], cache }]);
     const before = batch.heads.download();
     cache.forgetTokens();
     // Another sequence takes the place that the tokens had.
     using other = newCache(backend, pool);
     turn(other, backend, 130, seededRandom(2));
     turn(cache, backend, 200, seededRandom(1));
-    batch.update([0], [cache]);
+    batch.update([{ tokens: [0], cache }]);
     using fresh = newBatch();
-    fresh.update([0], [cache]);
+    fresh.update([{ tokens: [0], cache }]);
     expect(fresh.heads.download()).not.toEqual(before);
     expect(batch.heads.download()).toEqual(fresh.heads.download());
   });

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
+#include "attention/decode_work.h"
 #include "attention/softmax_scores.h"
 #include "attention/split_order.h"
-#include "attention/visited_ranges.h"
 #include "attention/write_result.h"
 #include "core/scratch.h"
 #include "core/thread_pool.h"
@@ -16,112 +15,9 @@ namespace elastic {
 namespace {
 
 constexpr int64_t kFewQueries = 4;
-/** Keys of one piece. */
-constexpr int64_t kPieceKeys = 256;
-/** Keys of a tile that a head with a threshold may skip; they lie in consecutive rows. */
-constexpr int64_t kSkipKeys = 128;
-constexpr int64_t kPieceTiles = kPieceKeys / kSkipKeys;
-
-/** Query heads that read the same keys of one row: a whole group, or one head whose blocks differ from its neighbours'. */
-struct Unit {
-  const AttentionSequence* sequence;
-  int64_t row;
-  int64_t head;
-  int64_t first_query_head;
-  int64_t num_query_heads;
-  std::size_t first_piece;
-  std::size_t last_piece;
-};
-
-struct Piece {
-  std::size_t unit;
-  std::vector<Range> ranges;
-  /** Start of this piece's results: for each head `head_dim` sums, the maximum, the sum of weights. */
-  std::size_t results;
-  /** Of a head with a threshold: start of its scores [heads][kPieceKeys], which are all there before any is exponentiated. */
-  std::size_t scores = kNoScores;
-  static constexpr std::size_t kNoScores = SIZE_MAX;
-
-  /** Start of its tiles [heads][kPieceTiles]. */
-  std::size_t tiles() const { return scores / static_cast<std::size_t>(kSkipKeys); }
-};
-
-struct Work {
-  std::vector<Unit> units;
-  std::vector<Piece> pieces;
-  std::size_t results = 0;
-  /** Of pieces with a threshold: scores, as the kernels of floats want them aligned. */
-  std::size_t num_scores = 0;
-  float* scores = nullptr;
-  /** The largest score of each tile, in units of log2. */
-  std::vector<float> tops;
-  std::vector<char> skipped;
-};
-
-/** Whether the query heads of a group read the same keys in a row: those of a mask may each have chosen their own. */
-bool reads_alike(const AttentionSequence& sequence, int64_t head, int64_t group, int64_t position) {
-  const HeadPattern& pattern = sequence.patterns[static_cast<std::size_t>(head)];
-  if (pattern.type != HeadPattern::Type::Selected) return true;
-  const int64_t blocks = sequence.mask_query_blocks, block = position / pattern.block_size - (sequence.mask.columns - blocks);
-  const char* first = sequence.mask.row(head * group * blocks + block);
-  for (int64_t member = 1; member < group; ++member) {
-    const char* other = sequence.mask.row((head * group + member) * blocks + block);
-    if (std::memcmp(first, other, static_cast<std::size_t>(sequence.mask.columns)) != 0) return false;
-  }
-  return true;
-}
-
-/** Splits ranges after every 256 keys. */
-void cut(const std::vector<Range>& ranges, std::size_t unit, std::vector<Piece>& pieces) {
-  int64_t room = 0;
-  for (Range range : ranges) {
-    while (range.start < range.end) {
-      if (room == 0) {
-        pieces.push_back({unit, {}, 0, Piece::kNoScores});
-        room = kPieceKeys;
-      }
-      const int64_t keys = std::min(room, range.end - range.start);
-      pieces.back().ranges.push_back({range.start, range.start + keys});
-      range.start += keys;
-      room -= keys;
-    }
-  }
-}
-
-Work plan(const AttentionCall& call, const std::vector<const AttentionSequence*>& sequences) {
-  Work work;
-  std::vector<Range> ranges;
-  for (const AttentionSequence* sequence : sequences) {
-    const auto heads = static_cast<int64_t>(sequence->patterns.size());
-    const int64_t group = call.num_query_heads / heads;
-    for (int64_t row = 0; row < sequence->length; ++row) {
-      for (int64_t query_head = 0; query_head < call.num_query_heads;) {
-        const int64_t head = query_head / group;
-        const int64_t position = sequence->position(row);
-        const int64_t members = reads_alike(*sequence, head, group, position) ? group : 1;
-        ranges.clear();
-        visited_ranges(*sequence, query_head, head, position, position + 1, ranges);
-        const std::size_t first = work.pieces.size();
-        cut(ranges, work.units.size(), work.pieces);
-        for (std::size_t i = first; i < work.pieces.size(); ++i) {
-          work.pieces[i].results = work.results;
-          work.results += static_cast<std::size_t>(members * (call.head_dim + 2));
-          if (sequence->patterns[static_cast<std::size_t>(head)].type != HeadPattern::Type::Threshold) continue;
-          work.pieces[i].scores = work.num_scores;
-          work.num_scores += static_cast<std::size_t>(members * kPieceKeys);
-        }
-        work.units.push_back({sequence, row, head, query_head, members, first, work.pieces.size()});
-        query_head += members;
-      }
-    }
-  }
-  work.tops.resize(work.num_scores / static_cast<std::size_t>(kSkipKeys));
-  work.skipped.resize(work.tops.size());
-  return work;
-}
 
 /** The queries of a unit's heads as floats, in the order in which rows are multiplied. */
-float* unit_queries(const AttentionCall& call, const Unit& unit, Scratch& scratch) {
+float* unit_queries(const AttentionCall& call, const DecodeUnit& unit, Scratch& scratch) {
   const int64_t head_dim = call.head_dim;
   const AttentionSequence& sequence = *unit.sequence;
   float* query = scratch.take<float>(unit.num_query_heads * head_dim);
@@ -135,7 +31,7 @@ float* unit_queries(const AttentionCall& call, const Unit& unit, Scratch& scratc
 }
 
 /** Capped scores of consecutive rows from `slot` on, [heads][kPieceKeys]. */
-void score_keys(const AttentionCall& call, const Unit& unit, const float* query, int64_t slot, int64_t keys, float* scores) {
+void score_keys(const AttentionCall& call, const DecodeUnit& unit, const float* query, int64_t slot, int64_t keys, float* scores) {
   const Matrix& rows = unit.sequence->keys;
   float_kernels().score_rows(query, unit.num_query_heads, rows.row(slot), rows.row_stride * byte_size(rows.dtype), rows.dtype, keys,
                              call.head_dim, scores, kPieceKeys);
@@ -144,7 +40,7 @@ void score_keys(const AttentionCall& call, const Unit& unit, const float* query,
 
 /** Calls fn(position, tile, keys) for each tile of a piece with a threshold. */
 template <typename Tile>
-void for_each_tile(const Piece& piece, const Tile& fn) {
+void for_each_tile(const DecodePiece& piece, const Tile& fn) {
   const Range& range = piece.ranges.front();
   for (int64_t start = range.start; start < range.end; start += kSkipKeys) {
     fn(start, (start - range.start) / kSkipKeys, std::min(kSkipKeys, range.end - start));
@@ -152,7 +48,7 @@ void for_each_tile(const Piece& piece, const Tile& fn) {
 }
 
 /** The scores of a piece with a threshold, and the largest of each tile. */
-void score_piece(const AttentionCall& call, const Unit& unit, const Piece& piece, Work& work) {
+void score_piece(const AttentionCall& call, const DecodeUnit& unit, const DecodePiece& piece, DecodeWork& work) {
   const HeadStore& store = unit.sequence->stores[static_cast<std::size_t>(unit.head)];
   Scratch scratch;
   const float* query = unit_queries(call, unit, scratch);
@@ -174,7 +70,7 @@ void score_piece(const AttentionCall& call, const Unit& unit, const Piece& piece
 }
 
 /** Which tiles of a unit are left out: those too far below the largest score of the tiles before them. */
-void skip_tiles(const Unit& unit, Work& work) {
+void skip_tiles(const DecodeUnit& unit, DecodeWork& work) {
   const AttentionSequence& sequence = *unit.sequence;
   const float factor = sequence.patterns[static_cast<std::size_t>(unit.head)].skip_factor();
   if (factor == 0) return;
@@ -183,7 +79,7 @@ void skip_tiles(const Unit& unit, Work& work) {
     int32_t skipped = 0, tiles = 0;
     float maximum = -INFINITY;
     for (std::size_t index = unit.first_piece; index < unit.last_piece; ++index) {
-      const Piece& piece = work.pieces[index];
+      const DecodePiece& piece = work.pieces[index];
       for_each_tile(piece, [&](int64_t, int64_t tile, int64_t) {
         const std::size_t at = piece.tiles() + static_cast<std::size_t>(member * kPieceTiles + tile);
         const bool skips = work.tops[at] < maximum + limit;
@@ -199,14 +95,14 @@ void skip_tiles(const Unit& unit, Work& work) {
   }
 }
 
-void attend_piece(const AttentionCall& call, const Unit& unit, const Piece& piece, Work& work, float* results) {
+void attend_piece(const AttentionCall& call, const DecodeUnit& unit, const DecodePiece& piece, DecodeWork& work, float* results) {
   const FloatKernels& kernels = float_kernels();
   const AttentionSequence& sequence = *unit.sequence;
   const HeadStore& store = sequence.stores[static_cast<std::size_t>(unit.head)];
   const int64_t head_dim = call.head_dim, heads = unit.num_query_heads;
   const DType dtype = sequence.keys.dtype;
   const float factor = logit_factor(call);
-  const bool skipping = piece.scores != Piece::kNoScores;
+  const bool skipping = piece.scores != DecodePiece::kNoScores;
   Scratch scratch;
   float* own_scores = skipping ? nullptr : scratch.take<float>(heads * kPieceKeys);
   const float* query = skipping ? nullptr : unit_queries(call, unit, scratch);
@@ -248,7 +144,7 @@ void attend_piece(const AttentionCall& call, const Unit& unit, const Piece& piec
   }
 }
 
-void merge(const AttentionCall& call, const Work& work, const Unit& unit, const float* results) {
+void merge(const AttentionCall& call, const DecodeWork& work, const DecodeUnit& unit, const float* results) {
   const int64_t head_dim = call.head_dim, width = head_dim + 2;
   Scratch scratch;
   float* out = scratch.take<float>(head_dim);
@@ -275,19 +171,19 @@ bool decode_serves(const AttentionCall& call, const AttentionSequence& sequence)
 }
 
 void decode_attention(const AttentionCall& call, const std::vector<const AttentionSequence*>& sequences) {
-  Work work = plan(call, sequences);
+  DecodeWork work = decode_work(call, sequences);
   std::vector<float> results(work.results);
   Scratch scratch;
   if (work.num_scores > 0) {
     work.scores = scratch.take<float>(static_cast<int64_t>(work.num_scores));
     parallel_for(static_cast<int64_t>(work.pieces.size()), [&](int64_t index) {
-      const Piece& piece = work.pieces[static_cast<std::size_t>(index)];
-      if (piece.scores != Piece::kNoScores) score_piece(call, work.units[piece.unit], piece, work);
+      const DecodePiece& piece = work.pieces[work.order[static_cast<std::size_t>(index)]];
+      if (piece.scores != DecodePiece::kNoScores) score_piece(call, work.units[piece.unit], piece, work);
     });
-    for (const Unit& unit : work.units) skip_tiles(unit, work);
+    for (const DecodeUnit& unit : work.units) skip_tiles(unit, work);
   }
-  parallel_for(static_cast<int64_t>(work.pieces.size()), [&](int64_t index) {
-    const Piece& piece = work.pieces[static_cast<std::size_t>(index)];
+  parallel_shares(static_cast<int64_t>(work.pieces.size()), [&](int64_t index) {
+    const DecodePiece& piece = work.pieces[work.order[static_cast<std::size_t>(index)]];
     attend_piece(call, work.units[piece.unit], piece, work, results.data() + piece.results);
   });
   parallel_rows(static_cast<int64_t>(work.units.size()), 4, [&](int64_t first, int64_t last) {

@@ -1,10 +1,9 @@
 import type { GenerationEvent, TokenLogprobs } from "../request/generation-request.js";
-import { TokenSampler } from "@elastic-attention/transformer";
+import { type Draw, TokenSampler } from "@elastic-attention/transformer";
 import type { EngineContext } from "../engine-context.js";
 import { answerSeed } from "../sampling/answer-seed.js";
 import { ConstrainedAnswer } from "../sampling/constrained-answer.js";
 import { tokenizing } from "../tokenizer/tokenizing.js";
-import type { Answer } from "./answer.js";
 import type { GenerationSettings } from "../request/generation-settings.js";
 import type { PreparedRequest } from "../request/prepared-request.js";
 
@@ -18,27 +17,16 @@ export class AnswerSampler {
     private readonly context: EngineContext,
     private readonly prepared: PreparedRequest,
     index: number,
-    answer: Answer,
   ) {
     const { request, checked, constraints } = prepared;
     this.settings = { ...checked.settings, seed: answerSeed(checked.settings.seed, index) };
     const constraint = constraints[index];
-    this.#constrained = constraint && new ConstrainedAnswer(request.constraint!.name, constraint, context.choice.model.spec.vocabularySize, answer);
+    this.#constrained = constraint && new ConstrainedAnswer(request.constraint!.name, constraint, context.choice.model.spec.vocabularySize);
   }
 
   /** Why no token could be drawn, where the constraint is the reason. */
   get problem(): Error | undefined {
     return this.#constrained?.problem;
-  }
-
-  /** Whether the constraint says that the answer is complete. */
-  get isComplete(): boolean {
-    return this.#constrained?.isDone === true;
-  }
-
-  /** The answer goes on with a new token. @throws TokenConstraintError */
-  accept(token: number): void {
-    this.#constrained?.accept(token);
   }
 
   /** Draws from the beginning of the answer on. The caller disposes it. @throws OutOfMemoryError */
@@ -49,8 +37,8 @@ export class AnswerSampler {
     return new TokenSampler(backend, spec.vocabularySize, parameters, tokens, this.#constrained);
   }
 
-  /** What is told of the last token that a sampler has drawn, where the request asks for it. */
-  chancesOf({ logProbabilities: told }: TokenSampler): Pick<Extract<GenerationEvent, { type: "token" }>, "logprobs"> {
+  /** What is told of a token, where the request asks for it. */
+  chancesOf({ logProbabilities: told }: Draw): Pick<Extract<GenerationEvent, { type: "token" }>, "logprobs"> {
     if (told === undefined) return {};
     const { tokenizer } = this.context;
     const text = (id: number) => tokenizing(() => tokenizer.decode([id], { skipSpecialTokens: false }));

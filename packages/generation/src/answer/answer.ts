@@ -48,9 +48,14 @@ export class Answer {
     return this.#text.stopText;
   }
 
-  /** The next token, where the model gives again what it gave before. */
-  get nextKnown(): number | undefined {
-    return this.#tokens[this.#given];
+  /** The next tokens, where the model gives again what it gave before; `count` at most. */
+  knownTokens(count: number): readonly number[] {
+    return this.#tokens.slice(this.#given, this.#given + count);
+  }
+
+  /** Tokens that the model may still give. */
+  get tokensLeft(): number {
+    return this.request.maxNewTokens - this.#given;
   }
 
   /** The token that the model reads next. */

@@ -1,5 +1,5 @@
 import type { SequenceCache } from "@elastic-attention/attention";
-import type { PrefillSequence, SequenceRouting, TokenSampler } from "@elastic-attention/transformer";
+import type { Draw, PrefillSequence, SequenceRouting, TokenSampler } from "@elastic-attention/transformer";
 import type { EngineContext } from "../engine-context.js";
 import { giveBack } from "../give-back.js";
 import { BatchFaults } from "../schedule/batch-faults.js";
@@ -8,6 +8,7 @@ import type { PrefillState } from "../schedule/prefill-progress.js";
 import { Answer, type FinishReason } from "../answer/answer.js";
 import type { AnswerGroup } from "../answer/answer-group.js";
 import { AnswerSampler } from "../answer/answer-sampler.js";
+import { RequestDrafts } from "../speculation/request-drafts.js";
 import { type DecodeStep, Measurements } from "./measurements.js";
 import type { PreparedRequest } from "./prepared-request.js";
 import { PromptSource } from "./prompt-source.js";
@@ -30,6 +31,10 @@ export class ActiveRequest implements RequestView {
   startedAlone = false;
   readonly #answer: Answer;
   readonly #drawing: AnswerSampler;
+  /** Undefined where the engine does not speculate. */
+  readonly #drafts: RequestDrafts | undefined;
+  /** What the next step reads behind the last token. */
+  draft: readonly number[] = [];
   readonly #measured: Measurements;
   #cache: SequenceCache | undefined;
   #sampler: TokenSampler | undefined;
@@ -37,16 +42,17 @@ export class ActiveRequest implements RequestView {
 
   /** Nothing is computed or allocated yet. @throws TokenizerError */
   constructor(
-    context: EngineContext,
+    private readonly context: EngineContext,
     private readonly prepared: PreparedRequest,
     /** All answers of the request, this one among them, and where their events go. */
     readonly group: AnswerGroup,
     private readonly index: number,
   ) {
-    const { choice, tokenizer, endOfText, sparsity } = context;
+    const { choice, tokenizer, endOfText, sparsity, draftTokens } = context;
     const { checked, routing } = prepared;
     this.#answer = new Answer(checked, endOfText, tokenizer);
-    this.#drawing = new AnswerSampler(context, prepared, index, this.#answer);
+    this.#drawing = new AnswerSampler(context, prepared, index);
+    this.#drafts = draftTokens === 0 ? undefined : new RequestDrafts(checked.tokens, draftTokens, this.#answer, endOfText);
     this.source = new PromptSource(context, prepared);
     // Room for all answers is asked for by the one that reads the prompt.
     const counted = index === 0 ? checked : { ...checked, count: 1 };
@@ -140,18 +146,53 @@ export class ActiveRequest implements RequestView {
     this.memory.learn(this.#routed.assignment);
   }
 
-  /** Takes a token that the model gave, in a decode step or in none. @returns why the answer ends with it, if it does */
-  takeToken(token: number, step?: DecodeStep): FinishReason | undefined {
-    if (step !== undefined) {
-      this.#measured.addStep(step);
-      this.source.tokenRead(this.cache, this.#routed!);
+  /**
+   * Drafts what the next step reads behind the last token, and makes room for all of it.
+   *
+   * @param mostTokens of the draft
+   * @throws OutOfMemoryError where there is no room for one token
+   */
+  prepareStep(mostTokens: number): void {
+    this.draft = this.faults.decodesAlone ? [] : (this.#drafts?.next(Math.min(mostTokens, this.#draftRoom)) ?? []);
+    try {
+      this.cache.makeRoom(1 + this.draft.length);
+    } catch (error) {
+      if (this.draft.length === 0) throw error;
+      // Nobody has to give way for a guess.
+      this.stopDrafting();
+      this.cache.makeRoom(1);
     }
+  }
+
+  /** Memory was lacking: the next step takes one token, and so do all behind it. */
+  stopDrafting(): void {
+    this.draft = [];
+    this.#drafts?.stop();
+  }
+
+  get #draftRoom(): number {
+    return Math.min(this.#answer.tokensLeft - 1, this.context.choice.model.decoder.draftRoom(this.cache));
+  }
+
+  /** A decode step has been taken. @param draws what it gave */
+  countStep(step: DecodeStep, draws: readonly Draw[]): void {
+    this.#measured.addStep(step, draws.length);
+    this.#drafts?.stepped(this.draft.length, draws.length - 1);
+  }
+
+  /** The last token was drafted, and is what the model gave: the step has read it too. */
+  acceptDrafted(): void {
+    this.context.choice.model.decoder.accept(this.cache, this.lastToken);
+  }
+
+  /** Takes a token that the model gave, in a decode step or in none. @returns why the answer ends with it, if it does */
+  takeToken(draw: Draw, inStep: boolean): FinishReason | undefined {
+    if (inStep) this.source.tokenRead(this.cache, this.#routed!);
     this.faults.tokenGiven();
-    const isNew = this.#answer.isCaughtUp;
-    if (isNew) this.#drawing.accept(token);
-    const taken = this.#answer.take(token, isNew && this.#drawing.isComplete);
+    const taken = this.#answer.take(draw.token, draw.isLast);
     if (taken === undefined) return undefined;
-    this.group.events.push({ ...taken.event, answer: this.index, ...this.#drawing.chancesOf(this.sampler) });
+    this.#drafts?.push(draw.token);
+    this.group.events.push({ ...taken.event, answer: this.index, ...this.#drawing.chancesOf(draw) });
     return taken.reason;
   }
 
@@ -159,7 +200,7 @@ export class ActiveRequest implements RequestView {
   finish(reason: FinishReason): void {
     const { text, numTokens, stopText } = this.#answer;
     const cache = this.state === "decode" ? this.#cache : undefined;
-    const report = routingReport(this.#measured, numTokens, this.#drawing.settings, this.prepared.routing, this.#routed, cache && this.memory.held(cache));
+    const report = routingReport(this.#measured, numTokens, this.#drawing.settings, this.prepared.routing, this.#routed, cache && this.memory.held(cache), this.#drafts);
     if (cache !== undefined && this.source.keep(this.#answer, cache, this.#routed!)) this.#cache = undefined;
     this.#release("done");
     this.source.leave();
@@ -183,6 +224,7 @@ export class ActiveRequest implements RequestView {
 
   #release(state: "queued" | "done"): void {
     this.state = state;
+    this.draft = [];
     giveBack(this.#cache);
     this.#cache = undefined;
     giveBack(this.#sampler);

@@ -151,6 +151,8 @@ export interface RoutingReport {
   readonly keyValueBytes: number;
   /** What the same cache would take with every head full. */
   readonly fullKeyValueBytes: number;
+  /** Where the engine speculates: tokens that were drafted for the answer, and those of them that were right. */
+  readonly drafts?: { readonly tokens: number; readonly accepted: number };
 }
 
 /**

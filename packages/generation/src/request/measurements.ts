@@ -4,6 +4,10 @@ export interface DecodeStep {
   readonly begun: number;
   readonly seconds: number;
   readonly requests: number;
+  /** Tokens that it gave, tokens that were drafted for it, and those of these that were right. */
+  readonly tokens: number;
+  readonly draftedTokens: number;
+  readonly acceptedTokens: number;
 }
 
 /** What is measured while a request runs. */
@@ -12,16 +16,18 @@ export class Measurements {
   reusedTokens = 0;
   /** Its share, by tokens, of the time from the beginning of the prefill until its logits were there. */
   prefillSeconds = 0;
-  /** Decode steps and the seconds they took, sampling included, the caller's own time not. */
-  decodeSteps = 0;
+  /** Seconds that decode steps took, sampling included, the caller's own time not. */
   decodeSeconds = 0;
+  /** Tokens that these steps gave. */
+  decodedTokens = 0;
   /** The same, each step divided by the requests that took part. */
   decodeShareSeconds = 0;
 
   constructor(readonly promptTokens: number) {}
 
-  addStep({ seconds, requests }: DecodeStep): void {
-    this.decodeSteps += 1;
+  /** @param tokens that the step gave */
+  addStep({ seconds, requests }: DecodeStep, tokens: number): void {
+    this.decodedTokens += tokens;
     this.decodeSeconds += seconds;
     this.decodeShareSeconds += seconds / requests;
   }

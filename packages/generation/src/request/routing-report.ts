@@ -22,8 +22,9 @@ export function routingReport(
   { modeLabels, retentions, kind }: Pick<RequestRouting, "modeLabels" | "retentions" | "kind">,
   routing: ReportedRouting | undefined,
   memory: Pick<RoutingReport, "keyValueBytes" | "fullKeyValueBytes"> = { keyValueBytes: 0, fullKeyValueBytes: 0 },
+  drafts?: RoutingReport["drafts"],
 ): RoutingReport {
-  const { promptTokens, reusedTokens, prefillSeconds, decodeSteps, decodeSeconds, decodeShareSeconds } = measured;
+  const { promptTokens, reusedTokens, prefillSeconds, decodedTokens, decodeSeconds, decodeShareSeconds } = measured;
   const assignment = routing?.assignment ?? [];
   return {
     promptTokens,
@@ -39,9 +40,10 @@ export function routingReport(
     windows: (routing?.modes ?? []).map(windowOf),
     prefillSeconds,
     prefillTokensPerSecond: routing === undefined ? 0 : rate(promptTokens - reusedTokens, prefillSeconds),
-    decodeTokensPerSecond: rate(decodeSteps, decodeSeconds),
+    decodeTokensPerSecond: rate(decodedTokens, decodeSeconds),
     decodeShareSeconds,
     ...memory,
+    ...(drafts === undefined ? {} : { drafts: { tokens: drafts.tokens, accepted: drafts.accepted } }),
   };
 }
 

@@ -3,24 +3,19 @@ import { maskWords } from "@elastic-attention/tensor";
 import type { TokenMasks } from "@elastic-attention/transformer";
 import { messageOf, type TokenConstraint } from "./token-constraint.js";
 
-/** How far an answer is, as its masks see it. */
-export interface KnownTokens {
-  /** A token that the model gives again after its memory was given up; undefined: the next one is new. */
-  readonly nextKnown: number | undefined;
-}
-
 /**
  * The masks of one answer under its constraint. A failure of the constraint is its answer's own: the mask then allows
  * nothing, and {@link problem} says why.
  */
 export class ConstrainedAnswer implements TokenMasks {
+  /** What the constraint has taken: where the model begins again, or a step is taken again, it has to give the same. */
+  readonly #taken: number[] = [];
   #problem: Error | undefined;
 
   constructor(
     private readonly name: string,
     private readonly constraint: TokenConstraint,
     private readonly vocabularySize: number,
-    private readonly answer: KnownTokens,
   ) {}
 
   /** Why no token could be drawn, where that is the constraint's fault. */
@@ -28,14 +23,10 @@ export class ConstrainedAnswer implements TokenMasks {
     return this.#problem;
   }
 
-  get isDone(): boolean {
-    return this.constraint.done;
-  }
-
-  nextMask(): Int32Array | undefined {
-    const { nextKnown } = this.answer;
+  nextMask(draws: number): Int32Array | undefined {
+    const known = this.#taken[draws];
     // What the reader has already comes again, whatever rounding has done to the logits.
-    if (nextKnown !== undefined) return this.#only(nextKnown);
+    if (known !== undefined) return this.#only(known);
     try {
       const mask = this.constraint.nextMask();
       if (mask !== undefined) this.#check(mask);
@@ -46,12 +37,16 @@ export class ConstrainedAnswer implements TokenMasks {
     }
   }
 
-  /** The answer goes on with a new token. @throws TokenConstraintError */
-  accept(token: number): void {
+  drawn(token: number, draws: number): "more" | "last" | "refused" {
     try {
-      this.constraint.accept(token);
+      if (draws === this.#taken.length) {
+        this.constraint.accept(token);
+        this.#taken.push(token);
+      }
+      return draws + 1 === this.#taken.length && this.constraint.done ? "last" : "more";
     } catch (cause) {
-      throw this.#failure(`does not take token ${token}`, cause);
+      this.#problem = this.#failure(`does not take token ${token}`, cause);
+      return "refused";
     }
   }
 

@@ -1,29 +1,52 @@
-import { firstError } from "@elastic-attention/core";
-import type { DecoderModel } from "@elastic-attention/transformer";
+import { firstError, OutOfMemoryError } from "@elastic-attention/core";
+import { type DecoderModel, type Draw, drawTokens } from "@elastic-attention/transformer";
 import type { ActiveRequest } from "../request/active-request.js";
 import type { DecodeStep } from "../request/measurements.js";
-import { drawTokens, type DrawnTokens } from "./drawn-tokens.js";
 
 /** What a decode step has given, or why it has failed. */
 export type DecodeOutcome =
-  | { readonly drawn: DrawnTokens; readonly step: DecodeStep }
-  /** The requests are as before the step, but those in `restart` have to begin again. */
+  /** The tokens of each request: one, and those that its draft foresaw before it. */
+  | { readonly draws: readonly (readonly Draw[])[]; readonly step: DecodeStep }
+  /**
+   * The requests are as before the step, but those in `restart` have to begin again. Without an error memory was lacking for
+   * drafts, of which there are no more: nobody has failed.
+   */
   | { readonly error: unknown; readonly restart: readonly ActiveRequest[] };
 
-/** One token for each request, all in one batch. */
+/** One step for each request, all in one batch; where memory is lacking for drafts, without them. */
 export function decodeBatch(decoder: DecoderModel, requests: readonly ActiveRequest[]): DecodeOutcome {
+  const outcome = takeStep(decoder, requests);
+  const drafting = requests.filter(({ draft }) => draft.length > 0);
+  if (!("error" in outcome) || drafting.length === 0 || !OutOfMemoryError.isInstance(outcome.error)) return outcome;
+  for (const request of drafting) request.stopDrafting();
+  return outcome.restart.length > 0 ? { ...outcome, error: undefined } : takeStep(decoder, requests);
+}
+
+function takeStep(decoder: DecoderModel, requests: readonly ActiveRequest[]): DecodeOutcome {
   const begun = performance.now();
-  const tokens = requests.map(({ lastToken }) => lastToken);
-  const caches = requests.map(({ cache }) => cache);
-  const samplers = requests.map(({ sampler }) => sampler);
-  const lengths = caches.map(({ length }) => length);
-  const draws = samplers.map((sampler) => sampler.draws);
+  const sequences = requests.map(({ lastToken, draft, cache, sampler }) => ({ tokens: [lastToken, ...draft], cache, sampler, draft }));
+  const lengths = sequences.map(({ cache }) => cache.length);
+  const drawsBefore = sequences.map(({ sampler }) => sampler.draws);
+  let isDrawing = false;
   try {
-    const drawn = drawTokens(() => decoder.decodeTokens(tokens, caches, samplers));
-    return { drawn, step: { begun, seconds: (performance.now() - begun) / 1000, requests: requests.length } };
+    const draws = decoder.readStep(sequences, (logits) => {
+      isDrawing = true;
+      return drawTokens(logits, sequences);
+    });
+    const count = (of: (row: number) => number) => requests.reduce((sum, _, row) => sum + of(row), 0);
+    const step: DecodeStep = {
+      begun,
+      seconds: (performance.now() - begun) / 1000,
+      requests: requests.length,
+      tokens: count((row) => draws[row]!.length),
+      draftedTokens: count((row) => sequences[row]!.draft.length),
+      acceptedTokens: count((row) => draws[row]!.length - 1),
+    };
+    return { draws, step };
   } catch (error) {
-    for (const [row, cache] of caches.entries()) cache.undoStep(lengths[row]!);
+    for (const [row, { cache }] of sequences.entries()) cache.undoStep(lengths[row]!);
     // What the step has drawn may count as seen, or be counted already.
-    return { error: firstError(error), restart: requests.filter(({ sampler }, row) => sampler.remembersDraws || sampler.draws !== draws[row]) };
+    const restart = requests.filter(({ sampler }, row) => isDrawing && (sampler.remembersDraws || sampler.draws !== drawsBefore[row]));
+    return { error: firstError(error), restart };
   }
 }

@@ -1,21 +1,20 @@
 import { setImmediate } from "node:timers/promises";
 import type { Fence, Tensor } from "@elastic-attention/tensor";
-import { type DecoderModel, type Prefill, sampleLogits, type SequenceRouting } from "@elastic-attention/transformer";
+import { type DecoderModel, type Draw, drawTokens, type Prefill, type SequenceRouting } from "@elastic-attention/transformer";
 import type { ActiveRequest } from "../request/active-request.js";
 import type { Reading } from "./decide-step.js";
-import { drawTokens, type DrawnTokens } from "./drawn-tokens.js";
 import { SliceClock } from "./slice-clock.js";
 
 /** An answer that has its memory and its first token, or why it has not. */
 export interface ForkedAnswer {
   readonly request: ActiveRequest;
-  readonly start: { readonly routing: SequenceRouting; readonly drawn: DrawnTokens | undefined } | { readonly error: unknown };
+  readonly start: { readonly routing: SequenceRouting; readonly draws: readonly Draw[] | undefined } | { readonly error: unknown };
 }
 
 /** What a prefill has found for its requests, in their order. */
 export interface PrefillEnd {
   /** The first token of each; undefined where none wants any. */
-  readonly drawn: DrawnTokens | undefined;
+  readonly draws: readonly (readonly Draw[])[] | undefined;
   readonly routing: readonly SequenceRouting[];
   /** Each request's share of the time, by tokens. */
   readonly seconds: readonly number[];
@@ -92,13 +91,13 @@ export class PrefillBatch implements Disposable {
     using owned = logits;
     const wanted = this.requests.some(({ wantsTokens }) => wantsTokens);
     // Before the clock stops: on a GPU the work is done when a token is there.
-    const drawn = wanted ? drawTokens(() => sampleLogits(owned, this.requests.map(({ sampler }) => sampler))) : undefined;
+    const draws = wanted ? drawTokens(owned, this.requests.map(({ sampler }) => ({ sampler }))) : undefined;
     const total = (performance.now() - this.#begun) / 1000 - this.#interruptedSeconds;
     for (const [row, request] of this.requests.entries()) this.#fork(request, owned.rows(row, row + 1), routing[row]!);
     const tokens = this.#readTokens.reduce((sum, count) => sum + count, 0);
     const assignments = this.#assignments;
     return {
-      drawn,
+      draws,
       routing: assignments === undefined ? routing : routing.map((each, index) => ({ ...each, assignment: assignments[index]!.assignment })),
       seconds: this.#readTokens.map((count) => (total * count) / tokens),
     };
@@ -109,8 +108,8 @@ export class PrefillBatch implements Disposable {
     for (const request of reader.group.takeWaiting(reader)) {
       try {
         request.startFrom(reader);
-        const drawn = request.wantsTokens ? drawTokens(() => sampleLogits(logits, [request.sampler])) : undefined;
-        this.forked.push({ request, start: { routing, drawn } });
+        const draws = request.wantsTokens ? drawTokens(logits, [{ sampler: request.sampler }])[0] : undefined;
+        this.forked.push({ request, start: { routing, draws } });
       } catch (error) {
         this.forked.push({ request, start: { error } });
       }

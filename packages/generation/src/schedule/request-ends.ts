@@ -1,7 +1,7 @@
-import { firstError, OutOfMemoryError } from "@elastic-attention/core";
+import { firstError, NoFiniteLogitError, OutOfMemoryError } from "@elastic-attention/core";
+import type { Draw } from "@elastic-attention/transformer";
 import type { ActiveRequest } from "../request/active-request.js";
 import type { DecodeStep } from "../request/measurements.js";
-import type { DrawnTokens } from "./drawn-tokens.js";
 import type { MemoryShares } from "./memory-shares.js";
 import type { RequestLists } from "./request-lists.js";
 
@@ -14,12 +14,20 @@ export class RequestEnds {
     private readonly freed: () => void,
   ) {}
 
-  /** Hands a request the token that was drawn for it, with which it may end. */
-  take(request: ActiveRequest, { tokens, error }: DrawnTokens, row: number, step?: DecodeStep): void {
-    if (tokens[row] === -1) return this.fail(request, request.problem ?? error);
+  /**
+   * Hands a request the tokens that were drawn for it, with any of which it may end: it does not see those behind that one.
+   *
+   * @param step that gave them; undefined for the first token, which the prompt gives
+   */
+  take(request: ActiveRequest, draws: readonly Draw[], step?: DecodeStep): void {
     try {
-      const reason = request.takeToken(tokens[row]!, step);
-      if (reason !== undefined) this.end(request, () => request.finish(reason));
+      if (step !== undefined) request.countStep(step, draws);
+      for (const [index, draw] of draws.entries()) {
+        if (draw.token === -1) return this.fail(request, request.problem ?? new NoFiniteLogitError(0, Int32Array.of(-1)));
+        if (index > 0) request.acceptDrafted();
+        const reason = request.takeToken(draw, step !== undefined);
+        if (reason !== undefined) return this.end(request, () => request.finish(reason));
+      }
     } catch (failure) {
       this.fail(request, failure);
     }
@@ -44,12 +52,14 @@ export class RequestEnds {
   /**
    * A step that failed is taken again: with fewer requests where it lacked memory, else by each of them alone, so that nobody
    * suffers from another. Who fails alone has failed.
+   *
+   * @param error undefined where nobody is to blame
    */
   decodeFailed(batch: readonly ActiveRequest[], error: unknown, restart: readonly ActiveRequest[]): void {
     // The first of all: where memory is lacking everybody else gives way to it.
     const first = batch.reduce((earlier, each) => (each.arrival < earlier.arrival ? each : earlier));
-    if (batch.length === 1 || OutOfMemoryError.isInstance(error)) this.failed(first, error);
-    else for (const { faults } of batch) faults.stepFailed();
+    if (error !== undefined && (batch.length === 1 || OutOfMemoryError.isInstance(error))) this.failed(first, error);
+    else if (error !== undefined) for (const { faults } of batch) faults.stepFailed();
     for (const request of restart.filter(isDecoding)) this.requests.requeue(request);
   }
 

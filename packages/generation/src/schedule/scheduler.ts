@@ -1,12 +1,11 @@
 import { firstError, OutOfMemoryError } from "@elastic-attention/core";
-import type { SequenceRouting } from "@elastic-attention/transformer";
+import type { Draw, SequenceRouting } from "@elastic-attention/transformer";
 import type { EngineContext } from "../engine-context.js";
 import type { CheckedSettings } from "../engine-settings.js";
 import type { ActiveRequest } from "../request/active-request.js";
 import type { AnswerGroup } from "../answer/answer-group.js";
 import { decideStep, type Reading, type StepDecision } from "./decide-step.js";
 import { decodeBatch } from "./decode-batch.js";
-import type { DrawnTokens } from "./drawn-tokens.js";
 import { MemoryShares } from "./memory-shares.js";
 import { type ForkedAnswer, PrefillBatch, type PrefillEnd } from "./prefill-batch.js";
 import { isDecoding, RequestEnds } from "./request-ends.js";
@@ -135,15 +134,15 @@ export class Scheduler {
     }
     if (end !== undefined) {
       this.#requests.endPrefill();
-      for (const [row, request] of prefill.requests.entries()) this.#beginDecoding(request, end.routing[row]!, end.seconds[row]!, end.drawn, row);
+      for (const [row, request] of prefill.requests.entries()) this.#beginDecoding(request, end.routing[row]!, end.seconds[row]!, end.draws?.[row]);
     }
     for (const forked of prefill.forked) this.#beginForked(forked, end !== undefined);
   }
 
-  #beginDecoding(request: ActiveRequest, routing: SequenceRouting, seconds: number, drawn: DrawnTokens | undefined, row: number): void {
+  #beginDecoding(request: ActiveRequest, routing: SequenceRouting, seconds: number, draws: readonly Draw[] | undefined): void {
     request.endPrefill(routing, seconds);
     this.#requests.decoding.push(request);
-    if (request.wantsTokens) this.#ends.take(request, drawn!, row);
+    if (request.wantsTokens) this.#ends.take(request, draws!);
     else this.#ends.end(request, () => request.finish("length"));
   }
 
@@ -151,15 +150,22 @@ export class Scheduler {
   #beginForked({ request, start }: ForkedAnswer, isRead: boolean): void {
     // What has failed for one answer has failed for all of its request.
     if (request.state === "done") return;
-    if (!("error" in start) && isRead) return this.#beginDecoding(request, start.routing, 0, start.drawn, 0);
+    if (!("error" in start) && isRead) return this.#beginDecoding(request, start.routing, 0, start.draws);
     if (!("error" in start) || OutOfMemoryError.isInstance(firstError(start.error))) this.#requests.requeue(request);
     else this.#ends.fail(request, start.error);
   }
 
-  /** One token for every running answer whose reader keeps up. @returns whether there was one to decode */
+  /** A step for every running answer whose reader keeps up. @returns whether there was one to decode */
   #decode(batches: readonly (readonly ActiveRequest[])[]): boolean {
-    for (const request of batches.flat()) this.#makeRoom(request);
-    if (!batches.flat().some(isDecoding)) this.#counters.pause();
+    const { draftedRows = 64 } = this.#decoder.backend.device.workSizes;
+    const requests = batches.flat();
+    // Tokens that may be drafted besides the last of each; who comes first drafts first.
+    let room = Math.max(0, draftedRows - requests.length);
+    for (const request of requests) {
+      this.#prepare(request, room);
+      room -= request.draft.length;
+    }
+    if (!requests.some(isDecoding)) this.#counters.pause();
     // Whoever gives its memory up to others in between is no longer among them.
     for (const batch of batches) this.#decodeTogether(batch.filter(isDecoding));
     return batches.length > 0;
@@ -171,13 +177,13 @@ export class Scheduler {
     if ("error" in outcome) return this.#ends.decodeFailed(batch, outcome.error, outcome.restart);
     this.#counters.countStep(outcome.step);
     this.#requests.prefill?.interrupt(outcome.step.seconds);
-    for (const [row, request] of batch.entries()) this.#ends.take(request, outcome.drawn, row, outcome.step);
+    for (const [row, request] of batch.entries()) this.#ends.take(request, outcome.draws[row]!, outcome.step);
   }
 
-  #makeRoom(request: ActiveRequest): void {
+  #prepare(request: ActiveRequest, mostDraftTokens: number): void {
     while (request.state === "decode") {
       try {
-        return request.cache.makeRoom(1);
+        return request.prepareStep(mostDraftTokens);
       } catch (error) {
         this.#ends.failed(request, error);
       }

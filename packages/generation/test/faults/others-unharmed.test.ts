@@ -97,7 +97,8 @@ test("all fail with a typed error where every call fails from some call on; the 
     fault.arm(undefined);
     await Promise.all(requests.map((request) => answer(engine, request)));
     const { calls } = fault;
-    for (let call = 0; call < calls; call += Math.floor(calls / 12)) {
+    // Not as far as the last calls, which give back the memory of answers that have ended.
+    for (const call of Array.from({ length: 12 }, (_, part) => Math.floor((part * calls) / 12.5))) {
       fault.arm(call, true);
       const outcomes = await Promise.allSettled(requests.map((request) => answer(engine, request)));
       fault.arm(undefined);

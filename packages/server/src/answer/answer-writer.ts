@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { apiErrorOf } from "../errors/api-error-of.js";
-import { errorBody } from "../errors/error-body.js";
+import { errorEvent } from "../errors/error-body.js";
 import { EventStream } from "../http/event-stream.js";
 import type { ServerContext } from "../server-context.js";
 import type { AnswerEvent } from "./answer-event.js";
@@ -38,8 +38,7 @@ async function pump(stream: EventStream, reply: FastifyReply, events: AsyncItera
     send(writer.end());
   } catch (error) {
     reply.log.error({ err: error }, "a request failed while its answer was streamed");
-    const path = reply.request.url;
-    stream.send(errorBody(path, apiErrorOf(error)), path.startsWith("/v1/messages") || path.startsWith("/v1/responses") ? "error" : undefined);
+    send([errorEvent(reply.request.url, apiErrorOf(error))]);
   }
   stream.end();
 }

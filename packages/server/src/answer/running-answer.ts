@@ -42,18 +42,19 @@ export class RunningAnswer {
   /**
    * Gives a request to the engine and waits until it was checked.
    *
-   * @param id of the HTTP request
+   * @param request that asks for it
    * @param signal aborted when the client goes away
    * @throws ApiError 429 where there is no room, 503 while the server stops; the errors of `Engine.generate` for what is wrong with the request
    */
-  static async start(context: ServerContext, order: AnswerOrder, id: string, signal: AbortSignal, log: AnswerLog): Promise<StartedAnswer> {
+  static async start(context: ServerContext, order: AnswerOrder, request: AskingRequest, signal: AbortSignal): Promise<StartedAnswer> {
     if (context.isDraining) throw new ApiError("The server is stopping.", { status: 503, type: "server_error", code: "draining", retryAfterSeconds: 5 });
     const leave = context.gate.enter(order.generation.count);
     try {
       const markers = await context.markers.tokens();
-      const answer = new RunningAnswer(context, order, markers, log);
+      const answer = new RunningAnswer(context, order, markers, request.answerLog);
       const pieces = order.recordsPrompt ? await promptPieces(context.engine, order.generation) : undefined;
-      const generate = (request: GenerationRequest) => context.live.generate(id, request, pieces);
+      const name = { id: request.id, owner: request.keyOwner };
+      const generate = (generation: GenerationRequest) => context.live.generate(name, generation, pieces);
       const { maximumPromptTokens } = context.options;
       const { events, promptTokens } = await accepted(generate, { ...order.generation, signal }, (tokens) => {
         if (maximumPromptTokens === undefined || tokens <= maximumPromptTokens) return;
@@ -137,6 +138,14 @@ export class RunningAnswer {
   get #elapsed(): number {
     return performance.now() - this.#begun;
   }
+}
+
+/** What an answer has to know of the HTTP request that asks for it. */
+export interface AskingRequest {
+  readonly id: string;
+  /** Whose key it brought; empty where there are no keys. */
+  readonly keyOwner: string;
+  readonly answerLog: AnswerLog;
 }
 
 /** What the line of a request says of its answer. */

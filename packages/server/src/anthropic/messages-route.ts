@@ -18,7 +18,7 @@ export function messagesRoutes(app: App, context: ServerContext): void {
     requireModel(context, body.model);
     const signal = clientGone(request, reply);
     const order = await chatOrder(context, messagesAsChat(body), request);
-    const { events, promptTokens } = await RunningAnswer.start(context, order, request.id, signal, request.answerLog);
+    const { events, promptTokens } = await RunningAnswer.start(context, order, request, signal);
     const head = { id: `msg_${request.id}`, model: context.modelId, promptTokens };
     if (body.stream !== true) return sendDelayedJson(reply, collectMessage(head, events), context.options);
     return streamAnswer(context, reply, events, new MessageWriter(head));

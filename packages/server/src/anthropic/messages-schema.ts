@@ -40,7 +40,7 @@ const promptFields = {
     .nullish(),
   thinking: z
     .discriminatedUnion("type", [
-      z.object({ type: z.literal("enabled"), budget_tokens: z.number().int().nullish() }),
+      z.object({ type: z.literal("enabled") }),
       z.object({ type: z.literal("adaptive") }),
       z.object({ type: z.literal("disabled") }),
     ])
@@ -54,13 +54,11 @@ export const countTokensSchema = z.object(promptFields);
 export const messagesSchema = z.object({
   ...promptFields,
   max_tokens: z.number().int().min(1),
-  stop_sequences: z.array(z.string()).max(16).nullish(),
+  stop_sequences: z.array(z.string().min(1)).max(16).nullish(),
   temperature: z.number().min(0).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   top_k: z.number().int().min(0).nullish(),
   stream: z.boolean().nullish(),
-  metadata: z.object({ user_id: z.string().nullish() }).nullish(),
-  service_tier: z.enum(["auto", "standard_only"]).nullish(),
   elastic: elasticSchema.nullish(),
   // Known, and refused.
   container: z.unknown().optional(),

@@ -19,7 +19,7 @@ export function apiErrorOf(error: unknown): ApiError {
     return new ApiError(error.message, { status: 400, type: "invalid_request_error", code: "context_length_exceeded", param: "messages" }, error);
   }
   if (InvalidRequestError.isInstance(error) || TokenizerError.isInstance(error)) {
-    return new ApiError(error.message, { status: 400, type: "invalid_request_error" }, error);
+    return requestError(error);
   }
   if (OutOfMemoryError.isInstance(error)) {
     return new ApiError(error.message, { status: 400, type: "invalid_request_error", code: "insufficient_memory" }, error);
@@ -29,6 +29,23 @@ export function apiErrorOf(error: unknown): ApiError {
   }
   if (ElasticAttentionError.isInstance(error)) return new ApiError(error.message, { status: 500, type: "server_error", code: error.code }, error);
   return errorOfFastify(error) ?? new ApiError("The server failed; its log says how.", { status: 500, type: "server_error" }, error);
+}
+
+/** Fields of a body by the engine's names for them, with which its messages begin. */
+const fields: ReadonlyMap<string, string> = new Map([
+  ["logitBias", "logit_bias"],
+  ["mode", "elastic.mode"],
+  ["sparsity", "elastic.sparsity"],
+  ["Session", "elastic.session"],
+  ["tokens", "prompt"],
+]);
+
+function requestError(error: Error): ApiError {
+  const [name] = /^\w+/.exec(error.message) ?? [""];
+  const param = fields.get(name);
+  if (param === undefined) return new ApiError(error.message, { status: 400, type: "invalid_request_error" }, error);
+  const message = /^[a-z]/.test(name) ? param + error.message.slice(name.length) : error.message;
+  return new ApiError(message, { status: 400, type: "invalid_request_error", param }, error);
 }
 
 function validationError(issues: readonly { readonly instancePath: string; readonly message?: string | undefined }[]): ApiError {

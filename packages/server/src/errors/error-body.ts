@@ -24,3 +24,13 @@ export function anthropicErrorBody({ message, details: { status } }: ApiError) {
 export function errorBody(path: string, error: ApiError): object {
   return path.startsWith("/v1/messages") ? anthropicErrorBody(error) : openAiErrorBody(error);
 }
+
+/** An error as the last event of a stream that has begun, and its name where the protocol has names. */
+export function errorEvent(path: string, error: ApiError): { readonly data: object; readonly event?: string } {
+  const data = errorBody(path, error);
+  if (path.startsWith("/v1/messages")) return { data, event: "error" };
+  if (!path.startsWith("/v1/responses")) return { data };
+  const { code, param } = error.details;
+  // Some clients read the event's own fields, others what every other error has.
+  return { data: { type: "error", code: code ?? null, message: error.message, param: param ?? null, ...data }, event: "error" };
+}

@@ -6,8 +6,10 @@ import { ApiError } from "../errors/api-error.js";
 import { apiErrorOf } from "../errors/api-error-of.js";
 import { errorBody } from "../errors/error-body.js";
 import type { ServerContext } from "../server-context.js";
+import type { CheckedServerOptions } from "../server-options.js";
 import { withoutOwner } from "../sessions/owned-session.js";
 import type { App } from "./app.js";
+import { answerClientError } from "./client-error.js";
 import { ignoredFields, ignoredHeader } from "./ignored-fields.js";
 import { readJsonBodies } from "./json-body.js";
 import { logRequests } from "./request-log.js";
@@ -24,11 +26,13 @@ export async function createApplication(context: ServerContext): Promise<App> {
   readJsonBodies(app);
   if (options.corsOrigins.length > 0) {
     const origin = options.corsOrigins.includes("*") ? "*" : [...options.corsOrigins];
-    await app.register(cors, { origin, exposedHeaders: ["x-request-id", "x-elastic-ignored", "retry-after"] });
+    await app.register(cors, { origin, methods: ["GET", "HEAD", "POST", "DELETE"], exposedHeaders: ["x-request-id", "x-elastic-ignored", "retry-after"] });
   }
   app.addHook("onRequest", async (request, reply) => {
     request.answerLog = {};
     reply.header("x-request-id", request.id);
+    // The name that Anthropic's clients know.
+    if (request.url.startsWith("/v1/messages")) reply.header("request-id", request.id);
     const { isOpen, generates } = request.routeOptions.config;
     if (isOpen !== true) request.keyOwner = context.keys.require(request);
     // Before the body is read: whoever is refused is told at once.
@@ -54,7 +58,8 @@ export async function createApplication(context: ServerContext): Promise<App> {
 /** What a client may name its request. */
 const requestId = /^[\w-]{1,64}$/;
 
-function createFastify({ options, live }: ServerContext) {
+function createFastify(context: ServerContext) {
+  const { options, live } = context;
   const { isBehindProxy, bodyLimitBytes, requestTimeoutMilliseconds, idleTimeoutMilliseconds, logger, tls } = options;
   const settings: FastifyServerOptions = {
     ...(isBehindProxy ? { trustProxy: "loopback" } : {}),
@@ -65,13 +70,21 @@ function createFastify({ options, live }: ServerContext) {
     keepAliveTimeout: idleTimeoutMilliseconds,
     // Running answers end; connections without one are closed.
     forceCloseConnections: "idle",
+    // A path that cannot be decoded.
+    frameworkErrors: (error, request, reply) => void sendError(context, error, request, reply),
+    clientErrorHandler: answerClientError,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "id" }),
-    genReqId: ({ headers: { "x-request-id": given } }) => (typeof given === "string" && requestId.test(given) && live.get(given) === undefined ? given : randomUUID()),
+    genReqId: ({ headers: { "x-request-id": given } }) => (typeof given === "string" && requestId.test(given) && !live.has(given) ? given : randomUUID()),
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
   };
-  const timeouts = { headersTimeout: requestTimeoutMilliseconds, connectionsCheckingInterval: Math.min(5000, requestTimeoutMilliseconds) };
+  const timeouts = connectionTimeouts(options);
   const instance = tls === undefined ? fastify({ ...settings, http: timeouts }) : fastify({ ...settings, https: { ...timeouts, ...tls } } as FastifyServerOptions);
   return instance;
+}
+
+/** A client that sends nothing, or never ends its headers, is cut off soon after its time is over. */
+export function connectionTimeouts({ requestTimeoutMilliseconds: most }: Pick<CheckedServerOptions, "requestTimeoutMilliseconds">) {
+  return { headersTimeout: most, connectionsCheckingInterval: Math.min(5000, most) };
 }
 
 function sendError(context: ServerContext, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -46,9 +46,7 @@ export class EventStream {
    * @param event its name, where the protocol has names
    */
   send(data: object | string, event?: string): void {
-    const text = typeof data === "string" ? data : JSON.stringify(data);
-    // JSON has no line breaks, which would end the field.
-    this.#write(event === undefined ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`);
+    this.#write(eventText(data, event));
     this.#heartbeat.refresh();
   }
 
@@ -74,4 +72,11 @@ export class EventStream {
     this.#gathered += text;
     this.pace.request(this);
   }
+}
+
+/** A server-sent event as it is written. */
+export function eventText(data: object | string, event?: string): string {
+  // JSON has no line breaks, which would end the field.
+  const text = typeof data === "string" ? data : JSON.stringify(data);
+  return event === undefined ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`;
 }

@@ -9,6 +9,7 @@ export async function describeRoutes(app: App, version: string): Promise<void> {
     openapi: {
       info: { title: "Elastic Attention", version, description: "Long-context language models whose attention heads turn sparse as the prompt allows" },
       components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
+      security: [{ key: [] }, {}],
     },
     transform: jsonSchemaTransform,
   });

@@ -18,30 +18,45 @@ export interface RequestSummary {
 export interface LiveRequest {
   readonly recorder: RequestRecorder;
   readonly summary: RequestSummary;
-  /** Answers that are drawn of its prompt; each has its end. */
-  readonly answers: number;
+  /** Resolves when nothing more will be taken down. */
+  readonly ended: Promise<void>;
 }
 
-/** The requests that run and those that ended last, each with what happened in it. */
+/** Whose request it is, and what it is called. */
+export interface RequestName {
+  readonly id: string;
+  /** Whose key it brought; empty where there are no keys. */
+  readonly owner: string;
+}
+
+/** The requests that run and those that ended last, each with what happened in it. Who has another key does not see them. */
 export class LiveRequests {
-  readonly #requests = new Map<string, { readonly recorder: RequestRecorder; summary: RequestSummary; readonly answers: number }>();
+  readonly #requests = new Map<string, { readonly owner: string; readonly recorder: RequestRecorder; summary: RequestSummary; readonly ended: Promise<void> }>();
 
   constructor(private readonly engine: Engine) {}
 
-  get(id: string): LiveRequest | undefined {
-    return this.#requests.get(id);
+  /** Whether a request of this name is known, whoever asked. */
+  has(id: string): boolean {
+    return this.#requests.has(id);
   }
 
-  /** The latest first. */
-  list(): readonly RequestSummary[] {
-    return [...this.#requests.values()].map(({ summary }) => summary).toReversed();
+  get({ id, owner }: RequestName): LiveRequest | undefined {
+    const found = this.#requests.get(id);
+    return found?.owner === owner ? found : undefined;
+  }
+
+  /** Those of one owner, the latest first. */
+  list(owner: string): readonly RequestSummary[] {
+    return [...this.#requests.values()].flatMap((request) => (request.owner === owner ? [request.summary] : [])).toReversed();
   }
 
   /** The events of a request as they come, taken down. @param promptPieces the text of each prompt token, where it is to be shown */
-  generate(id: string, request: GenerationRequest, promptPieces?: readonly string[]): AsyncIterable<GenerationEvent> {
+  generate({ id, owner }: RequestName, request: GenerationRequest, promptPieces?: readonly string[]): AsyncIterable<GenerationEvent> {
     const recorder = new RequestRecorder(this.engine.model, request, promptPieces);
     const summary: RequestSummary = { id, created: Math.floor(Date.now() / 1000), state: "running", promptTokens: undefined, newTokens: 0, modelSparsity: undefined };
-    const live = { recorder, summary, answers: request.count ?? 1 };
+    let end!: () => void;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const live = { owner, recorder, summary, ended };
     this.#requests.set(id, live);
     const unwatch = recorder.watch((event) => {
       if (event.type === "progress") live.summary = { ...live.summary, promptTokens: event.promptTokens };
@@ -51,6 +66,7 @@ export class LiveRequests {
     return recorder.record(this.engine.generate(request), (isWhole) => {
       unwatch();
       live.summary = { ...live.summary, state: isWhole ? "finished" : "failed" };
+      end();
       this.#forgetOld();
     });
   }

@@ -33,7 +33,8 @@ export function completionRoute(app: App, context: ServerContext): void {
       const echo = body.echo === true ? await textsOf(context, prompts) : undefined;
       const started = await startAll(abort, prompts.map((prompt, index) => () => {
         const order = { generation: { ...settings, ...prompt }, text, recordsPrompt: body.elastic?.record === true };
-        return RunningAnswer.start(context, order, index === 0 ? request.id : `${request.id}-${index}`, signal, request.answerLog);
+        const { id, keyOwner, answerLog } = request;
+        return RunningAnswer.start(context, order, { id: index === 0 ? id : `${id}-${index}`, keyOwner, answerLog }, signal);
       }));
       const events = mergeAnswers(started.map(({ events }) => events), abort);
       const head = { id: `cmpl-${request.id}`, created: Math.floor(Date.now() / 1000), model: context.modelId };
@@ -76,7 +77,8 @@ async function textsOf({ engine }: ServerContext, prompts: ReturnType<typeof pro
   return Promise.all(prompts.map(async (given) => ("prompt" in given ? given.prompt : engine.detokenize(Int32Array.from(given.tokens)))));
 }
 
-function refuseUnsupported({ suffix, best_of: bestOf, n }: CompletionBody): void {
+function refuseUnsupported({ suffix, best_of: bestOf, n, echo, logprobs }: CompletionBody): void {
   if (suffix != null && suffix !== "") throw cannotHonour("suffix", "text is only continued, not filled in");
   if (bestOf != null && bestOf !== (n ?? 1)) throw cannotHonour("best_of");
+  if (echo === true && logprobs != null) throw cannotHonour("logprobs", "with echo they would be those of the prompt too, which are not computed");
 }

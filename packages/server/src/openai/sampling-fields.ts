@@ -4,6 +4,8 @@ import { ApiError } from "../errors/api-error.js";
 import type { ServerContext } from "../server-context.js";
 
 const tokens = z.number().int().min(1).nullish();
+const stopText = z.string().min(1);
+const stopProblem = "must be a text or a list of up to 16 texts, none of them empty";
 
 /** Fields by which every route says how an answer is drawn. */
 export const samplingFields = {
@@ -18,7 +20,7 @@ export const samplingFields = {
   logit_bias: z.record(z.string(), z.number().min(-100).max(100)).nullish(),
   n: z.number().int().min(1).max(128).nullish(),
   seed: z.number().int().nullish(),
-  stop: z.union([z.string(), z.array(z.string()).max(16)]).nullish().describe("up to 16 texts that end the answer"),
+  stop: z.union([stopText, z.array(stopText).max(16)], { error: stopProblem }).nullish().describe("up to 16 texts that end the answer"),
   user: z.string().nullish(),
 };
 
@@ -49,8 +51,8 @@ export function samplingOf(body: SamplingFields, { engine, options: { maximumAns
 function samplingParameters({ presence_penalty: presencePenalty, frequency_penalty: frequencyPenalty, temperature, top_p: topP, top_k: topK, min_p: minP, repetition_penalty: repetitionPenalty, seed }: SamplingFields): SamplingParameters {
   return {
     ...(temperature == null ? {} : { temperature }),
-    ...(topP == null ? {} : { topP }),
-    ...(topK == null ? {} : { topK: Math.max(0, topK) }),
+    // A share of nothing leaves the likeliest token.
+    ...(topP === 0 ? { topK: 1 } : { ...(topP == null ? {} : { topP }), ...(topK == null ? {} : { topK: Math.max(0, topK) }) }),
     ...(minP == null ? {} : { minP }),
     ...(repetitionPenalty == null ? {} : { repetitionPenalty }),
     ...(presencePenalty == null ? {} : { presencePenalty }),

@@ -2,7 +2,8 @@ import { PassThrough, type Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Dispatcher } from "undici";
 import { ApiError } from "../errors/api-error.js";
-import { errorBody } from "../errors/error-body.js";
+import { errorEvent } from "../errors/error-body.js";
+import { eventText } from "../http/event-stream.js";
 import type { ReplicaProcess } from "./replica-process.js";
 
 /** Headers that belong to one connection. */
@@ -36,8 +37,8 @@ export function passOn({ statusCode, headers, body }: Dispatcher.ResponseData, r
   const passed = new PassThrough();
   body.once("error", (error) => {
     if (!isStream || passed.destroyed) return passed.destroy(error);
-    const name = /^\/v1\/(?:messages|responses)/.test(request.url) ? "event: error\n" : "";
-    passed.end(`${name}data: ${JSON.stringify(errorBody(request.url, notThere(error)))}\n\n`);
+    const { data, event } = errorEvent(request.url, notThere(error));
+    passed.end(eventText(data, event));
   });
   passed.once("close", () => {
     body.destroy();

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { AddressInfo } from "node:net";
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from "fastify";
 import { AggregatorRegistry } from "prom-client";
 import { ApiError } from "../errors/api-error.js";
 import { apiErrorOf } from "../errors/api-error-of.js";
@@ -8,6 +8,8 @@ import { errorBody } from "../errors/error-body.js";
 import { clientGone } from "../http/client-gone.js";
 import { listen } from "../http/listen.js";
 import { ApiKeys } from "../http/api-keys.js";
+import { connectionTimeouts } from "../http/application.js";
+import { answerClientError } from "../http/client-error.js";
 import { RequestGate } from "../operation/request-gate.js";
 import { checkServerOptions, type CheckedServerOptions, type ServerOptions } from "../server-options.js";
 import { askReplica, passOn, wasNotSent } from "./forward.js";
@@ -54,9 +56,17 @@ export class ReplicaServer implements AsyncDisposable {
     const { maximumRunning, maximumQueue, bodyLimitBytes, requestTimeoutMilliseconds, idleTimeoutMilliseconds, tls } = this.#options;
     this.#gate = new RequestGate(maximumRunning * programs.length, maximumQueue * programs.length);
     this.#keys = new ApiKeys(this.#options.apiKeys);
-    const settings = { bodyLimit: bodyLimitBytes, requestTimeout: requestTimeoutMilliseconds, keepAliveTimeout: idleTimeoutMilliseconds, forceCloseConnections: "idle" as const, genReqId: requestIdOf };
-    const http = { headersTimeout: requestTimeoutMilliseconds };
-    this.#app = (tls === undefined ? fastify({ ...settings, http }) : fastify({ ...settings, https: { ...http, ...tls } })) as unknown as FastifyInstance;
+    const settings: FastifyServerOptions = {
+      bodyLimit: bodyLimitBytes,
+      requestTimeout: requestTimeoutMilliseconds,
+      keepAliveTimeout: idleTimeoutMilliseconds,
+      forceCloseConnections: "idle",
+      genReqId: requestIdOf,
+      frameworkErrors: (error, request, reply) => void this.#sendError(error, request, reply),
+      clientErrorHandler: answerClientError,
+    };
+    const http = connectionTimeouts(this.#options);
+    this.#app = (tls === undefined ? fastify({ ...settings, http }) : fastify({ ...settings, https: { ...http, ...tls } } as FastifyServerOptions)) as unknown as FastifyInstance;
     this.#route();
   }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { InvalidRequestError } from "@elastic-attention/core";
 import { boundOf, integerGrammar, type IntegerBounds } from "./integer-range.js";
+import { refusedSchema } from "./refused-schema.js";
+import { requireEnds } from "./schema-ends.js";
 
 /** What a schema may be at most: compiling a larger one would keep others waiting. */
 const limits = { characters: 64 * 1024, depth: 32, keywords: 5_000 } as const;
@@ -48,21 +49,21 @@ export function checkSchema(schema: unknown): CheckedSchema {
   /** @returns the same, or a constant in its place */
   const visit = (value: unknown, path: string, depth: number): unknown => {
     if (typeof value === "boolean") return value;
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw refused(path, "a schema must be an object");
-    if (depth > limits.depth) throw refused(path, `schemas nest ${limits.depth} deep at most`);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw refusedSchema(path, "a schema must be an object");
+    if (depth > limits.depth) throw refusedSchema(path, `schemas nest ${limits.depth} deep at most`);
     const entries = Object.entries(value);
     keywords += entries.length;
-    if (keywords > limits.keywords) throw refused(path, `a schema has ${limits.keywords} keywords at most`);
+    if (keywords > limits.keywords) throw refusedSchema(path, `a schema has ${limits.keywords} keywords at most`);
     for (const [keyword, given] of entries) {
       const at = `${path}/${keyword}`;
-      if (!known.has(keyword)) throw refused(at, "cannot be enforced while an answer is written");
-      if (!beside.has(keyword) && alone.some((other) => other in value)) throw refused(at, `cannot be enforced beside ${alone.find((other) => other in value)}`);
-      if (keyword === "$ref" && !(typeof given === "string" && given.startsWith("#"))) throw refused(at, "only references into the schema itself are followed");
+      if (!known.has(keyword)) throw refusedSchema(at, "cannot be enforced while an answer is written");
+      if (!beside.has(keyword) && alone.some((other) => other in value)) throw refusedSchema(at, `cannot be enforced beside ${alone.find((other) => other in value)}`);
+      if (keyword === "$ref" && !(typeof given === "string" && given.startsWith("#"))) throw refusedSchema(at, "only references into the schema itself are followed");
       if (keyword === "pattern") checkPattern(given, at);
     }
     const bound = boundOf(value);
     if (bound !== undefined) {
-      if ((value as { type?: unknown }).type !== "integer") throw refused(`${path}/${bound}`, "bounds are enforced of integers alone");
+      if ((value as { type?: unknown }).type !== "integer") throw refusedSchema(`${path}/${bound}`, "bounds are enforced of integers alone");
       integers.push(integerGrammar(value as IntegerBounds, path));
       return { const: integerMark(integers.length - 1) };
     }
@@ -74,8 +75,9 @@ export function checkSchema(schema: unknown): CheckedSchema {
     return single.includes(keyword) ? visit(given, at, depth + 1) : given;
   };
   const held = visit(schema, "#", 0);
+  requireEnds(schema);
   const text = JSON.stringify(held);
-  if (text.length > limits.characters) throw refused("#", `a schema has ${limits.characters} characters at most`);
+  if (text.length > limits.characters) throw refusedSchema("#", `a schema has ${limits.characters} characters at most`);
   return { text, integers };
 }
 
@@ -86,9 +88,15 @@ const single = ["items", "additionalProperties"];
 
 /** Look-around and references back are no regular language. */
 function checkPattern(pattern: unknown, at: string): void {
-  if (typeof pattern !== "string" || pattern.length > 500 || /\(\?[^:]|\\[1-9kpPbB]/.test(pattern)) throw refused(at, "that pattern cannot be enforced");
+  if (typeof pattern !== "string" || pattern.length > 500 || /\(\?[^:]|\\[1-9kpPbB]/.test(pattern)) throw refusedSchema(at, "that pattern cannot be enforced");
 }
 
-function refused(at: string, why: string): InvalidRequestError {
-  return new InvalidRequestError(`The JSON schema cannot be followed at ${at}: ${why}.`, "Leave that out, or check the answer yourself with response_format text.");
+/** Why a schema cannot be enforced whole, naming the keyword; undefined where it can. */
+export function schemaProblem(schema: object): string | undefined {
+  try {
+    checkSchema(schema);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }

@@ -105,7 +105,7 @@ export class ScriptedEngine implements Engine {
   async clearPrefixCache(): Promise<void> {}
 
   async report(): Promise<EngineReport> {
-    return { queued: 3, prefilling: 0, decoding: this.running, decodeSteps: 0, decodedTokens: 0, prefills: 0, preemptions: 0, longestStallMilliseconds: 0, idleSessions: 0, idleSessionBytes: 0, keyValueUsage: 0.25, prefixCache: { states: 0, pinned: 0, bytes: 0, queriedTokens: 70, reusedTokens: 20 } };
+    return { queued: 3, prefilling: 0, decoding: this.running, decodeSteps: 0, decodedTokens: 0, draftedTokens: 0, acceptedTokens: 0, prefills: 0, preemptions: 0, longestStallMilliseconds: 0, idleSessions: 0, idleSessionBytes: 0, keyValueUsage: 0.25, prefixCache: { states: 0, pinned: 0, bytes: 0, queriedTokens: 70, reusedTokens: 20 } };
   }
 
   async tokenize({ prompt = "" }: Pick<GenerationRequest, "prompt" | "messages">): Promise<Int32Array> {

@@ -1,31 +1,11 @@
 import { connect } from "node:net";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { isDeeper } from "../../src/http/json-body.js";
 import { post, withServer } from "../doubles/running-server.js";
 import { ScriptedEngine } from "../doubles/scripted-engine.js";
 
 const messages = [{ role: "user", content: "Hello" }];
 const engine = () => new ScriptedEngine({ tokens: ["a"] });
-
-/** Sends bytes, and gives what comes until the other side closes or some time has passed. */
-function raw(url: string, text: string, milliseconds = 2000): Promise<string> {
-  const { hostname, port } = new URL(url);
-  return new Promise((resolve, reject) => {
-    let answer = "";
-    const socket = connect(Number(port), hostname, () => socket.write(text));
-    const timer = setTimeout(() => socket.destroy(), milliseconds);
-    socket.on("data", (data: Buffer) => (answer += data.toString()));
-    socket.on("error", reject);
-    socket.on("close", () => {
-      clearTimeout(timer);
-      resolve(answer);
-    });
-  });
-}
-
-function httpRequest(body: string, version: string, headers: readonly string[] = []): string {
-  return [`POST /v1/chat/completions HTTP/${version}`, "host: a", "content-type: application/json", `content-length: ${Buffer.byteLength(body)}`, ...headers, "", body].join("\r\n");
-}
 
 test("bodies that are no JSON, empty, too large, too deep, hostile or of another type are refused with a status", async () => {
   await withServer(engine(), { bodyLimitBytes: 10_000 }, async (url) => {
@@ -58,31 +38,6 @@ test("prompts with lone surrogates and odd characters reach the engine as they a
   await withServer(scripted, {}, async (url) => {
     expect((await post(`${url}/v1/chat/completions`, String.raw`{"messages":[{"role":"user","content":"a\ud800b\u0000"}]}`)).status).toBe(200);
     expect(scripted.requests[0]!.messages![0]!.content).toBe("a\ud800b\u0000");
-  });
-});
-
-describe("old and careful clients", () => {
-  const body = JSON.stringify({ messages, stream: true });
-
-  test("of HTTP/1.0 get the answer, and the connection closes", async () => {
-    await withServer(engine(), {}, async (url) => {
-      const answer = await raw(url, httpRequest(body, "1.0"));
-      expect(answer).toMatch(/^HTTP\/1\.1 200/);
-      expect(answer).not.toMatch(/transfer-encoding: chunked/i);
-      expect(answer).toContain("data: [DONE]");
-    });
-  });
-
-  test("that expect 100-continue are told to", async () => {
-    await withServer(engine(), {}, async (url) => {
-      expect(await raw(url, httpRequest(body, "1.1", ["expect: 100-continue", "connection: close"]))).toMatch(/^HTTP\/1\.1 100 Continue/);
-    });
-  });
-
-  test("that never finish their headers are cut off", async () => {
-    await withServer(engine(), { requestTimeoutMilliseconds: 200 }, async (url) => {
-      expect(await raw(url, "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nx-slow: ", 5000)).toMatch(/^HTTP\/1\.1 408/);
-    });
   });
 });
 

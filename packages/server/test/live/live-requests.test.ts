@@ -33,3 +33,32 @@ test("the prompt's text is kept only where the request asks for it", async () =>
     expect(JSON.stringify(await (await fetch(`${url}/v1/elastic/requests/quiet`)).json())).not.toContain("secret");
   });
 });
+
+test("a request is its key's own: others neither see it in the list, nor look at it, nor follow it", async () => {
+  await withServer(new ScriptedEngine({ tokens: ["a"] }), { apiKeys: ["first", "second"] }, async (url) => {
+    const key = (name: string) => ({ authorization: `Bearer ${name}` });
+    await post(`${url}/v1/chat/completions`, { messages, elastic: { record: true } }, { ...key("first"), "x-request-id": "mine" });
+    const seen = async (name: string) => {
+      const list = (await (await fetch(`${url}/v1/elastic/requests`, { headers: key(name) })).json()) as { data: unknown[] };
+      const statuses = await Promise.all(["mine", "chatcmpl-mine", "mine/events"].map(async (path) => (await fetch(`${url}/v1/elastic/requests/${path}`, { headers: key(name) })).status));
+      return [list.data.length, ...statuses];
+    };
+    expect(await seen("first")).toEqual([1, 200, 200, 200]);
+    expect(await seen("second")).toEqual([0, 404, 404, 404]);
+  });
+});
+
+test("who follows a request with several answers, or one that fails, is told when it is over", async () => {
+  for (const fail of [undefined, new Error("no")]) {
+    const { opened, open } = gate();
+    const engine = new ScriptedEngine({ tokens: ["a"], pause: () => opened, ...(fail === undefined ? {} : { fail }) });
+    await withServer(engine, {}, async (url) => {
+      const answer = post(`${url}/v1/chat/completions`, { messages, n: 2 }, { "x-request-id": "two" });
+      await expect.poll(() => engine.running).toBe(1);
+      const followed = await fetch(`${url}/v1/elastic/requests/two/events`);
+      setTimeout(open, 20);
+      expect(eventsIn(await followed.text()).at(-1)).toMatchObject({ type: fail === undefined ? "finish" : "error" });
+      await (await answer).text();
+    });
+  }
+});

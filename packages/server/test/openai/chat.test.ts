@@ -119,8 +119,9 @@ test("several answers, penalties, biases and log-probabilities reach the engine,
     const events = eventsIn(await (await post(`${url}/v1/chat/completions`, { ...body, stream: true })).text());
     expect(events.slice(0, 2).map(({ choices }) => choices[0].index)).toEqual([0, 1]);
     expect(events.flatMap((event) => event.choices?.[0].logprobs?.content ?? [])).toMatchObject([first, { token: "od" }]);
-    const completion = await (await post(`${url}/v1/completions`, { prompt: "Hi", echo: true, logprobs: 1 })).json();
-    expect(completion).toMatchObject({ choices: [{ text: "HiGood", logprobs: { tokens: ["Go", "od"], token_logprobs: [-0.5, -0.5], text_offset: [2, 4] } }] });
+    const completion = await (await post(`${url}/v1/completions`, { prompt: "Hi", logprobs: 1 })).json();
+    expect(completion).toMatchObject({ choices: [{ text: "Good", logprobs: { tokens: ["Go", "od"], token_logprobs: [-0.5, -0.5], text_offset: [0, 2] } }] });
+    expect(await (await post(`${url}/v1/completions`, { prompt: "Hi", echo: true })).json()).toMatchObject({ choices: [{ text: "HiGood", logprobs: null }] });
     expect((await post(`${url}/v1/chat/completions`, { messages, top_logprobs: 2 })).status).toBe(400);
   });
 });
@@ -146,7 +147,7 @@ describe("an error", () => {
     await withServer(new ScriptedEngine({ tokens: [] }), {}, async (url) => {
       const response = await post(`${url}/v1/chat/completions`, { messages, stream: true, elastic: { sparsity: 0.125 } });
       expect(response.status).toBe(400);
-      expect(await response.json()).toMatchObject({ error: { message: "sparsity 0.125 is not liked." } });
+      expect(await response.json()).toMatchObject({ error: { message: "elastic.sparsity 0.125 is not liked.", param: "elastic.sparsity" } });
     });
   });
 
@@ -205,7 +206,26 @@ test("a reader that is too far behind is cut off", async () => {
     await expect.poll(() => server.running, { timeout: 5000 }).toBe(0);
     await expect(response.text()).rejects.toThrow(/terminated/);
     expect(engine.aborted).toBe(1);
-    const read = await (await post(`${url}/v1/chat/completions`, { messages, stream: true })).text();
-    expect(eventsIn(read).at(-1)).toBe("[DONE]");
+  });
+});
+
+test("a reader that keeps up reads more than the limit", async () => {
+  let [written, read] = [0, 0];
+  const size = 300_000;
+  const isBehind = () => written - read > 5 * size;
+  const keepsUp = async () => {
+    while (isBehind()) await new Promise((resolve) => setTimeout(resolve, 1));
+    written += size;
+  };
+  const engine = new ScriptedEngine({ tokens: Array.from({ length: 40 }, () => "x".repeat(size)), pause: keepsUp });
+  await withServer(engine, { unreadLimitBytes: 4 * 1024 ** 2 }, async (url) => {
+    const response = await post(`${url}/v1/chat/completions`, { messages, stream: true });
+    let end = "";
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      read += chunk.length;
+      end = (end + chunk).slice(-100);
+    }
+    expect(read).toBeGreaterThan(40 * size);
+    expect(end).toContain("data: [DONE]");
   });
 });

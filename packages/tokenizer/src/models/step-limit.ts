@@ -1,7 +1,7 @@
 import { TokenizerError } from "@elastic-attention/core";
 
-const freeSteps = 2e7;
-const stepsPerCharacter = 128;
+const freeSteps = 1e7;
+const stepsPerCharacter = 64;
 
 /** Stops a search whose tokens are so long and alike that every place of a text begins many of them. */
 export class StepLimit {

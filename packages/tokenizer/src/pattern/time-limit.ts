@@ -3,7 +3,7 @@ import { TokenizerError } from "@elastic-attention/core";
 import { shortened } from "./unsupported-pattern.js";
 
 /** How long the searches in one text may take together, and how much longer for each of its characters. */
-const longestMilliseconds = 600;
+const longestMilliseconds = 450;
 const leastMilliseconds = 100;
 const millisecondsPerCharacter = 0.001;
 /** A process that ran for less than this share of the time was kept from running by others: the search is tried again with twice the time. */

@@ -9,7 +9,7 @@ import { type Draw, numbers, randomPattern } from "./random-pattern.js";
 const seconds = Number(process.env["ELASTIC_ATTENTION_FUZZ_SECONDS"] ?? 0);
 const firstSeed = Number(process.env["ELASTIC_ATTENTION_FUZZ_SEED"] ?? 1);
 const fewest = 120;
-/** What takes longer is a hang, also on a busy machine: a search is stopped after 0.6 s, and a file can hold several. */
+/** What takes longer is a hang, also on a busy machine: a search is stopped after 0.45 s, and a file can hold several. */
 const hangMilliseconds = 3000;
 
 const replacements: readonly unknown[] = [null, true, false, 0, 1, -1, 1e300, "", "a", "▁", "\ud800", "(a+)+$", "[", [], {}, [[]], { type: "Sequence" }, { type: "NFKC" }];

@@ -7,8 +7,10 @@ import {
   type PagePool,
   planDecode,
   prepareDecode,
-  type SequenceCache,
   type StepPages,
+  stepRows,
+  type StepSequence,
+  tokensOfGroups,
 } from "@elastic-attention/attention";
 import type { Backend, DType, FloatDType, Graph, KernelRegistry, Operation, Tensor } from "@elastic-attention/tensor";
 import { attentionScores, normalizeHeads } from "../layer/attend-heads.js";
@@ -29,7 +31,7 @@ export interface DecodeGraphContext extends DecoderCore {
 }
 
 /**
- * Decode steps of up to `slots` sequences. Everything that changes from step to step goes into tables at fixed places, so
+ * Decode steps of up to `slots` tokens. Everything that changes from step to step goes into tables at fixed places, so
  * that a step is one graph, captured at the second step and replayed from then on.
  */
 export class DecodeGraph implements Disposable {
@@ -50,12 +52,15 @@ export class DecodeGraph implements Disposable {
   constructor(
     private readonly context: DecodeGraphContext,
     readonly slots: number,
+    /** Whether it is for steps in which sequences bring several tokens; it serves all. */
+    severalTokens = false,
   ) {
     const { backend, spec, dtype, pool, ranks, modelRotations } = context;
     const { numLayers, numKeyValueHeads, vocabularySize } = spec;
+    const tokensTogether = severalTokens ? Math.min(slots, tokensOfGroups(spec.numQueryHeads / numKeyValueHeads)) : 1;
     try {
       const planBytes = backend.kernels.run(decodePlanBytes, { slots, numLayers, numKeyValueHeads });
-      this.#batch = this.#scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads, planBytes }));
+      this.#batch = this.#scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads, planBytes, tokensTogether }));
       this.#workspace = this.#scope.track(new Workspace(backend, spec, dtype, slots, slots));
       this.#logits = this.#scope.track(backend.allocate([slots, vocabularySize], "f32"));
       this.#share = ranks === undefined ? this.#logits : this.#scope.track(backend.allocate([slots, outputRows(spec)], "f32"));
@@ -67,14 +72,15 @@ export class DecodeGraph implements Disposable {
   }
 
   /**
-   * One token for each sequence.
-   * @returns f32 [sequences, vocabulary], a view that the next step overwrites.
+   * One step; of each sequence the first token is counted.
+   * @returns f32 [tokens, vocabulary], a view that the next step overwrites.
    * @throws OutOfMemoryError before the step; the caches are as they were then
    */
-  step(tokens: ArrayLike<number>, caches: readonly SequenceCache[]): Tensor {
+  step(sequences: readonly StepSequence[]): Tensor {
     const { backend } = this.context;
-    const rotations = this.#rotations.update(caches.map(({ length }) => length + 1));
-    this.#batch.update(tokens, caches);
+    const lengths = stepRows(sequences).map(({ position }) => position + 1);
+    const rotations = this.#rotations.update(lengths);
+    this.#batch.update(sequences);
     const { pages } = this.#batch;
     if (this.#recorded === undefined) {
       // The first step loads kernels and chooses algorithms, which cannot be recorded.
@@ -90,8 +96,8 @@ export class DecodeGraph implements Disposable {
     }
     this.#recorded = rotations;
     this.#pages = pages;
-    for (const cache of caches) cache.countWritten(1);
-    return this.#logits.rows(0, caches.length);
+    for (const { cache } of sequences) cache.countWritten(1);
+    return this.#logits.rows(0, lengths.length);
   }
 
   [Symbol.dispose](): void {
@@ -149,11 +155,11 @@ export class DecodeGraph implements Disposable {
   }
 }
 
-/** Slots of the graph that serves a batch: few sizes, so that few graphs are kept. */
-export function slotsFor(sequences: number): number {
-  if (sequences <= 8) return 2 ** Math.ceil(Math.log2(Math.max(1, sequences)));
-  const unit = sequences <= 64 ? 8 : 32;
-  return Math.ceil(sequences / unit) * unit;
+/** Slots of the graph that serves a step: few sizes, so that few graphs are kept. */
+export function slotsFor(tokens: number): number {
+  if (tokens <= 8) return 2 ** Math.ceil(Math.log2(Math.max(1, tokens)));
+  const unit = tokens <= 64 ? 8 : 32;
+  return Math.ceil(tokens / unit) * unit;
 }
 
 /** What a user should know where a device could capture decode steps and does not for this model; undefined elsewhere. */

@@ -1,39 +1,45 @@
 import { MemoryScope } from "@elastic-attention/core";
-import type { PagePool, SequenceCache } from "@elastic-attention/attention";
+import type { PagePool, StepSequence } from "@elastic-attention/attention";
 import type { DecoderCore } from "../layer/forward-pass.js";
 import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode-graph.js";
 
-/** The decode graphs of one model: one for each pool and number of slots, made when a batch asks for it. */
+/** The decode graphs of one model: for each pool and number of slots, and on devices for drafts, made when a step asks for one. */
 export class DecodeGraphs implements Disposable {
-  readonly #graphs = new Map<PagePool, Map<number, DecodeGraph>>();
+  readonly #graphs = new Map<PagePool, Map<string, DecodeGraph>>();
   readonly #scope = new MemoryScope();
   #pagesInGraphs: boolean | undefined;
 
   constructor(private readonly core: DecoderCore) {}
 
   /**
-   * The graph for a batch whose caches share a pool and hold a prompt each; undefined where none can be had.
+   * The graph for a step of sequences whose caches share a pool and hold a prompt each; undefined where none can be had.
    * @throws OutOfMemoryError
    */
-  graphFor(caches: readonly SequenceCache[]): DecodeGraph | undefined {
+  graphFor(sequences: readonly StepSequence[]): DecodeGraph | undefined {
     const { backend, dtype, spec, ranks, rankProblem } = this.core;
     const fillsSlots = backend.device.workSizes.emptyDecodeRows === false;
     // A sum through the host's memory cannot be recorded, as it is where the host computes.
     if (rankProblem !== undefined || (ranks !== undefined && fillsSlots)) return undefined;
-    const pool = caches[0]?.pool;
-    if (pool === undefined || caches.some((cache) => cache.pool !== pool || cache.length === 0)) return undefined;
-    const slots = slotsFor(caches.length);
-    if (slots !== caches.length && fillsSlots) return undefined;
+    const pool = sequences[0]?.cache.pool;
+    if (pool === undefined || sequences.some(({ cache }) => cache.pool !== pool || cache.length === 0)) return undefined;
+    const rows = sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    const slots = slotsFor(rows);
+    if (slots !== rows && fillsSlots) return undefined;
     let graphs = this.#graphs.get(pool);
     if (graphs === undefined) {
       if (decodeGraphProblems(backend, pool, spec, dtype).length > 0) return undefined;
-      this.#graphs.set(pool, (graphs = new Map<number, DecodeGraph>()));
+      this.#graphs.set(pool, (graphs = new Map<string, DecodeGraph>()));
     }
-    if (caches.some(({ choosesPages }) => choosesPages) && !this.#choosesPages(pool)) return undefined;
-    const known = graphs.get(slots);
+    const choosing = sequences.filter(({ cache }) => cache.choosesPages);
+    // The bounds of a page that one token of a draft completes are not there yet for the next one.
+    if (choosing.some(({ tokens }) => tokens.length > 1) || (choosing.length > 0 && !this.#choosesPages(pool))) return undefined;
+    // On the host the order of keys is all that drafts change.
+    const severalTokens = rows > sequences.length && !fillsSlots;
+    const key = `${slots}${severalTokens ? " with drafts" : ""}`;
+    const known = graphs.get(key);
     if (known !== undefined) return known;
-    const graph = this.#scope.track(new DecodeGraph({ ...this.core, pool }, slots));
-    graphs.set(slots, graph);
+    const graph = this.#scope.track(new DecodeGraph({ ...this.core, pool }, slots, severalTokens));
+    graphs.set(key, graph);
     return graph;
   }
 

@@ -37,7 +37,7 @@ export class StepRotations implements Disposable {
   /**
    * Brings the angles of a step to the backend.
    *
-   * @param lengths tokens of each sequence, the step's own included
+   * @param lengths of each token of the step: what it sees, itself included
    * @returns the rotation of every layer; undefined in one without positions
    * @throws OutOfMemoryError
    */

@@ -25,13 +25,27 @@ export interface TokenSamplerParameters {
   readonly seed?: number;
 }
 
-/** Says which tokens may be drawn. */
+/** Says which tokens may be drawn. Its methods must not throw; a failure of its own is to allow nothing. */
 export interface TokenMasks {
   /**
    * For the next token, while its logits are computed: bit `token % 32` of word `token >> 5` is 1 where a token may be drawn;
-   * undefined: all may. May be asked twice for one token, when a step has failed. Must not throw.
+   * undefined: all may. May be asked twice for one token, when a step has failed.
+   *
+   * @param draws tokens that the sampler has drawn
    */
-  nextMask(): Int32Array | undefined;
+  nextMask(draws: number): Int32Array | undefined;
+  /** A token has been drawn; of a sampler that begins again, once more. @returns whether the text is complete with it, or the token is refused after all */
+  drawn(token: number, draws: number): "more" | "last" | "refused";
+}
+
+/** A token that a sampler has drawn. */
+export interface Draw {
+  /** -1: there was none to draw. */
+  readonly token: number;
+  /** Whether its masks say that the text is complete. */
+  readonly isLast: boolean;
+  /** Where they are asked for. */
+  readonly logProbabilities: TokenLogProbabilities | undefined;
 }
 
 /** Natural logarithms of probabilities, from the logits as the model gave them. */
@@ -58,7 +72,6 @@ export class TokenSampler implements Disposable {
   readonly topLogProbabilities: number | undefined;
   #masked = false;
   #draws = 0;
-  #logProbabilities: TokenLogProbabilities | undefined;
 
   /**
    * @param promptTokens what counts as seen from the start.
@@ -104,28 +117,30 @@ export class TokenSampler implements Disposable {
     return this.#seen !== undefined || this.#counts !== undefined;
   }
 
-  /** Of the last token; undefined where they are not asked for. */
-  get logProbabilities(): TokenLogProbabilities | undefined {
-    return this.#logProbabilities;
+  /** Whether each draw depends on its logits alone, so that several can be made before one knows which of them count. */
+  get drawsAhead(): boolean {
+    return !this.remembersDraws && this.masks === undefined;
   }
 
   /** Gets the mask of the next draw to where the logits will be. */
   prepare(): void {
-    const words = this.masks?.nextMask();
+    const words = this.masks?.nextMask(this.#draws);
     this.#masked = words !== undefined;
     if (words !== undefined) this.#mask!.backend.write(this.#mask!, words);
   }
 
-  /** The next draw, after {@link prepare}. Asking twice without {@link drawn} gives the same. */
-  get row(): SampledRow {
-    const sampling = { ...this.#parameters, uniform: uniformNumber(this.#seed, this.#draws) };
+  /** A draw to come, after {@link prepare}. Asking twice without {@link drawn} gives the same. @param ahead draws before it */
+  row(ahead = 0): SampledRow {
+    const sampling = { ...this.#parameters, uniform: uniformNumber(this.#seed, this.#draws + ahead) };
     return { sampling, seen: this.#seen, counts: this.#counts, bias: this.#bias, mask: this.#masked ? this.#mask : undefined };
   }
 
-  /** Counts the draw. */
-  drawn(logProbabilities?: TokenLogProbabilities): void {
+  /** Counts the next draw. @param token -1: there was none */
+  drawn(token: number, logProbabilities: TokenLogProbabilities | undefined): Draw {
+    const verdict = token === -1 ? "refused" : (this.masks?.drawn(token, this.#draws) ?? "more");
+    if (verdict === "refused") return { token: -1, isLast: true, logProbabilities: undefined };
     this.#draws += 1;
-    this.#logProbabilities = logProbabilities;
+    return { token, isLast: verdict === "last", logProbabilities };
   }
 
   [Symbol.dispose](): void {

@@ -38,10 +38,17 @@ export interface ForwardPass extends DecoderCore {
   readonly rotations: BatchRotations;
 }
 
+export interface ForwardOptions {
+  /** Whether the queries must outlive the attention. Default false. */
+  readonly keepQueries?: boolean;
+  /** See `layOut`. */
+  readonly turning?: "together" | "one by one";
+}
+
 /** Tokens, positions and activations of one pass, owned by `scope`; the residual stream holds the embeddings. */
-export function beginForward(core: DecoderCore, sequences: readonly SequenceTokens[], scope: MemoryScope, keepQueries = false): ForwardPass {
+export function beginForward(core: DecoderCore, sequences: readonly SequenceTokens[], scope: MemoryScope, { keepQueries, turning }: ForwardOptions = {}): ForwardPass {
   const { backend, spec, dtype } = core;
-  const batch = layOut(backend, sequences);
+  const batch = layOut(backend, sequences, turning);
   scope.track(batch.ids);
   scope.track(batch.positions);
   const workspace = scope.track(new Workspace(backend, spec, dtype, batch.numTokens, backend.device.workSizes.chunkRows, keepQueries));

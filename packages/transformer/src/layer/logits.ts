@@ -48,11 +48,6 @@ export function capLogitsBackward(runner: Runner, { logitsScale: factor, logitsS
   else if (factor !== 1) runner.run(scale, { input: gradient, factor, output: gradient });
 }
 
-/** The last rows of each sequence, at most as many as it has. */
-export function lastRows({ batch: { caches, offsets } }: ForwardPass, rowsPerSequence: number): RowRange[] {
-  return caches.map((_, index) => [Math.max(offsets[index]!, offsets[index + 1]! - rowsPerSequence), offsets[index + 1]!]);
-}
-
 /** Logits of ranges of rows, one after another: f32 [rows, vocabulary]; the caller disposes them. */
 export function logitsOf(pass: ForwardPass, ranges: readonly RowRange[]): Tensor {
   const { backend, spec, ranks, dtype, weights, workspace } = pass;

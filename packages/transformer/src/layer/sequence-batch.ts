@@ -20,8 +20,13 @@ export interface SequenceBatch extends RotatedBatch {
   readonly ids: Tensor;
 }
 
-/** Lays sequences out in rows; the caller disposes `ids` and `positions`. */
-export function layOut(backend: Backend, sequences: readonly SequenceTokens[]): SequenceBatch {
+/**
+ * Lays sequences out in rows; the caller disposes `ids` and `positions`.
+ *
+ * @param turning whether the tokens of a sequence turn by the angles of its length with all of them, or each by those of a
+ *   sequence that ends with it, as in a step of its own
+ */
+export function layOut(backend: Backend, sequences: readonly SequenceTokens[], turning: "together" | "one by one" = "together"): SequenceBatch {
   const offsets = [0];
   for (const { tokens } of sequences) offsets.push(offsets.at(-1)! + tokens.length);
   const numTokens = offsets.at(-1)!;
@@ -36,7 +41,9 @@ export function layOut(backend: Backend, sequences: readonly SequenceTokens[]): 
     }
     const length = cache.length + tokens.length;
     longest = Math.max(longest, length);
-    rotated.push({ start: offsets[index]!, rows: tokens.length, position: cache.length, length: rotaryLengthOf(sequence) });
+    const [start, position] = [offsets[index]!, cache.length];
+    if (turning === "together") rotated.push({ start, rows: tokens.length, position, length: rotaryLengthOf(sequence) });
+    else for (let i = 0; i < tokens.length; i++) rotated.push({ start: start + i, rows: 1, position: position + i, length: position + i + 1 });
   }
   const idsTensor = backend.upload(ids, [numTokens], "i32");
   try {

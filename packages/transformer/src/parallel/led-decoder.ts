@@ -1,4 +1,4 @@
-import type { SequenceCache } from "@elastic-attention/attention";
+import type { SequenceCache, StepSequence } from "@elastic-attention/attention";
 import { ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
 import type { Router, RouterDescription } from "@elastic-attention/router";
 import type { DecoderModel } from "../decoder-model.js";
@@ -98,10 +98,12 @@ export function ledDecoder(decoder: DecoderModel, leader: RankLeader): DecoderMo
     return await runPrefill(started, { onProgress, signal });
   };
 
-  const decodeBy = <Result>(tokens: ArrayLike<number>, caches: readonly SequenceCache[], step: (inner: readonly SequenceCache[]) => Result): Result => {
-    const known = caches.map(own);
-    return leader.run({ type: "decode", tokens: Array.from(tokens), caches: known.map(({ number }) => number) }, () => step(known.map(({ cache }) => cache)));
+  const decodeBy = <Result>(sequences: readonly StepSequence[], step: (inner: readonly StepSequence[]) => Result): Result => {
+    const known = sequences.map(({ tokens, cache }) => ({ tokens: Array.from(tokens), ...own(cache) }));
+    const command = { type: "decode", sequences: known.map(({ tokens, number }) => ({ tokens, cache: number })) } as const;
+    return leader.run(command, () => step(known));
   };
+  const oneEach = (tokens: ArrayLike<number>, caches: readonly SequenceCache[]) => caches.map((cache, index) => ({ tokens: [tokens[index]!], cache }));
 
   const outer: DecoderModel = overridden(decoder, {
     caches: overridden(decoder.caches, { canResume: false, create: createCache, resume: refuseResume }),
@@ -109,9 +111,14 @@ export function ledDecoder(decoder: DecoderModel, leader: RankLeader): DecoderMo
     forkCache,
     startPrefill,
     prefill,
-    decode: (tokens, caches) => decodeBy(tokens, caches, (inner) => decoder.decode(tokens, inner)),
-    readStep: (tokens, caches, read) => decodeBy(tokens, caches, (inner) => decoder.readStep(tokens, inner, read)),
-    decodeTokens: (tokens, caches, samplers) => outer.readStep(tokens, caches, (logits) => sampleLogits(logits, samplers)),
+    decode: (tokens, caches) => decodeBy(oneEach(tokens, caches), (inner) => decoder.decode(tokens, inner.map(({ cache }) => cache))),
+    readStep: (sequences, read) => decodeBy(sequences, (inner) => decoder.readStep(inner, read)),
+    accept(cache, token) {
+      const { number, cache: inner } = own(cache);
+      leader.run({ type: "accept", cache: number, token }, () => decoder.accept(inner, token));
+    },
+    draftRoom: (cache) => decoder.draftRoom(own(cache).cache),
+    decodeTokens: (tokens, caches, samplers) => outer.readStep(oneEach(tokens, caches), (logits) => sampleLogits(logits, samplers)),
   });
   return outer;
 }

@@ -9,7 +9,8 @@ export type RankCommand =
   | PrefillCommand
   | { readonly type: "prefill-step"; readonly prefill: number }
   | { readonly type: "dispose-prefill"; readonly prefill: number }
-  | { readonly type: "decode"; readonly tokens: readonly number[]; readonly caches: readonly number[] }
+  | { readonly type: "decode"; readonly sequences: readonly { readonly tokens: readonly number[]; readonly cache: number }[] }
+  | { readonly type: "accept"; readonly cache: number; readonly token: number }
   | { readonly type: "end" };
 
 /** A call of a cache's own methods. */

@@ -53,7 +53,9 @@ export class RankFollower {
       case "dispose-prefill":
         return this.#disposePrefill(command.prefill);
       case "decode":
-        return this.decoder.readStep(command.tokens, command.caches.map((cache) => this.#cache(cache)), () => {});
+        return this.decoder.readStep(command.sequences.map(({ tokens, cache }) => ({ tokens, cache: this.#cache(cache) })), () => {});
+      case "accept":
+        return this.decoder.accept(this.#cache(command.cache), command.token);
       case "end":
         return;
     }

@@ -135,7 +135,7 @@ export class Prefill implements Disposable {
 
   *#run(): Generator<PrefillPhase, PrefillResult> {
     const { sequences, observer, logitsRows = 1, readLogits } = this.settings;
-    const started = beginForward(this.core, sequences, this.#scope, observer?.afterAttention !== undefined);
+    const started = beginForward(this.core, sequences, this.#scope, { keepQueries: observer?.afterAttention !== undefined });
     const pass = { ...started, routers: sequences.map(({ router }) => router), observer };
     yield "embedding";
     const record = this.#record;

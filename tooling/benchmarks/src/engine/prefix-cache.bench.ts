@@ -21,7 +21,7 @@ export const benchmark: Benchmark = {
     const shape = options.shapes?.[0] ?? (options.tiny ? "tiny" : "small");
     const tokens = options.tokens?.[0] ?? (options.tiny ? 640 : 16_000);
     const figures: Figure[] = [];
-    for (const document of [await secondPrompt(backend, shape, tokens), await pinnedDocument(backend, shape, tokens)]) {
+    for (const document of [await secondPrompt(backend, shape, tokens), await pinnedDocument(backend, shape, 2 * tokens)]) {
       figures.push(document);
       progress(`${document.what}: ${document.ours.median.toFixed(3)} ${document.unit}`);
     }

@@ -83,7 +83,7 @@ async function decode(backend: Backend, tokens: number, mode: AttentionMode): Pr
   const output = scope.track(backend.allocate(query.shape, "bf16"));
   const planBytes = backend.kernels.run(decodePlanBytes, { slots: 1, numLayers: 1, numKeyValueHeads });
   const batch = scope.track(new DecodeBatch({ backend, pool, slots: 1, numLayers: 1, numKeyValueHeads, planBytes }));
-  batch.update([0], [cache]);
+  batch.update([{ tokens: [0], cache }]);
   backend.kernels.run(planDecode, { batch });
   const run = () => backend.kernels.run(decodeAttention, { batch, layer: 0, query, output, scale: headDim ** -0.5, choosesPages: batch.pages !== undefined });
   run();

@@ -89,7 +89,7 @@ async function attention(backend: Backend, tokens: number, batch: number, sparse
   const output = scope.track(backend.allocate(query.shape, "bf16"));
   const planBytes = backend.kernels.run(decodePlanBytes, { slots: batch, numLayers: 1, numKeyValueHeads });
   const tables = scope.track(new DecodeBatch({ backend, pool, slots: batch, numLayers: 1, numKeyValueHeads, planBytes }));
-  tables.update(caches.map(() => 0), caches);
+  tables.update(caches.map((cache) => ({ tokens: [0], cache })));
   const scale = headDim ** -0.5;
   backend.kernels.run(planDecode, { batch: tables });
   const run = () => backend.kernels.run(decodeAttention, { batch: tables, layer: 0, query, output, scale });

@@ -1,4 +1,4 @@
-import { flag, optionSchema, type OptionValues, text, wholeNumber } from "@elastic-attention/core";
+import { flag, optionSchema, type OptionValues, speculationOptions, text, wholeNumber } from "@elastic-attention/core";
 import { generationOptions } from "../../options/generation-options.js";
 import { modelOptions } from "../../options/model-options.js";
 import { promptOptions, templateOptions } from "../../options/prompt-options.js";
@@ -6,7 +6,7 @@ import { rankOptions } from "../../options/rank-options.js";
 import { routingOptions } from "../../options/routing-options.js";
 import { defineCommand } from "../../program/command-definition.js";
 
-const answerOptions = optionSchema({ ...modelOptions, ...rankOptions, ...routingOptions, ...generationOptions });
+const answerOptions = optionSchema({ ...modelOptions, ...rankOptions, ...routingOptions, ...generationOptions, ...speculationOptions });
 
 const runOptions = optionSchema({
   ...promptOptions,

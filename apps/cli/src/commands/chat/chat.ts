@@ -5,7 +5,7 @@ import { requestSettings } from "../../engine/request-settings.js";
 import type { CommandFunction } from "../../program/command-definition.js";
 import { exitCodes } from "../../program/exit-codes.js";
 import { requireSwitch, templateInput } from "../../prompt/prompt-input.js";
-import { percent } from "../../report/routing-report-text.js";
+import { draftsText, percent } from "../../report/routing-report-text.js";
 import { unsupportedText } from "../../report/sampling-text.js";
 import { canRedraw } from "../../terminal/can-redraw.js";
 import type { ChatOptions } from "../answer/answer-commands.js";
@@ -132,7 +132,7 @@ async function writeAnswer(stream: (write: (text: string) => void) => Promise<Fi
 
 /** What a turn took; of an answer that was stopped no speed is told. */
 function turnText({ reason, report }: Finish): string {
-  const { modelSparsity, promptTokens, reusedTokens, decodeTokensPerSecond }: RoutingReport = report;
+  const { modelSparsity, promptTokens, reusedTokens, decodeTokensPerSecond, drafts }: RoutingReport = report;
   if (reason === "aborted") return `[stopped; ${percent(modelSparsity)} of heads sparse (MSR)]`;
-  return `[${percent(modelSparsity)} of heads sparse (MSR), ${promptTokens} tokens, ${reusedTokens} reused from the cache, ${decodeTokensPerSecond.toFixed(0)} tokens/s]`;
+  return `[${percent(modelSparsity)} of heads sparse (MSR), ${promptTokens} tokens, ${reusedTokens} reused from the cache, ${decodeTokensPerSecond.toFixed(0)} tokens/s${drafts === undefined ? "" : `, ${draftsText(drafts)}`}]`;
 }

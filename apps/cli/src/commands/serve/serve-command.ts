@@ -1,4 +1,4 @@
-import { byteSize, flag, optionSchema, type OptionValues, realNumber, repeated, text, wholeNumber } from "@elastic-attention/core";
+import { byteSize, flag, optionSchema, type OptionValues, realNumber, repeated, speculationOptions, text, wholeNumber } from "@elastic-attention/core";
 import { decodeOption } from "../../options/generation-options.js";
 import { modelOptions } from "../../options/model-options.js";
 import { rankOptions } from "../../options/rank-options.js";
@@ -14,6 +14,7 @@ const serveOptions = optionSchema({
   ...rankOptions,
   ...routingOptions,
   decode: decodeOption,
+  ...speculationOptions,
   host: { type: text("an address"), placeholder: "address", description: "address to listen on; 0.0.0.0 is every network", default: "127.0.0.1" },
   port: { type: wholeNumber({ minimum: 0, maximum: 65_535 }), short: "p", placeholder: "n", description: "port to listen on; 0 takes a free one", default: 8080 },
   name: { type: text("a name"), placeholder: "name", description: "what clients call the model", otherwise: "its own name" },

@@ -29,15 +29,13 @@ export interface PageMove {
 }
 
 /**
- * The layout for a retention: whole pages, and rings that grow in whole rings so that the early queries of an append of
- * `extraTokens + 1` still find their window.
+ * The layout for a retention: whole pages, and rings that grow so that the early queries of an append of `extraTokens + 1` still
+ * find their window.
  */
 export function pageLayout(retention: Retention, pageTokens: number, extraTokens: number): PageLayout {
   if (retention.type === "all") return { type: "all", sinkPages: 0, ringPages: 0 };
   const pages = (tokens: number) => Math.ceil(tokens / pageTokens);
-  const ring = pages(retention.ringTokens);
-  const rings = Math.ceil((ring * pageTokens + extraTokens) / (ring * pageTokens));
-  return { type: "sink-ring", sinkPages: pages(retention.sinkTokens), ringPages: ring * rings };
+  return { type: "sink-ring", sinkPages: pages(retention.sinkTokens), ringPages: pages(retention.ringTokens + extraTokens) };
 }
 
 /** Pages of a settled head that holds `tokens`. */

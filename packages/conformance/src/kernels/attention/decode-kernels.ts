@@ -10,6 +10,7 @@ import {
   planDecode,
   prepareDecode,
   SequenceCache,
+  tokensOfGroups,
 } from "@elastic-attention/attention";
 import { type Backend, type FloatDType, type Graph, ReferenceBackend, type RotaryPairs } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
@@ -58,14 +59,25 @@ const modes: readonly AttentionMode[] = [
 const lengths = [1, 63, 64, 520, 900];
 const numLayers = 2;
 
-/** Steps of batches whose sequences change places; every output row. */
-function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured: boolean, cacheType?: CacheType): Float32Array {
+/** Which sequences take a step, each with how many tokens, and how many of these count afterwards. */
+const schedule: readonly (readonly (readonly [sequence: number, tokens: number, counted: number])[])[] = [
+  [[0, 1, 1], [1, 1, 1], [2, 1, 1], [3, 1, 1], [4, 1, 1]],
+  [[4, 1, 1], [3, 1, 1]],
+  [[3, 4, 2], [4, 1, 1], [0, 2, 2]],
+  [[2, 8, 1]],
+  [[1, 3, 3], [0, 5, 1], [2, 1, 1], [4, 7, 7]],
+  [[3, 16, 16]],
+  [[1, 1, 1], [0, 1, 1], [2, 12, 5], [4, 1, 1], [3, 1, 1]],
+];
+
+/** Steps of batches whose sequences change places and bring one token or several; every output row. */
+function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured: boolean, cacheType?: CacheType, together = 1): Float32Array {
   const { headDim, queryHeads, kvHeads, softCap, sinkLogits, normed = true } = shape;
   using scope = new MemoryScope();
   const pool = scope.track(new PagePool({ backend, headDim, dtype, cacheType }));
-  const slots = 6;
+  const slots = 16;
   const planBytes = backend.kernels.run(decodePlanBytes, { slots, numLayers, numKeyValueHeads: kvHeads });
-  const batch = scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads: kvHeads, planBytes }));
+  const batch = scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads: kvHeads, planBytes, tokensTogether: together }));
   const caches = lengths.map((length, index) => {
     const cache = scope.track(new SequenceCache({ backend, numLayers, numKeyValueHeads: kvHeads, headDim, dtype, cacheType, pool }));
     for (let layer = 0; layer < numLayers; layer++) {
@@ -93,9 +105,9 @@ function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured
     backend.kernels.run(decodeAttention, { batch, layer, query, output, ...scores });
   };
   const graphs: (Graph | undefined)[] = [];
-  for (const [step, order] of [[0, 1, 2, 3, 4], [4, 3], [3, 4, 0], [2], [1, 0, 2, 4, 3]].entries()) {
-    const chosen = order.map((index) => caches[index]!);
-    batch.update(order, chosen);
+  for (const [step, sequences] of schedule.entries()) {
+    batch.update(sequences.map(([sequence, tokens]) => ({ tokens: new Int32Array(tokens), cache: caches[sequence]! })));
+    const rows = sequences.reduce((sum, [, tokens]) => sum + tokens, 0);
     for (let layer = 0; layer < numLayers; layer++) {
       using source = randomTensor(backend, [slots, width], dtype, 100 + 10 * step + layer);
       backend.write(fused, source.download());
@@ -105,9 +117,9 @@ function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured
       } else {
         run(layer);
       }
-      for (const value of output.rows(0, order.length).toFloat32()) outputs.push(value);
+      for (const value of output.rows(0, rows).toFloat32()) outputs.push(value);
     }
-    for (const cache of chosen) cache.countWritten(1);
+    for (const [sequence, , counted] of sequences) caches[sequence]!.countWritten(counted);
   }
   return Float32Array.from(outputs);
 }
@@ -146,9 +158,9 @@ export function describeDecodeKernels(subject: BackendUnderTest, tolerances: Par
     test.each(shapes.map((shape) => ({ ...shape, rotated: rotated(shape) })))("head_dim $headDim, $queryHeads/$kvHeads heads, $rotated", (shape) => {
       for (const [dtype, tolerance] of Object.entries(tolerances) as [FloatDType, number][]) {
         const steps = expectedSteps(shape, dtype);
-        for (const captured of [false, true]) {
+        for (const [captured, together] of [[false, 1], [true, 1], [true, tokensOfGroups(shape.queryHeads / shape.kvHeads)]] as const) {
           using backend = subject.create();
-          expect(relativeError(decodeSteps(backend, shape, dtype, captured), steps)).toBeLessThan(tolerance);
+          expect(relativeError(decodeSteps(backend, shape, dtype, captured, undefined, together), steps)).toBeLessThan(tolerance);
           expect(backend.memory().liveAllocations).toBe(0);
         }
       }
@@ -157,9 +169,9 @@ export function describeDecodeKernels(subject: BackendUnderTest, tolerances: Par
     for (const [cacheType, tolerance] of Object.entries(cacheTypes) as [CacheType, number][]) {
       test.each(shapes)(`over a cache in ${cacheType}, head_dim $headDim, $queryHeads/$kvHeads heads`, (shape) => {
         const steps = expectedSteps(shape, "bf16", cacheType);
-        for (const captured of [false, true]) {
+        for (const [captured, together] of [[false, 1], [true, tokensOfGroups(shape.queryHeads / shape.kvHeads)]] as const) {
           using backend = subject.create();
-          expect(relativeError(decodeSteps(backend, shape, "bf16", captured, cacheType), steps)).toBeLessThan(tolerance);
+          expect(relativeError(decodeSteps(backend, shape, "bf16", captured, cacheType, together), steps)).toBeLessThan(tolerance);
           expect(backend.memory().liveAllocations).toBe(0);
         }
       });

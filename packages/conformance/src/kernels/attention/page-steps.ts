@@ -70,7 +70,7 @@ function steps(backend: Backend, { headDim, queryHeads, kvHeads, pageTokens, bud
   const outputs: number[] = [];
   for (const [step, order] of [[0, 1, 2, 3, 4], [4, 3], [3, 4, 0], [2], [1, 0, 2, 4, 3]].entries()) {
     const chosen = order.map((index) => caches[index]!);
-    batch.update(order, chosen);
+    batch.update(chosen.map((cache, index) => ({ tokens: [order[index]!], cache })));
     for (let layer = 0; layer < numLayers; layer++) {
       using source = wholeNumbers(backend, [slots, width], dtype, 100 + 10 * step + layer);
       backend.write(fused, source.download());

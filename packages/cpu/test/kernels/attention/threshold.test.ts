@@ -124,7 +124,7 @@ function decodeSteps(backend: Backend, dtype: FloatDType, recorded: boolean, fac
   const outputs: number[] = [];
   let graph: Graph | undefined;
   for (let step = 0; step < 3; step++) {
-    batch.update([1], [cache]);
+    batch.update([{ tokens: [1], cache }]);
     if (recorded) (graph ??= scope.track(backend.capture!(run))).replay();
     else run();
     cache.countWritten(1);

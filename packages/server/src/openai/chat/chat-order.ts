@@ -5,6 +5,7 @@ import type { AnswerOrder } from "../../answer/running-answer.js";
 import { callForm } from "../../answer/tool-calls/call-form.js";
 import type { ServerContext } from "../../server-context.js";
 import { answerConstraintName, type AnswerConstraintOptions } from "../../structure/answer-constraint.js";
+import { schemaProblem } from "../../structure/check-schema.js";
 import { cannotHonour, samplingOf } from "../sampling-fields.js";
 import type { ChatBody } from "./chat-schema.js";
 import { heldCalls, toolChoice } from "./chat-tools.js";
@@ -65,7 +66,10 @@ function heldFormat({ options }: ServerContext, format: ChatBody["response_forma
   if (format == null || format.type === "text") return undefined;
   if (!options.enforcesFormats) throw cannotHonour("response_format", "this server cannot enforce a format");
   const schema = format.type === "json_schema" ? format.json_schema.schema : undefined;
-  return schema == null ? {} : { schema };
+  if (schema == null) return {};
+  const problem = schemaProblem(schema);
+  if (problem !== undefined) throw ApiError.invalid("response_format", problem);
+  return { schema };
 }
 
 function constraintOf({ thinks, format, calls }: { readonly [Name in keyof AnswerConstraintOptions]-?: AnswerConstraintOptions[Name] | undefined }): ConstraintRequest {

@@ -19,7 +19,7 @@ export function chatRoute(app: App, context: ServerContext): void {
       requireModel(context, body.model);
       const signal = clientGone(request, reply);
       const order = await chatOrder(context, body, request);
-      const { events } = await RunningAnswer.start(context, order, request.id, signal, request.answerLog);
+      const { events } = await RunningAnswer.start(context, order, request, signal);
       const head = { id: `chatcmpl-${request.id}`, created: Math.floor(Date.now() / 1000), model: context.modelId };
       if (body.stream !== true) return sendDelayedJson(reply, collectChat(head, events), context.options);
       const writer = new ChatWriter(head, { answers: body.n ?? 1, includesUsage: body.stream_options?.include_usage === true, returnsProgress: body.return_progress === true });

@@ -3,7 +3,7 @@ import { elasticSchema } from "../../answer/elastic-settings.js";
 import { samplingFields } from "../sampling-fields.js";
 import { messageSchema, toolChoiceSchema, toolSchema } from "./message-schema.js";
 
-export const streamOptionsSchema = z.object({ include_usage: z.boolean().nullish(), include_obfuscation: z.boolean().nullish() });
+export const streamOptionsSchema = z.object({ include_usage: z.boolean().nullish() });
 
 export const responseFormatSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text") }),

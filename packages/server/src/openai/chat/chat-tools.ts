@@ -3,7 +3,7 @@ import { callForm, takesSeveral } from "../../answer/tool-calls/call-form.js";
 import type { ToolTemplate } from "../../answer/tool-calls/tool-template.js";
 import type { ServerContext } from "../../server-context.js";
 import type { AnswerConstraintOptions } from "../../structure/answer-constraint.js";
-import { checkSchema } from "../../structure/check-schema.js";
+import { schemaProblem } from "../../structure/check-schema.js";
 import { cannotHonour } from "../sampling-fields.js";
 import type { ChatBody } from "./chat-schema.js";
 import type { Tool } from "./message-schema.js";
@@ -60,14 +60,4 @@ export function heldCalls({ options }: Pick<ServerContext, "options">, body: Cha
     throw ApiError.invalid(`tools.${(body.tools ?? []).findIndex((tool) => tool.function.name === name)}.function.parameters`, problem);
   });
   return { form: template.form, tools, required, parallel: several && takesSeveral(form) };
-}
-
-/** Why a schema cannot be enforced whole, naming the keyword; undefined where it can. */
-function schemaProblem(schema: object): string | undefined {
-  try {
-    checkSchema(schema);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }

@@ -21,7 +21,7 @@ export function responsesRoute(app: App, context: ServerContext): void {
       requireModel(context, body.model);
       const signal = clientGone(request, reply);
       const order = await chatOrder(context, responsesAsChat(body), request);
-      const { events } = await RunningAnswer.start(context, order, request.id, signal, request.answerLog);
+      const { events } = await RunningAnswer.start(context, order, request, signal);
       const head = { id: `resp_${request.id}`, created: Math.floor(Date.now() / 1000), model: context.modelId, body };
       if (body.stream !== true) return sendDelayedJson(reply, collectResponse(head, events), context.options);
       return streamAnswer(context, reply, events, new ResponseWriter(head));

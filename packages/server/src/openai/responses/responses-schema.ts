@@ -58,10 +58,9 @@ export const responsesSchema = z.object({
           }),
         ])
         .nullish(),
-      verbosity: z.string().nullish(),
     })
     .nullish(),
-  reasoning: z.object({ effort: z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]).nullish(), summary: z.string().nullish() }).nullish(),
+  reasoning: z.object({ effort: z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]).nullish() }).nullish(),
   metadata: z.record(z.string(), z.unknown()).nullish(),
   user: z.string().nullish(),
   stream: z.boolean().nullish(),

@@ -23,6 +23,12 @@ export class SequenceHistories {
     return this.#limits.some((limit) => known <= limit && length > limit);
   }
 
+  /** Tokens that a cache can grow by until what it holds must be read again. */
+  roomOf(cache: SequenceCache): number {
+    const known = this.#sequences.get(cache)?.rotaryLength ?? cache.length;
+    return (this.#limits.find((limit) => known <= limit) ?? Infinity) - cache.length;
+  }
+
   /** What a cache holds. @throws PromptError for a cache that another model object filled */
   tokensOf(cache: SequenceCache): readonly number[] {
     const tokens = this.#sequences.get(cache)?.tokens ?? [];
@@ -46,11 +52,6 @@ export class SequenceHistories {
     const keeps = known.length === before && rotaryLength <= longest;
     if (keeps) for (let i = 0; i < tokens.length; i++) known.push(tokens[i]!);
     this.#sequences.set(cache, { tokens: keeps ? known : [], rotaryLength });
-  }
-
-  /** Remembers the last tokens of caches that were filled for no more than them. */
-  addAll(sequences: readonly { readonly cache: SequenceCache; readonly tokens: ArrayLike<number> }[]): void {
-    for (const { cache, tokens } of sequences) this.add(cache, tokens, cache.length);
   }
 
   /** A copy of a cache holds the same tokens. */
