@@ -15,8 +15,8 @@ int ceil_divide(int a, int b) { return (a + b - 1) / b; }
 
 /** Of an H100 or H200: with more or less of them, items are only less well balanced. */
 constexpr int64_t kMultiprocessors = 132;
-/** Query positions of a part, at least. */
-constexpr int kPartRows = 1024;
+/** Query positions of a part, at least: gradients of fewer keys have the same bits every time. */
+constexpr int kPartRows = 4096;
 
 /** Key tiles at the start of a head that the queries of all its sequence may see. */
 int unbounded_key_tiles(const HeadEntry& head, int key_tiles) {

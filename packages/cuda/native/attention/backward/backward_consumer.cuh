@@ -37,17 +37,14 @@ __device__ void consume_backward(const BackwardParameters& parameters, BackwardS
   const int consumer = ptx::uniform(threadIdx.x / 128) - 1;
   const int thread = threadIdx.x % 128, lane = threadIdx.x % 32;
   const int thread_key = consumer * 64 + thread / 32 * 16 + lane / 4;
-  const auto operand = [](const void* tile, int leading) {
-    return ptx::matrix_descriptor<Traits::swizzle>(tile, leading, 8 * Traits::row_bytes);
+  using Tile = SharedTile<Traits>;
+  const Tile K(shared.keys, ptx::uniform(consumer * 64 * Traits::row_bytes));
+  const Tile V(shared.values, ptx::uniform(consumer * 64 * Traits::row_bytes));
+  const Tile K_columns(shared.keys, ptx::uniform(consumer * Traits::second_column / Traits::columns * Traits::key_part_bytes),
+                       Traits::key_part_bytes);
+  const auto stage_of = [](const void* tiles, uint32_t stage) {
+    return Tile(tiles, ptx::uniform(stage * Traits::query_bytes), Traits::query_part_bytes);
   };
-  const uint64_t K = operand(shared.keys + consumer * 64 * Traits::row_bytes, 0);
-  const uint64_t V = operand(shared.values + consumer * 64 * Traits::row_bytes, 0);
-  const uint64_t K_columns = operand(
-      shared.keys + consumer * Traits::second_column / Traits::columns * Traits::key_part_bytes, Traits::key_part_bytes);
-  const uint64_t Q = operand(shared.queries[0], Traits::query_part_bytes);
-  const uint64_t dO = operand(shared.output_gradients[0], Traits::query_part_bytes);
-  const uint64_t dS_columns = ptx::matrix_descriptor<ptx::Swizzle::Bytes128>(
-      shared.score_gradients[0] + (Traits::splits_rows ? consumer * Traits::score_part_bytes : 0), 0, 8 * 128);
   // Where this lane stores its row of four 8 x 8 matrices of dS; the place in the row depends on the step.
   const uint32_t dS_row =
       ptx::shared_address(shared.score_gradients[0]) + (consumer * 64 + thread / 32 * 16 + lane / 8 % 2 * 8 + lane % 8) * 128;
@@ -64,7 +61,7 @@ __device__ void consume_backward(const BackwardParameters& parameters, BackwardS
     shared.query_full[count % stages].wait(count / stages & 1);
     ptx::keep_in_place(S);
     ptx::matrix_fence();
-    issue_scores<Traits>(S, K, operand_at(Q, count % stages * Traits::query_bytes));
+    issue_scores<Traits>(S, K, stage_of(shared.queries, count % stages));
     ptx::matrix_commit();
   };
   for (;;) {
@@ -86,7 +83,8 @@ __device__ void consume_backward(const BackwardParameters& parameters, BackwardS
         shared.scores_full[before % 2].wait(before / 2 & 1);
         ptx::keep_in_place(dQ);
         ptx::matrix_fence();
-        issue_dq<Traits>(dQ, operand_at(dS_columns, before % 2 * Traits::score_bytes), K_columns);
+        const uint32_t offset = before % 2 * Traits::score_bytes + (Traits::splits_rows ? consumer * Traits::score_part_bytes : 0);
+        issue_dq<Traits>(dQ, ScoreTile(shared.score_gradients, ptx::uniform(offset)), K_columns);
         ptx::matrix_commit();
       };
       // One query tile, and S of the next one unless this is the last. No product stays unfinished from one tile to the next:
@@ -100,7 +98,8 @@ __device__ void consume_backward(const BackwardParameters& parameters, BackwardS
         shared.gradient_full[stage].wait(count / stages & 1);
         ptx::keep_in_place(dP);
         ptx::matrix_fence();
-        issue_scores<Traits>(dP, V, operand_at(dO, stage * Traits::query_bytes));
+        const Tile dO = stage_of(shared.output_gradients, stage);
+        issue_scores<Traits>(dP, V, dO);
         ptx::matrix_commit();
         ptx::keep_in_place(S);
         recompute_p<Traits>(S, row_terms, scale_log2);
@@ -110,7 +109,7 @@ __device__ void consume_backward(const BackwardParameters& parameters, BackwardS
         ptx::keep_in_place(P);
         ptx::keep_in_place(dV);
         ptx::matrix_fence();
-        issue_gradient<Traits>(dV, P, operand_at(dO, stage * Traits::query_bytes));
+        issue_gradient<Traits>(dV, P, dO);
         ptx::matrix_commit();
         if (thread == 0) {
           const BackwardQueryTile& tile = shared.query_tiles[stage];
@@ -137,7 +136,7 @@ __device__ void consume_backward(const BackwardParameters& parameters, BackwardS
         ptx::keep_in_place(dS);
         ptx::keep_in_place(dK);
         ptx::matrix_fence();
-        issue_gradient<Traits>(dK, dS, operand_at(Q, stage * Traits::query_bytes));
+        issue_gradient<Traits>(dK, dS, stage_of(shared.queries, stage));
         ptx::matrix_commit();
         ++count;
         if constexpr (!last.value) {
