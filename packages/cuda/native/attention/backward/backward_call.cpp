@@ -91,16 +91,16 @@ BackwardLayout::BackwardLayout(const BackwardCall& call) {
     segments.push_back(segment);
     num_items += tiles;
   };
-  // Keys that many queries see come first and the windows of streaming heads last, so that short items fill the tail. Every
-  // other full head goes the other way round: its long items end when the short ones of the next begin, and in deterministic
-  // mode hardly an item waits for another, whose turn at a query tile comes first (DESIGN.md).
+  // Keys that many queries see come first and the windows of streaming heads last, so that short items fill the tail. In
+  // deterministic mode every other full head goes the other way round, so that turns at query tiles come as items reach them:
+  // see DESIGN.md.
   for (int part = 0; part < most_parts; ++part) {
     for (size_t i = 0; i < call.sequences.size(); ++i) {
       const Parts& of = parts[i];
       if (part >= of.count) continue;
       for (int head = 0; head < key_value_heads; ++head) {
-        const int direction = head_of(i, head).type == PatternType::Full && full-- % 2 == 0 ? -1 : 1;
-        append({0, static_cast<int32_t>(i), head, 0, direction, of.start(part), of.end(part), of.count, part},
+        const bool turned = call.deterministic && head_of(i, head).type == PatternType::Full && full-- % 2 == 0;
+        append({0, static_cast<int32_t>(i), head, 0, turned ? -1 : 1, of.start(part), of.end(part), of.count, part},
                unbounded_key_tiles(head_of(i, head), of.key_tiles_of(part)));
       }
     }
