@@ -50,12 +50,12 @@ __device__ void write_pair(const DecodeAttention& call, const UnitInfo& info, in
   using Element = typename Traits::Element;
   const int head = info.query_head + row % group, query_row = info.query_row + row / group;
   const RowTotal total = with_sink(call.scores.sink_logits, head, pair.maximum, pair.total);
-  const float scale = total.sum > 0 ? total.share / total.sum : 0.0f;
+  const float scale = total.sum == 0 ? 0.0f : total.share / total.sum;
   auto* target = static_cast<Element*>(call.output) + query_row * call.output_stride + head * Traits::head_dim + column;
   *reinterpret_cast<uint32_t*>(target) = pack_pair<Element>(pair.value.x * scale, pair.value.y * scale);
   if (column == 0 && call.log_sum_exp != nullptr) {
     call.log_sum_exp[static_cast<int64_t>(query_row) * call.num_query_heads + head] =
-        total.sum > 0 ? (total.maximum + log2f(total.sum)) * 0.693147180559945f : INFINITY;
+        total.sum == 0 ? INFINITY : (total.maximum + log2f(total.sum)) * 0.693147180559945f;
   }
 }
 
