@@ -48,7 +48,8 @@ struct Parts {
   }
   /** As many that none is longer than three quarters of what a multiprocessor has to do. */
   void split(int64_t total_work) {
-    const int64_t parts = (4 * all() * kMultiprocessors + 3 * total_work - 1) / (3 * total_work);
+    const int64_t share = std::max<int64_t>(3 * total_work, 1);
+    const int64_t parts = (4 * all() * kMultiprocessors + share - 1) / share;
     tiles = static_cast<int>(std::max<int64_t>((all() + parts - 1) / parts, kPartRows / rows));
     count = ceil_divide(static_cast<int>(all()), tiles);
   }
