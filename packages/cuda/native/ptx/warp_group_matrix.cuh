@@ -3,7 +3,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-#include "ptx/matrix_descriptor.cuh"
+#include "ptx/barrier.cuh"
 
 // Code for these products exists for this target alone.
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
@@ -11,6 +11,25 @@
 #endif
 
 namespace elastic::ptx {
+
+/** How rows of a tile are swizzled in shared memory; the value is the row's length in bytes. */
+enum class Swizzle : int { Bytes64 = 64, Bytes128 = 128 };
+
+/**
+ * Descriptor of a matrix in shared memory.
+ *
+ * @param leading bytes between neighbouring swizzle atoms along the dimension that is dense in memory
+ * @param stride bytes between neighbouring groups of 8 rows
+ */
+template <Swizzle swizzle>
+__device__ inline uint64_t matrix_descriptor(const void* pointer, uint32_t leading, uint32_t stride) {
+  const uint64_t mode = swizzle == Swizzle::Bytes128 ? 1 : 2;
+  return static_cast<uint64_t>((shared_address(pointer) & 0x3FFFF) >> 4) | (static_cast<uint64_t>(leading >> 4) << 16) |
+         (static_cast<uint64_t>(stride >> 4) << 32) | (mode << 62);
+}
+
+/** The descriptor of the same matrix `bytes` further on. */
+__device__ inline uint64_t advance(uint64_t descriptor, uint32_t bytes) { return descriptor + (bytes >> 4); }
 
 __device__ inline void matrix_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 __device__ inline void matrix_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }

@@ -2,6 +2,7 @@
 // dK += dSᵀ·Q and dQ = dS·K. Rows are those of the key tile, 64 for each warp group, except in dQ.
 #pragma once
 #include "attention/backward/backward_tiles.cuh"
+#include "ptx/uniform_matrix.cuh"
 
 namespace elastic {
 

@@ -1,27 +1,9 @@
-// Descriptors of matrices in shared memory, as warp-group products take them.
+// Operands of warp-group products whose descriptors cost next to nothing.
 #pragma once
-#include "ptx/barrier.cuh"
+#include "ptx/uniform.cuh"
+#include "ptx/warp_group_matrix.cuh"
 
 namespace elastic::ptx {
-
-/** How rows of a tile are swizzled in shared memory; the value is the row's length in bytes. */
-enum class Swizzle : int { Bytes64 = 64, Bytes128 = 128 };
-
-/**
- * Descriptor of a matrix in shared memory.
- *
- * @param leading bytes between neighbouring swizzle atoms along the dimension that is dense in memory
- * @param stride bytes between neighbouring groups of 8 rows
- */
-template <Swizzle swizzle>
-__device__ inline uint64_t matrix_descriptor(const void* pointer, uint32_t leading, uint32_t stride) {
-  const uint64_t mode = swizzle == Swizzle::Bytes128 ? 1 : 2;
-  return static_cast<uint64_t>((shared_address(pointer) & 0x3FFFF) >> 4) | (static_cast<uint64_t>(leading >> 4) << 16) |
-         (static_cast<uint64_t>(stride >> 4) << 32) | (mode << 62);
-}
-
-/** The descriptor of the same matrix `bytes` further on. */
-__device__ inline uint64_t advance(uint64_t descriptor, uint32_t bytes) { return descriptor + (bytes >> 4); }
 
 /**
  * A matrix in shared memory whose descriptors are in uniform registers: `offset` is the same in all lanes, by `uniform`.
