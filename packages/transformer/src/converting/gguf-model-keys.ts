@@ -21,7 +21,7 @@ export function modelKeys(architecture: GgufArchitecture, spec: ModelSpec, withP
   const layerNorm = architecture.keys?.includes("attention.layer_norm_epsilon") === true;
   return {
     vocab_size: count(spec.vocabularySize),
-    context_length: count(spec.contextLength),
+    context_length: count(givenLength(architecture, spec, rope)),
     embedding_length: count(spec.hiddenSize),
     block_count: count(spec.numLayers),
     feed_forward_length: count(feedForward.intermediateSize),
@@ -33,6 +33,11 @@ export function modelKeys(architecture: GgufArchitecture, spec: ModelSpec, withP
     ...(rope === undefined ? {} : ropeKeys(rope)),
     ...Object.fromEntries((architecture.keys ?? []).map((key) => [key, own[key]])),
   };
+}
+
+/** The length that the context is read from: see `contextLength`. */
+function givenLength({ keys = [] }: GgufArchitecture, { contextLength }: ModelSpec, rope: RopeSpec | undefined): number {
+  return rope?.type === "linear" && !keys.includes("rope.freq_base_swa") ? Math.round(contextLength / rope.factor) : contextLength;
 }
 
 /** Tensors of the numbers that a model's frequencies are divided by. */

@@ -40,21 +40,24 @@ function fp8Quantisation({ layers }: CheckedModel["spec"]): Readonly<Record<stri
   };
 }
 
-/** Scalings that published models of Llama have, of which GGUF files keep only what each frequency is divided by. */
-const llamaScalings = [8, 16, 32, 4].flatMap((factor) => [8192, 4096, 16_384].map((original) => ({ factor, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: original })));
+/** Bounds of the ramp of all published models with Llama's scaling; the length before it follows from them. */
+const [lowFrequencyFactor, highFrequencyFactor] = [1, 4];
 
 /** Divisors of frequencies as the scaling that they come from: transformers knows no lists of them. @throws ConversionError */
 function namedScaling(parameters: unknown, spec: CheckedModel["spec"]): unknown {
   const rope = spec.layers.find((layer) => layer.rope?.type === "divided")?.rope;
   if (rope?.type !== "divided") return parameters;
-  const { theta, rotatedDim, pairs } = rope;
+  const { theta, rotatedDim, pairs, divisors } = rope;
+  const factor = Math.max(...divisors);
+  const plain = inverseFrequencies({ type: "default", theta, rotatedDim, pairs });
+  const between = divisors.findIndex((divisor) => divisor > 1.001 && divisor < 0.999 * factor);
+  const share = between < 0 ? 0 : (1 / divisors[between]! - 1 / factor) / (1 - 1 / factor);
+  const turns = lowFrequencyFactor + share * (highFrequencyFactor - lowFrequencyFactor);
+  const originalContextLength = between < 0 ? 8192 : Math.round((turns * 2 * Math.PI) / plain[between]!);
+  const found = inverseFrequencies({ type: "llama3", theta, rotatedDim, pairs, factor, lowFrequencyFactor, highFrequencyFactor, originalContextLength });
   const wanted = inverseFrequencies(rope);
-  for (const scaling of llamaScalings) {
-    const found = inverseFrequencies({
-      type: "llama3", theta, rotatedDim, pairs,
-      factor: scaling.factor, lowFrequencyFactor: scaling.low_freq_factor, highFrequencyFactor: scaling.high_freq_factor, originalContextLength: scaling.original_max_position_embeddings,
-    });
-    if (found.every((frequency, pair) => Math.abs(frequency - wanted[pair]!) <= 2e-6 * frequency)) return { rope_type: "llama3", rope_theta: theta, ...scaling };
+  if (found.every((frequency, pair) => Math.abs(frequency - wanted[pair]!) <= 2e-6 * frequency)) {
+    return { rope_type: "llama3", rope_theta: theta, factor, low_freq_factor: lowFrequencyFactor, high_freq_factor: highFrequencyFactor, original_max_position_embeddings: originalContextLength };
   }
   throw new ConversionError("The file divides its frequencies by numbers that are no scaling of transformers.", "Name a .gguf file, or take the checkpoint that the file was made from.");
 }
