@@ -5,10 +5,12 @@ import { fileURLToPath } from "node:url";
 import { ConversionError, InvalidOptionError, ModelConfigError } from "@elastic-attention/core";
 import { demoModelDirectory } from "@elastic-attention/demo-model";
 import { convertModel, type ConvertModelOptions, Tokenizer } from "@elastic-attention/generation";
+import { registerQwen } from "@elastic-attention/model-qwen";
 import { GgufCheckpoint, ReferenceBackend, SafetensorsCheckpoint, toFloat16, weightQuantisers, writeSafetensors } from "@elastic-attention/tensor";
 import { convertedTypes, forward, hostFloats, openModelFiles, PretrainedModel } from "@elastic-attention/transformer";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 
+registerQwen();
 const demo = demoModelDirectory();
 const split = fileURLToPath(new URL("../fixtures/gguf/qwen3-q8_0-split/model-00001-of-00002.gguf", import.meta.url));
 const root = mkdtempSync(join(tmpdir(), "conversion-"));
@@ -22,7 +24,7 @@ const convert = (out: string, options: Partial<ConvertModelOptions> = {}) => con
 async function logits(path: string): Promise<Float32Array> {
   using backend = new ReferenceBackend();
   using model = await PretrainedModel.open({ path, backend, dtype: "f32" });
-  return (await forward(model.decoder, [0, 17, 400, 3000, 5], 2)).logits;
+  return (await forward(model.decoder, [0, 17, 400, 300, 5], 2)).logits;
 }
 
 const texts = ["Call me Ishmael. Some years ago, 1851!", "  two  spaces\n\tand <|user|> Größe 鯨 👍🏽", ""];
@@ -80,11 +82,14 @@ describe("the demo model", () => {
     const name = "model.layers.2.mlp.up_proj.weight";
     const [values, found] = [hostFloats(before.read(name), "BF16"), hostFloats(files.checkpoint.read(name), "F32")];
     const [rows, columns] = before.entry(name).shape as [number, number];
+    let worst = 0;
     for (let row = 0; row < rows; row++) {
       const largest = values.subarray(row * columns, (row + 1) * columns).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
       // Half of a step of three bits, of the smallest numbers a fixed one.
-      for (let i = row * columns; i < (row + 1) * columns; i++) expect(Math.abs(found[i]! - values[i]!)).toBeLessThanOrEqual(Math.max(Math.abs(values[i]!) / 16, largest / 448 / 512) * 1.001);
+      for (let i = row * columns; i < (row + 1) * columns; i++) worst = Math.max(worst, Math.abs(found[i]! - values[i]!) / Math.max(Math.abs(values[i]!) / 16, largest / 448 / 1024));
     }
+    expect(worst).toBeGreaterThan(0.5);
+    expect(worst).toBeLessThan(1.001);
     expect((await logits(join(folder, "fp8"))).every(Number.isFinite)).toBe(true);
   });
 

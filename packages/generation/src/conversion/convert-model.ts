@@ -47,19 +47,23 @@ export async function convertModel(options: ConvertModelOptions): Promise<Conver
   using files = openModelFiles(path);
   checkPlace(out, { path, directory: files.directory, ggufPath: files.ggufPath }, overwrite);
   const checked = checkModel(files);
-  return out.endsWith(".gguf") ? toGguf(checked, options) : toFolder(checked, options);
+  return await (out.endsWith(".gguf") ? toGguf(checked, options) : toFolder(checked, options));
 }
 
 async function toGguf(checked: CheckedModel, options: ConvertModelOptions): Promise<ConvertedModel> {
   const { files } = checked;
   const { path, out, name = basename(resolve(path)).replace(/\.safetensors$/, ""), onProgress, signal } = options;
   using copy = files.ggufPath === undefined ? undefined : ggufCopy(files.ggufPath, options.weights);
-  const written = copy ?? fromFolder(checked, unpackedType(checked, options.weights), name);
-  const { metadata, tensors, choices } = written;
+  const target = copy ?? fromFolder(checked, unpackedType(checked, options.weights), name);
+  const { metadata, tensors, choices } = target;
   const total = ggufDataBytes(tensors);
   let bytes = 0;
-  await writeLargeFile(out, ggufPieces(metadata, tensors), { signal, onProgress: (done) => onProgress?.(Math.min((bytes = done), total), total) });
-  return { path: out, bytesBefore: files.checkpoint.byteLength, bytes, types: choices.types, notes: [...choices.notes, ...sourceNotes(checked, options), ...("notes" in written ? written.notes : []), ...routerNotes(checked, out)] };
+  const written = (done: number) => {
+    bytes = done;
+    onProgress?.(Math.min(done, total), total);
+  };
+  await writeLargeFile(out, ggufPieces(metadata, tensors), { signal, onProgress: written });
+  return { path: out, bytesBefore: files.checkpoint.byteLength, bytes, types: choices.types, notes: [...choices.notes, ...sourceNotes(checked, options), ...("notes" in target ? target.notes : []), ...routerNotes(checked, out)] };
 }
 
 function fromFolder(checked: CheckedModel, type: ConvertedType | undefined, name: string): GgufTarget & { readonly notes: readonly string[] } {

@@ -32,7 +32,11 @@ export async function writeFolder(out: string, tensors: ReadonlyMap<string, Stre
     for (const [index, shard] of shards.entries()) {
       const before = bytes;
       const name = shardName(index, shards.length);
-      await writeLargeFile(join(temporary, name), safetensorsPieces(shard, { format: "pt" }), { signal, onProgress: (done) => onProgress?.(Math.min((bytes = before + done), total), total) });
+      const written = (done: number) => {
+        bytes = before + done;
+        onProgress?.(Math.min(bytes, total), total);
+      };
+      await writeLargeFile(join(temporary, name), safetensorsPieces(shard, { format: "pt" }), { signal, onProgress: written });
     }
     const index = { metadata: { total_size: total }, weight_map: Object.fromEntries(shards.flatMap((shard, at) => [...shard.keys()].map((name) => [name, shardName(at, shards.length)]))) };
     const all = shards.length === 1 ? files : [...files, { name: "model.safetensors.index.json", content: `${JSON.stringify(index, undefined, 2)}\n` }];
