@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -28,6 +29,26 @@ beforeAll(() => {
   cpSync(join(example, "rows.jsonl.gz"), join(folder, "rows.jsonl.gz"));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("rows", () => {
+  test("writes the tasks of a suite as rows that training takes, and refuses a suite without answers", () => {
+    const path = join(folder, "needles.jsonl.gz");
+    const { status, stderr } = cli("rows", "recall", "--out", path, "--tasks", "needle,copy", "--lengths", "512", "--limit", "2");
+    expect(stderr).toBe(`Wrote 4 rows to ${path}.\n`);
+    expect(status).toBe(0);
+    const rows = gunzipSync(readFileSync(path)).toString("utf8").trimEnd().split("\n").map((line) => JSON.parse(line) as { answer: string; metadata: { task: string } });
+    expect(rows.map(({ metadata }) => metadata.task)).toEqual(["needle", "needle", "copy", "copy"]);
+    const config = configure("rows", {
+      data: { files: [path], layout: "plain", packTokens: 1200, minimumTokens: 100, lossTokens: "answer", pooling: 16 },
+      tasks: [{ name: "needle", kind: "sensitive", target: 0.8 }, { name: "copy", kind: "sensitive", target: 0.7 }],
+      optimizer: { steps: 1, packsPerStep: 1 },
+    });
+    expect(cli("train", "--config", config).stderr).toMatch(/step 1 of 1: loss/);
+    const refused = cli("rows", "ruler", "--out", join(folder, "none.jsonl"));
+    expect(refused.status).not.toBe(0);
+    expect(refused.stderr).toContain("gives no answers to train on");
+  });
+});
 
 describe("train", () => {
   test("trains the demo model's routers on the shipped example, and run takes them", () => {

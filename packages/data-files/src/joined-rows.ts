@@ -4,6 +4,7 @@ import type { RowSource } from "./row-source.js";
 export class JoinedRows implements RowSource {
   readonly numRows: number;
   readonly parts: readonly number[];
+  readonly readsAnyRow: boolean;
   readonly #starts: readonly number[];
 
   constructor(private readonly sources: readonly RowSource[]) {
@@ -15,7 +16,10 @@ export class JoinedRows implements RowSource {
     }
     this.numRows = rows;
     this.#starts = starts;
-    this.parts = sources.flatMap((source, index) => source.parts.map((part) => part + starts[index]!));
+    // What is shuffled file by file shows training one file's task at a time.
+    const continues = (index: number) => index > 0 && sources[index]!.readsAnyRow === true && sources[index - 1]!.readsAnyRow === true;
+    this.parts = sources.flatMap((source, index) => (continues(index) ? [] : source.parts.map((part) => part + starts[index]!)));
+    this.readsAnyRow = sources.every((source) => source.readsAnyRow === true);
   }
 
   read(row: number): Promise<unknown> {

@@ -6,6 +6,8 @@ export interface RowSource extends Disposable {
    * stay within a part; a source with cheap access to any row is one part.
    */
   readonly parts: readonly number[];
+  /** Whether any row is as cheap to read as the next: neighbouring sources of the kind are shuffled as one part. */
+  readonly readsAnyRow?: boolean;
   /** @throws the caller's error, naming the file and the row */
   read(row: number): Promise<unknown>;
   /** For people: file and row. */

@@ -89,6 +89,14 @@ describe("Parquet", () => {
     expect([source.numRows, source.parts, source.where(2), source.where(3)]).toEqual([4, [0, 2, 3], "rows.parquet row 3", "more.jsonl line 1"]);
   });
 
+  test("files of lines beside one another are one part, a Parquet file between them is not", async () => {
+    const lines = (name: string) => file(name, "{}\n{}\n{}");
+    using beside = await openRows([lines("a.jsonl"), lines("b.jsonl"), lines("c.jsonl")], makeError);
+    expect([beside.numRows, beside.parts, beside.where(4)]).toEqual([9, [0], "b.jsonl line 2"]);
+    using between = await openRows([lines("d.jsonl"), whole, lines("e.jsonl"), lines("f.jsonl")], makeError);
+    expect([between.numRows, between.parts]).toEqual([12, [0, 3, 5, 6]]);
+  });
+
   test.each(["GZIP", "BROTLI", "ZSTD"] as const)("compressed as %s gives the same rows", async (codec) => {
     const path = join(folder, `${codec}.parquet`);
     write(path, codec);

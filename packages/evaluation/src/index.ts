@@ -7,6 +7,8 @@ export * from "./longbench-v2/longbench-v2-suite.js";
 export * from "./frontier/distinct-share.js";
 export * from "./frontier/frontier-suite.js";
 export * from "./frontier/paired-bootstrap.js";
+export * from "./recall/recall-suite.js";
+export * from "./recall/training-rows.js";
 export * from "./metrics/classification.js";
 export * from "./metrics/edit-similarity.js";
 export * from "./metrics/number-matches.js";

@@ -91,7 +91,15 @@ export interface LikelihoodScore {
   readonly positions: readonly { readonly start: number; readonly end: number; readonly tokens: number; readonly score: number }[];
 }
 
-export type EvaluationTask = GenerationTask | LikelihoodTask;
+/**
+ * The model reads a prompt and is given the answer, `references[0]`, token by token: each is asked for after those before it.
+ * The score is the share of them that are the most likely ones.
+ */
+export interface AnswerTask extends TaskBase {
+  readonly kind: "answer";
+}
+
+export type EvaluationTask = GenerationTask | LikelihoodTask | AnswerTask;
 
 /** Where a suite's data lie and which of its tasks are wanted. Unknown keys of `files` are refused by the suite. */
 export interface SuiteOptions {

@@ -4,6 +4,7 @@ import { longBenchESuite, longBenchSuite } from "./longbench/longbench-suite.js"
 import { longBenchV2Suite } from "./longbench-v2/longbench-v2-suite.js";
 import { needleGridSuite } from "./needle-grid/needle-grid-suite.js";
 import { perplexitySuite } from "./perplexity/perplexity-suite.js";
+import { recallSuite } from "./recall/recall-suite.js";
 import { rulerSuite } from "./ruler/ruler-suite.js";
 import type { EvaluationSuite } from "./suite.js";
 
@@ -26,4 +27,4 @@ export function findSuite(name: string): EvaluationSuite {
   return suite;
 }
 
-for (const suite of [rulerSuite, longBenchESuite, longBenchSuite, longBenchV2Suite, needleGridSuite, perplexitySuite, frontierSuite]) registerSuite(suite);
+for (const suite of [rulerSuite, longBenchESuite, longBenchSuite, longBenchV2Suite, needleGridSuite, perplexitySuite, frontierSuite, recallSuite]) registerSuite(suite);

@@ -42,14 +42,15 @@ export async function openModel(options: LocalEngineOptions, { memoryLimitBytes 
     const backend = await startBackend(options);
     // Before anything is loaded: the weights count too.
     base.track(limitMemory(backend, memoryLimitBytes, typeof options.backend === "string"));
-    return { found, checked, tokenizer, backend, fullShares };
+    // A list of the user's own heads is not overridden by routers that nobody named.
+    return { found, checked, tokenizer, backend, fullShares, knownRouters: list === undefined };
   };
   // The other ranks wait for this one's share.
   const failed = (error: unknown): never => {
     throw ranks === undefined ? error : settleFailure(ranks, error);
   };
-  const { found, checked, tokenizer, backend, fullShares } = await prepare().catch(failed);
-  const model = await PretrainedModel.open({ ...options, path: found.path, checked, backend, ranks, fullShares });
+  const { found, checked, tokenizer, backend, fullShares, knownRouters } = await prepare().catch(failed);
+  const model = await PretrainedModel.open({ ...options, path: found.path, checked, backend, ranks, fullShares, knownRouters });
   return { model, tokenizer, found, ranks, base: base.move() };
 }
 
@@ -92,9 +93,10 @@ function findOptions({ backend, dtype, weights, routing, routers, headList, onFe
  * @returns the model's head list, if it has one
  * @throws HeadListError for a list of another shape; InvalidRequestError for a router that is wanted and missing
  */
-function requireRouter({ files, adapter, spec }: CheckedModel, { headList, routers, routing = {} }: LocalEngineOptions): HeadList | undefined {
+function requireRouter(checked: CheckedModel, { headList, routers, routing = {} }: LocalEngineOptions): HeadList | undefined {
+  const { files, adapter, spec } = checked;
   const list = findHeadList(files.directory, spec, headList);
-  const hasRouter = list !== undefined || routerFileOf(files.directory, routers) !== undefined || hasOwnRouters(files, adapter, spec);
+  const hasRouter = list !== undefined || routerFileOf(checked, { asked: routers }) !== undefined || hasOwnRouters(files, adapter, spec);
   if (!hasRouter && needsRouter(routing)) throw missingRouter(routing.mode, routing.sparsity);
   return list;
 }

@@ -225,7 +225,7 @@ describe("hostile checkpoints", () => {
       }
       return undefined;
     };
-    expect(hintOf(folder.path)).toContain("convert other formats");
+    expect(hintOf(folder.path)).toContain("a .safetensors or a .gguf file");
     expect(hintOf(folder.file("nothing"))).toContain("Name a model folder");
     expect(hintOf("bad\0name")).toContain("Name a model folder");
   });

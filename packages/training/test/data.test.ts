@@ -127,6 +127,11 @@ describe("examples", () => {
     expect(text(tokens)).toBe("<|bos|><|user|>\ncontext 1\nWhat?<|end|>\n<|assistant|>\nanswer 1<|end|>\n");
     expect(text(tokens.slice(0, userEnd))).toBe("<|bos|><|user|>\ncontext 1\nWhat?<|end|>\n");
     expect(text(tokens.slice(answerStart))).toBe("answer 1<|end|>\n");
+    // The beginning of an answer is part of the prompt, and an empty question adds nothing to it.
+    const begun = build({ ...row(1), question: "", answer: " forty two", answer_prefix: "The answer is" }, "plain");
+    expect(text(begun.tokens.slice(begun.answerStart))).toBe(" forty two<|end|>\n");
+    expect(text(begun.tokens.slice(0, begun.answerStart)).endsWith("The answer is")).toBe(true);
+    expect(text(begun.tokens.slice(0, begun.userEnd))).toContain(`${row(1).context}<|end|>`);
   });
 
   test.each([

@@ -51,6 +51,17 @@ describe("static gates", () => {
     expect([...gates.gradients()[0]!]).toEqual([1, 2, 3, 4]);
   });
 
+  test("of several tasks are each task's own, in decisions, gradients and lists", () => {
+    const gates = new StaticGates(new ReferenceBackend(), "clamped", 1, 2, 8, 3, 2);
+    gates.parameters[0]!.set([0.1, 0.2, 0.7, 0.8]);
+    const decision = gates.decide(new Float32Array(12), place, 1, [1, 0, 1]);
+    expect([...decision.gates]).toEqual([...Float32Array.of(0.7, 0.8, 0.1, 0.2, 0.7, 0.8)]);
+    decision.backward(Float32Array.of(1, 2, 3, 4, 5, 6));
+    expect([...gates.gradients()[0]!]).toEqual([3, 4, 6, 8]);
+    expect(gatesHeadList(gates, 0.5, "test", undefined, 1).scores).toEqual([[0.7, 0.8]]);
+    expect(gatesHeadList(gates, 0.5, "test", { numLayers: 2, routed: [1] }, 0).scores).toEqual([[0, 0], [0.1, 0.2]]);
+  });
+
   test("become head lists", () => {
     const gates = make("clamped");
     gates.parameters[1]!.set([0.5, 0.1, 0.9, 0.3]);

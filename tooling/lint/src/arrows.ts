@@ -32,6 +32,7 @@ const sourceArrows: Readonly<Record<string, readonly string[]>> = {
   generation: [...engineBelowGeneration, "hub", "chat-template", "tokenizer"],
   distributed: ["core", "tensor", "addon"],
   training: [...engineBelowGeneration, "data-files", "generation", "distributed"],
+  routers: engineBelowGeneration,
   "demo-model": [],
   // Published with what it takes of the fixtures inside.
   conformance: [...engineBelowGeneration, "addon", "fixtures"],
@@ -53,6 +54,7 @@ const testArrows: Readonly<Record<string, readonly string[]>> = {
   generation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
   training: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
   evaluation: ["cpu", "cuda", "model-llama", "model-qwen", "demo-model"],
+  routers: ["model-llama"],
   server: ["tensor", "cpu", "model-qwen", "demo-model"],
 };
 

@@ -15,6 +15,7 @@ export const commandExamples: Readonly<Record<string, readonly [string, string]>
   compare: ["eval compare report report-dense", "eval compare runs/*"],
   report: ["eval report report", "eval report runs/last"],
   train: ["train --config config.json", "train --config config.json --resume"],
+  rows: ["rows recall --model ./SmolLM2.gguf --out train.jsonl.gz --lengths 1024 2048 4096", "rows recall --out copies.jsonl --tasks copy,needle --limit 20 --seed 3"],
   ablate: ["ablate --config config.json --axis width", "ablate --config config.json --axis pooling --json"],
   analyze: ["analyze --config config.json --router routers.safetensors", "analyze --config config.json --router routers.safetensors --json"],
   pull: ["pull Qwen/Qwen3-4B", "pull unsloth/Qwen3-4B-GGUF:Q4_K_M"],

@@ -4,6 +4,7 @@ import { registerRankGroups } from "@elastic-attention/distributed";
 import { registerModelFamilies } from "@elastic-attention/model-families";
 import { registerLlama } from "@elastic-attention/model-llama";
 import { registerQwen } from "@elastic-attention/model-qwen";
+import { registerShippedRouters } from "@elastic-attention/routers";
 import { referenceProvider, registerBackend } from "@elastic-attention/tensor";
 
 let registered = false;
@@ -22,4 +23,5 @@ export default function registerPackages(): void {
   registerLlama();
   registerQwen();
   registerModelFamilies();
+  registerShippedRouters();
 }

@@ -18,7 +18,7 @@ export async function readPrompt(argument: string | undefined, files: readonly s
   if (argument !== undefined && argument !== "-") parts.push(argument.trimEnd());
   const prompt = parts.join("\n");
   if (prompt.trim() === "") {
-    throw new InvalidRequestError("There is no prompt.", 'Give one as an argument, with --file, or on standard input: elastic-attention run "Hello".');
+    throw new InvalidRequestError("There is no prompt.", "Give one as an argument in quotation marks, with --file, or on standard input.");
   }
   return prompt;
 }

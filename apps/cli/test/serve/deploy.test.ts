@@ -59,6 +59,27 @@ test("the Kubernetes deployment probes the routes that there are, gives each pod
   expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(Number(container!.args[container!.args.indexOf("--drain-timeout") + 1]));
 });
 
+test("nginx sends requests whose prompts begin alike to one replica, in every protocol, and what belongs to a session too", async () => {
+  const { default: prefix } = (await import(new URL("../../../../deploy/compose/prefix.js", import.meta.url).href)) as { default: { route(request: object): void } };
+  const keyOf = (body: unknown, headersIn: Readonly<Record<string, string>> = {}) => {
+    const request = { requestText: typeof body === "string" ? body : JSON.stringify(body), headersIn, variables: { request_id: "random", replica_key: "" }, log: () => {}, internalRedirect: (to: string) => expect(to).toBe("@replicas") };
+    prefix.route(request);
+    return request.variables.replica_key;
+  };
+  const system = { role: "system", content: "Be brief." };
+  const first = [system, { role: "user", content: "Hello" }];
+  expect(keyOf({ messages: [...first, { role: "assistant", content: "Hi" }, { role: "user", content: "And?" }] })).toBe(keyOf({ messages: first }));
+  expect(keyOf({ messages: [system, { role: "user", content: "Other" }] })).not.toBe(keyOf({ messages: first }));
+  const document = "call me Ishmael ".repeat(300);
+  expect(keyOf({ prompt: `${document} one` })).toBe(keyOf({ prompt: `${document} two` }));
+  expect(keyOf({ instructions: "Be brief.", input: "Hello" })).toContain("Hello");
+  expect(keyOf({ system: [{ type: "text", text: "Be brief." }], messages: first.slice(1) })).toContain("brief");
+  expect(keyOf({ elastic: { session: "a" }, messages: first })).toBe(keyOf({ messages: [] }, { "x-elastic-session": "a" }));
+  for (const nothing of ["", "{", "null", "[]", { messages: [null] }, { messages: 5 }]) expect(typeof keyOf(nothing)).toBe("string");
+  expect(keyOf("{")).toBe("random");
+  expect(read("compose/nginx.conf")).toContain("js_import prefix from /etc/nginx/prefix.js;");
+});
+
 test("the systemd unit waits longer for its answers than they may take", () => {
   const unit = read("systemd/elastic-attention.service");
   expect(Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)![1])).toBeGreaterThan(Number(serveCommand.options["drainTimeout"]!.default));

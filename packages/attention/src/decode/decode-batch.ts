@@ -21,11 +21,27 @@ export interface DecodeBatchOptions {
   readonly numKeyValueHeads: number;
   /** Bytes that the backend's kernels write the plan of a step to. */
   readonly planBytes: number;
+  /**
+   * Tokens of one sequence that a kernel may take together, so that it reads a head's keys once for all of them; see
+   * {@link tokensOfGroups}. Default 1: best for steps in which every sequence brings one. Any step is computed either way.
+   */
+  readonly tokensTogether?: number;
+}
+
+/** Tokens that a sequence brings to a step at most. */
+export const mostStepTokens = 16;
+
+/** Query rows, tokens times the heads of a group, that kernels take together at most. */
+const mostQueryRows = 32;
+
+/** Tokens of one sequence that kernels take together, of heads in groups of so many. */
+export function tokensOfGroups(queryHeadsOfGroup: number): number {
+  return Math.max(1, Math.min(mostStepTokens, Math.floor(mostQueryRows / queryHeadsOfGroup)));
 }
 
 /** What a sequence brings to a step: its last token, and a draft of those that may follow it. */
 export interface StepSequence {
-  /** One or more. */
+  /** One to {@link mostStepTokens}. */
   readonly tokens: ArrayLike<number>;
   /** Counts the tokens before these. */
   readonly cache: SequenceCache;
@@ -101,6 +117,7 @@ export class DecodeBatch implements Disposable {
     if (rows.length > slots) throw new ShapeError(`${rows.length} tokens do not fit a decode batch of ${slots}.`);
     for (const { tokens, cache } of sequences) {
       if (cache.pool !== pool) throw new ShapeError("Every cache of a decode batch keeps its pages in the batch's pool.");
+      if (tokens.length > mostStepTokens) throw new ShapeError(`A sequence brings ${tokens.length} tokens to a step; ${mostStepTokens} are allowed.`);
       if (tokens.length > 1 && cache.choosesPages) throw new ShapeError("A sequence whose heads choose pages takes one token in a captured step.");
       cache.makeRoom(tokens.length);
     }

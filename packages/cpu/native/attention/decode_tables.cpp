@@ -16,6 +16,8 @@ DecodeTables DecodeTables::read(Call& call) {
   call.optional_tensor("plan");
   tables.num_layers = call.integer("layers");
   tables.num_heads = call.integer("key-value heads");
+  // Tokens are taken one by one, in the order of their keys.
+  call.integer("tokens together");
   call.require_dtype(lengths, DType::I32, "lengths");
   call.require_dtype(entries, DType::I32, "heads");
   call.require_cache_rows(tables.keys, "keys");

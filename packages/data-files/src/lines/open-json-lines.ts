@@ -20,6 +20,7 @@ export async function openJsonLines(path: string, makeError: MakeError): Promise
 
 class JsonLines implements RowSource {
   readonly parts = [0];
+  readonly readsAnyRow = true;
 
   constructor(
     private readonly path: string,

@@ -13,19 +13,21 @@ export const recordSchema = z.object({
   task: z.string(),
   category: z.string(),
   lengthBucket: z.string(),
-  kind: z.enum(["generate", "likelihood"]),
+  kind: z.enum(["generate", "likelihood", "answer"]),
   /** SHA-256 of the prompt's token ids (little-endian 32-bit), first 16 hexadecimal digits. */
   promptHash: z.string(),
   promptTokens: z.int(),
   newTokens: z.int(),
-  /** The text that was scored; "" for tasks of kind "likelihood". */
+  /** The text that was scored; "" for tasks of kind "likelihood"; of kind "answer" the most likely tokens. */
   output: z.string(),
   /** The text before it, where a task asks twice. */
   reasoning: z.string().optional(),
   references: z.array(z.string()),
   /** 0 to 1; nats per token for tasks of kind "likelihood". */
   score: z.number(),
-  /** Why the answer ended; "read" for tasks of kind "likelihood". */
+  /** Nats per token of a given answer; tasks of kind "answer". */
+  answerLoss: z.number().optional(),
+  /** Why the answer ended; "read" for tasks of kind "likelihood" and "answer". */
   finish: z.enum(["end-of-text", "length", "stop", "read"]),
   truncated: z.boolean(),
   /** MSR (paper eq. 4) and ESR (eq. 5, over the whole prefill). */

@@ -21,7 +21,7 @@ export interface NeedleSettings {
 }
 
 export interface NeedleSources {
-  readonly haystack: Haystack;
+  readonly haystack: Pick<Haystack, "take" | "source">;
   readonly words: WordLists;
 }
 
@@ -80,7 +80,7 @@ interface Filled {
 }
 
 /** Needles between the sentences of a text, at random depths, in the order given. */
-function hideInEssay(needles: readonly string[], haystack: Haystack, room: number, depth: number | undefined, request: DraftRequest): Filled {
+function hideInEssay(needles: readonly string[], haystack: NeedleSources["haystack"], room: number, depth: number | undefined, request: DraftRequest): Filled {
   const { sentences, tokens } = haystack.take(request.counter, room);
   const places =
     depth === undefined

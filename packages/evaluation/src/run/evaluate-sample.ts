@@ -5,7 +5,8 @@ import type { Router } from "@elastic-attention/router";
 import { type EvaluationRecord, hashPrompt, packHeadMap, recordSchema } from "../records/record.js";
 import { readBytesPerToken } from "../frontier/read-bytes.js";
 import { sampleText, sampleTokens } from "../sample-tokens.js";
-import type { EvaluationSample, GenerationTask, LikelihoodTask } from "../suite.js";
+import type { EvaluationSample, EvaluationTask, GenerationTask, LikelihoodTask } from "../suite.js";
+import type { GivenAnswer } from "./given-answers.js";
 import { readText } from "./likelihood.js";
 import type { PlannedSample, SharedSampleOptions } from "./sample-plan.js";
 
@@ -18,6 +19,8 @@ export interface SampleRun {
   readonly decode: "routed" | "full";
   /** What samples are made with, for a second prompt made from the first answer. */
   readonly options: SharedSampleOptions;
+  /** Of a sample of a task of kind "answer". */
+  readonly answer?: GivenAnswer | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -46,9 +49,43 @@ export async function evaluateSample(planned: PlannedSample, tokens: Int32Array,
     truncated: sample.truncated ?? false,
     metadata: { ...sample.metadata },
   };
-  const rest = task.kind === "generate" ? await generated(task, sample, tokens, run) : await read(task, sample, tokens, run);
+  const rest = await outcome(task, sample, tokens, run);
   // Through the schema, whose order of keys a record keeps when it is read and written again.
   return recordSchema.parse({ ...base, ...rest, peakBytes: run.engine.backend.memory().peakBytes });
+}
+
+function outcome(task: EvaluationTask, sample: EvaluationSample, tokens: Int32Array, run: SampleRun) {
+  switch (task.kind) {
+    case "generate":
+      return generated(task, sample, tokens, run);
+    case "likelihood":
+      return read(task, sample, tokens, run);
+    case "answer":
+      return given(sample, tokens, run);
+  }
+}
+
+/** A record of an answer that was given while its group was read. */
+function given(sample: EvaluationSample, { length }: Int32Array, { answer: found, router, engine, decode }: SampleRun) {
+  if (found === undefined) throw new EvaluationError(`Sample ${sample.id} was not given its answer.`);
+  const modes = router?.modes ?? [{ kind: "full" }];
+  const { accuracy, loss, tokens, output, routing, prefillSeconds, decodeSeconds, keyValueBytes } = found;
+  return {
+    newTokens: tokens,
+    output,
+    score: accuracy,
+    answerLoss: loss,
+    finish: "read" as const,
+    modelSparsity: modelSparsity({ modes: [], assignment: routing.assignment }),
+    effectiveSparsity: effectiveSparsity(routing.blocks),
+    modes: modes.map((mode) => attentionModeDefinition(mode).label),
+    headMap: packHeadMap(routing.assignment),
+    prefillSeconds,
+    decodeSeconds,
+    keyValueBytes,
+    fullKeyValueBytes: engine.pretrained.decoder.fullKeyValueBytes(length + tokens),
+    readBytes: readBytesPerToken(engine.pretrained, routing.assignment, modes, length + tokens, decode),
+  };
 }
 
 async function generated(task: GenerationTask, sample: EvaluationSample, tokens: Int32Array, run: SampleRun) {

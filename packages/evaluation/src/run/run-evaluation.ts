@@ -10,6 +10,7 @@ import { type RunFolder, uniqueRecords } from "../records/run-folder.js";
 import { sampleTokens } from "../sample-tokens.js";
 import { defaultBatch, type RunRequest } from "./describe-run.js";
 import { evaluateSample } from "./evaluate-sample.js";
+import { type GivenAnswer, type GivenAnswersOptions, giveAnswers } from "./given-answers.js";
 import { sampleGroups } from "./sample-groups.js";
 import type { RunDescription } from "./run-settings.js";
 import { type PlannedSample, SamplePlan, type SharedSampleOptions } from "./sample-plan.js";
@@ -75,8 +76,10 @@ export async function runEvaluation(run: EvaluationRun): Promise<EvaluationOutco
       for (const variant of request.variants) {
         const router = routers.get(variant) as Router | undefined;
         engine.backend.resetPeak();
+        const open = group.filter((planned) => work.open(planned).includes(variant));
+        const answers = await answersOf(open, prompts, { engine, router, decode: request.decode, signal });
         await together(
-          group.filter((planned) => work.open(planned).includes(variant)),
+          open,
           async (planned, stop) => {
             const record = await evaluateSample(planned, prompts.get(planned)!, {
               engine,
@@ -84,6 +87,7 @@ export async function runEvaluation(run: EvaluationRun): Promise<EvaluationOutco
               router,
               decode: request.decode,
               options,
+              answer: answers.get(planned),
               signal: stop,
             });
             writer.append(record);
@@ -105,6 +109,13 @@ export async function runEvaluation(run: EvaluationRun): Promise<EvaluationOutco
   folder.merge(records);
   await communicator.barrier();
   return { description, records };
+}
+
+/** The answers of a group of samples that are given one; a group is of one task. */
+async function answersOf(group: readonly PlannedSample[], prompts: ReadonlyMap<PlannedSample, Int32Array>, options: GivenAnswersOptions): Promise<Map<PlannedSample, GivenAnswer>> {
+  if (group[0]?.task.kind !== "answer") return new Map();
+  const answers = await giveAnswers(group.map((planned) => ({ tokens: prompts.get(planned)!, sample: planned.sample })), options);
+  return new Map(group.map((planned, index) => [planned, answers[index]!]));
 }
 
 /**

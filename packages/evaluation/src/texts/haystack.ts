@@ -23,14 +23,19 @@ export class Haystack {
     if (this.sentences.length === 0) throw new DatasetError(`The haystack text (${source}) is empty.`);
   }
 
+  /** The same text as it is read from another sentence on. */
+  startingAt(start: number): Pick<Haystack, "take" | "source"> {
+    return { source: this.source, take: (counter, room) => this.take(counter, room, start) };
+  }
+
   /**
-   * The text from its beginning, again from the beginning where it is too short, up to `room` tokens; the last sentence
-   * is cut behind a word.
+   * The text from a sentence on (default: its beginning), again from the beginning where it is too short, up to `room` tokens; the
+   * last sentence is cut behind a word.
    */
-  take(counter: TokenCounter, room: number): { sentences: string[]; tokens: number } {
+  take(counter: TokenCounter, room: number, start = 0): { sentences: string[]; tokens: number } {
     const sentences: string[] = [];
     let tokens = 0;
-    for (let index = 0; ; index++) {
+    for (let index = start; ; index++) {
       const sentence = this.sentences[index % this.sentences.length]!;
       const cost = counter.count(` ${sentence}`);
       if (tokens + cost > room) {
@@ -40,6 +45,17 @@ export class Haystack {
       sentences.push(sentence);
       tokens += cost;
     }
+  }
+
+  /** Whole sentences that stand before one, in order, as many as fit into `room` tokens; fewer where the text begins. */
+  takeBefore(counter: TokenCounter, room: number, end: number): { sentences: string[]; tokens: number } {
+    let [start, tokens] = [end, 0];
+    for (; start > 0; start--) {
+      const cost = counter.count(` ${this.sentences[start - 1]!}`);
+      if (tokens + cost > room) break;
+      tokens += cost;
+    }
+    return { sentences: this.sentences.slice(start, end), tokens };
   }
 }
 

@@ -54,9 +54,19 @@ function validationError(issues: readonly { readonly instancePath: string; reado
   return ApiError.invalid(param, param === "" ? `The body: ${message}` : `${param}: ${message}`);
 }
 
+/** What the framework refuses, by its codes: the code and, where its own words say little, the message that clients get. */
+const refusals: Readonly<Record<string, readonly [string, string?]>> = {
+  FST_ERR_CTP_INVALID_JSON_BODY: ["invalid_json", "The body is not valid JSON."],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ["invalid_json", "The body is empty; it has to be JSON."],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ["unsupported_media_type", "Send JSON, with the header `content-type: application/json`."],
+  FST_ERR_CTP_BODY_TOO_LARGE: ["body_too_large", "The body is larger than this server takes."],
+  FST_ERR_BAD_URL: ["invalid_url"],
+};
+
 /** Bodies that are too large, of another type or no JSON; routes that do not exist. */
 function errorOfFastify(error: unknown): ApiError | undefined {
   const { statusCode, code, message } = error as { statusCode?: unknown; code?: unknown; message?: unknown };
   if (typeof statusCode !== "number" || statusCode < 400 || statusCode > 499) return undefined;
-  return new ApiError(String(message), { status: statusCode, type: "invalid_request_error", ...(typeof code === "string" ? { code } : {}) }, error);
+  const [ownCode, ownMessage = String(message)] = refusals[String(code)] ?? [];
+  return new ApiError(ownMessage, { status: statusCode, type: "invalid_request_error", ...(ownCode === undefined ? {} : { code: ownCode }) }, error);
 }

@@ -3,7 +3,9 @@ import { type CallFormName, callForm, takesSeveral } from "../answer/tool-calls/
 import { callsBehindOpener, callsFormat, compileFormats, compileJson, type HeldTool, jsonFormat, type JsonSchema } from "./answer-grammar.js";
 import { FreeText } from "./free-text.js";
 import { grammarCompiler } from "./grammar-compilers.js";
-import { MatchedConstraint } from "./matched-constraint.js";
+import { type CountedTexts, MatchedConstraint } from "./matched-constraint.js";
+import { type LimitedPart, TextLimits } from "./text-limits.js";
+import { TokenTexts } from "./token-texts.js";
 import { AfterThoughts } from "./after-thoughts.js";
 
 /** The name under which engines know it. */
@@ -39,17 +41,31 @@ async function makeConstraint({ format, calls }: Omit<AnswerConstraintOptions, "
   const endsByItself = context.endOfText.size === 0;
   if (calls === undefined) {
     const grammar = await compileJson(await grammarCompiler(context, "plain"), format?.schema);
-    return MatchedConstraint.make(answerConstraintName, grammar, endsByItself);
+    return MatchedConstraint.make(answerConstraintName, grammar, endsByItself, countedTexts(context, [formatPart(format)]));
   }
   const form = callForm(calls.form);
   const parallel = calls.parallel && takesSeveral(form);
   const compiler = await grammarCompiler(context, "marked");
+  const parts = calls.tools.flatMap(({ name, schema }) => (schema === undefined ? [] : [{ head: form.head(name), schema }]));
   if (!calls.required && format === undefined) {
-    const grammar = await compileFormats(compiler, [await callsBehindOpener(form, calls.tools, parallel)]);
-    return new FreeText(context, form, await MatchedConstraint.make(answerConstraintName, grammar, true), parallel);
+    const grammar = await compileFormats(compiler, [callsBehindOpener(form, calls.tools, parallel)]);
+    return new FreeText(context, form, await MatchedConstraint.make(answerConstraintName, grammar, true, countedTexts(context, parts)), parallel);
   }
   // Beside a format, calls that nothing closes come one at a time.
-  const formats = [await callsFormat(form, calls.tools, parallel && (calls.required || form.list !== undefined || form.closer !== ""))];
-  if (!calls.required) formats.push(await jsonFormat(format?.schema));
-  return MatchedConstraint.make(answerConstraintName, await compileFormats(compiler, formats), endsByItself);
+  const formats = [callsFormat(form, calls.tools, parallel && (calls.required || form.list !== undefined || form.closer !== ""))];
+  if (!calls.required) formats.push(jsonFormat(format?.schema));
+  const counted = countedTexts(context, calls.required ? parts : [formatPart(format), ...parts]);
+  return MatchedConstraint.make(answerConstraintName, await compileFormats(compiler, formats), endsByItself, counted);
+}
+
+function formatPart(format: AnswerConstraintOptions["format"]): LimitedPart {
+  return { head: "", schema: format?.schema ?? {} };
+}
+
+/** Undefined where the grammar counts everything. */
+function countedTexts(context: TokenConstraintContext, parts: readonly LimitedPart[]): CountedTexts | undefined {
+  if (parts.length === 0) return undefined;
+  const texts = TokenTexts.of(context);
+  const limits = TextLimits.of(parts, texts.areBytes);
+  return limits === undefined ? undefined : { limits, texts };
 }

@@ -5,7 +5,11 @@ export class TokenTexts {
   readonly #texts: readonly string[];
   readonly #masks = new Map<string, Int32Array | undefined>();
 
+  /** Whether the vocabulary writes each byte beyond ASCII as a character. */
+  readonly areBytes: boolean;
+
   private constructor({ tokenizer, vocabularySize }: TokenConstraintContext) {
+    this.areBytes = tokenizer.tokenId("Ġ") !== undefined;
     this.#texts = Array.from({ length: vocabularySize }, (_, id) => textOf(tokenizer.token(id) ?? ""));
   }
 
@@ -56,5 +60,8 @@ export class TokenTexts {
 const made = new WeakMap<Tokenizer, TokenTexts>();
 
 function textOf(token: string): string {
+  // A byte within a character is a character that counts for nothing.
+  if (/^<0x[89AB][0-9A-F]>$/.test(token)) return "\u0080";
+  if (/^<0x[CDEF][0-9A-F]>$/.test(token)) return "\u00ff";
   return token.replaceAll(/[Ġ▁]/g, " ").replaceAll(/Ċ|^<0x0A>$/g, "\n");
 }

@@ -19,6 +19,8 @@ test("bodies that are no JSON, empty, too large, too deep, hostile or of another
     expect(await status(`{"messages":${"[".repeat(200)}${"]".repeat(200)}}`)).toBe(400);
     expect(await status('{"__proto__": {"a": 1}, "messages": []}')).toBe(400);
     expect(await status("messages=1", { "content-type": "application/x-www-form-urlencoded" })).toBe(415);
+    const code = async (body: string, headers?: Record<string, string>) => ((await (await post(chat, body, headers)).json()) as { error: { code: string } }).error.code;
+    expect([await code("{"), await code(""), await code("a", { "content-type": "text/xml" }), await code("x".repeat(20_000))]).toEqual(["invalid_json", "invalid_json", "unsupported_media_type", "body_too_large"]);
     expect((await fetch(`${url}/v1/../etc/passwd`)).status).toBe(404);
     expect((await fetch(chat)).status).toBe(404);
     expect(await status(JSON.stringify({ messages }))).toBe(200);

@@ -29,7 +29,7 @@ export class SafetensorsCheckpoint implements Checkpoint {
     if (!existsSync(single)) {
       throw new CheckpointLayoutError(
         `${path} holds neither model.safetensors nor model.safetensors.index.json.`,
-        "Only safetensors checkpoints are read; convert other formats first.",
+        "Name a folder that holds one of them, a .safetensors or a .gguf file, or owner/name of a model on the Hugging Face hub.",
       );
     }
     return SafetensorsCheckpoint.#ofFiles(path, [single]);

@@ -10,13 +10,15 @@ export interface GatedLayers {
 /**
  * Static gates as a head list: the heads with the largest parameters keep full attention.
  *
+ * @param task whose list, where each task has its own
  * @param layers default: every layer has gates. Others have scores of 0, which nobody reads.
  */
-export function gatesHeadList(gates: StaticGates, sparsity: number, description: string, layers?: GatedLayers): HeadList {
+export function gatesHeadList(gates: StaticGates, sparsity: number, description: string, layers?: GatedLayers, task = 0): HeadList {
   const { numLayers, routed } = layers ?? { numLayers: gates.parameters.length, routed: [...gates.parameters.keys()] };
+  const ownOf = (values: Float32Array) => values.subarray(task * gates.heads, (task + 1) * gates.heads);
   const scores = Array.from({ length: numLayers }, (_, layer) => {
     const own = gates.parameters[routed.indexOf(layer)];
-    return Array.from(own ?? gates.parameters[0]!, (value) => (own === undefined ? 0 : Number(value.toPrecision(6))));
+    return Array.from(ownOf(own ?? gates.parameters[0]!), (value) => (own === undefined ? 0 : Number(value.toPrecision(6))));
   });
   return { version: 1, description, sparsity, scores };
 }

@@ -17,10 +17,10 @@ export type StaticGateKind = "hard-concrete" | "clamped";
 /** Stretch of the hard-concrete variable beyond 0 and 1, and its temperature (reference semantics 8.1). */
 const [low, high, hardConcreteTemperature] = [-0.1, 1.1, 2 / 3];
 
-/** One gate for each key-value head of the model, the same for every input. */
+/** One gate for each key-value head of the model, the same for every input, or for every input of a task. */
 export class StaticGates implements GatePolicy {
   readonly name: string;
-  /** One array for each layer, [kvHeads]: log α, or the gate. */
+  /** One array for each layer, [tasks * kvHeads]: log α, or the gate. */
   readonly parameters: readonly Float32Array[];
   /** Nothing looks at what they say. */
   readonly routers: readonly RouterWeights[];
@@ -30,30 +30,30 @@ export class StaticGates implements GatePolicy {
     backend: Backend,
     readonly kind: StaticGateKind,
     numLayers: number,
-    private readonly heads: number,
+    readonly heads: number,
     headDim: number,
     seed: number,
+    /** Lists that are trained side by side: each task its own. Default: one list. */
+    private readonly tasks = 1,
   ) {
-    this.name = `static ${kind} gates`;
+    this.name = `static ${kind} gates${tasks === 1 ? "" : ` of ${tasks} tasks`}`;
     const first = (layer: number, head: number) => (kind === "clamped" ? 1 : 4 + 0.01 * counterNormal(seed, 0x70727567, layer, head));
-    this.parameters = Array.from({ length: numLayers }, (_, layer) => Float32Array.from({ length: heads }, (_, head) => first(layer, head)));
+    this.parameters = Array.from({ length: numLayers }, (_, layer) => Float32Array.from({ length: tasks * heads }, (_, at) => first(layer, at)));
     this.routers = RouterParameters.initialize({ numLayers, headDim, width: 1, classes: 2 }, seed).upload(backend);
   }
 
-  decide(logits: FloatArray, place: NoisePlace): GateDecision {
+  decide(logits: FloatArray, place: NoisePlace, _temperature = 1, taskIds: readonly number[] = []): GateDecision {
     const { layer } = place;
     const gates = floatsLike(logits, logits.length / 2);
-    const slopes = new Float64Array(this.heads);
-    for (const [head, parameter] of this.parameters[layer]!.entries()) {
-      const { gate, slope } = this.kind === "clamped" ? { gate: parameter, slope: 1 } : hardConcrete(parameter, place, head);
-      slopes[head] = slope;
-      for (let at = head; at < gates.length; at += this.heads) gates[at] = gate;
-    }
+    const drawn = Array.from(this.parameters[layer]!, (parameter, at) => (this.kind === "clamped" ? { gate: parameter, slope: 1 } : hardConcrete(parameter, place, at)));
+    /** The parameter of a segment's head. */
+    const placeOf = (index: number) => (index % this.heads) + (this.tasks === 1 ? 0 : this.heads * taskIds[Math.floor(index / this.heads)]!);
+    for (let index = 0; index < gates.length; index++) gates[index] = drawn[placeOf(index)]!.gate;
     return {
       gates,
       backward: (gateGradients) => {
-        const gradient = (this.#gradients[layer] = new Float64Array(this.heads));
-        for (const [index, value] of gateGradients.entries()) gradient[index % this.heads]! += value * slopes[index % this.heads]!;
+        const gradient = (this.#gradients[layer] = new Float64Array(drawn.length));
+        for (const [index, value] of gateGradients.entries()) gradient[placeOf(index)]! += value * drawn[placeOf(index)]!.slope;
         return floatsLike(gateGradients, logits.length);
       },
     };

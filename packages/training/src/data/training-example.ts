@@ -36,13 +36,13 @@ export function buildExample(row: TrainingRow, { tokenizer, tasks, layout, endOf
     });
   }
   const user: ChatMessage = { role: "user", content: userText(row, tasks[row.task]!.name, layout) };
-  const answer: ChatMessage = { role: "assistant", content: row.answer };
+  const answer: ChatMessage = { role: "assistant", content: row.answerPrefix + row.answer };
   const render = (messages: ChatMessage[], addGenerationPrompt: boolean) =>
     tokenizer.applyChatTemplate(messages, { addGenerationPrompt, variables: { enable_thinking: false } });
   const text = render([user, answer], false);
   let tokens = encode(tokenizer, text);
   const userEnd = commonTokens(tokenizer, text, tokens, render([user], false));
-  const answerStart = commonTokens(tokenizer, text, tokens, render([user], true));
+  const answerStart = commonTokens(tokenizer, text, tokens, render([user], true) + row.answerPrefix);
   if (layout === "published" && endOfTextId !== undefined && tokens.at(-1) !== endOfTextId) {
     tokens = Int32Array.from([...tokens, endOfTextId]);
   }
@@ -50,6 +50,7 @@ export function buildExample(row: TrainingRow, { tokenizer, tasks, layout, endOf
 }
 
 function userText({ context, question, isPrefix }: TrainingRow, task: string, layout: RowLayout): string {
+  if (layout === "plain" && question === "") return context;
   if (layout === "plain") return isPrefix ? `${question}\n${context}` : `${context}\n${question}`;
   const body = `\n${context.replaceAll("\uFEFF", "").trimEnd()}`;
   const asked = `\n${question.replaceAll("\uFEFF", "").trimStart()}`;

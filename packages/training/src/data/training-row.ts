@@ -8,6 +8,8 @@ export interface TrainingRow {
   readonly context: string;
   readonly question: string;
   readonly answer: string;
+  /** How the assistant's turn begins, in front of the answer: part of the prompt, never of the loss on answers. */
+  readonly answerPrefix: string;
   /** Index into the run's tasks. */
   readonly task: number;
   /** Whether the question stands before the context. */
@@ -18,10 +20,10 @@ export interface TrainingRow {
 
 const text = z.string();
 const metadata = z.looseObject({ task: z.string(), is_prefix: z.boolean().nullish(), length: z.number().nullish() });
-const rowSchema = z.looseObject({ context: text, question: text, answer: text, metadata });
+const rowSchema = z.looseObject({ context: text, question: text, answer: text, answer_prefix: text.nullish(), metadata });
 
 /**
- * Checks a row of a data file: columns `context`, `question`, `answer`, `metadata` with `task`, `is_prefix` (default
+ * Checks a row of a data file: columns `context`, `question`, `answer` (and `answer_prefix`, how it begins), `metadata` with `task`, `is_prefix` (default
  * true) and `length`; metadata may be an object, JSON, or a Python literal.
  * @throws TrainingDataError naming the row and what is wrong: no answer, an unknown task, a column that is missing
  */
@@ -46,7 +48,7 @@ export function parseTrainingRow(value: unknown, tasks: readonly TrainingTask[],
       hint: `Known tasks: ${tasks.map(({ name }) => name).join(", ")}. Name others with their targets under \`tasks\`.`,
     });
   }
-  return { context, question, answer, task, isPrefix: parsed.data.metadata.is_prefix ?? true, where };
+  return { context, question, answer, answerPrefix: parsed.data.answer_prefix ?? "", task, isPrefix: parsed.data.metadata.is_prefix ?? true, where };
 }
 
 function noLabels(where: string): TrainingDataError {

@@ -21,7 +21,8 @@ export async function openFrozenModel(options: OpenFrozenModelOptions): Promise<
   const checked = checkModel(files);
   const fingerprint = modelFingerprint(files.checkpoint);
   const hash = checkpointHash(checked.files.checkpoint, checked.adapter);
-  const model = await PretrainedModel.open({ ...options, path, checked });
+  // Gradients flow through weights that are numbers, not blocks of a quantised file; and routers begin anew.
+  const model = await PretrainedModel.open({ ...options, path, checked, weights: "unpacked", knownRouters: false });
   return {
     directory: model.ggufPath ?? model.directory,
     spec: model.spec,

@@ -93,7 +93,7 @@ export async function trainRouters(options: TrainRoutersOptions): Promise<StepRe
   }
   const { headDim } = model.spec;
   const { decides, width, relaxation, initializerRange } = config.router;
-  const shape = { numLayers: routedLayers(model.spec).length, headDim, decides, width: width * headDim, classes: relaxationClasses(relaxation) };
+  const shape = { numLayers: routedLayers(model.spec).length, headDim, decides, width: Math.max(1, Math.round(width * headDim)), classes: relaxationClasses(relaxation) };
   const parameters = RouterParameters.initialize(shape, config.seed, initializerRange);
   using policy = new RouterPolicy(model.backend, parameters, relaxation);
   return await trainPolicy(options, policy, (objective, isLast) => saveResult(options, parameters, objective, isLast));

@@ -44,7 +44,7 @@ const router = z.strictObject({
     .default("heads")
     .describe("The mode of every key-value head from its keys, as the paper does, or of a whole layer from its queries (Flux Attention)."),
   relaxation: z.enum(["softmax", "sigmoid"]).default("softmax"),
-  width: count.default(4).describe("Hidden units of the router's MLPs, in head dimensions; twice that in the task MLP of a router of layers."),
+  width: positive.default(4).describe("Hidden units of the router's MLPs, in head dimensions (a fraction makes a narrow router); twice that in the task MLP of a router of layers."),
   initializerRange: positive.default(0.02).describe("Standard deviation of the first weights."),
 });
 

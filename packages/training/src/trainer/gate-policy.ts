@@ -11,8 +11,11 @@ export interface GatePolicy extends Disposable {
   readonly parameters: readonly Float32Array[];
   /** Routers on the model's backend: the policy's own, or stand-ins where it ignores the logits. */
   readonly routers: readonly RouterWeights[];
-  /** @param logits [segments * decisions * classes], a decision for each key-value head or for all of them */
-  decide(logits: FloatArray, place: NoisePlace, temperature: number): GateDecision;
+  /**
+   * @param logits [segments * decisions * classes], a decision for each key-value head or for all of them
+   * @param taskIds the task of each segment
+   */
+  decide(logits: FloatArray, place: NoisePlace, temperature: number, taskIds: readonly number[]): GateDecision;
   /** Gradients of one step, shaped like `parameters`; the caller reads them before the next step. */
   gradients(result: TrainingStepResult): readonly FloatArray[];
   /** The optimizer changed the parameters. */

@@ -165,7 +165,7 @@ export class Trainer {
       retrievalMode,
       sparseMode,
       checkpointing: activationCheckpointing,
-      decide: (layer, logits) => policy.decide(logits, { seed, step: this.#step, pack: index, layer }, temperature),
+      decide: (layer, logits) => policy.decide(logits, { seed, step: this.#step, pack: index, layer }, temperature, taskIds),
       gateLoss: (gates) => (sparsityLoss = objective.evaluate(gates, taskIds, this.#step / steps)),
       ...(loss === undefined ? {} : { loss }),
       ...(signal === undefined ? {} : { signal }),

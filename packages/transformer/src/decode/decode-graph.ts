@@ -10,6 +10,7 @@ import {
   type StepPages,
   stepRows,
   type StepSequence,
+  tokensOfGroups,
 } from "@elastic-attention/attention";
 import type { Backend, DType, FloatDType, Graph, KernelRegistry, Operation, Tensor } from "@elastic-attention/tensor";
 import { attentionScores, normalizeHeads } from "../layer/attend-heads.js";
@@ -51,12 +52,15 @@ export class DecodeGraph implements Disposable {
   constructor(
     private readonly context: DecodeGraphContext,
     readonly slots: number,
+    /** Whether it is for steps in which sequences bring several tokens; it serves all. */
+    severalTokens = false,
   ) {
     const { backend, spec, dtype, pool, ranks, modelRotations } = context;
     const { numLayers, numKeyValueHeads, vocabularySize } = spec;
+    const tokensTogether = severalTokens ? Math.min(slots, tokensOfGroups(spec.numQueryHeads / numKeyValueHeads)) : 1;
     try {
       const planBytes = backend.kernels.run(decodePlanBytes, { slots, numLayers, numKeyValueHeads });
-      this.#batch = this.#scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads, planBytes }));
+      this.#batch = this.#scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads, planBytes, tokensTogether }));
       this.#workspace = this.#scope.track(new Workspace(backend, spec, dtype, slots, slots));
       this.#logits = this.#scope.track(backend.allocate([slots, vocabularySize], "f32"));
       this.#share = ranks === undefined ? this.#logits : this.#scope.track(backend.allocate([slots, outputRows(spec)], "f32"));

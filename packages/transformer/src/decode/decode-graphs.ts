@@ -3,9 +3,9 @@ import type { PagePool, StepSequence } from "@elastic-attention/attention";
 import type { DecoderCore } from "../layer/forward-pass.js";
 import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode-graph.js";
 
-/** The decode graphs of one model: one for each pool and number of slots, made when a batch asks for it. */
+/** The decode graphs of one model: for each pool and number of slots, and on devices for drafts, made when a step asks for one. */
 export class DecodeGraphs implements Disposable {
-  readonly #graphs = new Map<PagePool, Map<number, DecodeGraph>>();
+  readonly #graphs = new Map<PagePool, Map<string, DecodeGraph>>();
   readonly #scope = new MemoryScope();
   #pagesInGraphs: boolean | undefined;
 
@@ -28,17 +28,18 @@ export class DecodeGraphs implements Disposable {
     let graphs = this.#graphs.get(pool);
     if (graphs === undefined) {
       if (decodeGraphProblems(backend, pool, spec, dtype).length > 0) return undefined;
-      this.#graphs.set(pool, (graphs = new Map<number, DecodeGraph>()));
+      this.#graphs.set(pool, (graphs = new Map<string, DecodeGraph>()));
     }
-    // A device's kernels fetch keys before the step's own are all there.
-    if (rows > sequences.length && !fillsSlots) return undefined;
     const choosing = sequences.filter(({ cache }) => cache.choosesPages);
     // The bounds of a page that one token of a draft completes are not there yet for the next one.
     if (choosing.some(({ tokens }) => tokens.length > 1) || (choosing.length > 0 && !this.#choosesPages(pool))) return undefined;
-    const known = graphs.get(slots);
+    // On the host the order of keys is all that drafts change.
+    const severalTokens = rows > sequences.length && !fillsSlots;
+    const key = `${slots}${severalTokens ? " with drafts" : ""}`;
+    const known = graphs.get(key);
     if (known !== undefined) return known;
-    const graph = this.#scope.track(new DecodeGraph({ ...this.core, pool }, slots));
-    graphs.set(slots, graph);
+    const graph = this.#scope.track(new DecodeGraph({ ...this.core, pool }, slots, severalTokens));
+    graphs.set(key, graph);
     return graph;
   }
 

@@ -19,7 +19,7 @@ import { settleFailure, settleSuccess } from "../parallel/settled.js";
 import { checkModel, type CheckedModel } from "./checked-model.js";
 import { type ModelFiles, openModelFiles } from "./model-files.js";
 import { chosenWeights, type WeightChoice, WeightPlan } from "./weight-plan.js";
-import { hasOwnRouters, loadRouterFile, loadRouters, routerFileOf } from "./router-file.js";
+import { hasOwnRouters, loadRouterFile, loadRouters, routerFileOf } from "./routers/router-file.js";
 
 export interface OpenModelOptions {
   /** Folder with config.json and safetensors, a .safetensors file beside a config.json, or a GGUF file. */
@@ -55,9 +55,11 @@ export interface OpenModelOptions {
   readonly fullShares?: readonly (readonly number[])[] | undefined;
   /**
    * Safetensors file of routers alone; takes the place of the checkpoint's own, with the modes it was trained for. Default:
-   * routers.safetensors in the model's folder, where there is one.
+   * routers.safetensors in the model's folder, where there is one; else those known for the checkpoint.
    */
   readonly routers?: string;
+  /** Whether routers that are known for the checkpoint (`registerRouters`) are taken, where nothing else names any. Default true. */
+  readonly knownRouters?: boolean;
   readonly onProgress?: (layersDone: number, layersTotal: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -129,7 +131,7 @@ export class PretrainedModel implements Disposable {
     const dtype = options.dtype ?? (options.weights === "f32" ? "f32" : computeDType(spec));
     using scope = new MemoryScope();
     // What can be refused is refused before the weights are read: they take long.
-    const file = routerFileOf(directory, options.routers);
+    const file = routerFileOf({ files, adapter, spec }, { asked: options.routers, knows: options.knownRouters ?? true });
     const { layers, elastic } = file === undefined ? { layers: ownRouters(files, adapter, spec, backend), elastic: undefined } : loadRouterFile(file, adapter, spec, backend, checkpoint);
     for (const layer of layers) scope.track(layer);
     const share = shareOfModel({ checkpoint, adapter, spec }, options.ranks, options.fullShares);

@@ -6,6 +6,7 @@ import type { Backend } from "@elastic-attention/tensor";
 import type { Benchmark } from "../benchmark.js";
 import { type Figure, figure } from "../figures/figure.js";
 import { median, type Summary } from "../figures/statistics.js";
+import { draftedSteps } from "../workloads/drafted-steps.js";
 import { startBackend } from "../workloads/start-backend.js";
 
 /** Characters of the document, about four a token. */
@@ -13,13 +14,16 @@ const documentCharacters = 4000;
 const defaultAnswer = 256;
 
 export const benchmark: Benchmark = {
-  description: "Decode tokens/s of prompt lookup on the demo model, over plain decoding, where an answer repeats a document with one change",
+  description: "Decode tokens/s of prompt lookup on the demo model, over plain decoding, where an answer repeats a document with one change; with --shapes what steps of several tokens take",
   async run(options, progress) {
     using backend = await startBackend(options);
     registerQwen();
     const rounds = options.rounds ?? (options.tiny ? 1 : 5);
     const maxNewTokens = options.tiny ? 32 : defaultAnswer;
     const figures: Figure[] = [];
+    // Models of published shapes have random weights, whose text repeats nothing: what a step of several tokens takes is told.
+    for (const name of options.shapes ?? []) figures.push(...(await draftedSteps(backend, name, options, progress)));
+    if (options.shapes !== undefined) return { figures, notes: [`On ${backend.device.description}.`] };
     for (const mode of ["full", undefined] as const) {
       await using plain = await LocalEngine.load({ path: demoModelDirectory(), backend });
       await using drafting = await LocalEngine.load({ path: demoModelDirectory(), backend, speculate: "ngram" });

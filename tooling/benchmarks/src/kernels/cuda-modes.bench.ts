@@ -1,13 +1,9 @@
 import { MemoryScope } from "@elastic-attention/core";
 import {
   type AttentionMode,
-  attentionModeDefinition,
-  chooseBlocks,
   decodeAttention,
   DecodeBatch,
   decodePlanBytes,
-  hybridAttention,
-  fullPatterns,
   PagePool,
   planDecode,
   SequenceCache,
@@ -16,9 +12,11 @@ import {
 import { cudaProvider } from "@elastic-attention/cuda";
 import { type Backend, createBackend, fillNormal, registerBackend, type Tensor } from "@elastic-attention/tensor";
 import type { Benchmark } from "../benchmark.js";
+import { choosingBlocks } from "./choosing-blocks.js";
+import { skippedTiles } from "./skipped-tiles.js";
 import { type Figure, figure } from "../figures/figure.js";
 import { queuedSeconds } from "../figures/queued-seconds.js";
-import { duration, median } from "../figures/statistics.js";
+import { duration } from "../figures/statistics.js";
 
 /** The attention of Llama-3.1-8B, three quarters of the heads sparse. */
 const shape = { numQueryHeads: 32, numKeyValueHeads: 8, headDim: 128 } as const;
@@ -27,7 +25,7 @@ const launches = 32;
 const full: AttentionMode = { kind: "full" };
 
 export const benchmark: Benchmark = {
-  description: "Modes that choose on cuda: decoding by pages over full attention, and what choosing blocks of a prompt costs (one GPU)",
+  description: "Modes that choose on cuda: decoding by pages over full attention, what choosing blocks of a prompt costs, and what a threshold on tiles gains (one GPU)",
   async run(options, progress) {
     registerBackend(cudaProvider);
     using backend = await createBackend("cuda");
@@ -52,7 +50,9 @@ export const benchmark: Benchmark = {
         }));
       }
     }
-    for (const tokens of options.tiny ? [2048] : [8192, 32_768]) for (const found of await searches(backend, tokens)) add(found);
+    for (const tokens of options.tiny ? [2048] : [8192, 32_768]) add(await choosingBlocks(backend, { ...shape, tokens, time: (run) => microseconds(backend, run, 4) }));
+    const time = (run: () => void) => microseconds(backend, run, 2);
+    for (const found of await skippedTiles(backend, { ...shape, tokens: options.tiny ? 4096 : 65_536, time })) add(found);
     return { figures, notes: ["times of queued work"] };
   },
 };
@@ -93,36 +93,4 @@ async function decode(backend: Backend, tokens: number, mode: AttentionMode): Pr
     }),
   );
   return (await microseconds(backend, () => graph.replay(), 4)).map((time) => time / launches);
-}
-
-/** What choosing blocks costs, beside full attention over the same prompt. */
-async function searches(backend: Backend, tokens: number): Promise<Figure[]> {
-  using scope = new MemoryScope();
-  const { numQueryHeads, numKeyValueHeads, headDim } = shape;
-  const cache = scope.track(new SequenceCache({ backend, numLayers: 1, numKeyValueHeads, headDim, dtype: "bf16" }));
-  const [keys, query] = [scope.track(randomRows(backend, tokens, numKeyValueHeads, 4)), scope.track(randomRows(backend, tokens, numQueryHeads, 5))];
-  cache.append(0, keys, keys);
-  const output = scope.track(backend.allocate(query.shape, "bf16"));
-  const scale = headDim ** -0.5;
-  const sequences = [{ start: 0, length: tokens, cache: cache.layer(0), routing: fullPatterns(numKeyValueHeads) }];
-  const attention = median(await microseconds(backend, () => backend.kernels.run(hybridAttention, { query, output, sequences, scale }), 4));
-  const keyValueHeads = Array.from({ length: numKeyValueHeads }, (_, head) => head);
-  const choose = async (name: string, mode: AttentionMode) => {
-    attentionModeDefinition(mode).validate(mode);
-    return duration(name, await microseconds(backend, () => chooseBlocks({ mode, layer: 0, query, cache: cache.layer(0), keyValueHeads, scale })[Symbol.dispose](), 4), 1);
-  };
-  const xattention = await choose("XAttention", { kind: "xattention", stride: 16, threshold: 0.9, blockSize: 128 });
-  const search = await choose("block search", { kind: "flash-prefill", stride: 16, alpha: 0.1, blockSize: 128 });
-  return [
-    figure({
-      what: `choosing blocks, ${tokens} tokens, all heads: block search over XAttention`,
-      unit: "us",
-      ours: search,
-      peer: xattention,
-      target: { bound: "at least", value: 2 },
-      targetIsRatio: true,
-      higherIsBetter: false,
-      note: `(${((100 * search.median) / attention).toFixed(2)}% and ${((100 * xattention.median) / attention).toFixed(2)}% of full attention)`,
-    }),
-  ];
 }

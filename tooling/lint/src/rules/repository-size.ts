@@ -4,8 +4,8 @@ import type { Violation } from "../violation.js";
 import { listFiles } from "../workspace.js";
 
 const mebibyte = 1024 * 1024;
-/** A clone stays small: the demo model is the one large thing in it. */
-export const maximumRepositoryBytes = 38 * mebibyte;
+/** A clone stays small: the demo model is the one large thing in it, and routers of other checkpoints take some hundred KB. */
+export const maximumRepositoryBytes = 38.5 * mebibyte;
 
 /** The sum of the sizes of all tracked files. */
 export function checkRepositorySize(root: string, maximumBytes = maximumRepositoryBytes): Violation[] {

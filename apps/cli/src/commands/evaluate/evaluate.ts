@@ -23,6 +23,7 @@ import { exitCodes } from "../../program/exit-codes.js";
 import registerPackages from "../../program/register-packages.js";
 import { openInBrowser } from "../../terminal/open-in-browser.js";
 import { layersOf, Progress } from "../../terminal/progress.js";
+import { namedFiles } from "./named-files.js";
 import type { EvaluateOptions } from "./evaluate-commands.js";
 import { EvaluationBar } from "./evaluation-bar.js";
 import { summaryText } from "./evaluation-text.js";
@@ -120,17 +121,6 @@ function suiteChoice(suites: readonly string[], options: EvaluateOptions): Param
     ...(limit === undefined ? {} : { samplesPerTask: limit }),
     ...(preset === undefined ? {} : { preset }),
   };
-}
-
-/** `role=path` pairs. @throws EvaluationError */
-function namedFiles(pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const [, role, path] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
-      if (role === undefined) throw new EvaluationError(`--file takes role=path, found "${pair}".`, "For example --file haystack=essays.txt.");
-      return [role, path!];
-    }),
-  );
 }
 
 function dataSources(names: readonly string[], { data, file = [] }: EvaluateOptions, hub: HubData | undefined): Record<string, string> {

@@ -1,4 +1,4 @@
-import { choice, flag, optionSchema, type OptionValues, share, text, wholeNumber } from "@elastic-attention/core";
+import { choice, flag, list, optionSchema, type OptionValues, repeated, several, share, text, wholeNumber } from "@elastic-attention/core";
 import { sharedOptions } from "../../options/shared-options.js";
 import { defineCommand } from "../../program/command-definition.js";
 
@@ -9,13 +9,24 @@ const trainOptions = optionSchema({
   resume: { type: flag, description: "resume from the checkpoint in the output folder" },
   overwrite: { type: flag, description: "begin anew where the output folder holds a run", conflicts: ["resume"] },
   baseline: {
-    type: choice("prulong", "duo-attention"),
+    type: choice("prulong", "duo-attention", "task-lists"),
     placeholder: "name",
-    description: "train static heads instead, on the same data",
+    description: "train static heads instead, on the same data; task-lists: a list for each task, at its own target",
     // A baseline has no checkpoint.
     conflicts: ["resume"],
   },
   sparsity: { type: share, placeholder: "share", description: "share of sparse heads of a baseline", default: 0.7, needs: ["baseline"] },
+  ...sharedOptions,
+});
+
+const rowsOptions = optionSchema({
+  model: { type: text("a model"), short: "m", placeholder: "name", description: "the model that is trained, for its tokenizer: folder, .gguf file or hub name", otherwise: "the demo model" },
+  out: { type: file, placeholder: "file", description: "JSON lines to write (.gz: compressed)", required: true },
+  tasks: { type: list(text()), placeholder: "list", description: "names of tasks, between commas", otherwise: "all of the suite" },
+  lengths: { type: several(wholeNumber({ minimum: 1 })), placeholder: "n", description: "lengths in tokens, prompt and answer together", otherwise: "the suite's own" },
+  limit: { type: wholeNumber({ minimum: 1 }), short: "n", placeholder: "n", description: "rows of each task and length", default: 50 },
+  seed: { type: wholeNumber(), placeholder: "n", description: "of the prompts; eval asks those of seed 42", default: 1 },
+  file: { type: repeated(text()), placeholder: "role=path", description: "texts and words to make prompts from: haystack=book.txt, technical=manual.txt, words=DIR" },
   ...sharedOptions,
 });
 
@@ -35,6 +46,7 @@ const analyzeOptions = optionSchema({
 });
 
 export type TrainOptions = OptionValues<typeof trainOptions>;
+export type RowsOptions = OptionValues<typeof rowsOptions>;
 export type AblateOptions = OptionValues<typeof ablateOptions>;
 export type AnalyzeOptions = OptionValues<typeof analyzeOptions>;
 
@@ -45,6 +57,12 @@ export const trainCommands = [
     description: "train the routers of a frozen model (paper, sections 3 and 4)",
     options: trainOptions,
     load: async () => (await import("./train.js")).train,
+  }),
+  defineCommand({
+    syntax: "rows <suite>",
+    description: "training rows from the tasks of a suite that gives its answers, such as recall",
+    options: rowsOptions,
+    load: async () => (await import("./rows.js")).rows,
   }),
   defineCommand({
     syntax: "ablate",

@@ -28,7 +28,7 @@ export const train: CommandFunction<TrainOptions> = async ({ options, signal }) 
     if (options.baseline !== undefined) {
       const list = await trainBaseline(run, options.baseline, options.sparsity);
       view[Symbol.dispose]();
-      if (shows) console.log(options.json ? JSON.stringify(list) : `Wrote heads.json in ${config.output}.`);
+      if (shows) console.log(options.json ? JSON.stringify(list) : `Wrote ${options.baseline === "task-lists" ? "a heads-TASK.json for each task" : "heads.json"} in ${config.output}.`);
       return;
     }
     const last = await trainRouters(run);

@@ -13,13 +13,13 @@ export interface DecodePool {
 
 /** The tables of a batch, in the order in which addons read them. */
 export function decodeBatchArguments({ lengths, heads, plan, options }: DecodeBatch, { rows, readsRounded }: DecodePool): CallArguments {
-  const { pool, numLayers, numKeyValueHeads } = options;
+  const { pool, numLayers, numKeyValueHeads, tokensTogether = 1 } = options;
   const call = new CallArguments().vector(lengths).tensor(heads);
   for (const each of [pool.keys, pool.values]) {
     if (readsRounded) call.cacheRows(rows(each), pool.options);
     else call.tensor(rows(each));
   }
-  return call.tensor(rows(pool.entries)).number(pool.pageTokens).tensor(plan).number(numLayers, numKeyValueHeads);
+  return call.tensor(rows(pool.entries)).number(pool.pageTokens).tensor(plan).number(numLayers, numKeyValueHeads, tokensTogether);
 }
 
 /** What prepares the heads of a step: their projection, norms and rotation. @throws ShapeError */

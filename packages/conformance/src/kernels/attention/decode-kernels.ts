@@ -10,6 +10,7 @@ import {
   planDecode,
   prepareDecode,
   SequenceCache,
+  tokensOfGroups,
 } from "@elastic-attention/attention";
 import { type Backend, type FloatDType, type Graph, ReferenceBackend, type RotaryPairs } from "@elastic-attention/tensor";
 import { describe, expect, test } from "vitest";
@@ -70,13 +71,13 @@ const schedule: readonly (readonly (readonly [sequence: number, tokens: number, 
 ];
 
 /** Steps of batches whose sequences change places and bring one token or several; every output row. */
-function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured: boolean, cacheType?: CacheType): Float32Array {
+function decodeSteps(backend: Backend, shape: Shape, dtype: FloatDType, captured: boolean, cacheType?: CacheType, together = 1): Float32Array {
   const { headDim, queryHeads, kvHeads, softCap, sinkLogits, normed = true } = shape;
   using scope = new MemoryScope();
   const pool = scope.track(new PagePool({ backend, headDim, dtype, cacheType }));
   const slots = 16;
   const planBytes = backend.kernels.run(decodePlanBytes, { slots, numLayers, numKeyValueHeads: kvHeads });
-  const batch = scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads: kvHeads, planBytes }));
+  const batch = scope.track(new DecodeBatch({ backend, pool, slots, numLayers, numKeyValueHeads: kvHeads, planBytes, tokensTogether: together }));
   const caches = lengths.map((length, index) => {
     const cache = scope.track(new SequenceCache({ backend, numLayers, numKeyValueHeads: kvHeads, headDim, dtype, cacheType, pool }));
     for (let layer = 0; layer < numLayers; layer++) {
@@ -157,9 +158,9 @@ export function describeDecodeKernels(subject: BackendUnderTest, tolerances: Par
     test.each(shapes.map((shape) => ({ ...shape, rotated: rotated(shape) })))("head_dim $headDim, $queryHeads/$kvHeads heads, $rotated", (shape) => {
       for (const [dtype, tolerance] of Object.entries(tolerances) as [FloatDType, number][]) {
         const steps = expectedSteps(shape, dtype);
-        for (const captured of [false, true]) {
+        for (const [captured, together] of [[false, 1], [true, 1], [true, tokensOfGroups(shape.queryHeads / shape.kvHeads)]] as const) {
           using backend = subject.create();
-          expect(relativeError(decodeSteps(backend, shape, dtype, captured), steps)).toBeLessThan(tolerance);
+          expect(relativeError(decodeSteps(backend, shape, dtype, captured, undefined, together), steps)).toBeLessThan(tolerance);
           expect(backend.memory().liveAllocations).toBe(0);
         }
       }
@@ -168,9 +169,9 @@ export function describeDecodeKernels(subject: BackendUnderTest, tolerances: Par
     for (const [cacheType, tolerance] of Object.entries(cacheTypes) as [CacheType, number][]) {
       test.each(shapes)(`over a cache in ${cacheType}, head_dim $headDim, $queryHeads/$kvHeads heads`, (shape) => {
         const steps = expectedSteps(shape, "bf16", cacheType);
-        for (const captured of [false, true]) {
+        for (const [captured, together] of [[false, 1], [true, tokensOfGroups(shape.queryHeads / shape.kvHeads)]] as const) {
           using backend = subject.create();
-          expect(relativeError(decodeSteps(backend, shape, "bf16", captured, cacheType), steps)).toBeLessThan(tolerance);
+          expect(relativeError(decodeSteps(backend, shape, "bf16", captured, cacheType, together), steps)).toBeLessThan(tolerance);
           expect(backend.memory().liveAllocations).toBe(0);
         }
       });

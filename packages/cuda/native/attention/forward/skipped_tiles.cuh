@@ -14,6 +14,8 @@ struct SkippedTiles {
   bool skips = false;
   /** Of this thread's two rows, in units of scores; +infinity for rows that are not of the sequence. */
   float limit[2];
+  /** Whether a row of the warp group is of the sequence: else nothing is counted. */
+  bool has_rows;
   int32_t skipped;
   int32_t tiles;
 
@@ -23,6 +25,8 @@ struct SkippedTiles {
     if (!active) return;
     skipped = 0;
     tiles = 1;
+    const int group_begin = thread_row / 64 * 64;
+    has_rows = tile.begin < group_begin + 64 && group_begin < tile.end;
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
       const int in_tile = thread_row + 8 * row;
@@ -50,7 +54,7 @@ struct SkippedTiles {
   }
 
   __device__ void count(const ForwardQueryTile& tile, int num_query_heads) const {
-    if (!active || tile.tile_counts == nullptr || threadIdx.x % 128 != 0) return;
+    if (!active || !has_rows || tile.tile_counts == nullptr || threadIdx.x % 128 != 0) return;
     atomicAdd(tile.tile_counts + tile.query_head, skipped);
     atomicAdd(tile.tile_counts + num_query_heads + tile.query_head, tiles);
   }

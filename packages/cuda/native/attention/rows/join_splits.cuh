@@ -60,10 +60,10 @@ __global__ void join_splits(const RowAttention call) {
   }
   const RowTotal joined = with_sink(call.scores.sink_logits, head, maximum, total);
   static_cast<Out*>(call.output)[row * call.output_stride + head * call.head_dim + column] =
-      from_float<Out>(total > 0 ? value * joined.share / joined.sum : 0.0f);
+      from_float<Out>(total == 0 ? 0.0f : value * joined.share / joined.sum);
   if (column == 0 && call.log_sum_exp != nullptr) {
     call.log_sum_exp[row * call.num_query_heads + head] =
-        total > 0 ? (joined.maximum + log2f(joined.sum)) * 0.693147180559945f : INFINITY;
+        total == 0 ? INFINITY : (joined.maximum + log2f(joined.sum)) * 0.693147180559945f;
   }
 }
 

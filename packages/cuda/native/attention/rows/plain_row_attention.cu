@@ -62,7 +62,7 @@ __global__ void attend_rows(const RowAttention call) {
   }
   const RowTotal total = with_sink(call.scores.sink_logits, query_head, maximum, sum);
   for (int i = lane; i < call.head_dim; i += 32) {
-    write_row<Out>(call, 0, global_row, query_head, i, sum > 0 ? mixed[i] * total.share / total.sum : 0.0f);
+    write_row<Out>(call, 0, global_row, query_head, i, sum == 0 ? 0.0f : mixed[i] * total.share / total.sum);
   }
   if (lane == 0) write_sums(call, 0, global_row, query_head, total.maximum, total.sum);
 }

@@ -179,7 +179,7 @@ __global__ void __launch_bounds__(32 * kWarps) attend_row_groups(const RowAttent
     float scale = 1;
     if (call.splits == 1) {
       total = with_sink(call.scores.sink_logits, query_head, total.maximum, total.sum);
-      scale = total.sum > 0 ? total.share / total.sum : 0.0f;
+      scale = total.sum == 0 ? 0.0f : total.share / total.sum;
     }
     write_row<Out>(call, split, global_row, query_head, column, merged[index][column] * scale);
     if (column == 0) write_sums(call, split, global_row, query_head, total.maximum, total.sum);

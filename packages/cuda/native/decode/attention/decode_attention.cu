@@ -26,7 +26,7 @@ const DecodeMemory& DecodeMemory::instance() {
   static const DecodeMemory memory = [] {
     DecodeMemory made{};
     constexpr size_t counters = kMostItems * sizeof(int32_t);
-    const size_t parts = size_t{2} * static_cast<size_t>(Device::instance().multiprocessors) * kMostGroup * (128 + 4) * sizeof(float);
+    const size_t parts = size_t{2} * static_cast<size_t>(Device::instance().multiprocessors) * kMostRows * (128 + 4) * sizeof(float);
     check(cudaMalloc(reinterpret_cast<void**>(&made.partial), parts), "cudaMalloc");
     check(cudaMalloc(reinterpret_cast<void**>(&made.arrived), counters), "cudaMalloc");
     check(cudaMemset(made.arrived, 0, counters), "cudaMemset");

@@ -1,4 +1,5 @@
-// One warp streams units of keys and values into a ring in shared memory; four warps, sixteen keys each, multiply.
+// One warp streams units of keys and values into a ring in shared memory; four warps, sixteen keys each, multiply. Where an item has
+// more than 16 query rows, four others multiply the rest of them by the same keys.
 #pragma once
 #include "decode/attention/decode_stages.cuh"
 #include "decode/attention/join_parts.cuh"
@@ -17,14 +18,17 @@ namespace elastic {
 template <typename Traits>
 struct WaitingQueries {
   const DecodeShared<Traits>& shared;
-  const void* source = nullptr;
-  uint32_t bytes = 0;
+  /** Bytes from one token's queries to the next's, and of each token. */
+  int64_t stride;
+  uint32_t bytes;
+  const uint8_t* source = nullptr;
+  int tokens = 0;
   bool waited = false;
 
-  __device__ void add(int stage, const void* query, uint32_t size) {
+  __device__ void add(int stage, const void* query, int count) {
     if (static_cast<int>(threadIdx.x % 32) != stage) return;
-    source = query;
-    bytes = size;
+    source = static_cast<const uint8_t*>(query);
+    tokens = count;
     if (waited) send();
   }
   __device__ void wait() {
@@ -37,7 +41,9 @@ struct WaitingQueries {
  private:
   __device__ void send() {
     const int stage = threadIdx.x % 32;
-    ptx::copy_bytes(shared.queries(stage), source, bytes, shared.full[stage]);
+    for (int token = 0; token < tokens; ++token) {
+      ptx::copy_bytes(shared.queries(stage) + token * bytes, source + token * stride, bytes, shared.full[stage]);
+    }
     source = nullptr;
   }
 };
@@ -53,13 +59,15 @@ __device__ void stream_units(const DecodeAttention& call, const DecodeShared<Tra
   int item = share.item, unit = share.first, left = share.units, stage = 0;
   uint32_t phase = 1;
   bool second = false;
-  WaitingQueries<Traits> queries{shared};
+  WaitingQueries<Traits> queries{shared, call.query_stride * int64_t{sizeof(typename Traits::Element)}, static_cast<uint32_t>(group * Traits::query_bytes)};
   while (left > 0) {
     const int sequence_index = item / call.num_key_value_heads, key_value_head = item % call.num_key_value_heads;
     const HeadEntry head = call.heads[sequence_index * call.head_stride + key_value_head];
     const SequenceEntry sequence = call.sequences[sequence_index];
     const DecodeItem shares = call.items[item];
-    const KeyUnits units(head, sequence.key_length);
+    // The entry is of the first token.
+    const int tokens = sequence.query_length, length = sequence.key_length + tokens - 1;
+    const KeyUnits units(head, length, tokens);
     const int count = min(left, units.count - unit);
     const auto* keys = static_cast<const uint8_t*>(sequence.keys);
     const auto* values = static_cast<const uint8_t*>(sequence.values);
@@ -78,7 +86,7 @@ __device__ void stream_units(const DecodeAttention& call, const DecodeShared<Tra
         rows = pages * head.block_size;
       } else if (base + lane < count) {
         start = units.key(index);
-        rows = min(kUnitKeys, sequence.key_length - start);
+        rows = min(kUnitKeys, length - start);
         places[0] = sequence.row(head.slot(start));
       }
       for (int i = 0; i < min(32, count - base); ++i) {
@@ -90,14 +98,15 @@ __device__ void stream_units(const DecodeAttention& call, const DecodeShared<Tra
         }
         const bool is_pages = first_key == kPagesStart;
         const bool first = base + i == 0, last = base + i + 1 == count;
-        const uint32_t query_bytes = first ? group * Traits::query_bytes : 0;
-        // All stages are in use, or this unit holds the newest token.
-        if (phase == 0 || first_key + kUnitKeys >= sequence.key_length) queries.wait();
+        const uint32_t query_bytes = first ? tokens * group * Traits::query_bytes : 0;
+        // All stages are in use, or this unit may hold tokens of the step.
+        if (phase == 0 || first_key + kUnitKeys > length - kMostStepTokens) queries.wait();
         if (lane == 0) {
-          const int seen_from = is_pages || first_key + kUnitKeys <= units.sink_end ? first_key : units.local_start;
+          const int seen_from = is_pages || first_key + kUnitKeys <= units.sink_end ? first_key : units.last_start;
+          const bool all_seen = keys_there == kUnitKeys && first_key >= seen_from && first_key + kUnitKeys <= sequence.key_length;
           UnitInfo info{};
           info.flags = (first ? kFirstUnit : 0) | (last ? kLastUnit : 0) | (shares.blocks == 1 ? kWholeItem : 0) |
-                       (keys_there == kUnitKeys && first_key >= seen_from ? kAllSeen : 0) | (second ? kSecondPart : 0);
+                       (all_seen ? kAllSeen : 0) | (second ? kSecondPart : 0);
           // All keys of chosen pages are seen.
           info.start = is_pages ? 0 : first_key;
           info.rows = keys_there;
@@ -106,7 +115,9 @@ __device__ void stream_units(const DecodeAttention& call, const DecodeShared<Tra
           info.item = item;
           info.query_row = sequence.query_start;
           info.query_head = key_value_head * group;
-          info.skip_limit = head.skip_limit(sequence.key_length);
+          info.tokens = tokens;
+          info.length = length;
+          info.pattern = head;
           info.shared = shares;
           shared.free[stage].wait(phase);
           shared.infos[stage] = info;
@@ -126,7 +137,7 @@ __device__ void stream_units(const DecodeAttention& call, const DecodeShared<Tra
         if (first) {
           queries.add(stage, static_cast<const typename Traits::Element*>(call.query) + sequence.query_start * call.query_stride +
                                  key_value_head * group * Traits::head_dim,
-                      query_bytes);
+                      tokens);
         }
         if (++stage == num_stages) {
           stage = 0;
@@ -146,7 +157,7 @@ __device__ void stream_units(const DecodeAttention& call, const DecodeShared<Tra
 template <typename Traits>
 __device__ void multiply_units(const DecodeAttention& call, const DecodeShared<Traits>& shared, int units, int num_stages, int group) {
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, quad = lane / 4, place = lane % 4;
-  const int first_row = warp * Traits::warp_keys;
+  const int first_key = warp % Traits::key_warps * Traits::warp_keys, first_row = warp / Traits::key_warps * kTileRows;
   WarpRows<Traits> rows;
   rows.clear();
   // Writes below must not overtake reads of the previous kernel.
@@ -157,29 +168,44 @@ __device__ void multiply_units(const DecodeAttention& call, const DecodeShared<T
     shared.full[stage].wait(phase);
     const UnitInfo& info = shared.infos[stage];
     const int flags = info.flags;
-    if (flags & kFirstUnit) rows.begin(shared.queries(stage), group, quad, place);
-    if (first_row < info.rows) {
-      const int start = info.start + first_row;
-      bool visible[4] = {true, true, true, true};
-      uint8_t* values = shared.values(stage) + first_row * Traits::row_bytes;
+    const int count = info.tokens * group;
+    if (flags & kFirstUnit) rows.begin(shared.queries(stage), first_row, count, quad, place);
+    // Keys that the token of one of this lane's two rows sees.
+    const auto seen = [&](int r) { return info.length - max(0, info.tokens - 1 - (first_row + quad + 8 * r) / group); };
+    if (first_key < info.rows && first_row < count) {
+      const int start = info.start + first_key;
+      bool visible[2][4] = {{true, true, true, true}, {true, true, true, true}};
+      uint8_t* values = shared.values(stage) + first_key * Traits::row_bytes;
       if (!(flags & kAllSeen)) {
         const int end = info.start + info.rows, sink_end = info.sink_end, local_start = info.local_start;
-        const auto sees = [&](int key) { return key < end && (key < sink_end || key >= local_start); };
 #pragma unroll
-        for (int i = 0; i < 4; ++i) visible[i] = sees(start + place * 2 + i % 2 + i / 2 * 8);
-        // Values that no query sees may be NaN, and 0 · NaN is NaN.
+        for (int r = 0; r < 2; ++r) {
+          const int keys = min(end, seen(r)), window = window_start(info.pattern, seen(r));
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            const int key = start + place * 2 + i % 2 + i / 2 * 8;
+            visible[r][i] = key < keys && (key < sink_end || key >= window);
+          }
+        }
+        // Values that no query sees may be NaN, and 0 · NaN is NaN. Every tile's warps write the same zeros.
         for (int row = 0; row < Traits::warp_keys; ++row) {
-          if (sees(start + row)) continue;
+          const int key = start + row;
+          if (key < end && (key < sink_end || key >= local_start)) continue;
           for (int i = lane; i < Traits::row_bytes / 4; i += 32) reinterpret_cast<uint32_t*>(values + row * Traits::row_bytes)[i] = 0;
         }
         ptx::fence_shared_for_async();
         __syncwarp();
       }
-      rows.attend(shared.keys(stage) + first_row * Traits::row_bytes, values, visible, call.scores, info.skip_limit, group, quad, place);
+      float skip_limit[2] = {-INFINITY, -INFINITY};
+      if (info.pattern.type == PatternType::Threshold) {
+#pragma unroll
+        for (int r = 0; r < 2; ++r) skip_limit[r] = info.pattern.skip_limit(seen(r));
+      }
+      rows.attend(shared.keys(stage) + first_key * Traits::row_bytes, values, visible, call.scores, skip_limit, first_row, count, quad, place);
     }
     if (flags & kLastUnit) {
       const UnitInfo finished = info;
-      rows.store(shared.merged + warp * group * Traits::part_row, group, quad, place);
+      rows.store(shared.merged + warp % Traits::key_warps * count * Traits::part_row, first_row, count, quad, place);
       __syncwarp();
       if (lane == 0) shared.free[stage].arrive();
       finish_item<Traits>(call, shared, finished, group);
@@ -198,14 +224,14 @@ __device__ void multiply_units(const DecodeAttention& call, const DecodeShared<T
 #endif
 
 template <typename Traits>
-__global__ void __launch_bounds__(Traits::threads, 2)
+__global__ void __launch_bounds__(Traits::threads, Traits::blocks_beside)
     decode_attention(const __grid_constant__ DecodeAttention call, int num_stages, int group) {
 #ifdef ELASTIC_BULK_COPIES
   extern __shared__ __align__(128) uint8_t memory[];
   ptx::allow_next_kernel();
   const DecodeShare share = call.shares[blockIdx.x];
   if (share.units == 0) return;
-  const DecodeShared<Traits> shared(memory, num_stages, group);
+  const DecodeShared<Traits> shared(memory, num_stages, call.most_tokens * group);
   if (threadIdx.x == Traits::consumers) {
     for (int stage = 0; stage < num_stages; ++stage) {
       shared.full[stage].initialize(1);
@@ -219,11 +245,10 @@ __global__ void __launch_bounds__(Traits::threads, 2)
 #endif
 }
 
-template <typename Element, int head_dim, bool rounded = false>
-cudaError_t launch_decode(const DecodeAttention& call, int multiprocessors, cudaStream_t stream) {
-  using Traits = DecodeTraits<Element, head_dim, rounded>;
-  const int group = call.num_query_heads / call.num_key_value_heads, stages = Traits::stages(group);
-  const int bytes = stages * Traits::stage_bytes(group) + Traits::fixed_bytes(group);
+template <typename Traits>
+cudaError_t launch_decode_tiles(const DecodeAttention& call, int multiprocessors, cudaStream_t stream) {
+  const int group = call.num_query_heads / call.num_key_value_heads, rows = call.most_tokens * group, stages = Traits::stages(rows);
+  const int bytes = stages * Traits::stage_bytes(rows) + Traits::fixed_bytes(rows);
   const auto kernel = decode_attention<Traits>;
   static const cudaError_t prepared = [&] {
     const cudaError_t status = cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
@@ -243,6 +268,14 @@ cudaError_t launch_decode(const DecodeAttention& call, int multiprocessors, cuda
   configuration.attrs = &attribute;
   configuration.numAttrs = 1;
   return cudaLaunchKernelEx(&configuration, kernel, call, stages, group);
+}
+
+template <typename Element, int head_dim, bool rounded = false>
+cudaError_t launch_decode(const DecodeAttention& call, int multiprocessors, cudaStream_t stream) {
+  const int rows = call.most_tokens * (call.num_query_heads / call.num_key_value_heads);
+  if (rows > kMostRows) return cudaErrorInvalidValue;
+  if (rows > kTileRows) return launch_decode_tiles<DecodeTraits<Element, head_dim, rounded, 2>>(call, multiprocessors, stream);
+  return launch_decode_tiles<DecodeTraits<Element, head_dim, rounded>>(call, multiprocessors, stream);
 }
 
 }  // namespace elastic

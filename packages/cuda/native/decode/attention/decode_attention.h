@@ -1,4 +1,5 @@
-// Attention of one query row a sequence on Hopper: all keys of all heads shared out evenly over the multiprocessors.
+// Attention of one query row a sequence, or of several that follow each other, on Hopper: all keys of all heads shared out evenly
+// over the multiprocessors.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -10,6 +11,8 @@ namespace elastic {
 
 /** Query heads of one key-value head that the kernel takes. */
 constexpr int kMostGroup = 16;
+/** Query rows that read a head's keys together: heads of a group, of one token or several. */
+constexpr int kTileRows = 16, kMostTiles = 2, kMostRows = kTileRows * kMostTiles;
 
 struct DecodeAttention {
   /** Rows of [numQueryHeads, headDim]; row of a sequence: `SequenceEntry::query_start`. */
@@ -19,6 +22,7 @@ struct DecodeAttention {
   int64_t output_stride;
   /** F32 [rows, numQueryHeads], or null. */
   float* log_sum_exp;
+  /** By the first token of an item; `query_length` tokens of the sequence are attended together. */
   const SequenceEntry* sequences;
   const HeadEntry* heads;
   /** Entries from one sequence's heads to the next's. */
@@ -29,7 +33,9 @@ struct DecodeAttention {
   int32_t num_query_heads;
   int32_t num_key_value_heads;
   ScoreTerms scores;
-  /** Parts of items: F32 [2 · blocks, group, headDim + 4]. */
+  /** Tokens of a sequence that an item has at most. */
+  int32_t most_tokens;
+  /** Parts of items: F32 [2 · blocks, rows, headDim + 4]. */
   float* partial;
   /** One for each item, zero between launches. */
   int32_t* arrived;

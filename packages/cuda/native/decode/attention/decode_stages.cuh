@@ -21,17 +21,21 @@ struct UnitInfo {
   int32_t start;
   int32_t rows;
   int32_t sink_end;
+  /** Of the first token. */
   int32_t local_start;
   int32_t item;
+  /** Of the first token. */
   int32_t query_row;
   int32_t query_head;
-  /** Of a head with a threshold, else -infinity; see `PatternEntry::skip_limit`. */
-  float skip_limit;
+  int32_t tokens;
+  /** Keys that the last token sees, itself included. */
+  int32_t length;
+  PatternEntry pattern;
   DecodeItem shared;
 };
 
-/** `rounded_`: rows of the cache are in e4m3; see `rounded_rows.cuh`. */
-template <typename Element_, int head_dim_, bool rounded_ = false>
+/** `rounded_`: rows of the cache are in e4m3; see `rounded_rows.cuh`. `tiles_`: of 16 query rows, side by side. */
+template <typename Element_, int head_dim_, bool rounded_ = false, int tiles_ = 1>
 struct DecodeTraits {
   using Element = Element_;
   static constexpr int head_dim = head_dim_;
@@ -40,10 +44,15 @@ struct DecodeTraits {
   /** Of a key, and of a value. */
   static constexpr int row_bytes = rounded ? rounded_row_bytes(head_dim) : query_bytes;
   static constexpr int unit_bytes = kUnitKeys * row_bytes;
-  static constexpr int consumer_warps = 4;
+  static constexpr int tiles = tiles_;
+  /** Warps that share the keys of a unit; so many for each tile of query rows. */
+  static constexpr int key_warps = 4;
+  static constexpr int consumer_warps = key_warps * tiles;
+  /** One tile leaves room for another thread block: the next launch fetches keys while this one ends. */
+  static constexpr int blocks_beside = tiles == 1 ? 2 : 1;
   static constexpr int consumers = 32 * consumer_warps;
   static constexpr int threads = consumers + 32;
-  static constexpr int warp_keys = kUnitKeys / consumer_warps;
+  static constexpr int warp_keys = kUnitKeys / key_warps;
   /** Floats of a row of a part: the output, its maximum and its sum. */
   static constexpr int part_row = head_dim + 4;
   static constexpr int most_stages = 8;
@@ -51,20 +60,19 @@ struct DecodeTraits {
   /** Of a multiprocessor; a thread block takes 1 KiB more than it asks for. */
   static constexpr int shared_memory = 228 * 1024;
 
-  static constexpr int stage_bytes(int group) { return 2 * unit_bytes + group * query_bytes; }
+  static constexpr int stage_bytes(int rows) { return 2 * unit_bytes + rows * query_bytes; }
   /** Rows of the warps, or of slices of the parts that are joined. */
-  __host__ __device__ static constexpr int merged_bytes(int group) { return consumer_warps * part_row * group * 4; }
-  static constexpr int fixed_bytes(int group) {
-    return merged_bytes(group) + most_stages * (static_cast<int>(sizeof(UnitInfo)) + 16) + 16;
+  __host__ __device__ static constexpr int merged_bytes(int rows) { return key_warps * part_row * rows * 4; }
+  static constexpr int fixed_bytes(int rows) {
+    return merged_bytes(rows) + most_stages * (static_cast<int>(sizeof(UnitInfo)) + 16) + 16;
   }
-  static int fitting_stages(int group, int blocks) {
-    const int fitting = (shared_memory / blocks - 1024 - fixed_bytes(group)) / stage_bytes(group);
+  static int fitting_stages(int rows, int blocks) {
+    const int fitting = (shared_memory / blocks - 1024 - fixed_bytes(rows)) / stage_bytes(rows);
     return fitting < most_stages ? fitting : most_stages;
   }
-  /** Two thread blocks fit beside each other where they can: so the next launch fetches keys while this one ends. */
-  static int stages(int group) {
-    const int beside = fitting_stages(group, 2);
-    return beside >= least_stages ? beside : fitting_stages(group, 1);
+  static int stages(int rows) {
+    const int beside = fitting_stages(rows, blocks_beside);
+    return beside >= least_stages ? beside : fitting_stages(rows, 1);
   }
 };
 
@@ -78,10 +86,10 @@ struct DecodeShared {
   ptx::Barrier* free;
   int* last;
 
-  __device__ DecodeShared(uint8_t* memory, int num_stages, int group)
-      : stages(memory), stage_bytes(2 * Traits::unit_bytes + group * Traits::query_bytes) {
+  __device__ DecodeShared(uint8_t* memory, int num_stages, int rows)
+      : stages(memory), stage_bytes(2 * Traits::unit_bytes + rows * Traits::query_bytes) {
     merged = reinterpret_cast<float*>(memory + num_stages * stage_bytes);
-    infos = reinterpret_cast<UnitInfo*>(memory + num_stages * stage_bytes + Traits::merged_bytes(group));
+    infos = reinterpret_cast<UnitInfo*>(memory + num_stages * stage_bytes + Traits::merged_bytes(rows));
     full = reinterpret_cast<ptx::Barrier*>(infos + Traits::most_stages);
     free = full + Traits::most_stages;
     last = reinterpret_cast<int*>(free + Traits::most_stages);

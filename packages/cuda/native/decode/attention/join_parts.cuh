@@ -10,6 +10,12 @@ namespace elastic {
 
 #ifdef ELASTIC_BULK_COPIES
 
+/** Floats of a part: rows of as many tokens as an item may have. */
+template <typename Traits>
+__device__ int64_t part_floats(const DecodeAttention& call, int group) {
+  return static_cast<int64_t>(call.most_tokens) * group * Traits::part_row;
+}
+
 /** Two columns of a row, merged from parts. */
 struct JoinedPair {
   float2 value{0, 0};
@@ -17,18 +23,18 @@ struct JoinedPair {
   float total = 0;
 };
 
-/** Merges one row of `count` consecutive parts in shared memory; each part holds all rows of the group. */
+/** Merges one row of `count` consecutive parts in shared memory; each part holds all `rows`. */
 template <typename Traits>
-__device__ JoinedPair join_rows(const float* row, int count, int group, int column) {
-  const int stride = group * Traits::part_row;
+__device__ JoinedPair join_rows(const float* row, int count, int rows, int column) {
+  const int stride = rows * Traits::part_row;
   JoinedPair joined;
 #pragma unroll
-  for (int i = 0; i < Traits::consumer_warps; ++i) {
+  for (int i = 0; i < Traits::key_warps; ++i) {
     if (i < count) joined.maximum = fmaxf(joined.maximum, row[i * stride + Traits::head_dim]);
   }
   const float base = joined.maximum == -INFINITY ? 0.0f : joined.maximum;
 #pragma unroll
-  for (int i = 0; i < Traits::consumer_warps; ++i) {
+  for (int i = 0; i < Traits::key_warps; ++i) {
     if (i >= count) break;
     const float* other = row + i * stride;
     const float weight = exp2_fast(other[Traits::head_dim] - base);
@@ -40,16 +46,16 @@ __device__ JoinedPair join_rows(const float* row, int count, int group, int colu
 }
 
 template <typename Traits>
-__device__ void write_pair(const DecodeAttention& call, const UnitInfo& info, int row, int column, const JoinedPair& pair) {
+__device__ void write_pair(const DecodeAttention& call, const UnitInfo& info, int group, int row, int column, const JoinedPair& pair) {
   using Element = typename Traits::Element;
-  const int head = info.query_head + row;
+  const int head = info.query_head + row % group, query_row = info.query_row + row / group;
   const RowTotal total = with_sink(call.scores.sink_logits, head, pair.maximum, pair.total);
-  const float scale = total.sum > 0 ? total.share / total.sum : 0.0f;
-  auto* target = static_cast<Element*>(call.output) + info.query_row * call.output_stride + head * Traits::head_dim + column;
+  const float scale = total.sum == 0 ? 0.0f : total.share / total.sum;
+  auto* target = static_cast<Element*>(call.output) + query_row * call.output_stride + head * Traits::head_dim + column;
   *reinterpret_cast<uint32_t*>(target) = pack_pair<Element>(pair.value.x * scale, pair.value.y * scale);
   if (column == 0 && call.log_sum_exp != nullptr) {
-    call.log_sum_exp[static_cast<int64_t>(info.query_row) * call.num_query_heads + head] =
-        total.sum > 0 ? (total.maximum + log2f(total.sum)) * 0.693147180559945f : INFINITY;
+    call.log_sum_exp[static_cast<int64_t>(query_row) * call.num_query_heads + head] =
+        total.sum == 0 ? INFINITY : (total.maximum + log2f(total.sum)) * 0.693147180559945f;
   }
 }
 
@@ -57,16 +63,17 @@ __device__ void write_pair(const DecodeAttention& call, const UnitInfo& info, in
 template <typename Traits>
 __device__ void join_parts(const DecodeAttention& call, const UnitInfo& info, float* sums, int group) {
   const DecodeItem& shares = info.shared;
-  const int64_t stride = static_cast<int64_t>(group) * Traits::part_row;
+  const int rows = info.tokens * group;
+  const int64_t stride = part_floats<Traits>(call, group);
   const auto part = [&](int index) {
     return call.partial + (2 * (shares.first_block + index) + (index == 0 ? shares.offset : 0)) * stride;
   };
   // A warp takes a row, or every so many parts of one; lanes take four columns each.
   constexpr int side_by_side = 32;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int slices = group >= Traits::consumer_warps ? 1 : Traits::consumer_warps / group;
+  const int slices = rows >= Traits::key_warps ? 1 : Traits::key_warps / rows;
   const int slice = warp % slices, column = lane < Traits::head_dim / 4 ? 4 * lane : 0;
-  for (int row = warp / slices; row < group; row += Traits::consumer_warps / slices) {
+  for (int row = warp / slices; row < rows; row += Traits::consumer_warps / slices) {
     float4 value{0, 0, 0, 0};
     float maximum = -INFINITY, total = 0;
     for (int first = slice; first < shares.blocks; first += slices * side_by_side) {
@@ -98,15 +105,15 @@ __device__ void join_parts(const DecodeAttention& call, const UnitInfo& info, fl
       }
     }
     total = warp_sum(total);
-    float* target = sums + (slice * group + row) * Traits::part_row;
+    float* target = sums + (slice * rows + row) * Traits::part_row;
     if (lane < Traits::head_dim / 4) *reinterpret_cast<float4*>(target + column) = value;
     if (lane == 0) *reinterpret_cast<float2*>(target + Traits::head_dim) = float2{maximum, total};
   }
   ptx::named_barrier_sync(1, Traits::consumers);
   constexpr int pairs = Traits::head_dim / 2;
-  for (int i = threadIdx.x; i < group * pairs; i += Traits::consumers) {
+  for (int i = threadIdx.x; i < rows * pairs; i += Traits::consumers) {
     const int row = i / pairs, column = i % pairs * 2;
-    write_pair<Traits>(call, info, row, column, join_rows<Traits>(sums + row * Traits::part_row, slices, group, column));
+    write_pair<Traits>(call, info, group, row, column, join_rows<Traits>(sums + row * Traits::part_row, slices, rows, column));
   }
 }
 
@@ -115,13 +122,14 @@ template <typename Traits>
 __device__ void finish_item(const DecodeAttention& call, const DecodeShared<Traits>& shared, const UnitInfo& info, int group) {
   constexpr int pairs = Traits::head_dim / 2;
   const bool whole = info.flags & kWholeItem;
-  float* part = call.partial + (2 * blockIdx.x + (info.flags & kSecondPart ? 1 : 0)) * static_cast<int64_t>(group) * Traits::part_row;
+  const int rows = info.tokens * group;
+  float* part = call.partial + (2 * blockIdx.x + (info.flags & kSecondPart ? 1 : 0)) * part_floats<Traits>(call, group);
   ptx::named_barrier_sync(1, Traits::consumers);
-  for (int i = threadIdx.x; i < group * pairs; i += Traits::consumers) {
+  for (int i = threadIdx.x; i < rows * pairs; i += Traits::consumers) {
     const int row = i / pairs, column = i % pairs * 2;
-    const JoinedPair joined = join_rows<Traits>(shared.merged + row * Traits::part_row, Traits::consumer_warps, group, column);
+    const JoinedPair joined = join_rows<Traits>(shared.merged + row * Traits::part_row, Traits::key_warps, rows, column);
     if (whole) {
-      write_pair<Traits>(call, info, row, column, joined);
+      write_pair<Traits>(call, info, group, row, column, joined);
     } else {
       *reinterpret_cast<float2*>(part + row * Traits::part_row + column) = joined.value;
       if (column == 0) {

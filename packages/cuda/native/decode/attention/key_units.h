@@ -11,30 +11,45 @@ constexpr int kLeastWork = 4;
 /** What it costs a thread block to end one head and begin the next, in units. */
 constexpr int kHeadWork = 2;
 
-/** The units that the query after `length - 1` tokens reads: those of the sink, of chosen pages, then those of the window. */
+/** Tokens that one sequence brings to a step at most; mirrors `mostStepTokens`. */
+constexpr int kMostStepTokens = 16;
+
+/** The first key of the window of the query after `length - 1` tokens; 0 for a head without one. */
+__host__ __device__ inline int window_start(const PatternEntry& head, int length) {
+  if (!head.has_window()) return 0;
+  const int first = (length - 1) / head.block_size - head.local_blocks + 1;
+  return (first > 0 ? first : 0) * head.block_size;
+}
+
+/**
+ * The units that the last `tokens` of `length` tokens read together: those of the sink, of chosen pages, then those of the
+ * windows. Only one token at a time chooses pages.
+ */
 struct KeyUnits {
   int sink = 0;
   int window_start = 0;
   int count = 0;
-  /** Keys before `sink_end` and from `local_start` on are seen. */
+  /** Keys before `sink_end` are seen, and those of the windows, which begin at `local_start` for the first token and at `last_start` for the last. */
   int sink_end = 0;
   int local_start = 0;
+  int last_start = 0;
   /** Of a head that chooses pages: how many, in units of as many as fit. */
   int pages = 0;
   int page_units = 0;
   int pages_in_unit = 1;
 
-  __host__ __device__ KeyUnits(const HeadEntry& head, int length) {
-    if (length == 0) return;
+  __host__ __device__ KeyUnits(const HeadEntry& head, int length, int tokens) {
+    if (length == 0 || tokens == 0) return;
     if (head.has_window()) {
-      const int first = (length - 1) / head.block_size - head.local_blocks + 1;
-      local_start = (first > 0 ? first : 0) * head.block_size;
+      local_start = elastic::window_start(head, length - tokens + 1);
+      last_start = elastic::window_start(head, length);
       const int64_t all = static_cast<int64_t>(head.sink_blocks) * head.block_size;
-      sink_end = all < local_start ? static_cast<int>(all) : local_start;
+      sink_end = all < last_start ? static_cast<int>(all) : last_start;
       window_start = local_start / kUnitKeys;
       sink = (sink_end + kUnitKeys - 1) / kUnitKeys;
       if (sink > window_start) sink = window_start;
       if (head.type == PatternType::Pages) {
+        const int first = local_start / head.block_size;
         const int candidates = first > head.sink_blocks ? first - head.sink_blocks : 0;
         pages = chosen_pages(head.budget_pages, head.budget_parts, head.block_size, length, candidates);
         pages_in_unit = kUnitKeys / head.block_size;
@@ -72,6 +87,11 @@ struct DecodeItem {
   int32_t offset;
   int32_t unused;
 };
+
+/** Whether a slot's token follows that of the slot before in the same sequence: no two sequences keep a head in one place. */
+__host__ __device__ inline bool follows(const HeadEntry& before, int length_before, const HeadEntry& head, int length) {
+  return length_before > 0 && length == length_before + 1 && head.first_slot == before.first_slot;
+}
 
 /** The work of an item is its units after `kHeadWork`. */
 __host__ __device__ inline int64_t item_work(int units) { return units == 0 ? 0 : kHeadWork + units; }

@@ -6,7 +6,10 @@
 
 namespace elastic {
 
-/** 16 rows, one for each query head of the group; a lane holds columns 2 place + {0, 1} of each tile of two rows. */
+/**
+ * 16 of an item's query rows, token after token with the heads of the group; a lane holds columns 2 place + {0, 1} of each tile
+ * of two rows: the warp's first row + quad + {0, 8}.
+ */
 template <typename Traits>
 struct WarpRows {
   using Element = typename Traits::Element;
@@ -35,16 +38,16 @@ struct WarpRows {
     sum[0] = sum[1] = 0;
   }
 
-  /** After {@link clear}. */
-  __device__ void begin(const uint8_t* queries, int group, int quad, int place) {
+  /** After {@link clear}. @param first of the warp's rows @param count of the item's rows */
+  __device__ void begin(const uint8_t* queries, int first, int count, int quad, int place) {
 #pragma unroll
     for (int chunk = 0; chunk < key_chunks; ++chunk) {
 #pragma unroll
       for (int r = 0; r < 2; ++r) {
-        const int head = quad + 8 * r;
+        const int row = first + quad + 8 * r;
         uint4 line{0, 0, 0, 0};
-        if (head < group) {
-          line = *reinterpret_cast<const uint4*>(queries + head * Traits::query_bytes + chunk * 64 + place * 16);
+        if (row < count) {
+          line = *reinterpret_cast<const uint4*>(queries + row * Traits::query_bytes + chunk * 64 + place * 16);
         }
         Q[2 * chunk][r] = line.x, Q[2 * chunk][r + 2] = line.y;
         Q[2 * chunk + 1][r] = line.z, Q[2 * chunk + 1][r + 2] = line.w;
@@ -59,9 +62,9 @@ struct WarpRows {
     }
   }
 
-  /** Attends sixteen keys, or skips them; `visible` says which of this lane's four the queries see. */
-  __device__ void attend(const uint8_t* keys, const uint8_t* values, const bool (&visible)[4], const ScoreTerms& scores, float skip_limit,
-                         int group, int quad, int place) {
+  /** Attends sixteen keys, or skips them; `visible` says which of this lane's four its two queries see. */
+  __device__ void attend(const uint8_t* keys, const uint8_t* values, const bool (&visible)[2][4], const ScoreTerms& scores,
+                         const float (&skip_limit)[2], int first, int count, int quad, int place) {
     uint4 key_data[2][key_chunks];
 #pragma unroll
     for (int tile = 0; tile < 2; ++tile) {
@@ -88,9 +91,9 @@ struct WarpRows {
       cap_scores(S[0], scores);
       cap_scores(S[1], scores);
     }
-    const auto sees = [&](int, int i) { return visible[i]; };
-    const float limit[2] = {skip_limit, skip_limit};
-    if (skip_limit != -INFINITY && all_below(S, sees, [&](int r) { return quad + 8 * r < group; }, scores.scale_log2, maximum, limit)) return;
+    const auto sees = [&](int r, int i) { return visible[r][i]; };
+    const auto is_row = [&](int r) { return first + quad + 8 * r < count; };
+    if (skip_limit[0] != -INFINITY && all_below(S, sees, is_row, scores.scale_log2, maximum, skip_limit)) return;
     uint32_t P[4];
     softmax_step<Element>(S, sees, scores.scale_log2, maximum, sum, O, P);
     if constexpr (Traits::rounded) {
@@ -127,14 +130,15 @@ struct WarpRows {
     }
   }
 
-  /** Writes O of the group's rows, not yet divided by the sum, with their maximum and sum. */
-  __device__ void store(float* rows, int group, int quad, int place) {
+  /** Writes O of the rows, not yet divided by the sum, with their maximum and sum. @param rows all of the item's */
+  __device__ void store(float* rows, int first, int count, int quad, int place) {
     sum[0] = quad_sum(sum[0]);
     sum[1] = quad_sum(sum[1]);
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      if (quad + 8 * r >= group) continue;
-      float* row = rows + (quad + 8 * r) * Traits::part_row;
+      const int index = first + quad + 8 * r;
+      if (index >= count) continue;
+      float* row = rows + index * Traits::part_row;
 #pragma unroll
       for (int tile = 0; tile < value_chunks * value_width; ++tile) {
 #pragma unroll

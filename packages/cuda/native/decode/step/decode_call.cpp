@@ -29,7 +29,7 @@ Shares share_out(const std::vector<SequenceEntry>& sequences, const std::vector<
   const size_t per_sequence = heads.size() / sequences.size();
   std::vector<int64_t> first{0};
   for (size_t item = 0; item < heads.size(); ++item) {
-    first.push_back(first.back() + item_work(KeyUnits(heads[item], sequences[item / per_sequence].key_length).count));
+    first.push_back(first.back() + item_work(KeyUnits(heads[item], sequences[item / per_sequence].key_length, 1).count));
   }
   const int64_t work = first.back();
   const int blocks = decode_blocks(work, multiprocessors), items = static_cast<int>(heads.size());
@@ -91,6 +91,7 @@ void run_decode(const AttentionCall& call, const std::vector<const AttentionSequ
     decode.num_query_heads = static_cast<int32_t>(call.num_query_heads);
     decode.num_key_value_heads = static_cast<int32_t>(all.front()->patterns.size());
     decode.head_stride = decode.num_key_value_heads;
+    decode.most_tokens = 1;
     decode.scores = score_terms(call);
     decode.partial = DecodeMemory::instance().partial;
     decode.arrived = DecodeMemory::instance().arrived;

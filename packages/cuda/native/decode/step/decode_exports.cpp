@@ -25,6 +25,8 @@ DecodeBatch read_batch(Call& call) {
   const PageTable pages = read_page_table(call);
   const Matrix plan = call.tensor("plan");
   const int64_t layers = call.integer("layers"), key_value_heads = call.integer("key-value heads");
+  const int64_t most_tokens = call.integer("tokens together");
+  call.require(most_tokens >= 1 && most_tokens <= kMostStepTokens, "impossible tokens of a sequence");
   call.require_dtype(lengths, DType::I32, "lengths");
   call.require_dtype(heads, DType::I32, "head table");
   call.require_dtype(plan, DType::U8, "plan");
@@ -47,7 +49,7 @@ DecodeBatch read_batch(Call& call) {
                "the plan has no room");
   return DecodeBatch{lengths.integers(0), reinterpret_cast<const HeadEntry*>(heads.data), keys.data, values.data,
                      static_cast<int32_t>(keys.rows), pages.shift, pages.entries, static_cast<int32_t>(slots),
-                     static_cast<int32_t>(layers), static_cast<int32_t>(key_value_heads),
+                     static_cast<int32_t>(layers), static_cast<int32_t>(key_value_heads), static_cast<int32_t>(most_tokens),
                      rounded ? static_cast<int32_t>(keys.columns) - rounded_row_bytes(0) : 0, plan.data};
 }
 
@@ -148,7 +150,7 @@ void attend_decode(Call& call) {
   call.require(query.dtype == DType::BF16 || query.dtype == DType::F16, "decoding takes bf16 and f16");
   call.require_dtype(output, query.dtype, "output");
   call.require(query_heads > 0 && query_heads % batch.key_value_heads == 0 && query_heads / batch.key_value_heads <= kMostGroup &&
-                   head_dim <= 128 && forward_sm90_has(static_cast<int>(head_dim)),
+                   query_heads / batch.key_value_heads * batch.most_tokens <= kMostRows && head_dim <= 128 && forward_sm90_has(static_cast<int>(head_dim)),
                "the decode kernel does not take these heads");
   call.require(query.rows == batch.slots && output.rows == batch.slots && query.columns == query_heads * head_dim &&
                    output.columns == query.columns,
@@ -169,6 +171,7 @@ void attend_decode(Call& call) {
   decode.items = batch.items(layer, multiprocessors());
   decode.num_query_heads = static_cast<int32_t>(query_heads);
   decode.num_key_value_heads = batch.key_value_heads;
+  decode.most_tokens = batch.most_tokens;
   decode.scores = score_terms(scale, soft_cap, reinterpret_cast<const float*>(sink_logits.data));
   decode.partial = DecodeMemory::instance().partial;
   decode.arrived = DecodeMemory::instance().arrived;

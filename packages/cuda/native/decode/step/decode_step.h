@@ -5,9 +5,9 @@
 
 namespace elastic {
 
-/** The tables of a batch of `slots` sequences over all layers; an empty slot has length 0. */
+/** The tables of a batch of `slots` tokens over all layers; an empty slot has length 0. */
 struct DecodeBatch {
-  /** I32 [slots]: tokens of each sequence, the one of this step included. */
+  /** I32 [slots]: tokens that each token sees, itself included. */
   const int32_t* lengths;
   /** [slots, layers, key-value heads]. */
   const HeadEntry* heads;
@@ -20,6 +20,8 @@ struct DecodeBatch {
   int32_t slots;
   int32_t layers;
   int32_t key_value_heads;
+  /** Tokens of one sequence that are attended together at most. */
+  int32_t most_tokens;
   /** Of a rounded pool (`rounded_rows.h`) head_dim, else 0. */
   int32_t rounded_head_dim;
   /** What the plan of the step is written to, of `decode_plan_bytes`. */
@@ -46,7 +48,7 @@ struct DecodeAngles {
 struct DecodeRotation {
   /** Elements that turn together: i with i + turned / 2, or neighbours. */
   bool neighbours;
-  /** A sequence turns by the row of its slot, not by that of its last position. */
+  /** A token turns by the row of its slot, not by that of its position. */
   bool by_slot;
   DecodeAngles query;
   DecodeAngles key;

@@ -5,7 +5,7 @@ import type { AnswerOrder } from "../../answer/running-answer.js";
 import { callForm } from "../../answer/tool-calls/call-form.js";
 import type { ServerContext } from "../../server-context.js";
 import { answerConstraintName, type AnswerConstraintOptions } from "../../structure/answer-constraint.js";
-import { schemaProblem } from "../../structure/check-schema.js";
+import { schemaProblem } from "../../structure/schema/schema-grammar.js";
 import { cannotHonour, samplingOf } from "../sampling-fields.js";
 import type { ChatBody } from "./chat-schema.js";
 import { heldCalls, toolChoice } from "./chat-tools.js";

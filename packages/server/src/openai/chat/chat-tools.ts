@@ -3,7 +3,7 @@ import { callForm, takesSeveral } from "../../answer/tool-calls/call-form.js";
 import type { ToolTemplate } from "../../answer/tool-calls/tool-template.js";
 import type { ServerContext } from "../../server-context.js";
 import type { AnswerConstraintOptions } from "../../structure/answer-constraint.js";
-import { schemaProblem } from "../../structure/check-schema.js";
+import { schemaProblem } from "../../structure/schema/schema-grammar.js";
 import { cannotHonour } from "../sampling-fields.js";
 import type { ChatBody } from "./chat-schema.js";
 import type { Tool } from "./message-schema.js";

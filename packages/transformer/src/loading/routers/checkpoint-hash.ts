@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Checkpoint, toBFloat16 } from "@elastic-attention/tensor";
-import type { ModelAdapter } from "../model/model-adapter.js";
-import { hostFloats } from "./host-floats.js";
+import type { ModelAdapter } from "../../model/model-adapter.js";
+import { hostFloats } from "../host-floats.js";
 
 /**
  * What tells one training of a layout from another, whatever format its matrices are in: a hash of its last norm, which every

@@ -1,4 +1,7 @@
-import { InvalidRequestError } from "@elastic-attention/core";
+import { refusedSchema } from "./refused-schema.js";
+
+/** Digits of an integer without an upper bound at most: with more it would be rounded. */
+const mostDigits = 15;
 
 /** The bounds of an integer, as a schema has them. */
 export interface IntegerBounds {
@@ -23,7 +26,7 @@ export function boundOf(schema: object): keyof IntegerBounds | undefined {
 export function integerGrammar({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: IntegerBounds, at: string): string {
   const first = Math.max(bound(minimum, at, Math.ceil, -Infinity), bound(exclusiveMinimum, at, (value) => Math.floor(value) + 1, -Infinity));
   const last = Math.min(bound(maximum, at, Math.floor, Infinity), bound(exclusiveMaximum, at, (value) => Math.ceil(value) - 1, Infinity));
-  if (first > last) throw new InvalidRequestError(`The JSON schema cannot be followed at ${at}: no integer is within those bounds.`, "Correct the bounds.");
+  if (first > last) throw refusedSchema(at, "no integer is within those bounds");
   const below = first < 0 ? upwards(Math.max(1, -last), -first).map((digits) => `"-" ${digits}`) : [];
   const above = last >= 0 ? upwards(Math.max(0, first), last) : [];
   return `(${[...below, ...above].map((digits) => `(${digits})`).join(" | ")})`;
@@ -32,16 +35,16 @@ export function integerGrammar({ minimum, maximum, exclusiveMinimum, exclusiveMa
 function bound(value: number | undefined, at: string, whole: (value: number) => number, none: number): number {
   if (value === undefined) return none;
   if (typeof value === "number" && Number.isSafeInteger(whole(value))) return whole(value);
-  throw new InvalidRequestError(`The JSON schema cannot be followed at ${at}: ${JSON.stringify(value)} is no bound of an integer.`, "Give numbers below 2^53.");
+  throw refusedSchema(at, `${JSON.stringify(value)} is no bound of an integer that can be enforced`);
 }
 
 /** Digits of the integers from one to another, both 0 or more: each a prefix, one digit of a range, and any digits. */
-function upwards(first: number, last: number): string[] {
+export function upwards(first: number, last: number): string[] {
   const parts: string[] = [];
   for (let low = first; low <= last; ) {
     const digits = String(low);
     // Everything with as many digits, and everything with more.
-    if (last === Infinity && /^10*$/.test(digits)) return [...parts, `[1-9] ${anyDigits(digits.length - 1)} [0-9]*`];
+    if (last === Infinity && /^10*$/.test(digits)) return [...parts, `[1-9] ${anyDigits(digits.length - 1)} [0-9]{0,${Math.max(0, mostDigits - digits.length)}}`];
     let size = 1;
     if (low > 0) {
       while (low % (size * 10) === 0 && low + size * 10 - 1 <= last) size *= 10;

@@ -1,22 +1,22 @@
 import { refusedSchema } from "./refused-schema.js";
-
-type Node = Readonly<Record<string, unknown>>;
+import { referredTo, type SchemaNode as Node } from "./schema-node.js";
 
 /**
  * Whether answers under a schema can come to an end: one that needs itself has no end, and no answer.
  *
- * @param schema of which every part was found to be a schema
- * @throws InvalidRequestError for a reference to nothing, and for a schema without an end
+ * @param schema of which every part that counts was found to be a schema
+ * @throws InvalidRequestError for a schema without an end
  */
 export function requireEnds(schema: unknown): void {
   const nodes = new Map<unknown, string>();
   collect(schema, "#", nodes);
   const targets = new Map<string, unknown>();
-  for (const [node, at] of nodes) {
+  for (const node of nodes.keys()) {
     const { $ref: reference } = node as Node;
     if (typeof reference !== "string") continue;
-    const target = resolved(schema, reference);
-    if (!nodes.has(target)) throw refusedSchema(`${at}/$ref`, `there is no schema at ${JSON.stringify(reference.slice(0, 100))}`);
+    const target = referredTo(schema, reference);
+    // One that nothing refers to may lead nowhere.
+    collect(target, reference, nodes);
     targets.set(reference, target);
   }
   // Those of which it is known, until no more are found.
@@ -36,7 +36,7 @@ function collect(value: unknown, at: string, nodes: Map<unknown, string>): void 
   for (const keyword of ["properties", "patternProperties", "$defs", "definitions"]) {
     for (const [name, inner] of Object.entries((node[keyword] ?? {}) as object)) collect(inner, `${at}/${keyword}/${name}`, nodes);
   }
-  for (const keyword of ["anyOf", "prefixItems"]) {
+  for (const keyword of ["anyOf", "oneOf", "allOf", "prefixItems"]) {
     const list = node[keyword];
     if (Array.isArray(list)) for (const [index, inner] of list.entries()) collect(inner, `${at}/${keyword}/${index}`, nodes);
   }
@@ -45,22 +45,14 @@ function collect(value: unknown, at: string, nodes: Map<unknown, string>): void 
 
 /** Whether an answer under a schema can end, by what is known of others. */
 function ends(node: Node, ending: ReadonlySet<unknown>, targets: ReadonlyMap<string, unknown>): boolean {
-  const { $ref: reference, anyOf, properties, required, prefixItems, items, minItems } = node;
+  const { $ref: reference, properties, required, additionalProperties, prefixItems, items, minItems } = node;
   const isEnding = (inner: unknown) => typeof inner !== "object" || inner === null || ending.has(inner);
-  if (typeof reference === "string") return ending.has(targets.get(reference));
-  if (Array.isArray(anyOf)) return anyOf.some(isEnding);
-  const needed = Array.isArray(required) ? required.map((name: string) => (Object.hasOwn((properties ?? {}) as object, name) ? (properties as Node)[name] : undefined)) : [];
+  if (typeof reference === "string") return isEnding(targets.get(reference));
+  const alternatives = node["anyOf"] ?? node["oneOf"] ?? node["allOf"];
+  if (Array.isArray(alternatives)) return alternatives.some(isEnding);
+  const needed = Array.isArray(required) ? required.map((name: string) => (Object.hasOwn((properties ?? {}) as object, name) ? (properties as Node)[name] : additionalProperties)) : [];
+  // Of several types one ends.
+  if (Array.isArray(node["type"]) && node["type"].some((kind) => kind !== "object" && kind !== "array")) return true;
   const first = Array.isArray(prefixItems) ? prefixItems : [];
   return needed.every(isEnding) && first.every(isEnding) && (!(Number(minItems ?? 0) > first.length) || isEnding(items));
-}
-
-/** What a reference into the schema itself refers to. */
-function resolved(root: unknown, reference: string): unknown {
-  let value = root;
-  for (const step of reference.split("/").slice(1)) {
-    const name = step.replaceAll("~1", "/").replaceAll("~0", "~");
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
-    value = (value as Node)[name];
-  }
-  return value;
 }

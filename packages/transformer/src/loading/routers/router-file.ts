@@ -3,13 +3,15 @@ import { join } from "node:path";
 import { ShapeError, UnsupportedRouterError } from "@elastic-attention/core";
 import { hasRouterWeights, loadRouterWeights, type RouterPooling, type RouterWeights } from "@elastic-attention/router";
 import { type Backend, type Checkpoint, SafetensorsCheckpoint, SafetensorsFile } from "@elastic-attention/tensor";
-import { type ElasticSizes, elasticSizes, type ElasticSpec, parseElastic, parseRouterPooling } from "../model/elastic-spec.js";
+import { type ElasticSizes, elasticSizes, type ElasticSpec, parseElastic, parseRouterPooling } from "../../model/elastic-spec.js";
 import { checkpointHash } from "./checkpoint-hash.js";
-import { hostFloats } from "./host-floats.js";
-import type { ModelAdapter } from "../model/model-adapter.js";
-import { ModelConfig } from "../model/model-config.js";
-import { type ModelSpec, routedLayers } from "../model/model-spec.js";
-import type { ModelFiles } from "./model-files.js";
+import type { CheckedModel } from "../checked-model.js";
+import { findRouters } from "./known-routers.js";
+import { hostFloats } from "../host-floats.js";
+import type { ModelAdapter } from "../../model/model-adapter.js";
+import { ModelConfig } from "../../model/model-config.js";
+import { type ModelSpec, routedLayers } from "../../model/model-spec.js";
+import type { ModelFiles } from "../model-files.js";
 
 /** File of routers alone that a model folder may hold: it takes the place of routers in the checkpoint. */
 export const routerFileName = "routers.safetensors";
@@ -27,10 +29,15 @@ export interface LoadedRouters {
   readonly elastic: { readonly spec: ElasticSpec; readonly sizes: ElasticSizes; readonly pooling: RouterPooling } | undefined;
 }
 
-/** The file of routers alone that decides for a model: the one that was asked for, else that of its folder. */
-export function routerFileOf(directory: string, asked?: string): string | undefined {
-  const beside = join(directory, routerFileName);
-  return asked ?? (existsSync(beside) ? beside : undefined);
+/**
+ * The file of routers alone that decides for a model: the one that was asked for, else that of its folder, else, for a checkpoint
+ * that brings none, the one that is known for it (`registerRouters`).
+ */
+export function routerFileOf({ files, adapter, spec }: Pick<CheckedModel, "files" | "adapter" | "spec">, { asked, knows = true }: { readonly asked?: string | undefined; readonly knows?: boolean } = {}): string | undefined {
+  const beside = join(files.directory, routerFileName);
+  if (asked !== undefined) return asked;
+  if (existsSync(beside)) return beside;
+  return knows && !hasOwnRouters(files, adapter, spec) ? findRouters(checkpointHash(files.checkpoint, adapter))?.path : undefined;
 }
 
 /** Whether a checkpoint holds routers, or by its architecture must. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { type IntegerBounds, integerGrammar } from "../../src/structure/integer-range.js";
-import { drawnAnswer } from "./drawn-answer.js";
+import { type IntegerBounds, integerGrammar } from "../../../src/structure/schema/integer-range.js";
+import { drawnAnswer } from "../drawn-answer.js";
 
 /** A grammar without names is a regular expression, but for its spaces and quotes. */
 function matcher(bounds: IntegerBounds): RegExp {

@@ -1,0 +1,2 @@
+export * from "./register-shipped-routers.js";
+export * from "./shipped-routers.js";

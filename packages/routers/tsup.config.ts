@@ -1,0 +1,3 @@
+import { library } from "@elastic-attention/tsup-config";
+
+export default library();
