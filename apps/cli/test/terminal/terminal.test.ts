@@ -50,7 +50,7 @@ const commands: [name: string, args: string[], says: RegExp][] = [
   ["inspect", ["inspect", "A prompt"], /of heads sparse \(MSR\)/],
   ["inspect without a prompt", ["inspect"], /Qwen3ForCausalLM/],
   ["forward", ["forward", model, "--ids", "ids.safetensors", "--out", "numerics.safetensors"], /4 tokens, \d+ of 48 heads full/],
-  ["convert", ["convert", model, "--out", "demo.gguf", "--weights", "q8_0"], /17\.\d MB of weights became 9\.\d MB \(Q8_0\) in [\d.]+ s\. Run it with --model\s+demo\.gguf/],
+  ["convert", ["convert", model, "--out", "demo.gguf", "--weights", "q8_0", "--overwrite"], /17\.\d MB of weights became 9\.\d MB \(Q8_0\) in [\d.]+ s\. Run it with --model\s+demo\.gguf/],
   ["bench", ["bench", "--tokens", "64", "--new-tokens", "2", "--rounds", "1"], /64 tokens +full/],
   ["heads", ["heads", "--out", "heads.json", "--tokens", "300", "--samples", "1"], /Wrote heads\.json: 12 layers of 4 heads/],
   ["calibrate", ["calibrate", "--tokens", "300", "--samples", "1", "--share", "0.004"], /Factor [\d.]+ skips \d+\.\d% of the tiles of 1 prompt of up to 300 tokens\.\s+Use it as --mode fa-threshold:factor=/],

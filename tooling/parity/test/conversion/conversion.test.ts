@@ -12,7 +12,7 @@ import { afterAll, beforeEach, describe, expect, test } from "vitest";
 
 registerQwen();
 const demo = demoModelDirectory();
-const split = fileURLToPath(new URL("../fixtures/gguf/qwen3-q8_0-split/model-00001-of-00002.gguf", import.meta.url));
+const split = fileURLToPath(new URL("../../fixtures/gguf/qwen3-q8_0-split/model-00001-of-00002.gguf", import.meta.url));
 const root = mkdtempSync(join(tmpdir(), "conversion-"));
 let folder: string;
 let runs = 0;
