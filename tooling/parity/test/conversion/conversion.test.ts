@@ -196,5 +196,6 @@ describe("nothing is written", () => {
     await failing("demo.gguf", { path }, ConversionError, /cuts texts by a pattern that no GGUF file has a name for: \[aeiou\]/);
     rmSync(join(path, "tokenizer.json"));
     await failing("demo.gguf", { path }, Error, /has no tokenizer\.json/);
+    expect(existsSync(join(folder, "demo.gguf"))).toBe(false);
   });
 });
