@@ -10,13 +10,14 @@ const patterns = [
   [selected, selected, selected, selected],
 ] as const;
 
-/** The 598 cases of the grid at head sizes 64, 96 and 128 in bf16 and f16, or the small part of it. */
+/** The 604 cases of the grid at head sizes 64, 96 and 128 in bf16 and f16, or the small part of it. */
 export function forwardCases({ headDims, dtypes, small = false }: GridSize): ForwardCase[] {
   const tokens = small ? [1, 127, 129, 390] : [1, 127, 128, 129, 500, 2176, 2177, 4000];
   const groups = small ? ([3, 7] as const) : appendGroups;
   const appends = small ? forwardAppends.slice(0, 3) : forwardAppends;
   const plain = { name: "", magnitude: 1, dual: false } as const;
   const largest = headDims.reduce((a, b) => Math.max(a, b));
+  const smallest = headDims.reduce((a, b) => Math.min(a, b));
   const first = dtypes[0]!;
   return [
     ...headDims.flatMap((headDim) =>
@@ -35,6 +36,9 @@ export function forwardCases({ headDims, dtypes, small = false }: GridSize): For
         return { ...plain, name: "append", headDim: largest, group, lengths: [append], patterns: [[full, streaming(1, 4)]], dtype: first };
       }),
     ),
+    ...(smallest < largest ? appends : []).map((append) => {
+      return { ...plain, name: "append", headDim: smallest, group: 2, lengths: [append], patterns: [[full, streaming(1, 4), streaming(2, 1, 256), streaming(0, 1)]], dtype: first };
+    }),
     ...termsCases(headDims, dtypes, small),
     ...(small ? [] : [false, true]).flatMap((dual) =>
       [1, 30].map((magnitude) => ({

@@ -66,6 +66,11 @@ __device__ inline void named_barrier_sync(uint32_t id, uint32_t threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
+/** Arrives for others to go on, without waiting; `threads` are those who arrive and those who wait. */
+__device__ inline void named_barrier_arrive(uint32_t id, uint32_t threads) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
 /** {@link named_barrier_sync} that tells whether a condition holds for all of the threads. */
 __device__ inline bool all_of_barrier(uint32_t id, uint32_t threads, bool condition) {
   uint32_t all;

@@ -1,4 +1,5 @@
 import type { SequenceCache } from "@elastic-attention/attention";
+import { firstError, OutOfMemoryError } from "@elastic-attention/core";
 import type { Draw, PrefillSequence, SequenceRouting, TokenSampler } from "@elastic-attention/transformer";
 import type { EngineContext } from "../engine-context.js";
 import { giveBack } from "../give-back.js";
@@ -157,7 +158,7 @@ export class ActiveRequest implements RequestView {
     try {
       this.cache.makeRoom(1 + this.draft.length);
     } catch (error) {
-      if (this.draft.length === 0) throw error;
+      if (this.draft.length === 0 || !OutOfMemoryError.isInstance(firstError(error))) throw error;
       // Nobody has to give way for a guess.
       this.stopDrafting();
       this.cache.makeRoom(1);
@@ -176,7 +177,7 @@ export class ActiveRequest implements RequestView {
 
   /** A decode step has been taken. @param draws what it gave */
   countStep(step: DecodeStep, draws: readonly Draw[]): void {
-    this.#measured.addStep(step, draws.length);
+    this.#measured.addStep(step);
     this.#drafts?.stepped(this.draft.length, draws.length - 1);
   }
 
@@ -187,7 +188,10 @@ export class ActiveRequest implements RequestView {
 
   /** Takes a token that the model gave, in a decode step or in none. @returns why the answer ends with it, if it does */
   takeToken(draw: Draw, inStep: boolean): FinishReason | undefined {
-    if (inStep) this.source.tokenRead(this.cache, this.#routed!);
+    if (inStep) {
+      this.#measured.decodedTokens += 1;
+      this.source.tokenRead(this.cache, this.#routed!);
+    }
     this.faults.tokenGiven();
     const taken = this.#answer.take(draw.token, draw.isLast);
     if (taken === undefined) return undefined;

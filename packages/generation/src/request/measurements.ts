@@ -18,16 +18,14 @@ export class Measurements {
   prefillSeconds = 0;
   /** Seconds that decode steps took, sampling included, the caller's own time not. */
   decodeSeconds = 0;
-  /** Tokens that these steps gave. */
+  /** Tokens of these steps that the answer took. */
   decodedTokens = 0;
   /** The same, each step divided by the requests that took part. */
   decodeShareSeconds = 0;
 
   constructor(readonly promptTokens: number) {}
 
-  /** @param tokens that the step gave */
-  addStep({ seconds, requests }: DecodeStep, tokens: number): void {
-    this.decodedTokens += tokens;
+  addStep({ seconds, requests }: DecodeStep): void {
     this.decodeSeconds += seconds;
     this.decodeShareSeconds += seconds / requests;
   }

@@ -1,6 +1,9 @@
 /** Tokens of the first draft: with the last token of a sequence a step takes 4. */
 const firstLength = 3;
 
+/** Up to here a draft costs a processor little: longer ones have to be right twice in a row. */
+const easyLength = 7;
+
 /** Steps without a draft at most, after drafts that were wrong from their first token on. */
 const longestPause = 15;
 
@@ -10,6 +13,8 @@ const longestPause = 15;
  */
 export class DraftLength {
   #length: number;
+  /** Drafts in a row that were right to the end, or wrong from the beginning on. */
+  #hits = 0;
   #misses = 0;
   #pause = 0;
 
@@ -29,9 +34,10 @@ export class DraftLength {
 
   /** @param drafted tokens of a draft @param accepted those at its beginning that were right */
   drafted(drafted: number, accepted: number): void {
-    if (accepted === drafted) this.#length = Math.min(this.most, 2 * this.#length + 1);
-    else if (accepted < drafted / 2) this.#length = Math.max(1, Math.floor(this.#length / 2));
+    this.#hits = accepted === drafted ? this.#hits + 1 : 0;
     this.#misses = accepted === 0 ? this.#misses + 1 : 0;
+    if (this.#hits >= (this.#length < easyLength ? 1 : 2)) this.#length = Math.min(this.most, 2 * this.#length + 1);
+    else if (accepted < drafted / 2) this.#length = Math.max(1, Math.floor(this.#length / 2));
     this.#pause = Math.min(longestPause, 2 ** Math.max(0, this.#misses - 1) - 1);
   }
 }

@@ -5,13 +5,16 @@ const leastMatch = 2;
 /** Tokens before a place that are compared, to choose among places. */
 const longestContext = 32;
 
+/** Tokens of an answer that there is room for at first. */
+const firstRoom = 512;
+
 /** Finds where a text has been before: the tokens that followed there are a guess of what follows now. */
 export class NgramLookup {
   #tokens: Int32Array;
   #length: number;
 
   constructor(prompt: Int32Array) {
-    this.#tokens = new Int32Array(Math.max(256, 2 * prompt.length));
+    this.#tokens = new Int32Array(prompt.length + firstRoom);
     this.#tokens.set(prompt);
     this.#length = prompt.length;
   }

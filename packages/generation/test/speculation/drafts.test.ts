@@ -69,6 +69,15 @@ describe("the length of drafts", () => {
     length.drafted(3, 1);
     length.drafted(1, 1);
     expect(length.next).toBe(3);
+    length.drafted(3, 2);
+    length.drafted(3, 3);
+    expect(length.next).toBe(7);
+    // One of 7 may be luck.
+    length.drafted(7, 6);
+    length.drafted(7, 7);
+    expect(length.next).toBe(7);
+    length.drafted(7, 7);
+    expect(length.next).toBe(15);
     expect(new DraftLength(2).next).toBe(2);
   });
 

@@ -3,6 +3,9 @@ import type { PagePool, StepSequence } from "@elastic-attention/attention";
 import type { DecoderCore } from "../layer/forward-pass.js";
 import { DecodeGraph, decodeGraphProblems, slotsFor } from "./decode-graph.js";
 
+/** Slots up to which graphs without empty ones are made. */
+const mostExactSlots = 16;
+
 /** The decode graphs of one model: for each pool and number of slots, and on devices for drafts, made when a step asks for one. */
 export class DecodeGraphs implements Disposable {
   readonly #graphs = new Map<PagePool, Map<string, DecodeGraph>>();
@@ -23,7 +26,8 @@ export class DecodeGraphs implements Disposable {
     const pool = sequences[0]?.cache.pool;
     if (pool === undefined || sequences.some(({ cache }) => cache.pool !== pool || cache.length === 0)) return undefined;
     const rows = sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
-    const slots = slotsFor(rows);
+    // Where empty slots cost as much as others there is a graph for each small number of tokens.
+    const slots = fillsSlots && rows <= mostExactSlots ? rows : slotsFor(rows);
     if (slots !== rows && fillsSlots) return undefined;
     let graphs = this.#graphs.get(pool);
     if (graphs === undefined) {

@@ -13,77 +13,104 @@ size_t aligned(size_t bytes) { return (bytes + 255) / 256 * 256; }
 
 int ceil_divide(int a, int b) { return (a + b - 1) / b; }
 
-/** Query tiles of a part: over the query heads of a group, their Q, dO and dQ take 16 MiB of L2. */
-int part_tiles(const BackwardCall& call) {
-  const int group = call.num_query_heads / call.num_key_value_heads;
-  return std::max(16, 256 / group);
+/** Of an H100 or H200: with more or less of them, items are only less well balanced. */
+constexpr int64_t kMultiprocessors = 132;
+/** Query positions of a part, at least: gradients of fewer keys have the same bits every time. */
+constexpr int kPartRows = 4096;
+
+/** Key tiles at the start of a head that the queries of all its sequence may see. */
+int unbounded_key_tiles(const HeadEntry& head, int key_tiles) {
+  if (head.type != PatternType::Streaming) return key_tiles;
+  return static_cast<int>(std::min<int64_t>(int64_t{head.sink_blocks} * (head.block_size / kTile), key_tiles));
 }
 
-/** The parts of one sequence's query tiles. */
+/** The query tiles of one sequence, in parts that are items of their own. */
 struct Parts {
-  int first_tile, end_tile, tiles, count;
+  int rows, first_tile, end_tile, key_tiles, tiles = 0, count = 1;
 
-  Parts(const BackwardCall& call, const SequenceEntry& sequence) {
-    first_tile = sequence.offset() / kQueryRows;
-    end_tile = ceil_divide(sequence.key_length, kQueryRows);
-    tiles = part_tiles(call);
-    count = std::max(1, ceil_divide(end_tile - first_tile, tiles));
+  Parts(const SequenceEntry& sequence, int query_rows)
+      : rows(query_rows),
+        first_tile(sequence.offset() / rows),
+        end_tile(ceil_divide(sequence.key_length, rows)),
+        key_tiles(ceil_divide(sequence.key_length, kTile)) {}
+
+  int64_t all() const { return end_tile - first_tile; }
+  /** Query tiles that all items of a head walk. */
+  int64_t work(const HeadEntry& head) const {
+    const int unbounded = unbounded_key_tiles(head, key_tiles);
+    const int64_t window = int64_t{head.local_blocks} * head.block_size / rows;
+    int64_t sum = 0;
+    for (int i = 0; i < key_tiles; ++i) {
+      const int64_t seen = end_tile - std::max(i * (kTile / rows), first_tile);
+      sum += i < unbounded ? seen : std::min(seen, window);
+    }
+    return sum;
+  }
+  /** As many that none is longer than three quarters of what a multiprocessor has to do. */
+  void split(int64_t total_work) {
+    const int64_t share = std::max<int64_t>(3 * total_work, 1);
+    const int64_t parts = (4 * all() * kMultiprocessors + share - 1) / share;
+    tiles = static_cast<int>(std::max<int64_t>((all() + parts - 1) / parts, kPartRows / rows));
+    count = ceil_divide(static_cast<int>(all()), tiles);
   }
   /** First query tile of a part, counted from the last; the first part of the sequence has what remains. */
   int start(int part) const { return part == count - 1 ? first_tile : end_tile - (part + 1) * tiles; }
   int end(int part) const { return end_tile - part * tiles; }
+  /** Key tiles that the queries before a part's end see. */
+  int key_tiles_of(int part) const { return std::min(ceil_divide(end(part) * rows, kTile), key_tiles); }
 };
-
-/** Key tiles that the queries from a part on see, in a head that reads them all. */
-int key_tiles_before(int query_tile_end) { return ceil_divide(query_tile_end * kQueryRows, kTile); }
 
 }  // namespace
 
 BackwardLayout::BackwardLayout(const BackwardCall& call) {
   const int key_value_heads = call.num_key_value_heads;
-  std::vector<Parts> parts;
-  int most_parts = 1;
-  for (size_t i = 0; i < call.sequences.size(); ++i) {
-    const SequenceEntry& sequence = call.sequences[i];
-    parts.emplace_back(call, sequence);
-    const Parts& of = parts.back();
-    most_parts = std::max(most_parts, of.count);
-    const int shared = of.count == 1 ? 0 : std::min(key_tiles_before(of.end(1)), ceil_divide(sequence.key_length, kTile));
-    places.push_back({call.gradients[i].keys, call.gradients[i].values, num_tiles, of.first_tile, shared, num_key_sums});
-    num_tiles += of.end_tile - of.first_tile;
-    num_key_sums += shared * key_value_heads;
-  }
-  const auto append = [&](size_t i, int head, int first_key_tile, int end_key_tile, int first, int end, int count, int part) {
-    if (end_key_tile <= first_key_tile) return;
-    segments.push_back({num_items, static_cast<int32_t>(i), head, first_key_tile, first, end, count, part});
-    num_items += end_key_tile - first_key_tile;
-  };
   const auto head_of = [&](size_t i, int head) -> const HeadEntry& {
     return call.heads[i * static_cast<size_t>(key_value_heads) + static_cast<size_t>(head)];
   };
-  const auto sink_tiles = [&](size_t i, int head) {
-    const HeadEntry& entry = head_of(i, head);
-    const int64_t tiles = int64_t{entry.sink_blocks} * (entry.block_size / kTile);
-    return static_cast<int>(std::min<int64_t>(tiles, ceil_divide(call.sequences[i].key_length, kTile)));
+  std::vector<Parts> parts;
+  int64_t work = 0;
+  int full = 0, most_parts = 1;
+  for (size_t i = 0; i < call.sequences.size(); ++i) {
+    parts.emplace_back(call.sequences[i], query_rows(call.head_dim));
+    for (int head = 0; head < key_value_heads; ++head) work += parts.back().work(head_of(i, head));
+  }
+  for (size_t i = 0; i < call.sequences.size(); ++i) {
+    Parts& of = parts[i];
+    of.split(work);
+    most_parts = std::max(most_parts, of.count);
+    for (int head = 0; head < key_value_heads; ++head) full += head_of(i, head).type == PatternType::Full ? of.count : 0;
+    const int shared = of.count == 1 ? 0 : of.key_tiles_of(1);
+    places.push_back({call.gradients[i].keys, call.gradients[i].values, num_tiles, of.first_tile, shared, num_key_sums});
+    num_tiles += static_cast<int>(of.all());
+    num_key_sums += shared * key_value_heads;
+  }
+  const auto append = [&](BackwardSegment segment, int end_key_tile) {
+    const int tiles = end_key_tile - segment.first_key_tile;
+    if (tiles <= 0) return;
+    if (segment.direction < 0) segment.first_key_tile = end_key_tile - 1;
+    segment.first_item = num_items;
+    segments.push_back(segment);
+    num_items += tiles;
   };
-  // Parts that many keys see come first and the windows of streaming heads last, so that short items fill the tail.
+  // Keys that many queries see come first and the windows of streaming heads last, so that short items fill the tail. In
+  // deterministic mode every other full head goes the other way round, so that turns at query tiles come as items reach them:
+  // see DESIGN.md.
   for (int part = 0; part < most_parts; ++part) {
     for (size_t i = 0; i < call.sequences.size(); ++i) {
       const Parts& of = parts[i];
       if (part >= of.count) continue;
-      const int key_tiles = std::min(key_tiles_before(of.end(part)), ceil_divide(call.sequences[i].key_length, kTile));
       for (int head = 0; head < key_value_heads; ++head) {
-        const bool streaming = head_of(i, head).type == PatternType::Streaming;
-        append(i, head, 0, streaming ? std::min(sink_tiles(i, head), key_tiles) : key_tiles, of.start(part), of.end(part),
-               of.count, part);
+        const bool turned = call.deterministic && head_of(i, head).type == PatternType::Full && full-- % 2 == 0;
+        append({0, static_cast<int32_t>(i), head, 0, turned ? -1 : 1, of.start(part), of.end(part), of.count, part},
+               unbounded_key_tiles(head_of(i, head), of.key_tiles_of(part)));
       }
     }
   }
   for (size_t i = 0; i < call.sequences.size(); ++i) {
+    const Parts& of = parts[i];
     for (int head = 0; head < key_value_heads; ++head) {
-      if (head_of(i, head).type != PatternType::Streaming) continue;
-      append(i, head, sink_tiles(i, head), ceil_divide(call.sequences[i].key_length, kTile), parts[i].first_tile,
-             parts[i].end_tile, 1, 0);
+      append({0, static_cast<int32_t>(i), head, unbounded_key_tiles(head_of(i, head), of.key_tiles), 1, of.first_tile, of.end_tile, 1, 0},
+             of.key_tiles);
     }
   }
   const size_t tiles = static_cast<size_t>(num_tiles) * static_cast<size_t>(call.num_query_heads);
@@ -98,9 +125,9 @@ BackwardLayout::BackwardLayout(const BackwardCall& call) {
   key_order = query_order + tiles * 2 * sizeof(int32_t);
   order_bytes = call.deterministic ? tiles * 2 * sizeof(int32_t) + key_sum_count * 4 * sizeof(int32_t) : 0;
   row_terms = aligned(query_order + order_bytes);
-  key_sums = aligned(row_terms + tiles * static_cast<size_t>(2 * kQueryRows) * sizeof(float));
+  key_sums = aligned(row_terms + tiles * static_cast<size_t>(2 * query_rows(call.head_dim)) * sizeof(float));
   query_sums = aligned(key_sums + key_sum_count * static_cast<size_t>(2 * kTile * call.head_dim) * sizeof(float));
-  bytes = query_sums + tiles * static_cast<size_t>(kQueryRows * call.head_dim) * sizeof(float);
+  bytes = query_sums + tiles * static_cast<size_t>(query_rows(call.head_dim) * call.head_dim) * sizeof(float);
 }
 
 void write_backward_tables(const BackwardCall& call, const BackwardLayout& layout, void* host) {
@@ -118,7 +145,7 @@ void run_backward_sm90(const BackwardCall& call, const BackwardLayout& layout, v
   BackwardParameters parameters{};
   const auto rows_map = [&](const Matrix& matrix, const SequenceEntry& sequence) {
     return interleaved_heads_map(matrix.row(sequence.query_start), call.type, sequence.query_length, call.num_query_heads,
-                                 call.head_dim, matrix.row_stride, kQueryRows);
+                                 call.head_dim, matrix.row_stride, query_rows(call.head_dim));
   };
   for (size_t i = 0; i < call.sequences.size(); ++i) {
     const SequenceEntry& sequence = call.sequences[i];

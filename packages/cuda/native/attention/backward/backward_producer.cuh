@@ -40,19 +40,20 @@ __device__ void produce_backward(const BackwardParameters& parameters, BackwardS
       if (steps < 32) break;
     }
     const BackwardSegment item = parameters.segments[segment_index];
-    const int key_tile = item.first_key_tile + index - item.first_item;
+    const int key_tile = item.first_key_tile + item.direction * (index - item.first_item);
     const SequenceEntry sequence = parameters.sequences[item.sequence];
     const HeadEntry head = parameters.heads[item.sequence * parameters.num_key_value_heads + item.key_value_head];
     const BackwardSequence& place = parameters.gradients[item.sequence];
     const int32_t first_tile = place.first_tile, tile_offset = place.tile_offset;
     int query_head = item.key_value_head * group;
     const int last_head = query_head + group - 1;
-    QueryTiles<rows> walk(head, sequence, query_head, key_tile, item.first_tile, item.end_tile);
+    const bool descending = item.direction > 0;
+    QueryTiles<rows> walk(head, sequence, query_head, key_tile, item.first_tile, item.end_tile, descending);
     const auto advance = [&] {
       int tile = walk.next();
       while (tile < 0 && query_head < last_head) {
         ++query_head;
-        walk = QueryTiles<rows>(head, sequence, query_head, key_tile, item.first_tile, item.end_tile);
+        walk = QueryTiles<rows>(head, sequence, query_head, key_tile, item.first_tile, item.end_tile, descending);
         tile = walk.next();
       }
       return tile;
@@ -63,7 +64,6 @@ __device__ void produce_backward(const BackwardParameters& parameters, BackwardS
     if (lane == 0) {
       BackwardKeyTile& info = shared.key_tile;
       info.sequence = item.sequence;
-      info.key_tile = key_tile;
       info.slot = slot;
       info.keys = min(kTile, sequence.key_length - first_key);
       info.done = 0;
@@ -88,29 +88,33 @@ __device__ void produce_backward(const BackwardParameters& parameters, BackwardS
     }
     while (tile >= 0) {
       const int tile_head = query_head;
-      const int previous = parameters.query_order == nullptr
-                               ? -1
-                               : previous_key_tile(head, sequence, tile_head, tile * rows, key_tile);
+      int previous = -1;
+      if (parameters.query_order != nullptr) {
+        // Where key tiles descend, the head reads them all.
+        if (!descending) previous = key_tile < tile * rows / kTile ? key_tile + 1 : -1;
+        else previous = previous_key_tile(head, sequence, tile_head, tile * rows, key_tile);
+      }
       const int following = advance();
-      const int stage = loaded % Traits::stages;
       if (lane == 0) {
         const int workspace_tile = tile_head * parameters.num_tiles + first_tile + tile - tile_offset;
         const int first_row = tile * rows - sequence.offset();
-        shared.tile_free[stage].wait((loaded / Traits::stages & 1) ^ 1);
-        shared.query_tiles[stage] = {workspace_tile, tile * rows - first_key, following < 0, previous};
+        const uint32_t stage = loaded % Traits::stages, free_phase = (loaded / Traits::stages & 1) ^ 1;
+        shared.query_free[stage].wait(free_phase);
+        shared.query_tiles[stage] = {workspace_tile, tile * rows - first_key, following < 0, previous + 1, key_tile + 1};
         constexpr uint32_t term_bytes = sizeof(shared.row_terms[0]);
         shared.query_full[stage].arrive_and_expect(Traits::query_bytes + term_bytes);
-        ptx::copy_bytes(shared.row_terms[stage], parameters.row_terms + int64_t{workspace_tile} * 2 * rows,
-                        shared.query_full[stage], term_bytes);
         for (int part = 0; part < Traits::parts; ++part) {
           ptx::copy_box(shared.queries[stage] + part * Traits::query_part_bytes, parameters.query[item.sequence],
                         shared.query_full[stage], part * Traits::columns, tile_head, first_row);
         }
+        ptx::copy_bytes(shared.row_terms[stage], parameters.row_terms + int64_t{workspace_tile} * 2 * rows,
+                        shared.query_full[stage], term_bytes);
+        shared.gradient_free[stage].wait(free_phase);
         shared.gradient_full[stage].arrive_and_expect(Traits::query_bytes);
         for (int part = 0; part < Traits::parts; ++part) {
           ptx::copy_box(shared.output_gradients[stage] + part * Traits::query_part_bytes,
-                        parameters.output_gradient[item.sequence], shared.gradient_full[stage], part * Traits::columns,
-                        tile_head, first_row);
+                        parameters.output_gradient[item.sequence], shared.gradient_full[stage],
+                        part * Traits::columns, tile_head, first_row);
         }
       }
       ++loaded;

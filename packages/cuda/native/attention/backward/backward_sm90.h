@@ -10,13 +10,13 @@
 namespace elastic {
 
 /** Query rows of a tile: as many as two warp groups have registers for beside dK and dV of 128 keys. */
-constexpr int kQueryRows = 64;
+__host__ __device__ constexpr int query_rows(int head_dim) { return head_dim == 64 ? 128 : 64; }
 /** Sequences of one launch: their tensor maps are kernel parameters. */
 constexpr int kMaxSequences = 48;
 
 /**
- * Items of work: consecutive key tiles of one head, each against a range of query tiles of all query heads of its group.
- * The query tiles of long sequences are split into parts, so that the working set stays in L2.
+ * Items of work: consecutive key tiles of one head, each against a range of query tiles of all query heads of its group: all
+ * of them, unless the call has too few items to keep the multiprocessors equally busy.
  */
 struct BackwardSegment {
   /** Number of all items before this segment. */
@@ -24,6 +24,8 @@ struct BackwardSegment {
   int32_t sequence;
   int32_t key_value_head;
   int32_t first_key_tile;
+  /** 1 where key tiles ascend and their query tiles descend, -1 where it is the other way round. */
+  int32_t direction;
   /** Query tiles, counted from position 0. */
   int32_t first_tile;
   int32_t end_tile;
@@ -59,9 +61,9 @@ struct BackwardParameters {
   int32_t num_items;
   /** The next item to take; zero before the launch. */
   int32_t* next_item;
-  /** F32 [query heads, query tiles, 2, kQueryRows]: LSE in base 2 and D = rowsum(dO ∘ O); see `row_term_index`. */
+  /** F32 [query heads, query tiles, 2, query rows]: LSE in base 2 and D = rowsum(dO ∘ O); see `row_term_index`. */
   float* row_terms;
-  /** Sums of dQ: F32 [query heads, query tiles, kQueryRows * head_dim], unscaled, in the layout of the accumulators. */
+  /** Sums of dQ: F32 [query heads, query tiles, query rows * head_dim], unscaled, in the layout of the accumulators. */
   float* query_sums;
   /** Sums of dV and dK: F32 [shared key tiles, 2, 128 * head_dim], unscaled, in that layout too. */
   float* key_sums;

@@ -44,45 +44,89 @@ __device__ void store_gradient(const Matrix& target, const float (&gradient)[hea
 }
 
 /**
- * A warp group adds its accumulators `first` to `end` to sums in global memory, four a thread and 512 together. With an
- * order counter (deterministic mode) it first waits until the counter is `expected`, and sets it to `next` afterwards.
+ * A warp group adds its accumulators to sums in global memory, four a thread and 512 together. With an order counter
+ * (deterministic mode) it first waits until the counter is `turn`, and raises it by one afterwards.
  */
-template <int first, int end, int count>
-__device__ void add_ordered(float* sums, const float (&accumulators)[count], int32_t* order, int expected, int next) {
+template <int count>
+__device__ void add_ordered(float* sums, const float (&accumulators)[count], int32_t* order, int turn) {
   const int thread = threadIdx.x % 128, barrier = 2 + threadIdx.x / 128;
   if (order != nullptr) {
     if (thread == 0) {
-      while (ptx::load_acquire(order) != expected) {
+      while (ptx::load_acquire(order) != turn) {
       }
     }
     ptx::named_barrier_sync(barrier, 128);
   }
 #pragma unroll
-  for (int i = first / 4; i < end / 4; ++i) {
+  for (int i = 0; i < count / 4; ++i) {
     ptx::add_four(sums + i * 512 + thread * 4, accumulators[4 * i], accumulators[4 * i + 1], accumulators[4 * i + 2],
                   accumulators[4 * i + 3]);
   }
   if (order != nullptr) {
     __threadfence();
     ptx::named_barrier_sync(barrier, 128);
-    if (thread == 0) ptx::store_release(order, next);
+    if (thread == 0) ptx::store_release(order, turn + 1);
   }
 }
 
-/** Adds a warp group's columns of dQ to the sums of the query tile: eight columns of all rows lie together. */
+/** Leaves a warp group's part of a tile of dQ to the warp that adds it up: eight columns of 64 rows lie together. */
 template <typename Traits>
-__device__ void add_dq(const BackwardParameters& parameters, const float (&dQ)[32], const BackwardQueryTile& tile, int key_tile,
-                       int consumer) {
-  constexpr int second = Traits::second_column, split = Traits::split_column;
-  float* sums = parameters.query_sums + int64_t{tile.index} * (Traits::rows * Traits::head_dim);
-  int32_t* order = parameters.query_order == nullptr ? nullptr : parameters.query_order + 2 * tile.index + consumer;
-  if constexpr (second == split) {
-    add_ordered<0, 32>(sums + consumer * second * 64, dQ, order, tile.previous_key_tile + 1, key_tile + 1);
-  } else if (consumer == 0) {
-    add_ordered<0, split / 2>(sums, dQ, order, tile.previous_key_tile + 1, key_tile + 1);
+__device__ __forceinline__ void store_dq(BackwardShared<Traits>& shared, const float (&dQ)[32], int consumer,
+                                         uint32_t phase) {
+  constexpr int skipped = Traits::splits_rows ? 0 : (Traits::split_column - Traits::second_column) / 2;
+  const int thread = threadIdx.x % 128;
+  shared.query_gradient_free[consumer].wait(phase ^ 1);
+  float4* place = reinterpret_cast<float4*>(shared.query_gradient + consumer * Traits::second_part) + thread;
+  if (skipped == 0 || consumer == 0) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) place[i * 128] = float4{dQ[4 * i], dQ[4 * i + 1], dQ[4 * i + 2], dQ[4 * i + 3]};
   } else {
-    add_ordered<(split - second) / 2, 32>(sums + second * 64, dQ, order, tile.previous_key_tile + 1, key_tile + 1);
+#pragma unroll
+    for (int i = skipped / 4; i < 8; ++i) {
+      place[(i - skipped / 4) * 128] = float4{dQ[4 * i], dQ[4 * i + 1], dQ[4 * i + 2], dQ[4 * i + 3]};
+    }
   }
+  ptx::fence_shared_for_async();
+  __syncwarp();
+  if (thread % 32 == 0) shared.query_gradient_full[consumer].arrive();
+}
+
+/** Tells the warp that adds up dQ that a warp group has no more of it. */
+template <typename Traits>
+__device__ void end_query_gradients(BackwardShared<Traits>& shared, int consumer, uint32_t count) {
+  shared.query_gradient_free[consumer].wait((count & 1) ^ 1);
+  if (threadIdx.x % 128 == 0) shared.query_gradients[consumer][count % 4].index = -1;
+  __syncwarp();
+  if (threadIdx.x % 32 == 0) shared.query_gradient_full[consumer].arrive();
+}
+
+/** Runs in one thread for each warp group: adds its tiles of dQ to their sums in global memory, in turns if there is an order. */
+template <typename Traits>
+__device__ void add_query_gradients(const BackwardParameters& parameters, BackwardShared<Traits>& shared, int consumer) {
+  constexpr int numbers = Traits::rows * Traits::head_dim, first = Traits::second_part;
+  const uint32_t bytes = (consumer == 0 ? first : numbers - first) * sizeof(float);
+  for (uint32_t count = 0;; ++count) {
+    shared.query_gradient_full[consumer].wait(count & 1);
+    const BackwardQueryGradient tile = shared.query_gradients[consumer][count % 4];
+    if (tile.index < 0) break;
+    int32_t* order = parameters.query_order;
+    if (order != nullptr) {
+      order += 2 * tile.index + consumer;
+      while (ptx::load_acquire(order) != tile.expected) {
+      }
+      ptx::fence_for_async();
+    }
+    ptx::add_bytes(parameters.query_sums + int64_t{tile.index} * numbers + consumer * first,
+                   shared.query_gradient + consumer * first, bytes);
+    ptx::wait_until_read();
+    shared.query_gradient_free[consumer].arrive();
+    if (order != nullptr) {
+      ptx::wait_until_added();
+      ptx::fence_for_async();
+      ptx::store_release(order, tile.next);
+    }
+  }
+  ptx::wait_until_added();
 }
 
 #endif

@@ -1,5 +1,6 @@
 #include "attention/forward/forward_call.h"
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -13,6 +14,23 @@ namespace {
 size_t sequence_bytes(const ForwardCall& call) { return call.sequences.size() * sizeof(SequenceEntry); }
 size_t head_bytes(const ForwardCall& call) { return call.heads.size() * sizeof(HeadEntry); }
 size_t decision_bytes(const ForwardCall& call) { return call.decisions.size() * sizeof(DecisionEntry); }
+
+/** Whether the heads' patterns, decided or still open, are all of those that wide tiles read. */
+bool wide_tiles_serve(const ForwardCall& call) {
+  const auto read = [](const PatternEntry& pattern) {
+    return pattern.type == PatternType::Full || pattern.type == PatternType::Streaming;
+  };
+  if (!forward_sm90_has_wide(call.head_dim) || !std::all_of(call.heads.begin(), call.heads.end(), read)) return false;
+  return std::all_of(call.decisions.begin(), call.decisions.end(), [&](const DecisionEntry& decision) {
+    return std::all_of(decision.choices, decision.choices + decision.num_choices, read);
+  });
+}
+
+ForwardVariant variant_of(const ForwardCall& call) {
+  if (call.sparse_output != nullptr) return ForwardVariant::Dual;
+  if (call.scores.any() || call.row_patterns) return ForwardVariant::Terms;
+  return wide_tiles_serve(call) ? ForwardVariant::Wide : ForwardVariant::Plain;
+}
 
 }  // namespace
 
@@ -52,8 +70,9 @@ void run_forward(const ForwardCall& call, void* workspace, int capability, int m
   auto* heads = reinterpret_cast<HeadEntry*>(tables + sequence_bytes(call));
   const auto* decisions = reinterpret_cast<const DecisionEntry*>(tables + sequence_bytes(call) + head_bytes(call));
   const Schedule schedule = schedule_in(tables + forward_table_bytes(call), num_sequences, call.num_key_value_heads);
+  const ForwardVariant variant = capability == 90 ? variant_of(call) : ForwardVariant::Plain;
   check(launch_schedule(schedule, sequences, heads, num_sequences, call.num_key_value_heads,
-                        call.num_query_heads / call.num_key_value_heads, call.head_dim * 2, decisions,
+                        call.num_query_heads / call.num_key_value_heads, call.head_dim * 2, query_rows(variant), decisions,
                         static_cast<int>(call.decisions.size()), stream),
         "attention schedule");
   if (capability != 90) {
@@ -67,7 +86,7 @@ void run_forward(const ForwardCall& call, void* workspace, int capability, int m
   }
   ForwardParameters parameters{};
   parameters.query = interleaved_heads_map(call.query, call.type, call.tokens, call.num_query_heads, call.head_dim,
-                                           call.query_stride);
+                                           call.query_stride, query_box_rows(variant));
   for (size_t i = 0; i < call.stores.size(); ++i) {
     const SequenceEntry& sequence = call.sequences[call.stores[i]];
     parameters.keys[i] = head_rows_map(sequence.keys, call.type, sequence.num_slots, call.head_dim);
@@ -85,9 +104,6 @@ void run_forward(const ForwardCall& call, void* workspace, int capability, int m
   parameters.num_key_value_heads = call.num_key_value_heads;
   parameters.scale_log2 = call.scores.scale_log2;
   parameters.scores = call.scores;
-  const ForwardVariant variant = call.sparse_output != nullptr              ? ForwardVariant::Dual
-                                 : call.scores.any() || call.row_patterns ? ForwardVariant::Terms
-                                                                     : ForwardVariant::Plain;
   check(launch_forward_sm90(parameters, variant, call.head_dim, call.type, multiprocessors, stream), "attention forward");
 }
 

@@ -1,8 +1,9 @@
-// A consumer warp group of the Hopper forward: 64 rows of each query tile. The two warp groups of a thread block are not
+// A consumer warp group of the Hopper forward: 64 rows of each query tile. The warp groups of a thread block are not
 // synchronised with each other, so that one issues products while the other is in its softmax.
 #pragma once
 #include "attention/forward/forward_products.cuh"
 #include "attention/forward/skipped_tiles.cuh"
+#include "attention/forward/unseen_values.cuh"
 #include "attention/softmax/causal_mask.cuh"
 #include "attention/softmax/output_tile.cuh"
 #include "attention/softmax/score_terms.cuh"
@@ -19,12 +20,8 @@ class ForwardConsumer {
 
   __device__ ForwardConsumer(const ForwardParameters& parameters, ForwardShared<Traits>& shared)
       : parameters_(parameters), shared_(shared), softmax_(parameters.scale_log2) {
-    const int consumer = threadIdx.x / 128 - 1;
-    thread_row_ = consumer * 64 + threadIdx.x % 128 / 32 * 16 + threadIdx.x % 32 / 4;
-    constexpr int eight_rows = 8 * Traits::row_bytes;
-    Q_ = ptx::matrix_descriptor<Traits::swizzle>(shared.queries + consumer * 64 * Traits::row_bytes, 0, eight_rows);
-    K_ = ptx::matrix_descriptor<Traits::swizzle>(shared.keys[0], 0, eight_rows);
-    V_ = ptx::matrix_descriptor<Traits::swizzle>(shared.values[0], Traits::part_bytes, eight_rows);
+    consumer_ = threadIdx.x / 128 - 1;
+    thread_row_ = consumer_ * 64 + threadIdx.x % 128 / 32 * 16 + threadIdx.x % 32 / 4;
   }
 
   /** Attends query tile after query tile until the producer has no more. */
@@ -161,7 +158,7 @@ class ForwardConsumer {
     apply_cap(S);
     if (Traits::terms && (next_flags & kEdge)) mask_edge(S, tile_ + 1, next_flags);
     if constexpr (Traits::terms) {
-      if (skipped_.decide(S, softmax_.maximum)) {
+      if (ptx::uniform(skipped_.active) && ptx::uniform(skipped_.decide(S, softmax_.maximum))) {
         ptx::matrix_wait<pending>();
         release_v();
         return;
@@ -185,7 +182,8 @@ class ForwardConsumer {
     const uint32_t stage = stage_of(tile);
     shared_.keys_full[stage].wait(phase_of(tile));
     const int flags = ptx::uniform(shared_.flags[stage]);
-    multiply_qk<Traits>(S, Q_, ptx::advance(K_, stage * Traits::tile_bytes));
+    multiply_qk<Traits>(S, {shared_.queries, ptx::uniform(consumer_) * 64u * Traits::row_bytes},
+                        {shared_.keys, ptx::uniform(stage) * Traits::tile_bytes});
     return flags;
   }
 
@@ -201,13 +199,13 @@ class ForwardConsumer {
     const uint32_t stage = stage_of(tile);
     shared_.values_full[stage].wait(phase_of(tile));
     if constexpr (Traits::terms) {
-      if (skipped_.skips) {
+      if (ptx::uniform(skipped_.skips)) {
         // An empty group in place of the product: those who wait count groups.
         ptx::matrix_commit();
         return;
       }
     }
-    multiply_pv<Traits>(O_, P_, ptx::advance(V_, stage * Traits::tile_bytes));
+    multiply_pv<Traits>(O_, P_, {shared_.values, ptx::uniform(stage) * Traits::tile_bytes, Traits::part_bytes});
   }
 
   /** O includes the current tile: its values may be overwritten. */
@@ -226,8 +224,9 @@ class ForwardConsumer {
 
   /** The tile on the diagonal: masks keys after the query, and clears rows of V past the last key. */
   __device__ __forceinline__ void mask_diagonal(Scores& S, uint32_t tile) {
-    mask_causal(S, thread_row_, lane());
-    const int keys = query_tile_->diagonal_keys;
+    const int position = query_tile_->first_position + thread_row_;
+    mask_causal(S, position % kTile, lane());
+    const int keys = query_tile_->key_length - position / kTile * kTile;
     if (keys < kTile) clear_values(tile, keys, kTile);
   }
 
@@ -238,28 +237,16 @@ class ForwardConsumer {
     if (unseen > 0) clear_values(tile, 0, unseen);
   }
 
-  /** Rows of V that nothing sees may hold anything, NaN included, and 0 · NaN is NaN. */
   __device__ __forceinline__ void clear_values(uint32_t tile, int begin, int end) {
-    constexpr int cleared = 1;  // Id of a named barrier.
     shared_.values_full[stage_of(tile)].wait(phase_of(tile));
-    for (int part = 0; part < Traits::parts; ++part) {
-      auto* first = reinterpret_cast<uint4*>(shared_.values[stage_of(tile)] + part * Traits::part_bytes +
-                                             begin * Traits::row_bytes);
-      const int count = (end - begin) * Traits::row_bytes / 16;
-      for (int i = threadIdx.x - 128; i < count; i += 256) first[i] = uint4{0, 0, 0, 0};
-    }
-    ptx::fence_shared_for_async();
-    ptx::named_barrier_sync(cleared, 256);
+    clear_value_rows<Traits>(shared_.values[stage_of(tile)], begin, end);
   }
 
   const ForwardParameters& parameters_;
   ForwardShared<Traits>& shared_;
   const ForwardQueryTile* query_tile_ = nullptr;
+  int consumer_;
   int thread_row_;
-  /** Descriptors of this warp group's rows of Q, and of the first stage of K and V. */
-  uint64_t Q_;
-  uint64_t K_;
-  uint64_t V_;
   /** Key tiles that this warp group has finished, over all query tiles. */
   uint32_t tile_ = 0;
   OnlineSoftmax softmax_;

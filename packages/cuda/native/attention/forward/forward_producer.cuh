@@ -1,7 +1,7 @@
 // The producer warp of the Hopper forward.
 #pragma once
 #include "attention/forward/forward_tiles.cuh"
-#include "attention/tiles/key_tiles.cuh"
+#include "attention/forward/tile_walk.cuh"
 #include "ptx/tensor_copy.cuh"
 
 namespace elastic {
@@ -42,43 +42,35 @@ __device__ void produce_forward(const ForwardParameters& parameters, ForwardShar
     const SequenceEntry sequence = parameters.sequences[segment.sequence];
     const int row_heads = segment.num_heads * group;
     const int rest = index - segment.first_work;
-    const int tile = (sequence.key_length + kTile - 1) / kTile - 1 - rest / row_heads;
+    const int tile = (sequence.key_length + Traits::rows - 1) / Traits::rows - 1 - rest / row_heads;
     const int key_value_head = schedule.heads[segment.first_head + rest % row_heads / group];
     const int query_head = key_value_head * group + rest % group;
     const HeadEntry head = parameters.heads[segment.sequence * parameters.num_key_value_heads + key_value_head];
 
-    using Tiles = KeyTiles<Traits::terms>;
-    Tiles walk(head, sequence, query_head, tile, false);
-    bool complement = false;
-    int key_tile = walk.next();
-    const bool sparse_empty = key_tile < 0;
-    if (Traits::dual && key_tile < 0) {
-      complement = true;
-      walk = Tiles(head, sequence, query_head, tile, true);
-      key_tile = walk.next();
-    }
-    const int first_row = sequence.query_start + tile * kTile - sequence.offset();
+    TileWalk<Traits> walk(head, sequence, query_head, tile);
+    const int first_row = sequence.query_start + tile * Traits::rows - sequence.offset();
     shared.query_free.wait(query_phase ^ 1);
     if (lane == 0) {
       ForwardQueryTile& query_tile = shared.query_tiles[query_phase];
       query_tile.first_row = first_row;
-      query_tile.begin = max(0, sequence.offset() - tile * kTile);
-      query_tile.end = min(kTile, sequence.key_length - tile * kTile);
+      query_tile.begin = max(0, sequence.offset() - tile * Traits::rows);
+      query_tile.end = min(Traits::rows, sequence.key_length - tile * Traits::rows);
       query_tile.query_head = query_head;
-      query_tile.diagonal_keys = query_tile.end;
+      query_tile.first_position = tile * Traits::rows;
+      query_tile.key_length = sequence.key_length;
       query_tile.done = 0;
-      query_tile.empty = key_tile < 0;
-      query_tile.sparse_empty = sparse_empty;
+      query_tile.empty = walk.empty();
+      query_tile.sparse_empty = walk.sparse_empty();
       if constexpr (Traits::terms) {
-        query_tile.first_position = tile * kTile;
         query_tile.has_threshold = head.type == PatternType::Threshold;
         query_tile.pattern = head;
         query_tile.tile_counts = sequence.tile_counts;
       }
-      shared.query_full.arrive_and_expect(Traits::tile_bytes);
-      for (int part = 0; part < Traits::parts; ++part) {
-        ptx::copy_box(shared.queries + part * Traits::part_bytes, parameters.query, shared.query_full,
-                      part * Traits::columns, query_head, first_row);
+      shared.query_full.arrive_and_expect(Traits::query_bytes);
+      for (int bytes = 0; bytes < Traits::query_bytes; bytes += Traits::box_bytes) {
+        ptx::copy_box(shared.queries + bytes, parameters.query, shared.query_full,
+                      bytes / Traits::query_part_bytes * Traits::columns, query_head,
+                      first_row + bytes % Traits::query_part_bytes / Traits::row_bytes);
       }
     }
     query_phase ^= 1;
@@ -96,17 +88,8 @@ __device__ void produce_forward(const ForwardParameters& parameters, ForwardShar
         }
       }
     };
-    while (key_tile >= 0) {
-      int following = walk.next();
-      int flags = key_tile == tile ? kDiagonal : 0;
-      if (Traits::terms && head.type == PatternType::Sliding) flags |= edge_flags(tile, key_tile, head.local_blocks);
-      if (Traits::dual && following < 0 && !complement) {
-        flags |= kSnapshot;
-        complement = true;
-        walk = Tiles(head, sequence, query_head, tile, true);
-        following = walk.next();
-      }
-      if (following < 0) flags |= kLast;
+    int flags = 0;
+    for (int key_tile = walk.next(flags); key_tile >= 0; key_tile = walk.next(flags)) {
       const int slot = sequence.row(head.slot(key_tile * kTile));
       const int stage = loaded % Traits::stages;
       if (lane == 0) {
@@ -121,7 +104,6 @@ __device__ void produce_forward(const ForwardParameters& parameters, ForwardShar
       if (values_slot >= 0) load_values(loaded - 1, values_slot);
       values_slot = slot;
       ++loaded;
-      key_tile = following;
     }
     if (values_slot >= 0) load_values(loaded - 1, values_slot);
     __syncwarp();

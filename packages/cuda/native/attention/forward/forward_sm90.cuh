@@ -1,7 +1,8 @@
-// The Hopper forward: a producer warp copies tiles, two consumer warp groups attend 64 query rows each.
+// The Hopper forward: a producer warp copies tiles, two or three consumer warp groups attend 64 query rows each.
 #pragma once
 #include "attention/forward/forward_consumer.cuh"
 #include "attention/forward/forward_producer.cuh"
+#include "attention/forward/wide/wide_consumer.cuh"
 
 namespace elastic {
 
@@ -25,11 +26,12 @@ __global__ void __launch_bounds__(Traits::threads, 1)
   }
   __syncthreads();
   if (threadIdx.x < 128) {
-    asm volatile("setmaxnreg.dec.sync.aligned.u32 24;");
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Traits::producer_registers));
     if (threadIdx.x < 32) produce_forward<Traits>(parameters, shared);
   } else {
-    asm volatile("setmaxnreg.inc.sync.aligned.u32 240;");
-    ForwardConsumer<Traits>(parameters, shared).run();
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Traits::consumer_registers));
+    using Consumer = std::conditional_t<Traits::wide, WideConsumer<Traits>, ForwardConsumer<Traits>>;
+    Consumer(parameters, shared).run();
   }
 #endif
 }

@@ -36,8 +36,19 @@ struct ForwardParameters {
   ScoreTerms scores;
 };
 
-/** A dual forward also writes the sparse side; one with terms has soft caps, sinks, sliding windows and thresholds. */
-enum class ForwardVariant { Plain, Dual, Terms };
+/**
+ * A dual forward also writes the sparse side; one with terms has soft caps, sinks, sliding windows and thresholds; a wide
+ * one has tiles of 192 query rows and no selections of blocks.
+ */
+enum class ForwardVariant { Plain, Dual, Terms, Wide };
+
+/** Query rows of a tile. */
+constexpr int query_rows(ForwardVariant variant) { return variant == ForwardVariant::Wide ? 192 : kTile; }
+/** Query rows of a box of the map of queries: the wide tile is copied in thirds. */
+constexpr int query_box_rows(ForwardVariant variant) { return variant == ForwardVariant::Wide ? 64 : kTile; }
+
+/** Whether a wide tile is faster for this head size: where the exponentials take as long as the products. */
+constexpr bool forward_sm90_has_wide(int head_dim) { return head_dim == 64; }
 
 /** Whether there is a kernel for this head size. */
 constexpr bool forward_sm90_has(int head_dim) { return head_dim == 64 || head_dim == 96 || head_dim == 128; }

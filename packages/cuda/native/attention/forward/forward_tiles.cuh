@@ -7,10 +7,13 @@ namespace elastic {
 
 /**
  * What the consumers must know of a key tile: on the diagonal; the last; the last of the sparse side of a dual forward; on
- * the edge of a sliding window. Of the edge, the bits from `kEdgeShift` on say where it is: see `window_edge`.
+ * the edge of a sliding window. Of the edge, the bits from `kEdgeShift` on say where it is: see `window_edge`. In wide
+ * query tiles, where there are no edges, not read by the pattern of these rows.
  */
-enum TileFlags : int { kDiagonal = 1, kLast = 2, kSnapshot = 4, kEdge = 8 };
+enum TileFlags : int { kDiagonal = 1, kLast = 2, kSnapshot = 4, kEdge = 8, kAbsent = 16 };
 constexpr int kEdgeShift = 4;
+/** Rows of a wide query tile lie in two blocks of 128: flags of the later block are above those of the earlier one. */
+constexpr int kLaterShift = 8;
 
 /**
  * The flags of a key tile under a sliding window: row r of the query tile sees column c of the key tile where
@@ -29,18 +32,29 @@ struct ForwardTraits {
   static constexpr int head_dim = head_dim_;
   static constexpr bool dual = variant == ForwardVariant::Dual;
   static constexpr bool terms = variant == ForwardVariant::Terms;
+  static constexpr bool wide = variant == ForwardVariant::Wide;
   static constexpr int columns = box_columns(head_dim);
   static constexpr int row_bytes = columns * 2;
   static constexpr int parts = head_dim / columns;
   static constexpr int part_bytes = kTile * row_bytes;
   static constexpr int tile_bytes = parts * part_bytes;
-  /** Whether registers hold S of two tiles: one in its softmax while the other is computed. */
-  static constexpr bool two_score_tiles = head_dim < 128;
+  /**
+   * Whether registers hold S of two tiles: one in its softmax while the other is computed. Not with terms: where a product
+   * may be left out, ptxas then waits for every single one (C7520).
+   */
+  static constexpr bool two_score_tiles = head_dim < 128 && !terms && !wide;
   static constexpr uint32_t stages = head_dim == 128 ? 2 : 4;
   static_assert((stages & (stages - 1)) == 0, "the tile counter wraps at 2^32, which must be a multiple of the stages");
   static constexpr ptx::Swizzle swizzle = columns == 64 ? ptx::Swizzle::Bytes128 : ptx::Swizzle::Bytes64;
-  static constexpr int consumers = 2;
+  /** Query rows of a tile, 64 for each consumer. */
+  static constexpr int rows = query_rows(variant);
+  static constexpr int consumers = rows / 64;
   static constexpr int threads = 128 * (consumers + 1);
+  static constexpr int producer_registers = consumers == 3 ? 32 : 24;
+  static constexpr int consumer_registers = consumers == 3 ? 160 : 240;
+  static constexpr int query_part_bytes = rows * row_bytes;
+  static constexpr int query_bytes = parts * query_part_bytes;
+  static constexpr int box_bytes = query_box_rows(variant) * row_bytes;
 };
 
 /** The current query tile, described by the producer. */
@@ -51,14 +65,13 @@ struct ForwardQueryTile {
   int32_t begin;
   int32_t end;
   int32_t query_head;
-  /** Keys in the tile on the diagonal. */
-  int32_t diagonal_keys;
+  /** Position of the tile's first row. */
+  int32_t first_position;
+  int32_t key_length;
   /** There are no more query tiles; this one has no key tile; it has none on its sparse side. */
   int32_t done;
   int32_t empty;
   int32_t sparse_empty;
-  /** Position of the tile's first row. */
-  int32_t first_position;
   /** Whether the head has a threshold, and what its rows skip by; see `PatternEntry::skip_limit`. */
   int32_t has_threshold;
   PatternEntry pattern;
@@ -67,7 +80,7 @@ struct ForwardQueryTile {
 
 template <typename Traits>
 struct alignas(1024) ForwardShared {
-  uint8_t queries[Traits::tile_bytes];
+  uint8_t queries[Traits::query_bytes];
   uint8_t keys[Traits::stages][Traits::tile_bytes];
   uint8_t values[Traits::stages][Traits::tile_bytes];
   ptx::Barrier query_full, query_free;

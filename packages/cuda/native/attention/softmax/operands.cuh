@@ -4,6 +4,7 @@
 #include <cuda_fp16.h>
 
 #include <cstdint>
+#include <type_traits>
 
 namespace elastic {
 
@@ -19,6 +20,18 @@ template <>
 __device__ inline uint32_t pack_pair<__half>(float low, float high) {
   const __half2 pair = __floats2half2_rn(low, high);
   return *reinterpret_cast<const uint32_t*>(&pair);
+}
+
+/** The sum of both numbers of a pair. */
+template <typename Element>
+__device__ inline float pair_sum(uint32_t pair) {
+  if constexpr (std::is_same_v<Element, __half>) {
+    const float2 numbers = __half22float2(*reinterpret_cast<const __half2*>(&pair));
+    return numbers.x + numbers.y;
+  } else {
+    const float2 numbers = __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162*>(&pair));
+    return numbers.x + numbers.y;
+  }
 }
 
 /** Rounds a tile of P to the operand fragments of the element type. */

@@ -6,14 +6,14 @@
 namespace elastic {
 
 /**
- * Walks those of a range of query tiles, of `query_rows` positions each, that see one key tile, from the last to the first;
- * a whole warp walks together. `query_rows` divides kTile.
+ * Walks those of a range of query tiles, of `query_rows` positions each, that see one key tile; a whole warp walks together.
+ * They ascend, in a head that reads all keys alone, or descend. `query_rows` divides kTile.
  */
 template <int query_rows>
 class QueryTiles {
  public:
   __device__ QueryTiles(const HeadEntry& head, const SequenceEntry& sequence, int query_head, int key_tile, int first_tile,
-                        int end_tile) {
+                        int end_tile, bool descending) {
     constexpr int split = kTile / query_rows;
     const int block_tiles = head.type == PatternType::Full ? 1 : head.block_size / kTile;
     const int block = key_tile / block_tiles;
@@ -29,12 +29,15 @@ class QueryTiles {
       const int row = query_head * sequence.mask_query_blocks - (sequence.mask_key_blocks - sequence.mask_query_blocks);
       mask_ = sequence.mask + static_cast<int64_t>(row) * row_stride_ + block;
       window_ = current_ + 1;
+    } else if (!descending) {
+      next_ = low_;
     }
   }
 
   /** The next tile, or -1 after the last. */
   __device__ int next() {
     if (mask_ != nullptr) return next_selected();
+    if (next_ >= 0) return next_ > current_ ? -1 : next_++;
     return current_ < low_ ? -1 : current_--;
   }
 
@@ -59,6 +62,8 @@ class QueryTiles {
   int tiles_of_block_ = 1;
   int current_;
   int low_;
+  /** Where tiles ascend: the next one. */
+  int next_ = -1;
   int window_ = 0;
   uint32_t chosen_ = 0;
 };

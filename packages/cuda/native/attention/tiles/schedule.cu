@@ -1,7 +1,5 @@
 #include "attention/tiles/schedule.h"
 
-#include "attention/tiles/tile_shape.h"
-
 namespace elastic {
 namespace {
 
@@ -10,8 +8,8 @@ constexpr int64_t kSectionBytes = 32 << 20;
 constexpr int kThreads = 128;
 
 __global__ void build_schedule(Schedule schedule, const SequenceEntry* sequences, HeadEntry* heads, int num_sequences,
-                               int num_key_value_heads, int group, int row_bytes, const DecisionEntry* decisions,
-                               int num_decisions) {
+                               int num_key_value_heads, int group, int row_bytes, int query_rows,
+                               const DecisionEntry* decisions, int num_decisions) {
   extern __shared__ uint8_t types[];
   for (int i = threadIdx.x; i < num_decisions * num_key_value_heads; i += kThreads) {
     const DecisionEntry& decision = decisions[i / num_key_value_heads];
@@ -31,7 +29,7 @@ __global__ void build_schedule(Schedule schedule, const SequenceEntry* sequences
     for (int sequence = 0; sequence < num_sequences; ++sequence) {
       const SequenceEntry& entry = sequences[sequence];
       if (entry.query_length == 0) continue;
-      const int tiles = (entry.key_length + kTile - 1) / kTile - entry.offset() / kTile;
+      const int tiles = (entry.key_length + query_rows - 1) / query_rows - entry.offset() / query_rows;
       const int64_t head_bytes = int64_t{2} * entry.key_length * row_bytes;
       // A head that reads a window: neighbouring tiles share it.
       const bool windowed = type == PatternType::Streaming || type == PatternType::Sliding;
@@ -69,11 +67,11 @@ Schedule schedule_in(void* memory, int num_sequences, int num_key_value_heads) {
 }
 
 cudaError_t launch_schedule(Schedule schedule, const SequenceEntry* sequences, HeadEntry* heads, int num_sequences,
-                            int num_key_value_heads, int group, int row_bytes, const DecisionEntry* decisions,
-                            int num_decisions, cudaStream_t stream) {
+                            int num_key_value_heads, int group, int row_bytes, int query_rows,
+                            const DecisionEntry* decisions, int num_decisions, cudaStream_t stream) {
   const size_t shared = static_cast<size_t>(num_sequences) * num_key_value_heads;
   build_schedule<<<1, kThreads, shared, stream>>>(schedule, sequences, heads, num_sequences, num_key_value_heads, group,
-                                                  row_bytes, decisions, num_decisions);
+                                                  row_bytes, query_rows, decisions, num_decisions);
   return cudaGetLastError();
 }
 

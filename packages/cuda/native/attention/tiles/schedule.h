@@ -37,9 +37,9 @@ constexpr int kMaxScheduledHeads = 32768;
 size_t schedule_bytes(int num_sequences, int num_key_value_heads);
 /** Lays a schedule out in memory of that size. */
 Schedule schedule_in(void* memory, int num_sequences, int num_key_value_heads);
-/** Gives heads the patterns that were decided for them, then fills a schedule from the tables; on the device. */
+/** Gives heads the patterns that were decided for them, then fills a schedule of tiles of `query_rows` from the tables; on the device. */
 cudaError_t launch_schedule(Schedule schedule, const SequenceEntry* sequences, HeadEntry* heads, int num_sequences,
-                            int num_key_value_heads, int group, int row_bytes, const DecisionEntry* decisions,
-                            int num_decisions, cudaStream_t stream);
+                            int num_key_value_heads, int group, int row_bytes, int query_rows,
+                            const DecisionEntry* decisions, int num_decisions, cudaStream_t stream);
 
 }  // namespace elastic
