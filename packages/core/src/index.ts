@@ -44,6 +44,7 @@ export * from "./errors/hub/hub-request-error.js";
 export * from "./errors/hub/hub-response-error.js";
 export * from "./errors/hub/hub-unreachable-error.js";
 export * from "./errors/hub/not-cached-error.js";
+export * from "./errors/model/conversion-error.js";
 export * from "./errors/model/model-config-error.js";
 export * from "./errors/model/no-finite-logit-error.js";
 export * from "./errors/model/prompt-error.js";

@@ -1,4 +1,5 @@
 export { EngineWorkerError, InvalidRequestError, TokenConstraintError, TokenizerError } from "@elastic-attention/core";
+export { type ConvertedModel, convertModel, type ConvertModelOptions } from "./conversion/convert-model.js";
 export * from "./defaults/generation-defaults.js";
 export * from "./engine.js";
 export * from "./follow-engine.js";

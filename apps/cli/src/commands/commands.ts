@@ -1,6 +1,7 @@
 import type { CommandDefinition } from "../program/command-definition.js";
 import { answerCommands } from "./answer/answer-commands.js";
 import { cacheCommands } from "./cache/cache-commands.js";
+import { convertCommand } from "./convert/convert-command.js";
 import { doctorCommand } from "./doctor/doctor-command.js";
 import { evaluateCommands } from "./evaluate/evaluate-commands.js";
 import { modelCommands } from "./model/model-commands.js";
@@ -14,6 +15,7 @@ export const commands: readonly CommandDefinition[] = [
   ...answerCommands,
   serveCommand,
   ...modelCommands,
+  convertCommand,
   tokensCommand,
   ...evaluateCommands,
   ...trainCommands,

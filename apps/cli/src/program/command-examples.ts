@@ -10,6 +10,7 @@ export const commandExamples: Readonly<Record<string, readonly [string, string]>
   bench: ["bench --tokens 4000", "bench --model ./Qwen3-4B --sparsity 0.75 --rounds 5 --cpu-level avx2 --cache-type q8_0"],
   heads: ["heads --model ./Qwen3-4B --out ./Qwen3-4B/heads.json", "heads --out heads.json --tokens 2000 --samples 4"],
   calibrate: ["calibrate --share 0.5", "calibrate --model ./Qwen3-4B --share 0.3 --file report.txt notes.txt --tokens 8192 --json"],
+  convert: ["convert ./Qwen3-4B --out Qwen3-4B-Q8_0.gguf --weights q8_0", "convert Qwen3-4B-Q4_K_M.gguf --out ./Qwen3-4B-bf16 --weights bf16"],
   eval: ["eval ruler --model ./Qwen3-4B --mode full,fa-ssa --lengths 8192 --out report", "eval all --preset small --limit 2 --open"],
   compare: ["eval compare report report-dense", "eval compare runs/*"],
   report: ["eval report report", "eval report runs/last"],

@@ -27,8 +27,8 @@ export class GgufFile implements Disposable {
 
   /** Reads the header of a file, or of its beginning; the file becomes the reader's. @throws GgufFormatError */
   static of(file: ByteSource): GgufFile {
-    const { version, tensors, metadata } = readHeader(file);
-    return new GgufFile(file.path, file, version, tensors, new GgufMetadata(file, metadata));
+    const { version, tensors, metadata, places } = readHeader(file);
+    return new GgufFile(file.path, file, version, tensors, new GgufMetadata(file, metadata, places));
   }
 
   /** A tensor's place, type and shape. @throws MissingTensorError */

@@ -1,4 +1,4 @@
-import type { ByteSource } from "../positional-file.js";
+import type { ByteRange, ByteSource } from "../positional-file.js";
 import { HeaderCursor } from "./header-cursor.js";
 import { ggufTensorTypes } from "./tensor-types.js";
 import { type GgufValueType, readScalar, scalarBytes, valueTypes } from "./value-types.js";
@@ -29,6 +29,8 @@ export type GgufValue = number | bigint | boolean | string | GgufArray;
 export interface GgufHeader {
   readonly version: number;
   readonly metadata: ReadonlyMap<string, GgufValue>;
+  /** Where each value stands in the file, its type in front. */
+  readonly places: ReadonlyMap<string, ByteRange>;
   readonly tensors: ReadonlyMap<string, GgufTensorEntry>;
 }
 
@@ -57,11 +59,14 @@ export function readHeader(file: ByteSource): GgufHeader {
     if (count > limit) throw cursor.fail("count-too-large", `has ${count} ${what}, over ${limit}.`);
   }
   const metadata = new Map<string, GgufValue>();
+  const places = new Map<string, ByteRange>();
   const longTexts = new Map<string, () => string>();
   for (let i = 0; i < keyCount; i++) {
     const key = cursor.string("A key");
     if (metadata.has(key)) throw cursor.fail("duplicate-key", `has the key ${quoted(key)} twice.`);
+    const start = cursor.position;
     const value = readValue(cursor, key);
+    places.set(key, { start, end: cursor.position });
     if (typeof value === "function") longTexts.set(key, value);
     metadata.set(key, typeof value === "function" ? "" : value);
   }
@@ -71,7 +76,7 @@ export function readHeader(file: ByteSource): GgufHeader {
   const dataStart = Math.ceil(cursor.position / alignment) * alignment;
   const tensors = placeTensors(cursor, listed, dataStart, file.size);
   for (const [key, read] of longTexts) metadata.set(key, read());
-  return { version, metadata, tensors };
+  return { version, metadata, places, tensors };
 }
 
 function readVersion(cursor: HeaderCursor): number {

@@ -1,5 +1,5 @@
 import { GgufFormatError, GgufMetadataError } from "@elastic-attention/core";
-import type { ByteSource } from "../positional-file.js";
+import type { ByteRange, ByteSource } from "../positional-file.js";
 import type { GgufArray, GgufValue } from "./header.js";
 import { decode } from "./header-cursor.js";
 import { readScalar, scalarBytes } from "./value-types.js";
@@ -12,6 +12,7 @@ export class GgufMetadata {
   constructor(
     private readonly file: ByteSource,
     private readonly values: ReadonlyMap<string, GgufValue>,
+    private readonly places: ReadonlyMap<string, ByteRange>,
   ) {}
 
   /** The file that it stands in, for error messages. */
@@ -92,6 +93,13 @@ export class GgufMetadata {
     return Array.from(bytes, (byte) => byte === 1);
   }
 
+  /** A value as the file has it, its type in front: what `writeGguf` takes. @throws GgufMetadataError, DisposedError */
+  encoded(key: string): Uint8Array {
+    const place = this.places.get(key);
+    if (place === undefined) throw new GgufMetadataError(this.path, key, "is missing.");
+    return this.#bytes({ byteOffset: place.start, byteLength: place.end - place.start });
+  }
+
   /** Error about one key. */
   error(key: string, problem: string, hint?: string): GgufMetadataError {
     const value = this.values.get(key);
@@ -113,7 +121,7 @@ export class GgufMetadata {
     return value;
   }
 
-  #bytes({ byteOffset, byteLength }: GgufArray): Buffer {
+  #bytes({ byteOffset, byteLength }: Pick<GgufArray, "byteOffset" | "byteLength">): Buffer {
     const bytes = Buffer.alloc(byteLength);
     const count = this.file.readInto(bytes, byteOffset);
     if (count < byteLength) throw new GgufFormatError(this.path, "truncated", `ends at byte ${byteOffset + count}.`);

@@ -1,9 +1,6 @@
-import { writeFileSync } from "node:fs";
+import { writeFileWhole } from "@elastic-attention/core";
 import { ggufTensorTypes } from "./tensor-types.js";
-import { valueTypes, type GgufValueType } from "./value-types.js";
-
-/** A value to write: whole numbers become u32 (i32 where negative, in lists always), other numbers f32. */
-export type GgufWriteValue = string | boolean | number | readonly string[] | readonly number[] | readonly boolean[];
+import { encodeText, encodeValue, type GgufWriteValue, u32, u64 } from "./value-encoding.js";
 
 /** A tensor to write, its bytes in the type's own format. */
 export interface GgufTensorSource {
@@ -11,74 +8,63 @@ export interface GgufTensorSource {
   readonly type: string;
   /** Rows first. */
   readonly shape: readonly number[];
-  readonly bytes: Uint8Array;
+  /** All bytes, or what gives them piece by piece when the tensor's turn comes, so that not all need to exist at once. */
+  readonly bytes: Uint8Array | (() => Iterable<Uint8Array>);
 }
 
 const alignment = 32;
 
 /**
- * Writes a small GGUF file of version 3, in one piece: for tests and tools.
- * @throws RangeError for an unknown type and for other bytes than the shape needs
+ * Writes a GGUF file of version 3, whole or not at all.
+ * @throws RangeError for an unknown type and for other bytes than the shape needs; FileWriteError
  */
 export function writeGguf(path: string, metadata: ReadonlyMap<string, GgufWriteValue>, tensors: ReadonlyMap<string, GgufTensorSource>): void {
+  writeFileWhole(path, ggufPieces(metadata, tensors));
+}
+
+/** The bytes of such a file in their order, the first of them its header. @throws RangeError as {@link writeGguf} */
+export function* ggufPieces(metadata: ReadonlyMap<string, GgufWriteValue>, tensors: ReadonlyMap<string, GgufTensorSource>): Generator<Uint8Array> {
   const header: Uint8Array[] = [Buffer.from("GGUF"), u32(3), u64(tensors.size), u64(metadata.size)];
-  for (const [key, value] of metadata) header.push(text(key), ...typedValue(value));
-  const data: Uint8Array[] = [];
+  for (const [key, value] of metadata) header.push(encodeText(key), ...encodeValue(value));
   let offset = 0;
-  for (const [name, { type, shape, bytes }] of tensors) {
-    const [number, format] = [...ggufTensorTypes].find(([, each]) => each.name === type && each.blockSize > 0) ?? [];
-    if (number === undefined || format === undefined) throw new RangeError(`"${name}" is of the unknown type ${type}.`);
-    const expected = (shape.reduce((product, size) => product * size, 1) / format.blockSize) * format.blockBytes;
-    if (bytes.length !== expected) throw new RangeError(`"${name}" has ${bytes.length} bytes, its shape needs ${expected}.`);
-    header.push(text(name), u32(shape.length), ...shape.toReversed().map(u64), u32(number), u64(offset));
-    data.push(bytes, padding(bytes.length));
-    offset += bytes.length + padding(bytes.length).length;
+  for (const [name, tensor] of tensors) {
+    const { number, byteLength } = layoutOf(name, tensor);
+    header.push(encodeText(name), u32(tensor.shape.length), ...tensor.shape.toReversed().map(u64), u32(number), u64(offset));
+    offset += padded(byteLength);
   }
-  const headerBytes = Buffer.concat(header);
-  writeFileSync(path, Buffer.concat([headerBytes, padding(headerBytes.length), ...data]));
-}
-
-function typedValue(value: GgufWriteValue): Uint8Array[] {
-  if (typeof value === "object") {
-    const items: readonly (string | number | boolean)[] = value;
-    const is = (kind: string) => items.every((item) => typeof item === kind);
-    const type = is("string") ? "string" : is("boolean") ? "bool" : items.every(Number.isInteger) ? "i32" : "f32";
-    return [typeNumber("array"), typeNumber(type), u64(items.length), ...items.map((item) => plainValue(item, type))];
-  }
-  const type = typeof value === "string" ? "string" : typeof value === "boolean" ? "bool" : !Number.isInteger(value) ? "f32" : value < 0 ? "i32" : "u32";
-  return [typeNumber(type), plainValue(value, type)];
-}
-
-function plainValue(value: string | boolean | number, type: GgufValueType): Uint8Array {
-  switch (type) {
-    case "string":
-      return text(String(value));
-    case "bool":
-      return Uint8Array.of(value === true ? 1 : 0);
-    case "f32":
-      return new Uint8Array(Float32Array.of(Number(value)).buffer);
-    default:
-      return u32(Number(value));
+  const length = header.reduce((sum, part) => sum + part.byteLength, 0);
+  yield Buffer.concat([...header, padding(length)]);
+  for (const [name, tensor] of tensors) {
+    const { byteLength } = layoutOf(name, tensor);
+    let bytes = 0;
+    for (const piece of tensor.bytes instanceof Uint8Array ? [tensor.bytes] : tensor.bytes()) {
+      bytes += piece.byteLength;
+      yield piece;
+    }
+    if (bytes !== byteLength) throw new RangeError(`"${name}" has ${bytes} bytes, its shape needs ${byteLength}.`);
+    if (padding(bytes).length > 0) yield padding(bytes);
   }
 }
 
-function typeNumber(type: GgufValueType): Uint8Array {
-  return u32(valueTypes.indexOf(type));
+/** Bytes of the tensors of such a file, as they lie behind its header. @throws RangeError for an unknown type */
+export function ggufDataBytes(tensors: ReadonlyMap<string, GgufTensorSource>): number {
+  let bytes = 0;
+  for (const [name, tensor] of tensors) bytes += padded(layoutOf(name, tensor).byteLength);
+  return bytes;
 }
 
-function text(value: string): Uint8Array {
-  const bytes = Buffer.from(value);
-  return Buffer.concat([u64(bytes.length), bytes]);
+function layoutOf(name: string, { type, shape, bytes }: GgufTensorSource): { readonly number: number; readonly byteLength: number } {
+  const [number, format] = [...ggufTensorTypes].find(([, each]) => each.name === type && each.blockSize > 0) ?? [];
+  if (number === undefined || format === undefined) throw new RangeError(`"${name}" is of the unknown type ${type}.`);
+  const byteLength = (shape.reduce((product, size) => product * size, 1) / format.blockSize) * format.blockBytes;
+  if (bytes instanceof Uint8Array && bytes.length !== byteLength) throw new RangeError(`"${name}" has ${bytes.length} bytes, its shape needs ${byteLength}.`);
+  return { number, byteLength };
 }
 
-function u32(value: number): Uint8Array {
-  return new Uint8Array(Uint32Array.of(value).buffer);
-}
-
-function u64(value: number): Uint8Array {
-  return new Uint8Array(BigUint64Array.of(BigInt(value)).buffer);
+function padded(bytes: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
 }
 
 function padding(bytes: number): Uint8Array {
-  return new Uint8Array((alignment - (bytes % alignment)) % alignment);
+  return new Uint8Array(padded(bytes) - bytes);
 }

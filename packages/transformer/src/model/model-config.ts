@@ -53,6 +53,11 @@ export class ModelConfig {
     return this.#value(key);
   }
 
+  /** All of it, as the file has it. */
+  get json(): Readonly<Record<string, unknown>> {
+    return this.values;
+  }
+
   /** Marks keys as known to change nothing, given the others: they are not told as unread. */
   disregard(...keys: readonly string[]): void {
     for (const key of keys) this.#read.add(key);

@@ -81,7 +81,7 @@ const conversions: Readonly<Record<string, Conversion>> = {
 };
 
 /** How a matrix of experts is kept: in some format, its bytes given by the row. */
-export type ExpertBytes = (values: Float32Array) => Pick<GgufTensorSource, "type" | "bytes">;
+export type ExpertBytes = (values: Float32Array) => { readonly type: string; readonly bytes: Uint8Array };
 
 export interface FamilyFileOptions {
   readonly keys?: Readonly<Record<string, GgufWriteValue | undefined>>;

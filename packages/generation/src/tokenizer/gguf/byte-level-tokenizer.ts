@@ -30,13 +30,14 @@ export function byteLevelTokenizer(metadata: GgufMetadata, vocabulary: GgufVocab
         { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
       ],
     },
-    post_processor: aroundText(metadata, vocabulary, addBegin ? begin : undefined, addEnd ? end : undefined),
+    post_processor: aroundText(vocabulary, addBegin ? begin : undefined, addEnd ? end : undefined),
     decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
     model: { type: "BPE", vocab: ids, merges: readMerges(metadata, new Set(tokens)), ignore_merges: preTokenizer.ignoreMerges ?? false },
   };
 }
 
-function addedTokens({ tokens, kinds }: GgufVocabulary): Record<string, unknown>[] {
+/** Tokens that are found in a text before it is cut. */
+export function addedTokens({ tokens, kinds }: GgufVocabulary): Record<string, unknown>[] {
   return tokens.flatMap((content, id) => {
     const kind = kinds[id];
     const special = kind === tokenKinds.control || kind === tokenKinds.unknown;
@@ -60,7 +61,8 @@ function readMerges(metadata: GgufMetadata, tokens: ReadonlySet<string>): [strin
   });
 }
 
-function aroundText(metadata: GgufMetadata, { tokens }: GgufVocabulary, begin: number | undefined, end: number | undefined): Record<string, unknown> | null {
+/** What puts the tokens around a text that it begins and ends with; null for none. */
+export function aroundText({ tokens }: GgufVocabulary, begin: number | undefined, end: number | undefined): Record<string, unknown> | null {
   if (begin === undefined && end === undefined) return null;
   const special = (id: number | undefined) => (id === undefined ? [] : [{ SpecialToken: { id: tokens[id]!, type_id: 0 } }]);
   const ids = [begin, end].filter((id) => id !== undefined);

@@ -54,3 +54,13 @@ const groups: readonly (readonly [names: readonly string[], preTokenizer: PreTok
 export const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map(
   groups.flatMap(([names, preTokenizer]) => names.map((name) => [name, preTokenizer] as const)),
 );
+
+/**
+ * The name of that which cuts by the same patterns, as tokenizer.json gives them; undefined where there is none.
+ * @param patterns regular expressions; "byte-level" and "digit" for the two that tokenizer.json has as steps of their own, and
+ *   "contraction" within one for the endings that it matches in either case
+ */
+export function preTokenizerNamed(patterns: readonly string[], ignoreMerges: boolean): string | undefined {
+  const written = patterns.map((pattern) => (pattern === "byte-level" ? gpt2 : pattern === "digit" ? singleDigit : pattern.replaceAll("contraction", contractions)));
+  return groups.find(([, each]) => (each.ignoreMerges ?? false) === ignoreMerges && each.patterns.join("\n") === written.join("\n"))?.[0][0];
+}

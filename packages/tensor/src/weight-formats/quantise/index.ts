@@ -1,4 +1,4 @@
-export { e4m3Pattern, roundToE4M3 } from "./quantise-e4m3.js";
+export { e4m3Pattern, quantiseRowToE4M3, roundToE4M3 } from "./quantise-e4m3.js";
 import { quantiseQ4_K } from "./quantise-q4-k.js";
 import { quantiseQ8_0 } from "./quantise-q8-0.js";
 

@@ -26,10 +26,30 @@ function roundToEven(value: number): number {
   return rest < 0.5 || (rest === 0.5 && below % 2 === 0) ? below : below + 1;
 }
 
+/** The float32 scale under which the largest magnitude of finite numbers is 448; 1 where all are 0. */
+function rowScale(values: Float32Array): number {
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return largest === 0 ? 1 : Math.max(Math.fround(largest / largestE4M3), 2 ** -126);
+}
+
+/** The patterns of finite numbers under such a scale. @returns the scale */
+export function quantiseRowToE4M3(values: Float32Array, patterns: Uint8Array): number {
+  const scale = rowScale(values);
+  for (let i = 0; i < values.length; i++) {
+    scratch[0] = values[i]! / scale;
+    const bits = scratchBits[0]!;
+    const magnitude = bits & 0x7fffffff;
+    // Normal numbers lose 20 of the 23 bits of their fraction, and their exponent 120 of its bias.
+    patterns[i] = magnitude < 0x3c800000 ? e4m3Pattern(scratch[0]!) : ((bits >>> 24) & 0x80) | Math.min(0x7e, ((magnitude + 0x7ffff + ((magnitude >>> 20) & 1)) >>> 20) - (120 << 3));
+  }
+  return scale;
+}
+
+const scratch = new Float32Array(1);
+const scratchBits = new Uint32Array(scratch.buffer);
+
 /** Rounds finite numbers, in place, to e4m3 under the float32 scale that makes the largest magnitude 448. */
 export function roundRowToE4M3(values: Float32Array): void {
-  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  if (largest === 0) return;
-  const scale = Math.max(Math.fround(largest / largestE4M3), 2 ** -126);
+  const scale = rowScale(values);
   for (let i = 0; i < values.length; i++) values[i] = roundToE4M3(Math.fround(values[i]! / scale)) * scale;
 }

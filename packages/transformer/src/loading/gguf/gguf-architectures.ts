@@ -11,6 +11,10 @@ export interface GgufArchitecture {
   readonly name: string;
   /** The class that transformers' config.json names. */
   readonly huggingFaceClass: string;
+  /** What it calls the kind of model. */
+  readonly modelType: string;
+  /** Classes of the same computation, whose models are written to files under this name. */
+  readonly alsoClasses?: readonly string[];
   /**
    * Whether the rows of a query or key head lie in the order in which neighbours are rotated together. transformers rotates
    * element i with i + headDim / 2 in these, so such rows are put back when they are read.
@@ -45,27 +49,27 @@ const windowKeys = ["attention.sliding_window", "attention.sliding_window_patter
 const gemma: LayerLayout = { norms: "both", gainIncludesOne: true };
 
 const architectures: readonly GgufArchitecture[] = [
-  { name: "llama", huggingFaceClass: "LlamaForCausalLM", rotatesNeighbours: true, layout: { attentionBias, mlpBias } },
+  { name: "llama", huggingFaceClass: "LlamaForCausalLM", modelType: "llama", alsoClasses: ["MistralForCausalLM", "Mistral3ForConditionalGeneration", "PawLlamaForCausalLM"], rotatesNeighbours: true, layout: { attentionBias, mlpBias } },
   {
     name: "llama",
-    huggingFaceClass: "MixtralForCausalLM",
+    huggingFaceClass: "MixtralForCausalLM", modelType: "mixtral",
     rotatesNeighbours: true,
     layout: { experts: true },
     keys: expertKeys,
     config: experts,
   },
-  { name: "qwen2", huggingFaceClass: "Qwen2ForCausalLM", layout: { attentionBias: always(inputs) } },
-  { name: "qwen3", huggingFaceClass: "Qwen3ForCausalLM", layout: { attentionBias, queryKeyNorm: true } },
+  { name: "qwen2", huggingFaceClass: "Qwen2ForCausalLM", modelType: "qwen2", layout: { attentionBias: always(inputs) } },
+  { name: "qwen3", huggingFaceClass: "Qwen3ForCausalLM", modelType: "qwen3", alsoClasses: ["PawQwen3ForCausalLM"], layout: { attentionBias, queryKeyNorm: true } },
   {
     name: "qwen3moe",
-    huggingFaceClass: "Qwen3MoeForCausalLM",
+    huggingFaceClass: "Qwen3MoeForCausalLM", modelType: "qwen3_moe",
     layout: { attentionBias, queryKeyNorm: true, experts: true },
     keys: [...expertKeys, "expert_weights_norm"],
     config: (keys) => ({ ...experts(keys), moe_intermediate_size: keys.positive("expert_feed_forward_length"), norm_topk_prob: keys.boolean("expert_weights_norm", true) }),
   },
   {
     name: "gemma2",
-    huggingFaceClass: "Gemma2ForCausalLM",
+    huggingFaceClass: "Gemma2ForCausalLM", modelType: "gemma2",
     layout: gemma,
     keys: [...windowKeys, "attn_logit_softcapping", "final_logit_softcapping"],
     config: (keys, common) => ({
@@ -77,7 +81,7 @@ const architectures: readonly GgufArchitecture[] = [
   },
   {
     name: "gemma3",
-    huggingFaceClass: "Gemma3ForCausalLM",
+    huggingFaceClass: "Gemma3ForCausalLM", modelType: "gemma3_text", alsoClasses: ["Gemma3ForConditionalGeneration"],
     layout: { ...gemma, queryKeyNorm: true },
     keys: [...windowKeys, "final_logit_softcapping", "rope.freq_base_swa"],
     config: (keys, common) => ({
@@ -92,7 +96,7 @@ const architectures: readonly GgufArchitecture[] = [
   },
   {
     name: "phi3",
-    huggingFaceClass: "Phi3ForCausalLM",
+    huggingFaceClass: "Phi3ForCausalLM", modelType: "phi3",
     partialRotation: true,
     layout: { fused: ["queryKeyValue", "gateUp"] },
     keys: windowKeys,
@@ -101,11 +105,11 @@ const architectures: readonly GgufArchitecture[] = [
       return { sliding_window: window === 0 ? null : window };
     },
   },
-  { name: "smollm3", huggingFaceClass: "SmolLM3ForCausalLM", rotatesNeighbours: true, layout: { attentionBias, mlpBias } },
-  { name: "olmo2", huggingFaceClass: "Olmo2ForCausalLM", layout: { norms: "after", queryKeyNorm: true } },
+  { name: "smollm3", huggingFaceClass: "SmolLM3ForCausalLM", modelType: "smollm3", rotatesNeighbours: true, layout: { attentionBias, mlpBias } },
+  { name: "olmo2", huggingFaceClass: "Olmo2ForCausalLM", modelType: "olmo2", layout: { norms: "after", queryKeyNorm: true } },
   {
     name: "granite",
-    huggingFaceClass: "GraniteForCausalLM",
+    huggingFaceClass: "GraniteForCausalLM", modelType: "granite",
     rotatesNeighbours: true,
     layout: { attentionBias, mlpBias },
     keys: ["attention.scale", "embedding_scale", "residual_scale", "logit_scale"],
@@ -118,7 +122,7 @@ const architectures: readonly GgufArchitecture[] = [
   },
   {
     name: "gpt-oss",
-    huggingFaceClass: "GptOssForCausalLM",
+    huggingFaceClass: "GptOssForCausalLM", modelType: "gpt_oss",
     layout: {
       sinks: true,
       experts: true,
@@ -137,25 +141,25 @@ const architectures: readonly GgufArchitecture[] = [
   },
   {
     name: "glm4",
-    huggingFaceClass: "Glm4ForCausalLM",
+    huggingFaceClass: "Glm4ForCausalLM", modelType: "glm4",
     partialRotation: true,
     layout: { norms: "both", fused: ["gateUp"], attentionBias: optional(inputs) },
   },
   {
     name: "exaone4",
-    huggingFaceClass: "Exaone4ForCausalLM",
+    huggingFaceClass: "Exaone4ForCausalLM", modelType: "exaone4",
     layout: { norms: "after", queryKeyNorm: true },
     keys: windowKeys,
     config: (keys, common) => slidingLayers(keys, common.num_hidden_layers, { every: 4 }),
   },
   {
     name: "seed_oss",
-    huggingFaceClass: "SeedOssForCausalLM",
+    huggingFaceClass: "SeedOssForCausalLM", modelType: "seed_oss",
     layout: { attentionBias: optional(inputs), names: { mlpNorm: "post_attention_norm" } },
   },
   {
     name: "cohere2",
-    huggingFaceClass: "Cohere2ForCausalLM",
+    huggingFaceClass: "Cohere2ForCausalLM", modelType: "cohere2",
     layout: { norms: "parallel", attentionBias },
     keys: [...windowKeys, "logit_scale", "attention.layer_norm_epsilon"],
     config: (keys, common) => ({
@@ -166,7 +170,7 @@ const architectures: readonly GgufArchitecture[] = [
   },
   {
     name: "nemotron",
-    huggingFaceClass: "NemotronForCausalLM",
+    huggingFaceClass: "NemotronForCausalLM", modelType: "nemotron",
     partialRotation: true,
     layout: { gated: false, gainIncludesOne: true, normBias: true, attentionBias, mlpBias: optional(["up", "down"]) },
     keys: ["attention.layer_norm_epsilon"],
@@ -180,6 +184,16 @@ export const ggufArchitectureNames: readonly string[] = [...new Set(architecture
 /** That of a name, with experts or without; undefined where there is none. */
 export function findGgufArchitecture(name: string, hasExperts: boolean): GgufArchitecture | undefined {
   return architectures.find((each) => each.name === name && (each.layout.experts ?? false) === hasExperts);
+}
+
+/** That which models of a class are written as; undefined where there is none. */
+export function ggufArchitectureOf(huggingFaceClass: string): GgufArchitecture | undefined {
+  return architectures.find((each) => each.huggingFaceClass === huggingFaceClass || each.alsoClasses?.includes(huggingFaceClass) === true);
+}
+
+/** The classes that can be written. */
+export function writtenClasses(): readonly string[] {
+  return architectures.flatMap(({ huggingFaceClass, alsoClasses = [] }) => [huggingFaceClass, ...alsoClasses]);
 }
 
 function experts(keys: ArchitectureKeys): ConfigValues {

@@ -44,6 +44,7 @@ export function huggingFaceConfig(checkpoint: GgufCheckpoint, architecture: Gguf
   const matrices = plan.tensors.map(({ ggufName }) => checkpoint.entry(ggufName)).filter(({ shape }) => shape.length > 1);
   const common = {
     architectures: [architecture.huggingFaceClass],
+    model_type: architecture.modelType,
     vocab_size: vocabularySize,
     hidden_size: keys.positive("embedding_length"),
     intermediate_size: keys.sameInEveryLayer(keys.has("feed_forward_length") ? "feed_forward_length" : "expert_feed_forward_length"),

@@ -4,9 +4,9 @@ import type { ArchitectureKeys } from "./architecture-keys.js";
 import type { ConfigValues } from "./gguf-architectures.js";
 
 /** Name of the tensor of numbers by which the frequencies are divided (Llama 3.1 and later). */
-const divisorsName = "rope_freqs.weight";
+export const divisorsName = "rope_freqs.weight";
 /** The same for texts within the original context, and for those beyond it (Phi-3). */
-const [shortFactorsName, longFactorsName] = ["rope_factors_short.weight", "rope_factors_long.weight"];
+export const [shortFactorsName, longFactorsName] = ["rope_factors_short.weight", "rope_factors_long.weight"];
 
 /** The tensors of numbers by which frequencies are divided. */
 export const ropeTensorNames: readonly string[] = [divisorsName, shortFactorsName, longFactorsName];

@@ -10,6 +10,10 @@ export interface NamedTensor {
   readonly huggingFaceName: string;
   readonly ggufName: string;
   readonly role: WeightRole;
+  readonly layer: number;
+  /** The one that it is of, or the first of several. */
+  readonly expert?: number | undefined;
+  readonly isBias: boolean;
   /** Experts whose matrices are in it, one after the other. */
   readonly experts?: number;
 }
@@ -23,37 +27,47 @@ export interface TensorPlan {
   readonly mlpBias: boolean;
 }
 
+/** Which of the tensors that a file may have or not are there. */
+export type TensorPresence = Omit<TensorPlan, "tensors"> & {
+  /** Whether each expert's matrices are tensors of their own, as in files of the first months. */
+  readonly separateExperts: boolean;
+};
+
 /**
  * The tensors that a model of such sizes is made of; where a file may have some or not, those that it has.
  * @throws GgufMetadataError where the file claims more than it has tensors for
  */
-export function planTensors({ name, layout }: GgufArchitecture, checkpoint: GgufCheckpoint, { numLayers, numExperts }: Pick<GgufSizes, "numLayers" | "numExperts">): TensorPlan {
+export function planTensors({ name, layout }: GgufArchitecture, checkpoint: GgufCheckpoint, sizes: Pick<GgufSizes, "numLayers" | "numExperts">): TensorPlan {
+  const { numLayers, numExperts } = sizes;
   const numTensors = [...checkpoint.names].length;
   if (numLayers > numTensors) throw checkpoint.metadata.error(`${name}.block_count`, "must not be above the number of tensors");
-  const tiedEmbeddings = !checkpoint.has("output.weight");
   const hasBias = (kind: "attentionBias" | "mlpBias") =>
     layout[kind]?.presence === "always" || layout[kind]?.roles.some((role) => checkpoint.has(`blk.0.${layerTensorName(layout, role)}.bias`)) === true;
-  const [attentionBias, mlpBias] = [hasBias("attentionBias"), hasBias("mlpBias")];
+  const separateExperts = layout.experts === true && checkpoint.has(`blk.0.${separateExpertNames.expertGate!.replace("{expert}", "0")}.weight`);
+  if (separateExperts && numLayers * numExperts > numTensors) throw checkpoint.metadata.error(`${name}.expert_count`, "must not be above the number of tensors");
+  const presence = { tiedEmbeddings: !checkpoint.has("output.weight"), attentionBias: hasBias("attentionBias"), mlpBias: hasBias("mlpBias"), separateExperts };
+  return { ...presence, tensors: namedTensors(layout, presence, sizes) };
+}
+
+/** Every tensor of a model, under both names. */
+export function namedTensors(layout: LayerLayout, presence: TensorPresence, { numLayers, numExperts }: Pick<GgufSizes, "numLayers" | "numExperts">): readonly NamedTensor[] {
   const biased = new Set<LayerRole>([
-    ...(attentionBias ? layout.attentionBias!.roles : []),
-    ...(mlpBias ? layout.mlpBias!.roles : []),
+    ...(presence.attentionBias ? layout.attentionBias!.roles : []),
+    ...(presence.mlpBias ? layout.mlpBias!.roles : []),
     ...(layout.normBias === true ? layerNormRoles(layout) : []),
   ]);
   const tensors: NamedTensor[] = [
     named("embedding", 0, "token_embd.weight"),
     ...withBias(named("finalNorm", 0, "output_norm.weight"), layout.normBias === true),
-    ...(tiedEmbeddings ? [] : [named("output", 0, "output.weight")]),
+    ...(presence.tiedEmbeddings ? [] : [named("output", 0, "output.weight")]),
   ];
-  const isSeparate = layout.experts === true && checkpoint.has(`blk.0.${separateExpertNames.expertGate!.replace("{expert}", "0")}.weight`);
-  if (isSeparate && numLayers * numExperts > numTensors) throw checkpoint.metadata.error(`${name}.expert_count`, "must not be above the number of tensors");
   for (let layer = 0; layer < numLayers; layer++) {
     for (const role of layerRoles(layout)) {
-      for (const tensor of isOfExperts(role) ? expertTensors(layout, role, layer, numExperts, isSeparate) : [named(role, layer, `blk.${layer}.${layerTensorName(layout, role)}.weight`)]) {
-        tensors.push(...withBias(tensor, biased.has(role)));
-      }
+      const ofRole = isOfExperts(role) ? expertTensors(layout, role, layer, numExperts, presence.separateExperts) : [named(role, layer, `blk.${layer}.${layerTensorName(layout, role)}.weight`)];
+      for (const tensor of ofRole) tensors.push(...withBias(tensor, biased.has(role)));
     }
   }
-  return { tensors, tiedEmbeddings, attentionBias, mlpBias };
+  return tensors;
 }
 
 /** The matrices of all experts in one tensor, or each in its own. */
@@ -64,12 +78,12 @@ function expertTensors(layout: LayerLayout, role: LayerRole, layer: number, numE
 }
 
 function named(role: WeightRole, layer: number, ggufName: string, expert?: number): NamedTensor {
-  return { role, ggufName, huggingFaceName: huggingFaceWeightName(role, layer, expert) };
+  return { role, layer, expert, isBias: false, ggufName, huggingFaceName: huggingFaceWeightName(role, layer, expert) };
 }
 
 function withBias(tensor: NamedTensor, hasBias: boolean): readonly NamedTensor[] {
   if (!hasBias) return [tensor];
-  return [tensor, { ...tensor, huggingFaceName: biasName(tensor.huggingFaceName), ggufName: biasName(tensor.ggufName) }];
+  return [tensor, { ...tensor, isBias: true, huggingFaceName: biasName(tensor.huggingFaceName), ggufName: biasName(tensor.ggufName) }];
 }
 
 function biasName(weightName: string): string {

@@ -45,7 +45,7 @@ export function unpackRows(target: Tensor, checkpoint: Checkpoint, name: string,
     const part = buffers.floats(length);
     format.dequantize(readSlice(checkpoint, name, row * rowBytes, end * rowBytes, buffers), part);
     const output = dtype === "f32" ? undefined : buffers.halves(length);
-    if (!(output === undefined ? allFinite(part) : round(part, output, dtype))) {
+    if (!(output === undefined ? allFinite(part) : roundRows(part, output, dtype))) {
       throw notFinite(name, row * rowLength + part.findIndex((value) => !Number.isFinite(value)));
     }
     backend.write(target.rows(row, end), output ?? part);
@@ -82,7 +82,7 @@ function allFinite(values: Float32Array): boolean {
 }
 
 /** Rounds to the nearest, of two to the even one. @returns whether all are finite numbers */
-function round(values: Float32Array, output: Uint16Array, dtype: DType): boolean {
+export function roundRows(values: Float32Array, output: Uint16Array, dtype: DType): boolean {
   if (dtype === "f16") {
     for (let i = 0; i < values.length; i++) output[i] = toFloat16(values[i]!);
     return allFinite(values);
