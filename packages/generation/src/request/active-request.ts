@@ -1,5 +1,4 @@
 import type { SequenceCache } from "@elastic-attention/attention";
-import { firstError, OutOfMemoryError } from "@elastic-attention/core";
 import type { Draw, PrefillSequence, SequenceRouting, TokenSampler } from "@elastic-attention/transformer";
 import type { EngineContext } from "../engine-context.js";
 import { giveBack } from "../give-back.js";
@@ -9,7 +8,7 @@ import type { PrefillState } from "../schedule/prefill-progress.js";
 import { Answer, type FinishReason } from "../answer/answer.js";
 import type { AnswerGroup } from "../answer/answer-group.js";
 import { AnswerSampler } from "../answer/answer-sampler.js";
-import { RequestDrafts } from "../speculation/request-drafts.js";
+import { StepDraft } from "../speculation/step-draft.js";
 import { type DecodeStep, Measurements } from "./measurements.js";
 import type { PreparedRequest } from "./prepared-request.js";
 import { PromptSource } from "./prompt-source.js";
@@ -24,6 +23,7 @@ export class ActiveRequest implements RequestView {
   /** Where what it has read comes from and goes to. */
   readonly source: PromptSource;
   readonly memory: RequestMemory;
+  readonly draft: StepDraft;
   state: "queued" | "prefill" | "decode" | "done" = "queued";
   arrival = 0;
   readonly faults = new BatchFaults();
@@ -32,10 +32,6 @@ export class ActiveRequest implements RequestView {
   startedAlone = false;
   readonly #answer: Answer;
   readonly #drawing: AnswerSampler;
-  /** Undefined where the engine does not speculate. */
-  readonly #drafts: RequestDrafts | undefined;
-  /** What the next step reads behind the last token. */
-  draft: readonly number[] = [];
   readonly #measured: Measurements;
   #cache: SequenceCache | undefined;
   #sampler: TokenSampler | undefined;
@@ -43,17 +39,17 @@ export class ActiveRequest implements RequestView {
 
   /** Nothing is computed or allocated yet. @throws TokenizerError */
   constructor(
-    private readonly context: EngineContext,
+    context: EngineContext,
     private readonly prepared: PreparedRequest,
     /** All answers of the request, this one among them, and where their events go. */
     readonly group: AnswerGroup,
     private readonly index: number,
   ) {
-    const { choice, tokenizer, endOfText, sparsity, draftTokens } = context;
+    const { choice, tokenizer, endOfText, sparsity } = context;
     const { checked, routing } = prepared;
     this.#answer = new Answer(checked, endOfText, tokenizer);
     this.#drawing = new AnswerSampler(context, prepared, index);
-    this.#drafts = draftTokens === 0 ? undefined : new RequestDrafts(checked.tokens, draftTokens, this.#answer, endOfText);
+    this.draft = new StepDraft(context, checked.tokens, this.#answer);
     this.source = new PromptSource(context, prepared);
     // Room for all answers is asked for by the one that reads the prompt.
     const counted = index === 0 ? checked : { ...checked, count: 1 };
@@ -147,43 +143,10 @@ export class ActiveRequest implements RequestView {
     this.memory.learn(this.#routed.assignment);
   }
 
-  /**
-   * Drafts what the next step reads behind the last token, and makes room for all of it.
-   *
-   * @param mostTokens of the draft
-   * @throws OutOfMemoryError where there is no room for one token
-   */
-  prepareStep(mostTokens: number): void {
-    this.draft = this.faults.decodesAlone ? [] : (this.#drafts?.next(Math.min(mostTokens, this.#draftRoom)) ?? []);
-    try {
-      this.cache.makeRoom(1 + this.draft.length);
-    } catch (error) {
-      if (this.draft.length === 0 || !OutOfMemoryError.isInstance(firstError(error))) throw error;
-      // Nobody has to give way for a guess.
-      this.stopDrafting();
-      this.cache.makeRoom(1);
-    }
-  }
-
-  /** Memory was lacking: the next step takes one token, and so do all behind it. */
-  stopDrafting(): void {
-    this.draft = [];
-    this.#drafts?.stop();
-  }
-
-  get #draftRoom(): number {
-    return Math.min(this.#answer.tokensLeft - 1, this.context.choice.model.decoder.draftRoom(this.cache));
-  }
-
   /** A decode step has been taken. @param draws what it gave */
   countStep(step: DecodeStep, draws: readonly Draw[]): void {
     this.#measured.addStep(step);
-    this.#drafts?.stepped(this.draft.length, draws.length - 1);
-  }
-
-  /** The last token was drafted, and is what the model gave: the step has read it too. */
-  acceptDrafted(): void {
-    this.context.choice.model.decoder.accept(this.cache, this.lastToken);
+    this.draft.drafts?.stepped(this.draft.tokens.length, draws.length - 1);
   }
 
   /** Takes a token that the model gave, in a decode step or in none. @returns why the answer ends with it, if it does */
@@ -195,7 +158,7 @@ export class ActiveRequest implements RequestView {
     this.faults.tokenGiven();
     const taken = this.#answer.take(draw.token, draw.isLast);
     if (taken === undefined) return undefined;
-    this.#drafts?.push(draw.token);
+    this.draft.drafts?.push(draw.token);
     this.group.events.push({ ...taken.event, answer: this.index, ...this.#drawing.chancesOf(draw) });
     return taken.reason;
   }
@@ -204,7 +167,7 @@ export class ActiveRequest implements RequestView {
   finish(reason: FinishReason): void {
     const { text, numTokens, stopText } = this.#answer;
     const cache = this.state === "decode" ? this.#cache : undefined;
-    const report = routingReport(this.#measured, numTokens, this.#drawing.settings, this.prepared.routing, this.#routed, cache && this.memory.held(cache), this.#drafts);
+    const report = routingReport(this.#measured, numTokens, this.#drawing.settings, this.prepared.routing, this.#routed, cache && this.memory.held(cache), this.draft.drafts);
     if (cache !== undefined && this.source.keep(this.#answer, cache, this.#routed!)) this.#cache = undefined;
     this.#release("done");
     this.source.leave();
@@ -228,7 +191,7 @@ export class ActiveRequest implements RequestView {
 
   #release(state: "queued" | "done"): void {
     this.state = state;
-    this.draft = [];
+    this.draft.tokens = [];
     giveBack(this.#cache);
     this.#cache = undefined;
     giveBack(this.#sampler);

@@ -16,15 +16,15 @@ export type DecodeOutcome =
 /** One step for each request, all in one batch; where memory is lacking for drafts, without them. */
 export function decodeBatch(decoder: DecoderModel, requests: readonly ActiveRequest[]): DecodeOutcome {
   const outcome = takeStep(decoder, requests);
-  const drafting = requests.filter(({ draft }) => draft.length > 0);
+  const drafting = requests.filter(({ draft }) => draft.tokens.length > 0);
   if (!("error" in outcome) || drafting.length === 0 || !OutOfMemoryError.isInstance(outcome.error)) return outcome;
-  for (const request of drafting) request.stopDrafting();
+  for (const request of drafting) request.draft.stop();
   return outcome.restart.length > 0 ? { ...outcome, error: undefined } : takeStep(decoder, requests);
 }
 
 function takeStep(decoder: DecoderModel, requests: readonly ActiveRequest[]): DecodeOutcome {
   const begun = performance.now();
-  const sequences = requests.map(({ lastToken, draft, cache, sampler }) => ({ tokens: [lastToken, ...draft], cache, sampler, draft }));
+  const sequences = requests.map(({ lastToken, draft: { tokens: draft }, cache, sampler }) => ({ tokens: [lastToken, ...draft], cache, sampler, draft }));
   const lengths = sequences.map(({ cache }) => cache.length);
   const drawsBefore = sequences.map(({ sampler }) => sampler.draws);
   let isDrawing = false;

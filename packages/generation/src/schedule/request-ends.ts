@@ -24,7 +24,7 @@ export class RequestEnds {
       if (step !== undefined) request.countStep(step, draws);
       for (const [index, draw] of draws.entries()) {
         if (draw.token === -1) return this.fail(request, request.problem ?? new NoFiniteLogitError(0, Int32Array.of(-1)));
-        if (index > 0) request.acceptDrafted();
+        if (index > 0) request.draft.accept(request.cache);
         const reason = request.takeToken(draw, step !== undefined);
         if (reason !== undefined) return this.end(request, () => request.finish(reason));
       }

@@ -163,7 +163,7 @@ export class Scheduler {
     let room = Math.max(0, draftedRows - requests.length);
     for (const request of requests) {
       this.#prepare(request, room);
-      room -= request.draft.length;
+      room -= request.draft.tokens.length;
     }
     if (!requests.some(isDecoding)) this.#counters.pause();
     // Whoever gives its memory up to others in between is no longer among them.
@@ -183,7 +183,7 @@ export class Scheduler {
   #prepare(request: ActiveRequest, mostDraftTokens: number): void {
     while (request.state === "decode") {
       try {
-        return request.prepareStep(mostDraftTokens);
+        return request.draft.prepare(request.cache, request.faults.decodesAlone ? 0 : mostDraftTokens);
       } catch (error) {
         this.#ends.failed(request, error);
       }
