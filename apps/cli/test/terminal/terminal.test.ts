@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,6 +31,7 @@ beforeAll(() => {
   const begun = performance.now();
   spawnSync(process.execPath, [program, "--version"]);
   load = Math.max(1, (performance.now() - begun) / 200);
+  mkdirSync(join(folder, "no-model"));
   cpSync(join(example, "rows.jsonl.gz"), join(folder, "rows.jsonl.gz"));
   const settings = JSON.parse(readFileSync(join(example, "config.json"), "utf8")) as { readonly data: object };
   const data = { ...settings.data, packTokens: 800, lengths: "skip" };
@@ -135,7 +136,7 @@ describe("on a terminal that can do little", () => {
 describe("after an error", () => {
   test.each<[name: string, args: string[], says: RegExp]>([
     ["run", ["run", "word ".repeat(20_000)], /16384/],
-    ["run of a folder that is no model", ["run", "Hello", "--model", "."], /error: /],
+    ["run of a folder that is no model", ["run", "Hello", "--model", "no-model"], /no-model holds neither/],
     ["inspect", ["inspect", "A prompt", "--router", "none.safetensors"], /none\.safetensors/],
     ["demo", ["demo", "--mode", "full", "--sparsity", "0.5"], /Sparsity 0\.5/],
     ["bench", ["bench", "--tokens", "20000", "--rounds", "1"], /16384/],
