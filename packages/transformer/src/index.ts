@@ -1,8 +1,8 @@
 export { ModelConfigError, NoFiniteLogitError, PromptError, TrainingPackError } from "@elastic-attention/core";
-export * from "./converting/converted-types.js";
-export * from "./converting/gguf-copy.js";
-export * from "./converting/gguf-target.js";
-export * from "./converting/safetensors-target.js";
+export * from "./conversion/converted-types.js";
+export * from "./conversion/gguf-copy.js";
+export * from "./conversion/gguf-target.js";
+export * from "./conversion/safetensors-target.js";
 export * from "./decode/sample-logits.js";
 export * from "./decode/token-sampler.js";
 export * from "./decoder-model.js";

@@ -50,10 +50,11 @@ describe("completions", async () => {
   }
 
   test("offer commands, options, and the commands of a command", () => {
-    expect(offered("r")).toEqual(["run", "remove"]);
+    expect(offered("r")).toEqual(["run", "rows", "remove"]);
     expect(offered("run", "--mod")).toEqual(["--model", "--mode"]);
     expect(offered("eval", "com")).toEqual(["compare"]);
-    expect(offered("run", "a prompt", "--sp")).toEqual(["--sparsity"]);
+    expect(offered("run", "a prompt", "--spa")).toEqual(["--sparsity"]);
+    expect(offered("run", "a prompt", "--sp")).toEqual(["--sparsity", "--speculate", "--speculate-tokens"]);
   });
 
   test("of an unknown shell are refused by name", async () => {
