@@ -2,9 +2,10 @@ import { EvaluationError } from "@elastic-attention/core";
 import type { SequenceCache } from "@elastic-attention/attention";
 import type { LocalEngine } from "@elastic-attention/generation";
 import type { Router } from "@elastic-attention/router";
-import { type Backend, crossEntropy, type Tensor } from "@elastic-attention/tensor";
+import type { Backend, Tensor } from "@elastic-attention/tensor";
 import type { SequenceRouting } from "@elastic-attention/transformer";
 import type { EvaluationSample } from "../suite.js";
+import { writeLosses } from "./likelihood.js";
 
 /** What a model made of the tokens of an answer, each after those before it. */
 export interface GivenAnswer {
@@ -92,9 +93,8 @@ interface Judged {
 /** What a row of logits says of the token that comes. Disposes the logits. */
 function judge(backend: Backend, logits: Tensor, expected: Int32Array): Judged[] {
   using rows = logits;
-  using targets = backend.upload(expected, [expected.length], "i32");
   using losses = backend.allocate([expected.length], "f32");
-  backend.kernels.run(crossEntropy, { logits: rows, targets, losses });
+  writeLosses(backend, rows, expected, losses);
   const [values, loss] = [rows.toFloat32(), losses.toFloat32()];
   const width = values.length / expected.length;
   return Array.from(expected, (token, row) => {

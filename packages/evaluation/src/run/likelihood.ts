@@ -37,7 +37,8 @@ export async function readText(model: PretrainedModel, tokens: Int32Array, route
   return { logProbabilities, routing: sequences[0]!.routing, prefillSeconds, keyValueBytes: cache.byteLength };
 }
 
-function writeLosses(backend: Backend, logits: Tensor, tokens: Int32Array, losses: Tensor): void {
+/** Nats of a token for each row of logits, i32 [rows] as `crossEntropy` takes them. */
+export function writeLosses(backend: Backend, logits: Tensor, tokens: Int32Array, losses: Tensor): void {
   using targets = backend.upload(tokens, [tokens.length], "i32");
   backend.kernels.run(crossEntropy, { logits, targets, losses });
 }

@@ -1,6 +1,6 @@
 import { GgufCheckpoint, type GgufTensorSource, type GgufWriteValue } from "@elastic-attention/tensor";
 import { checkConvertedType, type ConvertedType } from "./converted-types.js";
-import { convertedRows } from "./converted-rows.js";
+import { convertedRows } from "../loading/rows/converted-rows.js";
 import { fileTypeKeys } from "./gguf-file-type.js";
 import type { GgufTarget } from "./gguf-target.js";
 import { TypeChoices } from "./type-choices.js";

@@ -10,7 +10,7 @@ import { readGgufHeader } from "../loading/gguf/open-gguf-model.js";
 import { interpretConfig } from "../model/interpret-config.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { checkConvertedType, type ConvertedType, vectorType } from "./converted-types.js";
-import { convertedRows } from "./converted-rows.js";
+import { convertedRows } from "../loading/rows/converted-rows.js";
 import { firstDifference } from "./first-difference.js";
 import { fileTypeKeys } from "./gguf-file-type.js";
 import { frequencyDivisors, modelKeys, ropeTensors } from "./gguf-model-keys.js";

@@ -3,10 +3,11 @@ import { type Checkpoint, isElementType, quantiseRowToE4M3, SafetensorsCheckpoin
 import type { CheckedModel } from "../loading/checked-model.js";
 import { biasName } from "../loading/check-weights.js";
 import { expectedTensors } from "../loading/expected-tensors.js";
+import { finiteFloats } from "../loading/host-floats.js";
 import { findModelAdapter, type ModelAdapter } from "../model/model-adapter.js";
 import { channelScales, transformersConfig } from "./transformers-config.js";
 import { checkConvertedType, type ConvertedType, vectorType } from "./converted-types.js";
-import { convertedRows, finiteFloats } from "./converted-rows.js";
+import { convertedRows } from "../loading/rows/converted-rows.js";
 import { TypeChoices } from "./type-choices.js";
 
 /** Tensors in safetensors, and the config.json beside them, that are to be written. */

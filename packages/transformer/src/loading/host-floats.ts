@@ -1,5 +1,6 @@
 import { ModelConfigError } from "@elastic-attention/core";
 import { weightFormats } from "@elastic-attention/tensor";
+import { notFinite } from "./rows/unpack-rows.js";
 
 /** Checkpoint bytes as float32, whatever their format. @throws ModelConfigError for element types that are no floats. */
 export function hostFloats(bytes: Uint8Array, type: string): Float32Array {
@@ -17,6 +18,18 @@ export function hostFloats(bytes: Uint8Array, type: string): Float32Array {
       return values;
     }
   }
+}
+
+/**
+ * The same for a tensor, or a part of one, whose numbers must be finite.
+ * @param firstElement of the part, for the message
+ * @throws ModelConfigError also for a value that is not finite
+ */
+export function finiteFloats(bytes: Uint8Array, type: string, name: string, firstElement = 0): Float32Array {
+  const values = hostFloats(bytes, type);
+  const broken = findNotFinite(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), "F32");
+  if (broken >= 0) throw notFinite(name, firstElement + broken);
+  return values;
 }
 
 /** Index of the first element that is not a finite number, -1 when all are. */

@@ -3,7 +3,7 @@ import { type Checkpoint, dequantizeMxfp4 } from "@elastic-attention/tensor";
 import { innerFeatures } from "../model/layer-spec.js";
 import type { ModelAdapter } from "../model/model-adapter.js";
 import type { ModelSpec } from "../model/model-spec.js";
-import { findNotFinite, hostFloats } from "./host-floats.js";
+import { findNotFinite, finiteFloats, hostFloats } from "./host-floats.js";
 import { notFinite } from "./rows/unpack-rows.js";
 
 /** The matrix of all experts of a layer, in one tensor. */
@@ -94,9 +94,7 @@ export class JoinedExperts {
   biases(): Float32Array {
     const { outFeatures } = this.shape;
     const name = `${this.name}_bias`;
-    const source = hostFloats(this.checkpoint.read(name), this.checkpoint.entry(name).type);
-    const index = findNotFinite(new Uint8Array(source.buffer, source.byteOffset, source.byteLength), "F32");
-    if (index >= 0) throw notFinite(name, index);
+    const source = finiteFloats(this.checkpoint.read(name), this.checkpoint.entry(name).type, name);
     const values = new Float32Array(source.length);
     for (let i = 0; i < values.length; i++) values[Math.floor(i / outFeatures) * outFeatures + this.#row(i % outFeatures)] = source[i]!;
     return values;

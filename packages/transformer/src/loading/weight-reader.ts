@@ -6,7 +6,7 @@ import type { ExpertsFeedForward } from "../model/layer-spec.js";
 import type { FusedRole, ModelAdapter, WeightRole } from "../model/model-adapter.js";
 import type { ModelSpec } from "../model/model-spec.js";
 import { biasName } from "./check-weights.js";
-import { findNotFinite, hostFloats } from "./host-floats.js";
+import { findNotFinite, finiteFloats } from "./host-floats.js";
 import { joinedExperts } from "./joined-experts.js";
 import { quantiseRows } from "./rows/quantise-rows.js";
 import { RowUnpacker } from "./rows/row-unpacker.js";
@@ -286,11 +286,7 @@ export class WeightReader {
   /** A small tensor as float32. */
   #floats(name: string): Float32Array {
     const { checkpoint } = this.options;
-    const { type } = checkpoint.entry(name);
-    const values = hostFloats(checkpoint.read(name), type);
-    const index = findNotFinite(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), "F32");
-    if (index >= 0) throw notFinite(name, index);
-    return values;
+    return finiteFloats(checkpoint.read(name), checkpoint.entry(name).type, name);
   }
 }
 

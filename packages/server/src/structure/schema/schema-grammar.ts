@@ -81,11 +81,11 @@ class SchemaWriter {
 
   #check(schema: SchemaNode, at: string): void {
     const keywords = Object.keys(schema);
+    const other = alone.find((name) => Object.hasOwn(schema, name));
     this.#keywords += keywords.length;
     if (this.#keywords > limits.keywords) throw refusedSchema(at, `a schema has ${limits.keywords} keywords at most`);
     for (const keyword of keywords) {
       if (!known.has(keyword) && !keyword.startsWith("x-")) throw refusedSchema(`${at}/${keyword}`, "cannot be enforced while an answer is written");
-      const other = alone.find((name) => Object.hasOwn(schema, name));
       if (other !== undefined && !beside.has(keyword) && !keyword.startsWith("x-")) throw refusedSchema(`${at}/${keyword}`, `cannot be enforced beside ${other}`);
     }
   }

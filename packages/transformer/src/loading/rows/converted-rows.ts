@@ -1,10 +1,10 @@
 import { ModelConfigError } from "@elastic-attention/core";
 import { type Checkpoint, toFloat16, weightByteLength, weightFormat, weightQuantisers } from "@elastic-attention/tensor";
-import { findNotFinite, hostFloats } from "../loading/host-floats.js";
-import { type RotatedRows, rowsOfNeighbours } from "../loading/gguf/rotated-rows.js";
-import { notFinite, roundRows } from "../loading/rows/unpack-rows.js";
+import { type RotatedRows, rowsOfNeighbours } from "../gguf/rotated-rows.js";
+import { findNotFinite, finiteFloats } from "../host-floats.js";
+import { notFinite, roundRows } from "./unpack-rows.js";
 
-/** Elements that are converted at once: what they take as float32 is all of a model that is in memory. */
+/** Elements that are converted at once: what they take as float32 stays in the processor's cache, whatever the tensor's size. */
 const sliceElements = 1 << 18;
 
 export interface RowChanges {
@@ -39,14 +39,6 @@ export function* convertedRows(checkpoint: Checkpoint, name: string, type: strin
     const values = finiteFloats(bytes, source, name, row * rowLength);
     yield encodeFloats(added === 0 ? values : values.map((value) => value + added), type, name);
   }
-}
-
-/** Rows of a tensor as float32. @throws ModelConfigError for a value that is not finite */
-export function finiteFloats(bytes: Uint8Array, type: string, name: string, firstElement: number): Float32Array {
-  const values = hostFloats(bytes, type);
-  const broken = findNotFinite(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), "F32");
-  if (broken >= 0) throw notFinite(name, firstElement + broken);
-  return values;
 }
 
 /** Finite numbers, whole blocks, as the bytes of a type. @throws ModelConfigError for numbers beyond it */
