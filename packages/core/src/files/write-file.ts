@@ -27,7 +27,7 @@ const turnMilliseconds = 50;
  * The same for a file that takes long: timers and signals are served between its pieces.
  * @throws FileWriteError; the signal's reason, with nothing left behind
  */
-export async function writeLargeFile(path: string, pieces: Iterable<Uint8Array>, { onProgress, signal }: LargeFileOptions = {}): Promise<void> {
+export async function writeLargeFile(path: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, { onProgress, signal }: LargeFileOptions = {}): Promise<void> {
   signal?.throwIfAborted();
   using file = new PartialFile(path);
   // A second Ctrl-C ends the process where it is.
@@ -35,7 +35,7 @@ export async function writeLargeFile(path: string, pieces: Iterable<Uint8Array>,
   process.once("exit", discard);
   try {
     let [bytes, turn] = [0, performance.now()];
-    for (const piece of pieces) {
+    for await (const piece of pieces) {
       file.write(piece);
       onProgress?.((bytes += piece.byteLength));
       if (performance.now() - turn < turnMilliseconds) continue;

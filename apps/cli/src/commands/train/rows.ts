@@ -1,8 +1,7 @@
-import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { FileWriteError, TrainingDataError } from "@elastic-attention/core";
+import { TrainingDataError, writeLargeFile } from "@elastic-attention/core";
 import { findSuite, trainingRows } from "@elastic-attention/evaluation";
 import { Tokenizer } from "@elastic-attention/generation";
 import type { CommandFunction } from "../../program/command-definition.js";
@@ -25,19 +24,21 @@ export const rows: CommandFunction<RowsOptions> = async ({ positional, options, 
     throw new TrainingDataError(`The suite ${name} gives no answers to train on.`, { hint: "Take the suite recall, or rows of your own." });
   }
   let count = 0;
-  async function* text() {
+  async function* lines() {
     for await (const row of trainingRows(tasks, { tokenizer, contextLength: Infinity, seed, samplesPerTask: limit, ...(lengths === undefined ? {} : { lengths }) })) {
       count += 1;
-      yield `${JSON.stringify(row)}\n`;
+      yield Buffer.from(`${JSON.stringify(row)}\n`);
     }
   }
-  try {
-    const written = createWriteStream(out);
-    await (out.endsWith(".gz") ? pipeline(Readable.from(text()), createGzip(), written, { signal }) : pipeline(Readable.from(text()), written, { signal }));
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : new FileWriteError(out, error);
-  }
+  await writeLargeFile(out, out.endsWith(".gz") ? compressed(lines()) : lines(), { signal });
   if (json) console.log(JSON.stringify({ file: out, rows: count }));
   else console.error(`Wrote ${count} rows to ${out}.`);
   return 0;
 };
+
+async function* compressed(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const gzip = createGzip();
+  // Whatever ends the source ends the stream that is read here, with its error.
+  pipeline(Readable.from(pieces), gzip).catch(() => {});
+  for await (const piece of gzip) yield piece as Uint8Array;
+}
